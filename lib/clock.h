@@ -1,0 +1,36 @@
+/*
+ * clock: the process's clocks, absolute deadlines, and the two date forms that the peers use.
+ *
+ * Work inside one process is timed by the monotonic clock. What several processes share is timed by the store
+ * (store.h), never by these.
+ */
+#ifndef WOO_GHL_CLOCK_H
+#define WOO_GHL_CLOCK_H
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#define CLOCK_NEVER INT64_MAX
+
+int64_t clock_wall_ms(void); /* since 1970-01-01 UTC; may step */
+int64_t clock_mono_ms(void); /* CLOCK_MONOTONIC; for deadlines inside one process */
+int64_t clock_boot_ms(void); /* CLOCK_BOOTTIME; the same for all processes since this boot */
+
+/* ms until the deadline (CLOCK_NEVER allowed): 0 when it has passed. */
+int64_t clock_left_ms(int64_t deadline_mono_ms);
+
+/* Sleeps ms, or shorter when a signal handler has set *stop (may be NULL). False when it was stopped. */
+bool clock_sleep_ms(int64_t ms, const volatile int *stop);
+
+/* "2026-11-25T00:43:19", with or without a fraction, "Z" or "+hh:mm" (none = UTC) -> s since 1970; false when
+ * it is no such date. */
+bool clock_parse_iso(const char *text, int64_t *out_s);
+
+/* An HTTP Retry-After: whole seconds, or an HTTP date compared with now_wall_ms -> ms from now, 0 or more;
+ * false when it is neither (RFC 9110, 10.2.3). */
+bool clock_parse_retry_after(const char *text, int64_t now_wall_ms, int64_t *out_ms);
+
+/* "2026-11-25T00:43:19.123Z" into out (at least 32 bytes). */
+void clock_format_iso(int64_t wall_ms, char out[32]);
+
+#endif

@@ -1,0 +1,19 @@
+/*
+ * phone: what a customer typed -> E.164, or nothing.
+ *
+ * GHL wants E.164, and a wrong number is worse than none: when in doubt there is none.
+ */
+#ifndef WOO_GHL_PHONE_H
+#define WOO_GHL_PHONE_H
+
+#include <stdbool.h>
+#include <stddef.h>
+
+#define PHONE_SIZE 24 /* "+" and 15 digits (ITU-T E.164) with room */
+
+/* `country` is ISO 3166-1 alpha-2 in any case, or "". Accepts "+..." and "00..." anywhere, a national number
+ * by the country's calling code and trunk prefix; spaces, dots, brackets, hyphens, slashes; an extension
+ * ("ext 5", "x5", "#5") is dropped. False: leave the phone out. */
+bool phone_e164(const char *typed, const char *country, char out[PHONE_SIZE]);
+
+#endif
