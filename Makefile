@@ -15,7 +15,7 @@ PKG      = libcrypto libcurl jansson hiredis sqlite3
 FCGI_PC := $(firstword $(foreach p,libfcgi fcgi,$(shell pkg-config --exists $(p) 2>/dev/null && echo $(p))))
 
 WARN     = -Wall -Wextra -Wpedantic -Wshadow -Wconversion -Wformat=2 -Wstrict-prototypes -Wmissing-prototypes \
-           -Wwrite-strings -Wpointer-arith $(WERROR)
+           -Wwrite-strings -Wpointer-arith -Wno-overlength-strings $(WERROR)
 HARDEN   = -fstack-protector-strong -fPIE -fno-strict-aliasing
 LDHARDEN = -pie -Wl,-z,relro,-z,now
 ifeq ($(SANITIZE),)

@@ -10,8 +10,10 @@
 #include <stdbool.h>
 #include <stddef.h>
 
+__extension__ typedef __int128 decimal_units;
+
 struct decimal {
-    __int128 units; /* the value times 10^12 */
+    decimal_units units; /* the value times 10^12 */
 };
 
 #define DECIMAL_TEXT_SIZE 48
