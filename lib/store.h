@@ -1,0 +1,341 @@
+/*
+ * store: the shared state behind all workers. Claims, links, the queue, counters.
+ *
+ * One contract, two implementations: Redis (store_redis.c, one Lua script a verb) and the embedded SQLite
+ * (store_sqlite.c, one transaction a verb). Nothing outside them names either. Every verb is atomic and costs
+ * one round trip. The store never sees GHL and never looks into a body.
+ *
+ * TIME comes from the store: TIME inside the scripts; for SQLite the clock since boot, with the boot id, for
+ * leases (another boot = expired), and the wall clock for everything else. Callers pass durations only, in
+ * ms. store_shift_clock moves all of it, for tests.
+ *
+ * NAMESPACE: everything lives under prefix and GHL location; a dry run has its own ("dry:" before the
+ * location). Redis keys begin with
+ * `{prefix:location}`, the only hash tag; SQLite keeps it in each row and never leases another's.
+ *
+ * What is kept of an order, under its key ("shop:1001"):
+ *   seen   the newest accepted state: place in time, fingerprint, the delivery's HMAC. Kept LINK_TTL after
+ * its last renewal. entry  at most one current body (leased, due, or parked) and one waiting body behind a
+ * leased one, with one shared attempt count, progress, and the time at which the current body was accepted.
+ * Never expires by itself, but for a parked body (PARKED_TTL). link   contact id, opportunity id, gone mark,
+ * one keyed hash per part. Kept LINK_TTL, renewed by every finish.
+ *
+ * A state's PLACE IN TIME is (the smaller of its modified time and its arrival, then its arrival). An earlier
+ * first member is older; an equal one is not older (WooCommerce's times have 1 s resolution). A missing
+ * modified time counts as the stored first member, or as the arrival where nothing is stored. `seen` always
+ * keeps the newest place of all accepted or duplicate states.
+ */
+#ifndef WOO_GHL_STORE_H
+#define WOO_GHL_STORE_H
+
+#include "config.h"
+#include "digest.h"
+
+#define STORE_ID_SIZE 64
+#define STORE_TOKEN_SIZE 33 /* a lease's random token, hex */
+#define STORE_REASON_SIZE 256
+#define STORE_PARTS 4 /* as many as plan.h's parts */
+#define STORE_BODY_MAX (64L * 1024 * 1024)
+#define STORE_MAX_DELAY_MS                                                                                   \
+    (24LL * 3600 * 1000) /* a due time further ahead than this counts as due: a clock stepped back */
+
+struct store;
+
+enum store_result {
+    STORE_OK,
+    STORE_LOST,        /* the lease is not this worker's any more; what could be kept was kept */
+    STORE_NONE,        /* nothing there (no due entry, no such key) */
+    STORE_UNAVAILABLE, /* the store could not do it or did not answer in time; it may or may not have been
+                          done */
+};
+
+/* -- life cycle -- */
+
+/* Opens the store that the configuration names. The embedded one creates DATA_DIR (0700; its parent must
+ * exist) and its file. The Redis one does not connect yet. NULL with the error set. config and log must
+ * outlive it. */
+struct store *store_open(const struct config *config, struct log *log, struct error *e);
+void store_close(struct store *store);
+const char *store_kind(const struct store *store); /* "redis" or "sqlite" */
+/* What was last wrong with it, for people; "" = nothing. */
+const char *store_trouble(const struct store *store);
+/* Tests: shifts the store's time for this handle by ms. */
+void store_shift_clock(struct store *store, int64_t ms);
+
+/* -- values -- */
+
+struct store_link {
+    char contact_id[STORE_ID_SIZE];               /* "" = unknown */
+    char opportunity_id[STORE_ID_SIZE];           /* "" = unknown */
+    bool gone;                                    /* the card was deleted in GHL: not to be recreated */
+    char part_hash[STORE_PARTS][DIGEST_HEX_SIZE]; /* what GHL holds; "" = unknown */
+};
+
+/* A create whose outcome is not recorded yet. */
+enum store_attempt { STORE_ATTEMPT_NONE, STORE_ATTEMPT_CONTACT, STORE_ATTEMPT_OPPORTUNITY };
+
+/* An entry leased to the caller. Zero-initialise; store_entry_free after use; may then be used again. */
+struct store_entry {
+    char *key;                    /* owned */
+    char token[STORE_TOKEN_SIZE]; /* the lease */
+    char *body;                   /* owned; the bytes as given to claim, NUL after them */
+    size_t body_len;
+    bool trashed; /* an order.deleted came later than this body: its status counts as "trash" */
+    bool sold; /* a creating state of this order was accepted into this entry: a never-creating one must reach
+                  GHL too */
+    bool look_first; /* created before `born` or longer ago than LINK_TTL, and no link: look for it in GHL
+                        before creating */
+    char fingerprint[DIGEST_HEX_SIZE]; /* of the body's state, as claimed */
+    int64_t attempts;                  /* how many retries were counted since the body was accepted */
+    int64_t age_ms; /* since the body was accepted, less the time on hold: what RETRY_FOR is compared with */
+    struct store_link link; /* also carries ids known from progress */
+    enum store_attempt attempt;
+    char *attempt_note;     /* owned; what progress recorded with the attempt (JSON), NULL = none */
+    int64_t attempt_age_ms; /* since that progress */
+};
+void store_entry_free(struct store_entry *entry);
+
+/* Why work must not begin now. */
+enum store_hold { STORE_GO, STORE_HOLD_PAUSED, STORE_HOLD_BREAKER };
+
+/* -- claim -- */
+
+struct store_claim {
+    const char *key;         /* "shop:1001" */
+    int64_t modified_s;      /* s since 1970; 0 = missing */
+    int64_t created_s;       /* s since 1970; 0 = missing: counts as now */
+    int64_t arrived_ago_ms;  /* 0 = now; more for a delivery that lay in the spool */
+    const char *fingerprint; /* hex */
+    const char *hmac;        /* of the body, hex; "" = none */
+    const void *body;
+    size_t body_len;
+    bool creates;     /* the state's outcome may create an opportunity */
+    bool status_only; /* the body has no content (order.deleted): an existing body is kept and marked trashed
+                         instead */
+    bool
+        requeue_if_seen; /* a reconcile's or spool's claim; no difference to dedupe, not counted per client */
+    const char *client;  /* hash of the client's address; "" = do not count */
+    int64_t client_limit; /* per day; 0 = no limit */
+    bool work;            /* false: never lease to me (SYNC_BUDGET=0): answers DEFERRED */
+    int64_t lease_ms;
+};
+
+enum store_claim_result {
+    CLAIM_NEW,       /* written ahead and leased to me: *entry is filled */
+    CLAIM_DUPLICATE, /* the fingerprint is seen's, and the order is not parked */
+    CLAIM_STALE,     /* older than seen, with another fingerprint */
+    CLAIM_BUSY,      /* written; waits behind the worker that has the lease */
+    CLAIM_DEFERRED,  /* written, due now; not leased: over the day's limit, paused, breaker open, or work ==
+                        false (see reply) */
+    CLAIM_IGNORED,   /* a never-creating state of an order without link, progress or body, and not older than
+                        `born`: only `seen` was written */
+    CLAIM_UNAVAILABLE, /* the store failed; the delivery is nowhere, or its place is unknown: spool it */
+    CLAIM_FULL,        /* the store refused for memory or disk: spool it */
+};
+
+struct store_claim_reply {
+    bool over_limit;          /* DEFERRED: by the day's limit */
+    enum store_hold hold;     /* DEFERRED: by a pause or the breaker */
+    bool undrained;           /* entries wait and no drain heartbeat for 10 minutes */
+    bool drain_needed;        /* due entries, and the drain's heartbeat is older than 60 s */
+    int64_t breaker_failures; /* in a row, so that a success need not be told when it is 0 */
+};
+
+/*
+ * In this order, in one step:
+ * 1. count the client (if any);
+ * 2. never-creating, no link (nor gone mark), no progress (no attempt, no ids), no body anywhere, and not
+ * older than born (created_s before `born` or longer ago than LINK_TTL counts as older): write seen (newest
+ * place wins, fingerprint of the newest), IGNORED;
+ * 3. fingerprint == seen's: keep the newer place; if the order is parked and this is not older than seen: go
+ * on at 5; else DUPLICATE;
+ * 4. older than seen: STALE;
+ * 5. accept: seen := this state, the idempotency key is deleted; a parked order leaves parking. A lease that
+ * is in force: the body becomes the waiting one (newest wins, one at most), BUSY. Otherwise the body becomes
+ * the current one (with sold |= creates, attempts 0, accepted now, progress and link kept, a waiting body
+ * replaced), and it is leased (NEW) or made due now (DEFERRED). status_only at 5: where a body exists (the
+ * waiting one first, else the current one), it stays (copied to waiting when the current one is leased) and
+ * is marked trashed; where none exists the status-only body itself is stored. `sold` is also set for the
+ * waiting body when creates, and survives promotion; finish clears it.
+ */
+enum store_claim_result store_claim(struct store *, const struct store_claim *, struct store_claim_reply *,
+                                    struct store_entry *entry) MUST_CHECK;
+
+/* -- the leased entry -- */
+
+struct store_progress {
+    const char *contact_id; /* "" or NULL = nothing new */
+    const char *opportunity_id;
+    bool replace_contact; /* the remembered contact is gone in GHL: take contact_id (may be "") instead */
+    enum store_attempt
+        attempt; /* CONTACT/OPPORTUNITY: about to create; NONE: leave what is recorded, see clear_attempt */
+    const char *attempt_note; /* JSON kept with it */
+    bool clear_attempt;       /* the outcome is known */
+    int64_t lease_ms;         /* the lease is renewed for so long */
+};
+
+/* Ids are taken even from a worker that lost its lease: stored when there are none. *conflict (may be NULL)
+ * is set when others are there already (they stay). attempt and clear_attempt need the lease, but for
+ * clear_attempt together with the opportunity id (or contact id) that the attempt was for. OK, LOST,
+ * UNAVAILABLE. */
+enum store_result store_progress(struct store *, const char *key, const char *token,
+                                 const struct store_progress *, bool *conflict) MUST_CHECK;
+
+/* Is the lease still mine? Renews it. OK, LOST, UNAVAILABLE. */
+enum store_result store_renew(struct store *, const char *key, const char *token,
+                              int64_t lease_ms) MUST_CHECK;
+
+/* The state is in GHL (or needs nothing there). Stores the link and renews its TTL; the body goes; the
+ * idempotency key is set (SETEX, IDEMPOTENCY_TTL) if `fingerprint` is still seen's. A waiting body is
+ * promoted: due now, attempts 0, progress and sold kept; with next_lease_ms > 0 it is leased to the caller
+ * instead: *next is filled and *has_next true. Without the lease: LOST, ids are kept as by progress, the body
+ * stays. */
+enum store_result store_finish(struct store *, const char *key, const char *token, const char *fingerprint,
+                               const struct store_link *link, int64_t next_lease_ms, struct store_entry *next,
+                               bool *has_next) MUST_CHECK;
+
+/* Try again in delay_ms. counted: this was an attempt (attempts + 1); otherwise the time until then does not
+ * count for RETRY_FOR. A waiting body is promoted instead, due now (or in delay_ms when hold: nothing of this
+ * queue can go now). */
+enum store_result store_retry(struct store *, const char *key, const char *token, int64_t delay_ms,
+                              bool counted, bool hold, const char *why) MUST_CHECK;
+
+/* GHL will not take this state. A waiting body is promoted (due now) and the parked one goes; otherwise the
+ * entry is parked. *parked (may be NULL) tells which. */
+enum store_result store_park(struct store *, const char *key, const char *token, const char *why,
+                             bool *parked) MUST_CHECK;
+
+/* Keeps bytes that are no order (undecodable JSON) as parked under the key "bad:<hmac>". Repeating it changes
+ * nothing. */
+enum store_result store_park_bytes(struct store *, const char *key, const void *bytes, size_t len,
+                                   const char *why) MUST_CHECK;
+
+/* -- the queue -- */
+
+/* The entry that is due first, leased; an entry whose lease ran out is due again (its waiting body promoted).
+ * `now`: do not wait for due times, and go on through a pause or an open breaker. *next_due_ms (may be NULL):
+ * with NONE, ms until the next one is due, -1 = the queue is empty. *hold (may be NULL): with NONE, why
+ * nothing is leased although something is due. */
+enum store_result store_lease_due(struct store *, int64_t lease_ms, bool now, struct store_entry *entry,
+                                  int64_t *next_due_ms, enum store_hold *hold) MUST_CHECK;
+
+/* "I drain": renews the heartbeat. */
+enum store_result store_heartbeat(struct store *) MUST_CHECK;
+
+/* -- two orders of one customer, two orders on one card -- */
+
+/* Short leases on up to 2 hashes (hex) of email and phone, all or none. STORE_NONE = somebody has one of
+ * them. *newest_s: the newest order date that wrote this contact (the larger of the two; 0 = none). */
+enum store_result store_contact_lock(struct store *, const char *const hash[], size_t n, const char *token,
+                                     int64_t lease_ms, int64_t *newest_s) MUST_CHECK;
+/* wrote_s > 0: an order of that date wrote the contact. Kept LINK_TTL. */
+enum store_result store_contact_unlock(struct store *, const char *const hash[], size_t n, const char *token,
+                                       int64_t wrote_s) MUST_CHECK;
+
+/* Which order owns this card? OK: this order does now (it was free, its own, or take_over and the owner's
+ * order is older than created_s). LOST: another owns it. Kept LINK_TTL. */
+enum store_result store_card_take(struct store *, const char *opportunity_id, const char *key,
+                                  int64_t created_s, bool take_over) MUST_CHECK;
+
+/* -- shared counters -- */
+
+/* Front door: counts an unsigned request of this client; *count is today's. Costs Redis one INCR with expiry;
+ * the embedded store a fixed-size mapped file, never a transaction. */
+enum store_result store_allow(struct store *, const char *client, int64_t *count) MUST_CHECK;
+
+/* GHL's limits: GCRA over GHL_RATE at 99 % with a small burst, and GHL_RATE_PER_DAY, for all processes.
+ * *wait_ms until the call may go; when it is <= max_wait_ms the slot is taken, otherwise it is not. */
+enum store_result store_pace(struct store *, int64_t max_wait_ms, int64_t *wait_ms) MUST_CHECK;
+/* GHL said so: nobody calls for hold_ms (Retry-After); remaining calls of this window / day when >= 0 lower
+ * what is left. */
+enum store_result store_pace_correct(struct store *, int64_t hold_ms, int64_t window_remaining,
+                                     int64_t window_ms, int64_t daily_remaining,
+                                     int64_t daily_reset_ms) MUST_CHECK;
+
+/* The breaker: a result of the transport. 5 failures in a row open it for 30 s, doubling to 5 min; a success
+ * closes it. *open_ms (may be NULL): how long it stays open; 0 = closed. */
+enum store_result store_breaker(struct store *, bool success, int64_t *open_ms) MUST_CHECK;
+/* May I probe? OK = the probe is mine for 30 s; NONE = it is not open, or not yet, or another has the probe.
+ */
+enum store_result store_probe(struct store *, enum store_hold what) MUST_CHECK;
+
+/* A pause stops all work of the namespace. token_hash: of the refused GHL token, "" = not about a token.
+ * *first: it was not paused before. */
+enum store_result store_pause(struct store *, const char *token_hash, const char *why,
+                              bool *first) MUST_CHECK;
+/* Lifts it. With token_hash != NULL only a pause that carries another hash. NONE = there was none (of that
+ * kind). */
+enum store_result store_resume(struct store *, const char *token_hash) MUST_CHECK;
+
+/* Counts an event by a word ("rest_error"); `reconcile`: also asks for a reconcile. */
+enum store_result store_count(struct store *, const char *word, bool reconcile) MUST_CHECK;
+
+/* Small things that must outlive processes: resolved names, wrapped keys. ttl_ms 0 = for good. if_absent:
+ * keep what is there. *out (owned by the caller) is what is there afterwards. */
+enum store_result store_put(struct store *, const char *name, const char *value, int64_t ttl_ms,
+                            bool if_absent, char **out) MUST_CHECK;
+enum store_result store_get(struct store *, const char *name, char **out) MUST_CHECK; /* NONE = not there */
+
+/* -- for commands and the health page -- */
+
+struct store_counter {
+    char word[48];
+    int64_t count;
+};
+
+struct store_stats {
+    int64_t waiting;  /* entries with a body that are not parked (leased ones too) */
+    int64_t due;      /* of them, due now */
+    int64_t oldest_s; /* age of the oldest of them, s; 0 = none */
+    int64_t parked;
+    int64_t breaker_open_ms; /* 0 = closed */
+    int64_t breaker_failures;
+    bool paused;
+    char pause_reason[STORE_REASON_SIZE];
+    int64_t pause_age_s;
+    int64_t drain_age_s; /* since the last heartbeat; -1 = never */
+    bool undrained;      /* entries wait and no heartbeat for 10 minutes */
+    bool reconcile_wanted;
+    int64_t born_age_s;
+    struct store_counter counter[64];
+    size_t counter_count;
+    char durability[STORE_REASON_SIZE]; /* in words: what a crash of the machine can lose; "" = nothing */
+    char problem[STORE_REASON_SIZE]; /* a setting of the store that breaks a promise (maxmemory-policy); "" =
+                                        none */
+};
+enum store_result store_stats(struct store *, struct store_stats *) MUST_CHECK;
+
+struct store_parked {
+    char *key;  /* owned */
+    char *why;  /* owned */
+    char *body; /* owned; NULL when it has expired or only the list was asked for */
+    size_t body_len;
+    bool trashed;
+    int64_t age_s;
+    int64_t attempts;
+};
+/* Up to max parked orders, oldest first, after the key `after` ("" = from the start), without bodies. *list
+ * is owned by the caller. */
+enum store_result store_parked_list(struct store *, const char *after, size_t max, struct store_parked **list,
+                                    size_t *n) MUST_CHECK;
+enum store_result store_parked_get(struct store *, const char *key,
+                                   struct store_parked *out) MUST_CHECK; /* NONE = not parked */
+void store_parked_free(struct store_parked *list, size_t n, bool free_list);
+/* Back into the queue, due now, fresh attempts. NONE = not parked, or its body has expired. */
+enum store_result store_requeue(struct store *, const char *key) MUST_CHECK;
+/* Forgets a parked body for good; seen and link stay. */
+enum store_result store_drop(struct store *, const char *key) MUST_CHECK;
+/* Parked bodies older than PARKED_TTL lose their body; *n of them. Key and reason stay. */
+enum store_result store_expire_parked(struct store *, int64_t *n) MUST_CHECK;
+
+/* The whole memory of one order, for tests and `failed show`: link, and whether it waits. NONE = unknown. */
+struct store_order {
+    struct store_link link;
+    bool waiting, leased, parked, has_waiting_body, idempotency_key;
+    char fingerprint[DIGEST_HEX_SIZE]; /* seen's */
+    char reason[STORE_REASON_SIZE];    /* why it waits or is parked */
+    int64_t due_in_ms;
+};
+enum store_result store_look(struct store *, const char *key, struct store_order *out) MUST_CHECK;
+
+#endif
