@@ -1,0 +1,25 @@
+/*
+ * drain: works the queue off. For cron (once), as a service (watch), and for idle workers (a few seconds
+ * after an answer).
+ */
+#ifndef WOO_GHL_DRAIN_H
+#define WOO_GHL_DRAIN_H
+
+#include "app.h"
+
+struct drain_options {
+    bool watch;        /* go on until stopped */
+    bool now;          /* do not wait for due times; probe a pause or an open breaker at once */
+    int64_t budget_ms; /* CLOCK_NEVER, or stop taking entries after that */
+    bool heartbeat;    /* this is a real drain: workers need not */
+};
+
+struct drain_counts {
+    long done, nothing, queued, parked; /* entries by how they ended */
+    long left;                          /* still waiting, as far as known; -1 = unknown */
+};
+
+/* False when the store cannot be used (it was logged). */
+bool drain_run(struct app *app, const struct drain_options *options, struct drain_counts *counts);
+
+#endif
