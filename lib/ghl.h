@@ -76,7 +76,7 @@ void ghl_set_hooks(struct ghl *ghl, const struct ghl_hooks *hooks); /* copied; N
 struct ghl_call {
     int64_t deadline_mono_ms;
     const char *order;
-    int64_t send_deadline_mono_ms; /* creates only; CLOCK_NEVER otherwise */
+    int64_t send_deadline_mono_ms; /* no byte of a write leaves after this; CLOCK_NEVER = no such limit */
 };
 
 /* Each fills *answer (freed by the caller in every case) and returns its result. Bodies are borrowed, without

@@ -78,7 +78,9 @@ enum store_attempt { STORE_ATTEMPT_NONE, STORE_ATTEMPT_CONTACT, STORE_ATTEMPT_OP
 struct store_entry {
     char *key;                    /* owned */
     char token[STORE_TOKEN_SIZE]; /* the lease */
-    char *body;                   /* owned; the bytes as given to claim, NUL after them */
+    int64_t asked_mono_ms; /* this process's clock just before the lease was asked for; the lease holds at
+                              least lease_ms from then */
+    char *body;            /* owned; the bytes as given to claim, NUL after them */
     size_t body_len;
     bool trashed; /* an order.deleted came later than this body: its status counts as "trash" */
     bool sold; /* a creating state of this order was accepted into this entry: a never-creating one must reach

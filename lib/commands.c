@@ -1,0 +1,310 @@
+#include "commands.h"
+#include "app.h"
+#include "clock.h"
+#include "drain.h"
+#include "trigger.h"
+#include "version.h"
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sysexits.h>
+
+#define CHECK_BUDGET_MS 15000
+
+struct command {
+    const char *name, *arguments, *help;
+    int (*run)(int argc, char **argv, volatile int *stop);
+};
+
+static int usage(const char *command, const char *wrong)
+{
+    fprintf(stderr, "woo_ghl %s: unknown argument '%s'; see 'woo_ghl help'\n", command, wrong);
+    return EX_USAGE;
+}
+
+/* Opens the app for a command; says every problem on stderr (the log goes there too unless LOG names another
+ * place). */
+static bool open_app(struct app *app, volatile int *stop)
+{
+    if (app_open(app, stop))
+        return true;
+    if (strcmp(app->config.log_to, "stderr") != 0)
+        for (size_t i = 0; i < app->report.problem_count; i++)
+            fprintf(stderr, "woo_ghl: %s\n", app->report.problem[i]);
+    return false;
+}
+
+/* -- check -- */
+
+static bool check_store(struct app *app)
+{
+    struct store_stats stats;
+    struct error e = ERROR_NONE;
+
+    if (!app_store(app, &e)) {
+        printf("store      FAILED: %s\n", e.text);
+        return false;
+    }
+    if (store_stats(app->store, &stats) != STORE_OK) {
+        printf("store      FAILED: %s\n", store_trouble(app->store));
+        return false;
+    }
+    printf("store      ok (%s)%s%s\n", store_kind(app->store), *stats.durability ? ": " : "",
+           stats.durability);
+    if (*stats.problem)
+        printf("store      FAILED: %s\n", stats.problem);
+    return !*stats.problem;
+}
+
+static bool check_ghl(struct app *app)
+{
+    struct ghl_answer answer;
+    struct ghl_call call = {.deadline_mono_ms = clock_mono_ms() + CHECK_BUDGET_MS,
+                            .order = "",
+                            .send_deadline_mono_ms = CLOCK_NEVER};
+    enum ghl_result result = ghl_pipelines(app->ghl, &call, &answer);
+
+    if (result == GHL_OK)
+        printf("GHL        ok%s: %zu pipelines\n", app->config.dry_run ? " (dry run, not asked)" : "",
+               json_array_size(answer.json));
+    else
+        printf(
+            "GHL        FAILED: %s, status %d %s; are GHL_API_KEY, its scopes and GHL_LOCATION_ID right?\n",
+            ghl_result_name(result), answer.status, answer.message);
+    ghl_answer_free(&answer);
+    return result == GHL_OK;
+}
+
+static int run_check(int argc, char **argv, volatile int *stop)
+{
+    struct app app;
+    struct buf values;
+
+    if (argc > 2)
+        return usage("check", argv[2]);
+    bool good = open_app(&app, stop);
+    buf_init(&values, 1024L * 1024);
+    if (config_print_values(&app.config, &values))
+        fputs(values.data, stdout);
+    buf_free(&values);
+    printf("\nsettings   %s\n", good ? "ok" : "FAILED, see above");
+    if (good) {
+        good = check_store(&app);
+        good = check_ghl(&app) && good;
+    }
+    app_close(&app);
+    return good ? EX_OK : EX_CONFIG;
+}
+
+/* -- drain -- */
+
+static int run_drain(int argc, char **argv, volatile int *stop)
+{
+    struct app app;
+    struct drain_counts counts;
+    struct drain_options options = {.budget_ms = CLOCK_NEVER, .heartbeat = true};
+
+    for (int i = 2; i < argc; i++) {
+        if (!strcmp(argv[i], "--watch"))
+            options.watch = true;
+        else if (!strcmp(argv[i], "--now"))
+            options.now = true;
+        else
+            return usage("drain", argv[i]);
+    }
+    if (!open_app(&app, stop)) {
+        app_close(&app);
+        return EX_CONFIG;
+    }
+    bool good = drain_run(&app, &options, &counts);
+    if (good)
+        printf("drained: %ld synced, %ld needed nothing, %ld wait on, %ld parked; %ld in the queue\n",
+               counts.done, counts.nothing, counts.queued, counts.parked, counts.left);
+    else
+        fprintf(stderr, "woo_ghl drain: the store cannot be used; see the log\n");
+    app_close(&app);
+    return good ? EX_OK : EX_TEMPFAIL;
+}
+
+/* -- status -- */
+
+static void print_status(const struct store_stats *s)
+{
+    printf("waiting %lld, due %lld, oldest %lld s, parked %lld\n", (long long)s->waiting, (long long)s->due,
+           (long long)s->oldest_s, (long long)s->parked);
+    if (s->breaker_open_ms > 0)
+        printf("breaker open, next try in %lld s\n", (long long)(s->breaker_open_ms / 1000));
+    else
+        printf("breaker closed, %lld failures in a row\n", (long long)s->breaker_failures);
+    if (s->paused)
+        printf("paused for %lld s: %s\n", (long long)s->pause_age_s, s->pause_reason);
+    if (s->undrained)
+        printf("nothing has drained for 10 minutes: run `woo_ghl drain` from cron or as a service\n");
+    if (*s->durability)
+        printf("durability: %s\n", s->durability);
+    if (*s->problem)
+        printf("problem: %s\n", s->problem);
+    for (size_t i = 0; i < s->counter_count; i++)
+        printf("counted %s: %lld\n", s->counter[i].word, (long long)s->counter[i].count);
+}
+
+static bool print_status_json(const struct store_stats *s)
+{
+    json_t *pauses =
+        s->paused ? json_pack("[{ss sI}]", "reason", s->pause_reason, "age_s", (json_int_t)s->pause_age_s)
+                  : json_array();
+    json_t *all = json_pack(
+        "{sI sI sI sI s{ss sI sI} so}", "waiting", (json_int_t)s->waiting, "due", (json_int_t)s->due,
+        "oldest_s", (json_int_t)s->oldest_s, "parked", (json_int_t)s->parked, "breaker", "state",
+        s->breaker_open_ms > 0 ? "open" : "closed", "open_ms", (json_int_t)s->breaker_open_ms, "failures",
+        (json_int_t)s->breaker_failures, "pauses", pauses);
+    bool good = all && json_dumpf(all, stdout, JSON_COMPACT) == 0;
+    putchar('\n');
+    json_decref(all);
+    return good;
+}
+
+static int run_status(int argc, char **argv, volatile int *stop)
+{
+    struct app app;
+    struct store_stats stats;
+    struct error e = ERROR_NONE;
+    int code = EX_TEMPFAIL;
+    bool json = argc > 2 && !strcmp(argv[2], "--json");
+
+    if (argc > 3 || (argc == 3 && !json))
+        return usage("status", argv[argc - 1]);
+    if (!open_app(&app, stop)) {
+        code = EX_CONFIG;
+    } else if (!app_store(&app, &e)) {
+        fprintf(stderr, "woo_ghl status: %s\n", e.text);
+    } else if (store_stats(app.store, &stats) != STORE_OK) {
+        fprintf(stderr, "woo_ghl status: %s\n", store_trouble(app.store));
+    } else {
+        code = EX_OK;
+        if (!json)
+            print_status(&stats);
+        else if (!print_status_json(&stats))
+            code = EX_IOERR;
+    }
+    app_close(&app);
+    return code;
+}
+
+/* -- trigger, pipelines, help, version -- */
+
+static int run_trigger(int argc, char **argv, volatile int *stop)
+{
+    struct app app;
+    int code = EX_CONFIG;
+
+    if (open_app(&app, stop))
+        code = trigger_main(&app.config, argc - 1, argv + 1);
+    app_close(&app);
+    return code;
+}
+
+static int run_pipelines(int argc, char **argv, volatile int *stop)
+{
+    struct app app;
+    struct ghl_answer answer = {0};
+    int code = EX_CONFIG;
+    size_t i, j;
+    const json_t *pipeline, *stage;
+
+    if (argc > 2)
+        return usage("pipelines", argv[2]);
+    if (!open_app(&app, stop))
+        goto out;
+    struct ghl_call call = {.deadline_mono_ms = clock_mono_ms() + CHECK_BUDGET_MS,
+                            .order = "",
+                            .send_deadline_mono_ms = CLOCK_NEVER};
+    if (ghl_pipelines(app.ghl, &call, &answer) != GHL_OK) {
+        fprintf(stderr, "woo_ghl pipelines: GHL refused: %s, status %d %s\n", ghl_result_name(answer.result),
+                answer.status, answer.message);
+        code = EX_UNAVAILABLE;
+        goto out;
+    }
+    json_array_foreach(answer.json, i, pipeline)
+    {
+        printf("%-24s %s\n", json_text(pipeline, "id"), json_text(pipeline, "name"));
+        json_array_foreach(json_object_get(pipeline, "stages"), j, stage)
+            printf("    %-24s %s\n", json_text(stage, "id"), json_text(stage, "name"));
+    }
+    code = EX_OK;
+out:
+    ghl_answer_free(&answer);
+    app_close(&app);
+    return code;
+}
+
+static int run_version(int argc, char **argv, volatile int *stop)
+{
+    (void)stop;
+    if (argc > 2)
+        return usage("version", argv[2]);
+    printf("woo_ghl %s\n", WOO_GHL_VERSION);
+    return EX_OK;
+}
+
+static int run_help(int argc, char **argv, volatile int *stop);
+
+static const struct command commands[] = {
+    {"check", "", "show the settings, try the store and GHL", run_check},
+    {"drain", "[--watch] [--now]", "bring waiting orders to GHL: once (cron), or until stopped", run_drain},
+    {"status", "[--json]", "what waits, what is parked, breaker and pauses", run_status},
+    {"trigger", "[--scenarios] [--url URL] ...", "send simulated, signed deliveries and print the answers",
+     run_trigger},
+    {"pipelines", "", "the location's pipelines and stages with their ids", run_pipelines},
+    {"help", "[settings|man]", "this text; every setting as .env.sample; the settings for the man page",
+     run_help},
+    {"version", "", "the version", run_version},
+};
+
+static int run_help(int argc, char **argv, volatile int *stop)
+{
+    struct buf out;
+    bool good = true;
+
+    (void)stop;
+    buf_init(&out, 1024L * 1024);
+    if (argc > 2 && !strcmp(argv[2], "settings")) {
+        good = config_print_sample(&out);
+    } else if (argc > 2 && !strcmp(argv[2], "man")) {
+        good = config_print_manual(&out);
+    } else if (argc > 2) {
+        buf_free(&out);
+        return usage("help", argv[2]);
+    } else {
+        good = buf_adds(&out, "woo_ghl takes WooCommerce's order webhooks at /woo-order to GoHighLevel.\n"
+                              "A web server runs it as FastCGI or CGI; a person runs:\n\n");
+        for (size_t i = 0; i < sizeof commands / sizeof *commands; i++)
+            good = good && buf_addf(&out, "  woo_ghl %-10s %-30s %s\n", commands[i].name,
+                                    commands[i].arguments, commands[i].help);
+        good =
+            good &&
+            buf_adds(
+                &out,
+                "\nSettings come from the environment and from the file that WOO_GHL_ENV names, .env beside\n"
+                "the program, or /etc/woo-ghl/env.\n");
+    }
+    if (good)
+        fputs(out.data, stdout);
+    buf_free(&out);
+    return good ? EX_OK : EX_OSERR;
+}
+
+int commands_main(int argc, char **argv, volatile int *stop)
+{
+    const char *name = argc > 1 ? argv[1] : "help";
+
+    if (!strcmp(name, "--help") || !strcmp(name, "-h"))
+        name = "help";
+    if (!strcmp(name, "--version"))
+        name = "version";
+    for (size_t i = 0; i < sizeof commands / sizeof *commands; i++)
+        if (!strcmp(commands[i].name, name))
+            return commands[i].run(argc, argv, stop);
+    fprintf(stderr, "woo_ghl: there is no command '%s'; see 'woo_ghl help'\n", name);
+    return EX_USAGE;
+}

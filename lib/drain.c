@@ -1,0 +1,136 @@
+#include "drain.h"
+#include "clock.h"
+#include "gate.h"
+#include "sync.h"
+
+#define ENTRY_BUDGET_MS 45000 /* less than a lease, so that most work needs no renewal */
+#define POLL_MS 500           /* a watching drain looks for new work so often */
+#define HEARTBEAT_MS 20000
+#define EXPIRE_MS (3600 * 1000)
+
+struct drain {
+    struct app *app;
+    const struct drain_options *options;
+    struct drain_counts *counts;
+    int64_t end_mono_ms, heartbeat_mono_ms, expire_mono_ms; /* when the next is due */
+};
+
+static bool stopped(const struct drain *d)
+{
+    return (d->app->stop && *d->app->stop) || clock_left_ms(d->end_mono_ms) == 0;
+}
+
+static void count(struct drain *d, enum sync_result result)
+{
+    switch (result) {
+    case SYNC_DONE: d->counts->done++; break;
+    case SYNC_NOTHING: d->counts->nothing++; break;
+    case SYNC_QUEUED: d->counts->queued++; break;
+    case SYNC_PARKED: d->counts->parked++; break;
+    }
+}
+
+static void work(struct drain *d, struct store_entry *entry)
+{
+    int64_t deadline = clock_mono_ms() + ENTRY_BUDGET_MS, began = clock_mono_ms();
+    struct log_about about = {.order = entry->key, .has_ms = true};
+    char key[128];
+
+    if (deadline > d->end_mono_ms)
+        deadline = d->end_mono_ms;
+    snprintf(key, sizeof key, "%s", entry->key);
+    about.order = key;
+    struct sync_outcome outcome = sync_entry(d->app, entry, deadline);
+    about.reason = outcome.reason;
+    about.ghl_id = outcome.ghl_id;
+    about.ms = clock_mono_ms() - began;
+    log_event(d->app->log, LOG_LEVEL_INFO, outcome.result == SYNC_DONE ? "synced" : "drained", &about,
+              outcome.result == SYNC_DONE ? "A waiting order is in GHL" : "A waiting order was looked at");
+    count(d, outcome.result);
+}
+
+/* What is to be done now and then; false when the store does not answer. */
+static bool chores(struct drain *d)
+{
+    int64_t now = clock_mono_ms(), expired = 0;
+
+    if (d->options->heartbeat && now >= d->heartbeat_mono_ms) {
+        if (store_heartbeat(d->app->store) != STORE_OK)
+            return false;
+        d->heartbeat_mono_ms = now + HEARTBEAT_MS;
+    }
+    if (d->options->heartbeat && now >= d->expire_mono_ms) {
+        if (store_expire_parked(d->app->store, &expired) != STORE_OK)
+            return false;
+        if (expired > 0)
+            log_event(d->app->log, LOG_LEVEL_WARN, "expired", NULL,
+                      "%lld parked orders are older than PARKED_TTL: their content was deleted, key and "
+                      "reason stay",
+                      (long long)expired);
+        d->expire_mono_ms = now + EXPIRE_MS;
+    }
+    return true;
+}
+
+/* Nothing is leased: waits or ends. False = end. */
+static bool rest(const struct drain *d, int64_t next_due_ms)
+{
+    if (!d->options->watch)
+        return false;
+    int64_t wait = next_due_ms >= 0 && next_due_ms < POLL_MS ? next_due_ms : POLL_MS;
+    return clock_sleep_ms(wait > 10 ? wait : 10, d->app->stop);
+}
+
+/* One look at the queue. False = end. */
+static bool turn(struct drain *d, bool *reachable)
+{
+    struct store_entry entry = {0};
+    enum store_hold hold = STORE_GO;
+    int64_t next_due_ms = -1;
+
+    *reachable = chores(d);
+    enum store_result result = *reachable ? store_lease_due(d->app->store, SYNC_LEASE_MS, d->options->now,
+                                                            &entry, &next_due_ms, &hold)
+                                          : STORE_UNAVAILABLE;
+    switch (result) {
+    case STORE_OK:
+        work(d, &entry);
+        store_entry_free(&entry);
+        return true;
+    case STORE_NONE:
+        if (hold != STORE_GO && gate_probe(d->app, hold, false))
+            return true;
+        return rest(d, hold == STORE_GO ? next_due_ms : -1);
+    case STORE_LOST:
+    case STORE_UNAVAILABLE: break;
+    }
+    *reachable = false;
+    return rest(d, -1);
+}
+
+bool drain_run(struct app *app, const struct drain_options *options, struct drain_counts *counts)
+{
+    struct drain d = {.app = app, .options = options, .counts = counts, .end_mono_ms = CLOCK_NEVER};
+    struct store_stats stats;
+    struct error e = ERROR_NONE;
+    bool reachable = true, complained = false;
+
+    *counts = (struct drain_counts){.left = -1};
+    if (options->budget_ms != CLOCK_NEVER)
+        d.end_mono_ms = clock_mono_ms() + options->budget_ms;
+    if (!app_store(app, &e)) {
+        log_event(app->log, LOG_LEVEL_ERROR, "store", NULL, "%s", e.text);
+        return false;
+    }
+    bool go_on = true;
+    while (go_on && !stopped(&d)) {
+        go_on = turn(&d, &reachable);
+        if (!reachable && !complained)
+            log_event(app->log, LOG_LEVEL_ERROR, "store", NULL, "The queue cannot be read: %s",
+                      store_trouble(app->store));
+        complained = !reachable;
+    }
+    if (store_stats(app->store, &stats) == STORE_OK)
+        counts->left = (long)stats.waiting;
+    return reachable;
+}

@@ -1,0 +1,132 @@
+#include "gate.h"
+#include "clock.h"
+#include "digest.h"
+#include <string.h>
+#include <strings.h>
+
+#define PROBE_BUDGET_MS 5000
+#define WINDOW_NEARLY_USED 5 /* remaining calls of GHL's window from which on its own count is taken over */
+
+/* -- hooks -- */
+
+static int64_t pace(void *context, int64_t max_wait_ms)
+{
+    struct gate_watch *watch = context;
+    int64_t wait_ms = 0;
+
+    if (store_pace(watch->app->store, max_wait_ms, &wait_ms) != STORE_OK)
+        return -1;
+    return wait_ms;
+}
+
+static bool may_write(void *context)
+{
+    struct gate_watch *watch = context;
+    return !watch->may_write || watch->may_write(watch->context);
+}
+
+static void heard(void *context, const struct http_answer *answer, bool transport_ok)
+{
+    struct gate_watch *watch = context;
+    struct store *store = watch->app->store;
+    int64_t open_ms = 0;
+    bool limited = answer->status == 429;
+
+    /* 429 says nothing of GHL's health. */
+    if (!limited && store_breaker(store, transport_ok, &open_ms) == STORE_OK && !transport_ok && open_ms > 0)
+        log_event(watch->app->log, LOG_LEVEL_ERROR, "breaker", NULL,
+                  "GHL does not answer: orders are stored and wait; next try in %lld s",
+                  (long long)(open_ms / 1000));
+    bool window = answer->rate_remaining >= 0 && answer->rate_remaining < WINDOW_NEARLY_USED;
+    if (limited || window || answer->rate_daily_remaining == 0) {
+        int64_t hold = limited && answer->retry_after_ms > 0 ? answer->retry_after_ms : 0;
+        if (store_pace_correct(store, hold, limited || window ? answer->rate_remaining : -1,
+                               answer->rate_interval_ms, answer->rate_daily_remaining,
+                               answer->rate_daily_reset_ms) != STORE_OK)
+            log_event(watch->app->log, LOG_LEVEL_WARN, "store", NULL, "GHL's limits could not be shared: %s",
+                      store_trouble(store));
+    }
+}
+
+void gate_watch_begin(struct gate_watch *watch, struct app *app, bool (*allowed)(void *), void *context)
+{
+    *watch = (struct gate_watch){.app = app, .may_write = allowed, .context = context};
+    const struct ghl_hooks hooks = {.context = watch, .pace = pace, .may_write = may_write, .heard = heard};
+    ghl_set_hooks(app->ghl, &hooks);
+}
+
+void gate_watch_end(struct gate_watch *watch)
+{
+    ghl_set_hooks(watch->app->ghl, NULL);
+}
+
+/* -- pauses -- */
+
+static bool token_hash(const struct app *app, char out[DIGEST_HEX_SIZE])
+{
+    const char *token = app->config.ghl_api_key;
+    return digest_label_hex(app->hash_key, DIGEST_LEN, "ghl token", token, strlen(token), out);
+}
+
+static struct ghl_call probe_call(void)
+{
+    return (struct ghl_call){.deadline_mono_ms = clock_mono_ms() + PROBE_BUDGET_MS,
+                             .order = "",
+                             .send_deadline_mono_ms = CLOCK_NEVER};
+}
+
+bool gate_token_refused(struct app *app, const struct ghl_answer *answer)
+{
+    static const char *const words[] = {"token", "jwt", "scope", "version", "location"};
+    for (size_t i = 0; i < sizeof words / sizeof *words; i++)
+        if (strcasestr(answer->message, words[i]))
+            return true;
+    struct ghl_answer neutral;
+    struct ghl_call call = probe_call();
+    bool refused = ghl_pipelines(app->ghl, &call, &neutral) == GHL_AUTH;
+    ghl_answer_free(&neutral);
+    return refused;
+}
+
+void gate_pause(struct app *app, const struct ghl_answer *answer, const char *why)
+{
+    char hash[DIGEST_HEX_SIZE] = "";
+    bool first = false;
+
+    if (answer->result == GHL_AUTH && !token_hash(app, hash))
+        hash[0] = '\0';
+    if (store_pause(app->store, hash, why, &first) != STORE_OK)
+        log_event(app->log, LOG_LEVEL_ERROR, "store", NULL, "The pause could not be stored: %s",
+                  store_trouble(app->store));
+    else if (first)
+        log_event(app->log, LOG_LEVEL_ERROR, "paused", NULL,
+                  "Everything waits until this is mended; no order is lost. %s", why);
+}
+
+bool gate_probe(struct app *app, enum store_hold hold, bool now)
+{
+    char hash[DIGEST_HEX_SIZE];
+    struct ghl_answer answer;
+    struct gate_watch watch;
+    struct ghl_call call = probe_call();
+
+    if (hold == STORE_GO)
+        return true;
+    if (hold == STORE_HOLD_PAUSED && token_hash(app, hash) && store_resume(app->store, hash) == STORE_OK) {
+        log_event(app->log, LOG_LEVEL_INFO, "resumed", NULL,
+                  "The GHL token is another one now: work goes on");
+        return true;
+    }
+    if (!now && store_probe(app->store, hold) != STORE_OK)
+        return false;
+    gate_watch_begin(&watch, app, NULL, NULL);
+    enum ghl_result result = ghl_pipelines(app->ghl, &call, &answer);
+    gate_watch_end(&watch);
+    ghl_answer_free(&answer);
+    if (result != GHL_OK)
+        return false;
+    if (hold == STORE_HOLD_PAUSED && store_resume(app->store, NULL) == STORE_UNAVAILABLE)
+        return false;
+    log_event(app->log, LOG_LEVEL_INFO, "resumed", NULL, "GHL answers again: work goes on");
+    return true;
+}

@@ -1,0 +1,34 @@
+/*
+ * gate: may work go on? The pause, the breaker and GHL's pace, between the GHL client and the store.
+ *
+ * A refused token or a wrong configuration pauses the whole namespace: nothing is parked for it, one alert is
+ * logged, and a probe lifts the pause when the token works again. The breaker opens by failures of the
+ * transport and is closed by a probe or any answer.
+ */
+#ifndef WOO_GHL_GATE_H
+#define WOO_GHL_GATE_H
+
+#include "app.h"
+
+/* The hooks that one piece of work puts into the GHL client. */
+struct gate_watch {
+    struct app *app;
+    bool (*may_write)(void *context);
+    void *context;
+};
+/* may_write may be NULL: work without writes. */
+void gate_watch_begin(struct gate_watch *watch, struct app *app, bool (*may_write)(void *), void *context);
+void gate_watch_end(struct gate_watch *watch);
+
+/* Is it the token (scope, version, location), and not this order? Asks GHL one neutral question where the
+ * answer does not say so itself. */
+bool gate_token_refused(struct app *app, const struct ghl_answer *answer);
+
+/* Pauses everything, for this answer. */
+void gate_pause(struct app *app, const struct ghl_answer *answer, const char *why);
+
+/* Something holds: if a probe is due (or `now`), one neutral GET; lifts the pause or closes the breaker when
+ * GHL answers well. True when work may go on. */
+bool gate_probe(struct app *app, enum store_hold hold, bool now);
+
+#endif

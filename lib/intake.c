@@ -1,0 +1,443 @@
+#include "intake.h"
+#include "clock.h"
+#include "delivery.h"
+#include "order.h"
+#include "plan.h"
+#include "sync.h"
+#include <arpa/inet.h>
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+#include <strings.h>
+
+#define RETRY_AFTER_UNAVAILABLE "60"
+#define DAY_S (24 * 3600)
+
+/* One request on its way down. */
+struct visit {
+    struct app *app;
+    const struct request *request;
+    struct response *response;
+    struct buf body;
+    struct order_headers headers;
+    struct order order;
+    struct plan plan;
+    char client[DIGEST_HEX_SIZE]; /* hash of the address */
+    char hmac[DIGEST_HEX_SIZE];   /* of the body */
+    const char *key;              /* the order's, for the log; NULL until known */
+};
+
+/* -- answers -- */
+
+void response_init(struct response *response)
+{
+    *response = (struct response){.content_type = "application/json"};
+    buf_init(&response->body, 64L * 1024);
+}
+
+void response_free(struct response *response)
+{
+    buf_free(&response->body);
+}
+
+static void add_header(struct response *response, const char *name, const char *value)
+{
+    if (response->header_count == RESPONSE_HEADERS_MAX)
+        return;
+    size_t n = response->header_count++;
+    response->header[n].name = name;
+    size_t len = strnlen(value, sizeof response->header[n].value - 1);
+    memcpy(response->header[n].value, value, len);
+    response->header[n].value[len] = '\0';
+}
+
+/* A body of one or two members; the values are words and ids of ours or GHL's, so json_pack's quoting is
+ * enough. */
+static void answer(struct response *response, int status, const char *name, const char *value,
+                   const char *name2, const char *value2)
+{
+    response->status = status;
+    buf_reset(&response->body);
+    json_t *body = name2 ? json_pack("{ssss}", name, value, name2, value2) : json_pack("{ss}", name, value);
+    char *text = body ? json_dumps(body, JSON_COMPACT) : NULL;
+    if (!text || !buf_adds(&response->body, text))
+        response->status = 500;
+    free(text);
+    json_decref(body);
+}
+
+static void answer_error(struct response *response, int status, const char *error)
+{
+    answer(response, status, "error", error, NULL, NULL);
+}
+
+static void answer_unavailable(struct response *response)
+{
+    answer_error(response, 503, "Unavailable");
+    add_header(response, "Retry-After", RETRY_AFTER_UNAVAILABLE);
+}
+
+/* -- the log's line about this visit -- */
+
+static struct log_about about(const struct visit *v, const char *reason)
+{
+    return (struct log_about){.order = v->key,
+                              .client = v->request->remote_addr,
+                              .reason = reason,
+                              .status = v->response->status,
+                              .ms = clock_mono_ms() - v->request->arrived_mono_ms,
+                              .has_ms = true};
+}
+
+/* -- the request itself -- */
+
+/* Digits only; false for anything else and for what does not fit. An absent length is no body (RFC
+ * 3875, 4.1.2). */
+static bool parse_length(const char *text, int64_t *out)
+{
+    *out = 0;
+    for (const char *p = text; *p; p++) {
+        if (*p < '0' || *p > '9' || *out > (INT64_MAX - 9) / 10)
+            return false;
+        *out = *out * 10 + (*p - '0');
+    }
+    return true;
+}
+
+static bool read_body(struct visit *v)
+{
+    int64_t length;
+    if (!parse_length(v->request->content_length, &length)) {
+        answer_error(v->response, 400, "Bad Content-Length");
+        return false;
+    }
+    if (length > v->app->config.max_body) {
+        answer_error(v->response, 413, "Payload Too Large");
+        return false;
+    }
+    char *room = buf_room(&v->body, (size_t)length);
+    if (!room) {
+        answer_unavailable(v->response);
+        return false;
+    }
+    size_t got = 0;
+    while (got < (size_t)length) {
+        long n = v->request->read(v->request->context, room + got, (size_t)length - got);
+        if (n <= 0)
+            break;
+        got += (size_t)n;
+    }
+    buf_wrote(&v->body, got);
+    if (got < (size_t)length) {
+        answer_error(v->response, 400, "Incomplete Body");
+        return false;
+    }
+    return true;
+}
+
+/* WooCommerce's ping: an unsigned form body `webhook_id=N`. */
+static bool is_ping(const struct visit *v)
+{
+    static const char name[] = "webhook_id=", type[] = "application/x-www-form-urlencoded";
+    const size_t n = sizeof name - 1;
+    const char *body = v->body.data;
+
+    if (v->request->signature[0] || strncasecmp(v->request->content_type, type, sizeof type - 1) != 0)
+        return false;
+    if (v->body.len <= n || v->body.len > n + 20 || memcmp(body, name, n) != 0)
+        return false;
+    return strspn(body + n, "0123456789") == v->body.len - n;
+}
+
+/* The client whose requests are counted together: an IPv4 address, or an IPv6 address's /64. Only its hash is
+ * kept. */
+static bool hash_client(const struct app *app, const char *address, char out[DIGEST_HEX_SIZE])
+{
+    unsigned char six[16], four[4];
+    if (inet_pton(AF_INET, address, four) == 1)
+        return digest_label_hex(app->hash_key, DIGEST_LEN, "client", four, sizeof four, out);
+    if (inet_pton(AF_INET6, address, six) == 1) {
+        static const unsigned char mapped[12] = {[10] = 0xff, [11] = 0xff};
+        if (!memcmp(six, mapped, sizeof mapped))
+            return digest_label_hex(app->hash_key, DIGEST_LEN, "client", six + 12, 4, out);
+        return digest_label_hex(app->hash_key, DIGEST_LEN, "client", six, 8, out);
+    }
+    return digest_label_hex(app->hash_key, DIGEST_LEN, "client", address, strlen(address), out);
+}
+
+static void refuse_unsigned(struct visit *v)
+{
+    int64_t count = 0, limit = v->app->config.rate_limit_per_day;
+    char retry_after[24];
+
+    answer_error(v->response, 401, "Invalid Signature");
+    if (limit > 0 && v->app->store && store_allow(v->app->store, v->client, &count) == STORE_OK &&
+        count > limit) {
+        answer_error(v->response, 429, "Too Many Requests");
+        snprintf(retry_after, sizeof retry_after, "%d",
+                 (int)(DAY_S - clock_wall_ms() / 1000 % DAY_S)); /* the counters begin anew at midnight UTC */
+        add_header(v->response, "Retry-After", retry_after);
+    }
+    struct log_about what = about(v, v->request->signature[0] ? "wrong_signature" : "no_signature");
+    log_event(v->app->log, LOG_LEVEL_WARN, v->response->status == 429 ? "limited" : "refused", &what,
+              v->response->status == 429 ? "Too many unsigned requests from this address today"
+                                         : "The signature is missing or is not that of any configured "
+                                           "secret: is WOO_WEBHOOK_SECRET the webhook's secret?");
+}
+
+/* -- what was signed -- */
+
+static void keep_bad_json(struct visit *v)
+{
+    struct buf packed;
+    char key[DIGEST_HEX_SIZE + 8];
+    enum store_result kept = STORE_UNAVAILABLE;
+
+    buf_init(&packed, STORE_BODY_MAX);
+    snprintf(key, sizeof key, "bad:%s", v->hmac);
+    if (delivery_pack(&v->headers, v->body.data, v->body.len, &packed))
+        kept = store_park_bytes(v->app->store, key, packed.data, packed.len, "not decodable as JSON");
+    buf_wipe(&packed);
+    if (kept == STORE_OK)
+        answer_error(v->response, 400, "Bad JSON");
+    else
+        answer_unavailable(v->response);
+    struct log_about what = about(v, "bad_json");
+    log_event(v->app->log, LOG_LEVEL_ERROR, "bad_json", &what,
+              kept == STORE_OK ? "A signed body of %zu bytes is not JSON; it is kept as parked"
+                               : "A signed body of %zu bytes is not JSON, and the store cannot keep it",
+              v->body.len);
+}
+
+static void ignore(struct visit *v, enum log_level level, const char *reason, const char *advice)
+{
+    answer(v->response, 200, "status", "ignored", "reason", reason);
+    struct log_about what = about(v, reason);
+    log_event(v->app->log, level, "ignored", &what, "%s", advice);
+}
+
+static void ignore_not_order(struct visit *v, const struct order_verdict *verdict)
+{
+    ignore(v, LOG_LEVEL_WARN, verdict->reason, verdict->advice);
+    if (store_count(v->app->store, verdict->reason, true) != STORE_OK)
+        log_event(v->app->log, LOG_LEVEL_WARN, "store", NULL, "Could not count a body that is no order: %s",
+                  store_trouble(v->app->store));
+}
+
+static void answer_queued(struct visit *v, const char *reason)
+{
+    answer(v->response, 202, "status", "queued", "reason", reason);
+    struct log_about what = about(v, reason);
+    what.email = plan_email(&v->plan);
+    log_event(v->app->log, LOG_LEVEL_INFO, "queued", &what, "Order #%s is stored and goes to GHL later",
+              v->plan.number);
+}
+
+static void work_now(struct visit *v, struct store_entry *entry)
+{
+    int64_t deadline = v->request->arrived_mono_ms + v->app->config.sync_budget_ms;
+    struct sync_outcome outcome = sync_entry(v->app, entry, deadline);
+    struct log_about what;
+
+    switch (outcome.result) {
+    case SYNC_DONE:
+        answer(v->response, 200, "status", "synced", "ghl_id", outcome.ghl_id);
+        what = about(v, NULL);
+        what.email = plan_email(&v->plan);
+        what.ghl_id = outcome.ghl_id;
+        log_event(v->app->log, LOG_LEVEL_INFO, "synced", &what, "Order #%s is %s in GHL", v->plan.number,
+                  outcome_name(v->plan.outcome));
+        break;
+    case SYNC_NOTHING:
+        ignore(v, LOG_LEVEL_INFO, outcome.reason, "Nothing to do in GHL for this state of the order");
+        break;
+    case SYNC_QUEUED: answer_queued(v, outcome.reason); break;
+    case SYNC_PARKED: answer_queued(v, "parked"); break;
+    }
+}
+
+static void skip(struct visit *v, const char *reason)
+{
+    answer(v->response, 200, "status", "skipped", "reason", reason);
+    struct log_about what = about(v, reason);
+    log_event(v->app->log, LOG_LEVEL_INFO, "skipped", &what, "Skipping %s Order #%s",
+              strcmp(reason, "stale") ? "Duplicate" : "Stale", v->plan.number);
+}
+
+static const char *deferred_reason(const struct store_claim_reply *reply)
+{
+    if (reply->over_limit)
+        return "rate_limited";
+    if (reply->hold == STORE_HOLD_PAUSED)
+        return "paused";
+    return reply->hold == STORE_HOLD_BREAKER ? "ghl_unavailable" : "later";
+}
+
+static void take(struct visit *v, const struct buf *packed)
+{
+    const struct config *config = &v->app->config;
+    struct store_claim claim = {
+        .key = v->plan.key,
+        .modified_s = v->plan.modified_s,
+        .created_s = v->plan.created_s,
+        .fingerprint = v->plan.fingerprint,
+        .hmac = v->hmac,
+        .body = packed->data,
+        .body_len = packed->len,
+        .creates = outcome_creates(v->plan.outcome),
+        .status_only = v->plan.status_only,
+        .client = v->client,
+        .client_limit = config->rate_limit_per_day,
+        .work = config->sync_budget_ms > 0,
+        .lease_ms = SYNC_LEASE_MS,
+    };
+    struct store_claim_reply reply = {0};
+    struct store_entry entry = {0};
+
+    switch (store_claim(v->app->store, &claim, &reply, &entry)) {
+    case CLAIM_NEW: work_now(v, &entry); break;
+    case CLAIM_DUPLICATE: skip(v, "duplicate"); break;
+    case CLAIM_STALE: skip(v, "stale"); break;
+    case CLAIM_BUSY: answer_queued(v, "busy"); break;
+    case CLAIM_DEFERRED: answer_queued(v, deferred_reason(&reply)); break;
+    case CLAIM_IGNORED:
+        ignore(v, LOG_LEVEL_INFO, "never_sold", "This order was never sold, so its end makes no opportunity");
+        break;
+    case CLAIM_UNAVAILABLE:
+    case CLAIM_FULL:
+        answer_unavailable(v->response);
+        struct log_about what = about(v, "store_unavailable");
+        log_event(v->app->log, LOG_LEVEL_ERROR, "store", &what, "The order cannot be stored: %s",
+                  store_trouble(v->app->store));
+        break;
+    }
+    v->response->drain_wanted = config->drain_after && reply.drain_needed;
+    if (reply.undrained)
+        log_event(v->app->log, LOG_LEVEL_WARN, "undrained", NULL,
+                  "Orders wait and nothing has drained for 10 minutes: run `woo_ghl drain` from cron or as a "
+                  "service");
+    store_entry_free(&entry);
+}
+
+static void take_order(struct visit *v)
+{
+    struct error e = ERROR_NONE;
+    struct order_verdict verdict = order_parse(v->body.data, v->body.len, &v->headers, &v->order);
+
+    if (verdict.kind == ORDER_BAD_JSON) {
+        keep_bad_json(v);
+        return;
+    }
+    if (verdict.kind == ORDER_NOT_ORDER) {
+        ignore_not_order(v, &verdict);
+        return;
+    }
+    switch (plan_make(&v->order, v->headers.source, &v->app->config, v->app->hash_key, &v->plan, &e)) {
+    case PLAN_FOREIGN_SHOP: ignore(v, LOG_LEVEL_WARN, "foreign_shop", e.text); return;
+    case PLAN_FAILED:
+        answer_unavailable(v->response);
+        struct log_about what = about(v, "plan");
+        log_event(v->app->log, LOG_LEVEL_ERROR, "plan", &what, "%s", e.text);
+        return;
+    case PLAN_OK: break;
+    }
+    v->key = v->plan.key;
+    if (v->plan.outcome == OUTCOME_IGNORE) {
+        ignore(v, LOG_LEVEL_INFO, "status_not_mapped", "GHL_STATUS_MAP does not name this order status");
+        return;
+    }
+    struct buf packed;
+    buf_init(&packed, STORE_BODY_MAX);
+    if (delivery_pack(&v->headers, v->body.data, v->body.len, &packed))
+        take(v, &packed);
+    else
+        answer_unavailable(v->response);
+    buf_wipe(&packed);
+}
+
+static void receive(struct visit *v)
+{
+    const struct request *request = v->request;
+    struct app *app = v->app;
+    struct error e = ERROR_NONE;
+    unsigned char hmac[DIGEST_LEN];
+
+    if (!read_body(v))
+        return;
+    if (is_ping(v)) {
+        answer(v->response, 200, "status", "pong", NULL, NULL);
+        return;
+    }
+    if (!hash_client(app, request->remote_addr, v->client)) {
+        answer_unavailable(v->response);
+        return;
+    }
+    bool have_store = app_store(app, &e);
+    if (!signature_verify(&app->keys, request->signature, v->body.data, v->body.len)) {
+        refuse_unsigned(v);
+        return;
+    }
+    if (!have_store || !digest_hmac(app->hash_key, DIGEST_LEN, v->body.data, v->body.len, hmac)) {
+        answer_unavailable(v->response);
+        log_event(app->log, LOG_LEVEL_ERROR, "store", NULL, "%s", e.text);
+        return;
+    }
+    digest_hex(hmac, DIGEST_LEN, v->hmac);
+    v->headers = (struct order_headers){request->topic, request->resource, request->source};
+    take_order(v);
+}
+
+/* -- routes -- */
+
+static void health(struct visit *v)
+{
+    struct store_stats stats;
+    struct error e = ERROR_NONE;
+
+    if (app_store(v->app, &e) && store_stats(v->app->store, &stats) == STORE_OK)
+        answer(v->response, 200, "status", stats.paused || stats.undrained ? "degraded" : "ok", NULL, NULL);
+    else
+        answer_unavailable(v->response);
+}
+
+struct route {
+    const char *path, *method;
+    void (*handle)(struct visit *);
+};
+
+static const struct route routes[] = {
+    {"/woo-order", "POST", receive},
+    {"/woo-order/", "POST", receive},
+    {"/woo-order/health", "GET", health},
+};
+
+static const struct route *find_route(const char *path)
+{
+    for (size_t i = 0; i < sizeof routes / sizeof *routes; i++)
+        if (!strcmp(routes[i].path, path))
+            return &routes[i];
+    return NULL;
+}
+
+void intake_handle(struct app *app, const struct request *request, struct response *response)
+{
+    struct visit v = {.app = app, .request = request, .response = response};
+    const struct route *route = find_route(request->path);
+
+    buf_init(&v.body, (size_t)(app->config.max_body > 0 ? app->config.max_body : 0));
+    if (!route) {
+        answer_error(response, 404, "Not Found");
+    } else if (strcmp(route->method, request->method) != 0) {
+        answer_error(response, 405, "Method Not Allowed");
+        add_header(response, "Allow", route->method);
+    } else if (!app->config_ok) {
+        answer_unavailable(response);
+        for (size_t i = 0; i < app->report.problem_count; i++)
+            log_event(app->log, LOG_LEVEL_ERROR, "config", NULL, "%s", app->report.problem[i]);
+    } else {
+        route->handle(&v);
+    }
+    plan_free(&v.plan);
+    order_free(&v.order);
+    buf_wipe(&v.body);
+}

@@ -1,0 +1,322 @@
+#include "clock.h"
+#include "sync_work.h"
+#include <string.h>
+#include <strings.h>
+
+#define CONTACT_LEASE_MS 30000
+#define CONTACT_WAIT_MS 50 /* between two tries to lock a customer whom another order is writing */
+#define CONTACT_WAIT_MAX_MS 3000
+#define CONTACT_BUSY_RETRY_MS 2000
+#define CONTACT_IN_FLIGHT_MS (5000 + 90000) /* send deadline and GHL's search lag; GHL_TIMEOUT comes on top  \
+                                             */
+
+/* -- two orders of one customer at once -- */
+
+struct customer {
+    char hash[2][DIGEST_HEX_SIZE];
+    const char *name[2];
+    size_t n;
+    int64_t newest_s; /* the newest order date that wrote this contact */
+};
+
+static bool hash_customer(const struct sync_work *w, struct customer *c)
+{
+    const char *value[2] = {plan_email(&w->plan), plan_phone(&w->plan)};
+    static const char *const label[2] = {"contact email", "contact phone"};
+
+    *c = (struct customer){0};
+    for (int i = 0; i < 2; i++) {
+        char lower[320];
+        size_t len = strlen(value[i]);
+        if (len == 0 || len >= sizeof lower)
+            continue;
+        for (size_t j = 0; j <= len; j++)
+            lower[j] =
+                (char)(value[i][j] >= 'A' && value[i][j] <= 'Z' ? value[i][j] + ('a' - 'A') : value[i][j]);
+        if (!digest_label_hex(w->app->hash_key, DIGEST_LEN, label[i], lower, len, c->hash[c->n]))
+            return false;
+        c->n++;
+    }
+    if (c->n == 2 && strcmp(c->hash[0], c->hash[1]) >
+                         0) { /* in sorted order, so that two workers never wait for each other */
+        char swap[DIGEST_HEX_SIZE];
+        memcpy(swap, c->hash[0], sizeof swap);
+        memcpy(c->hash[0], c->hash[1], sizeof swap);
+        memcpy(c->hash[1], swap, sizeof swap);
+    }
+    for (size_t i = 0; i < c->n; i++)
+        c->name[i] = c->hash[i];
+    return true;
+}
+
+static enum step lock_customer(struct sync_work *w, struct customer *c)
+{
+    int64_t give_up = clock_mono_ms() + CONTACT_WAIT_MAX_MS;
+
+    if (!hash_customer(w, c))
+        return sync_stop_retry(w, CONTACT_BUSY_RETRY_MS, false, "out_of_memory");
+    if (c->n == 0)
+        return STEP_NEXT;
+    for (;;) {
+        switch (store_contact_lock(w->app->store, c->name, c->n, w->entry->token, CONTACT_LEASE_MS,
+                                   &c->newest_s)) {
+        case STORE_OK: return STEP_NEXT;
+        case STORE_NONE: break;
+        default: return sync_stop(w, END_LEAVE, "store_unavailable");
+        }
+        if (clock_mono_ms() > give_up || clock_left_ms(w->deadline_mono_ms) == 0 ||
+            !clock_sleep_ms(CONTACT_WAIT_MS, w->app->stop))
+            return sync_stop_retry(w, CONTACT_BUSY_RETRY_MS, false, "contact_busy");
+    }
+}
+
+static void unlock_customer(struct sync_work *w, const struct customer *c, bool wrote)
+{
+    /* An order without a date counts as the newest there is known; it must not make later ones look old. */
+    int64_t wrote_s = wrote ? w->plan.created_s : 0;
+    if (c->n &&
+        store_contact_unlock(w->app->store, c->name, c->n, w->entry->token, wrote_s) == STORE_UNAVAILABLE)
+        log_event(w->app->log, LOG_LEVEL_WARN, "store", NULL,
+                  "A customer's lease could not be given back; it runs out by itself: %s",
+                  store_trouble(w->app->store));
+}
+
+/* -- the contact itself -- */
+
+/* The tags that the contact has, as GHL just told: a plan's tag that is among them need not be added. */
+static bool has_all_tags(const json_t *contact, const json_t *tags)
+{
+    size_t i, j;
+    const json_t *want, *have, *list = json_object_get(contact, "tags");
+
+    json_array_foreach(tags, i, want)
+    {
+        bool found = false;
+        json_array_foreach(list, j, have) found =
+            found || (json_is_string(have) && !strcasecmp(json_string_value(have), json_string_value(want)));
+        if (!found)
+            return false;
+    }
+    return true;
+}
+
+/* What is sent of the contact. An older order than the one that wrote it last overwrites nothing: it only
+ * finds the contact. */
+static json_t *contact_body(const struct sync_work *w, bool older)
+{
+    if (!older)
+        return json_deep_copy(w->plan.contact);
+    const char *email = plan_email(&w->plan);
+    return *email ? json_pack("{ss}", "email", email) : json_pack("{ss}", "phone", plan_phone(&w->plan));
+}
+
+/* Upserts; drops an optional field that GHL does not take, once each, and goes on. */
+static enum step upsert(struct sync_work *w, bool older)
+{
+    struct ghl_answer answer;
+    json_t *body = contact_body(w, older);
+    enum step step = STEP_STOP;
+
+    if (!body)
+        return sync_stop_retry(w, CONTACT_BUSY_RETRY_MS, true, "out_of_memory");
+    for (;;) {
+        struct ghl_call call = sync_call(w);
+        bool reachable = json_object_get(body, "email") || json_object_get(body, "phone");
+        enum ghl_result result =
+            reachable ? ghl_contact_upsert(w->app->ghl, &call, body, &answer) : GHL_REFUSED;
+        if (!reachable) {
+            step = sync_stop(w, END_PARK, "contact_refused");
+            break;
+        }
+        if (result == GHL_REFUSED && answer.field[0] && json_object_get(body, answer.field)) {
+            struct log_about about = {
+                .order = w->plan.key, .trace_id = answer.trace_id, .status = answer.status};
+            log_event(w->app->log, LOG_LEVEL_WARN, "degraded", &about,
+                      "GHL does not take this contact's %s: it is left out", answer.field);
+            bool dropped = json_object_del(body, answer.field) == 0;
+            ghl_answer_free(&answer);
+            if (dropped)
+                continue;
+            step = sync_stop(w, END_PARK, "contact_refused");
+            break;
+        }
+        if (result == GHL_OK) {
+            memcpy(w->link.contact_id, answer.id, sizeof answer.id);
+            if (w->plan.tags && has_all_tags(json_object_get(answer.json, "contact"), w->plan.tags))
+                sync_holds(w, PLAN_TAGS);
+            sync_holds(w, PLAN_CONTACT);
+            step = STEP_NEXT;
+        } else {
+            step = sync_stop_answer(w, "contact", &answer);
+        }
+        ghl_answer_free(&answer);
+        break;
+    }
+    json_decref(body);
+    return step;
+}
+
+/* -- a contact with neither email nor phone: a create that must not happen twice -- */
+
+/* Has the recorded create happened? The newest contact of that name, not older than the attempt, is ours. */
+static enum step look_for_contact(struct sync_work *w)
+{
+    struct ghl_answer answer;
+    struct ghl_call call = sync_call(w);
+    json_t *note = w->entry->attempt_note ? json_loads(w->entry->attempt_note, 0, NULL) : NULL;
+    const char *name = json_text(note, "name");
+    int64_t window = CONTACT_IN_FLIGHT_MS + w->app->config.ghl_timeout_ms;
+    enum step step = STEP_NEXT;
+
+    if (ghl_contact_search(w->app->ghl, &call, name, &answer) != GHL_OK) {
+        step = sync_stop_answer(w, "contact search", &answer);
+        goto out;
+    }
+    size_t i;
+    const json_t *contact;
+    int64_t since_s = (clock_wall_ms() - w->entry->attempt_age_ms) / 1000 - 60, added_s;
+    json_array_foreach(json_object_get(answer.json, "contacts"), i, contact)
+    {
+        const char *id = json_text(contact, "id");
+        if (!*id || strlen(id) >= sizeof w->link.contact_id ||
+            !clock_parse_iso(json_text(contact, "dateAdded"), &added_s) || added_s < since_s)
+            continue;
+        memcpy(w->link.contact_id, id, strlen(id) + 1);
+        sync_holds(w, PLAN_CONTACT);
+        step = sync_progress(
+            w, &(struct store_progress){.contact_id = id, .clear_attempt = true, .lease_ms = SYNC_LEASE_MS});
+        w->entry->attempt = STORE_ATTEMPT_NONE;
+        goto out;
+    }
+    if (w->entry->attempt_age_ms < window)
+        step = sync_stop_retry(
+            w, window - w->entry->attempt_age_ms < 30000 ? window - w->entry->attempt_age_ms : 30000, false,
+            "in_flight");
+out:
+    ghl_answer_free(&answer);
+    json_decref(note);
+    return step;
+}
+
+static enum step create(struct sync_work *w)
+{
+    struct ghl_answer answer;
+    json_t *contact = w->plan.contact;
+    const char *first = json_text(contact, "firstName"), *last = json_text(contact, "lastName"),
+               *name = json_text(contact, "name");
+    char full[512];
+
+    snprintf(full, sizeof full, "%s%s%s", *name ? name : first, !*name && *first && *last ? " " : "",
+             *name ? "" : last);
+    json_t *note = json_pack("{ss}", "name", full);
+    char *text = note ? json_dumps(note, JSON_COMPACT) : NULL;
+    json_decref(note);
+    if (!text)
+        return sync_stop_retry(w, CONTACT_BUSY_RETRY_MS, true, "out_of_memory");
+    enum step step = sync_progress(w, &(struct store_progress){.attempt = STORE_ATTEMPT_CONTACT,
+                                                               .attempt_note = text,
+                                                               .lease_ms = SYNC_LEASE_MS});
+    free(text);
+    if (step == STEP_STOP)
+        return step;
+    struct ghl_call call = sync_call(w);
+    enum ghl_result result = ghl_contact_create(w->app->ghl, &call, contact, &answer);
+    if (result == GHL_OK) {
+        memcpy(w->link.contact_id, answer.id, sizeof answer.id);
+        sync_holds(w, PLAN_CONTACT);
+        step =
+            sync_progress(w, &(struct store_progress){
+                                 .contact_id = answer.id, .clear_attempt = true, .lease_ms = SYNC_LEASE_MS});
+    } else {
+        step = sync_stop_answer(w, "contact create", &answer);
+        if (result != GHL_UNKNOWN && result != GHL_LOST &&
+            store_progress(w->app->store, w->entry->key, w->entry->token,
+                           &(struct store_progress){.clear_attempt = true, .lease_ms = SYNC_LEASE_MS},
+                           NULL) == STORE_UNAVAILABLE)
+            sync_stop(w, END_LEAVE, "store_unavailable");
+    }
+    ghl_answer_free(&answer);
+    return step;
+}
+
+/* Known and changed, without email and phone: GHL cannot find it by itself. */
+static enum step update(struct sync_work *w)
+{
+    struct ghl_answer answer;
+    struct ghl_call call = sync_call(w);
+    enum step step = STEP_NEXT;
+
+    switch (ghl_contact_update(w->app->ghl, &call, w->link.contact_id, w->plan.contact, &answer)) {
+    case GHL_OK: sync_holds(w, PLAN_CONTACT); break;
+    case GHL_GONE:
+        ghl_answer_free(&answer);
+        w->link.contact_id[0] = '\0';
+        return create(w);
+    default: step = sync_stop_answer(w, "contact update", &answer); break;
+    }
+    ghl_answer_free(&answer);
+    return step;
+}
+
+enum step sync_contact(struct sync_work *w)
+{
+    struct customer customer;
+
+    if (!w->plan.contact || (w->link.contact_id[0] && !sync_differs(w, PLAN_CONTACT)))
+        return STEP_NEXT;
+    if (!*plan_email(&w->plan) && !*plan_phone(&w->plan)) {
+        if (w->entry->attempt == STORE_ATTEMPT_CONTACT && !w->link.contact_id[0]) {
+            if (look_for_contact(w) == STEP_STOP)
+                return STEP_STOP;
+            if (w->link.contact_id[0])
+                return STEP_NEXT;
+        }
+        return w->link.contact_id[0] ? update(w) : create(w);
+    }
+    if (lock_customer(w, &customer) == STEP_STOP)
+        return STEP_STOP;
+    bool older = w->plan.created_s > 0 && customer.newest_s > w->plan.created_s;
+    enum step step = upsert(w, older);
+    unlock_customer(w, &customer, step == STEP_NEXT && !older);
+    return step;
+}
+
+enum step sync_contact_again(struct sync_work *w)
+{
+    w->link.contact_id[0] = '\0';
+    memset(w->link.part_hash[PLAN_CONTACT], 0, DIGEST_HEX_SIZE);
+    memset(w->link.part_hash[PLAN_TAGS], 0, DIGEST_HEX_SIZE);
+    if (sync_progress(w, &(struct store_progress){.contact_id = "",
+                                                  .replace_contact = true,
+                                                  .lease_ms = SYNC_LEASE_MS}) == STEP_STOP)
+        return STEP_STOP;
+    return sync_contact(w);
+}
+
+enum step sync_tags(struct sync_work *w)
+{
+    struct ghl_answer answer;
+    enum step step = STEP_NEXT;
+
+    if (!w->plan.tags || !sync_differs(w, PLAN_TAGS) || !w->link.contact_id[0])
+        return STEP_NEXT;
+    for (int again = 0;; again++) {
+        struct ghl_call call = sync_call(w);
+        enum ghl_result result =
+            ghl_contact_add_tags(w->app->ghl, &call, w->link.contact_id, w->plan.tags, &answer);
+        if (result == GHL_OK) {
+            sync_holds(w, PLAN_TAGS);
+        } else if (result == GHL_GONE && !again) {
+            ghl_answer_free(&answer);
+            if (sync_contact_again(w) == STEP_STOP)
+                return STEP_STOP;
+            if (sync_differs(w, PLAN_TAGS))
+                continue;
+            return STEP_NEXT;
+        } else {
+            step = sync_stop_answer(w, "tags", &answer);
+        }
+        ghl_answer_free(&answer);
+        return step;
+    }
+}

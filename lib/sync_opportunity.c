@@ -1,0 +1,393 @@
+#include "clock.h"
+#include "resolve.h"
+#include "sync_work.h"
+#include <stdlib.h>
+#include <string.h>
+
+#define CREATE_SEND_MS 5000  /* a create's first byte leaves at most so long after its attempt was recorded  \
+                              */
+#define CREATE_NEEDS_MS 5000 /* with less time left no create begins */
+#define SEARCH_LAG_MS 90000  /* GHL's search may not show a card for a minute and more */
+#define IN_FLIGHT_RETRY_MS 20000 /* how often an unknown outcome is looked for */
+#define UNKNOWN_RETRY_MS 10000
+
+static bool copy_id(char out[STORE_ID_SIZE], const char *id)
+{
+    size_t n = strlen(id);
+    if (n == 0 || n >= STORE_ID_SIZE)
+        return false;
+    memcpy(out, id, n + 1);
+    return true;
+}
+
+/* -- the card that this order has -- */
+
+static json_t *update_body(const struct sync_work *w, const char *pipeline_id, const char *stage_id)
+{
+    json_t *body = json_deep_copy(w->plan.opportunity);
+    if (!body)
+        return NULL;
+    json_object_del(body, "stage");
+    if (*stage_id && (json_object_set_new(body, "pipelineId", json_string(pipeline_id)) != 0 ||
+                      json_object_set_new(body, "pipelineStageId", json_string(stage_id)) != 0)) {
+        json_decref(body);
+        return NULL;
+    }
+    return body;
+}
+
+/* Ids of the pipeline (and of the plan's stage, if it has one). */
+static enum step resolve(struct sync_work *w, char pipeline_id[GHL_ID_SIZE], char stage_id[GHL_ID_SIZE])
+{
+    struct ghl_answer answer;
+    struct ghl_call call = sync_call(w);
+    enum step step = STEP_NEXT;
+
+    if (resolve_pipeline(w->app, &call, json_text(w->plan.opportunity, "stage"), pipeline_id, stage_id,
+                         &answer) != GHL_OK)
+        step = sync_stop_answer(w, "pipeline", &answer);
+    ghl_answer_free(&answer);
+    return step;
+}
+
+static enum step card_gone(struct sync_work *w)
+{
+    struct log_about about = {.order = w->plan.key, .ghl_id = w->link.opportunity_id};
+    log_event(w->app->log, LOG_LEVEL_WARN, "gone", &about,
+              "The card was deleted in GHL; it is not made again and this order's later states are ignored");
+    w->link.gone = true;
+    return sync_stop(w, END_FINISH, "card_gone");
+}
+
+static enum step update(struct sync_work *w)
+{
+    char pipeline_id[GHL_ID_SIZE] = "", stage_id[GHL_ID_SIZE] = "";
+    struct ghl_answer answer;
+
+    if (!sync_differs(w, PLAN_OPPORTUNITY))
+        return STEP_NEXT;
+    switch (store_card_take(w->app->store, w->link.opportunity_id, w->plan.key, w->plan.created_s, false)) {
+    case STORE_OK: break;
+    case STORE_LOST: {
+        struct log_about about = {.order = w->plan.key, .ghl_id = w->link.opportunity_id};
+        log_event(w->app->log, LOG_LEVEL_INFO, "not_owner", &about,
+                  "The card belongs to a newer order of this customer; this state changes nothing");
+        return STEP_NEXT;
+    }
+    default: return sync_stop(w, END_LEAVE, "store_unavailable");
+    }
+    if (*json_text(w->plan.opportunity, "stage") && resolve(w, pipeline_id, stage_id) == STEP_STOP)
+        return STEP_STOP;
+    json_t *body = update_body(w, pipeline_id, stage_id);
+    if (!body)
+        return sync_stop_retry(w, UNKNOWN_RETRY_MS, true, "out_of_memory");
+    struct ghl_call call = sync_call(w);
+    enum step step = STEP_NEXT;
+    switch (ghl_opportunity_update(w->app->ghl, &call, w->link.opportunity_id, body, &answer)) {
+    case GHL_OK: sync_holds(w, PLAN_OPPORTUNITY); break;
+    case GHL_GONE: step = card_gone(w); break;
+    default: step = sync_stop_answer(w, "opportunity update", &answer); break;
+    }
+    ghl_answer_free(&answer);
+    json_decref(body);
+    return step;
+}
+
+/* The id is this order's from now on: recorded at once, then the content is compared. */
+static enum step adopt(struct sync_work *w, const char *id, bool take_over)
+{
+    if (!copy_id(w->link.opportunity_id, id))
+        return sync_stop(w, END_PARK, "bad_id");
+    switch (store_card_take(w->app->store, id, w->plan.key, w->plan.created_s, take_over)) {
+    case STORE_OK:
+    case STORE_LOST: break;
+    default: return sync_stop(w, END_LEAVE, "store_unavailable");
+    }
+    memset(w->link.part_hash[PLAN_OPPORTUNITY], 0, DIGEST_HEX_SIZE); /* what it holds is unknown */
+    if (sync_progress(w, &(struct store_progress){.contact_id = w->link.contact_id,
+                                                  .opportunity_id = id,
+                                                  .clear_attempt = true,
+                                                  .lease_ms = SYNC_LEASE_MS}) == STEP_STOP)
+        return STEP_STOP;
+    return update(w);
+}
+
+/* -- looking for a card whose create has an unknown outcome, or that was made before the store was born -- */
+
+struct wanted_card {
+    const char *contact_id, *pipeline_id, *name;
+    int64_t not_before_s; /* 0 = any */
+};
+
+/* Fills `id` with the first card of that name which no other order owns; "" when there is none. */
+static enum step search(struct sync_work *w, const struct wanted_card *card, char id[GHL_ID_SIZE])
+{
+    struct ghl_answer answer;
+    struct ghl_call call = sync_call(w);
+    enum step step = STEP_NEXT;
+    size_t i;
+    const json_t *found;
+
+    id[0] = '\0';
+    if (ghl_opportunity_search(w->app->ghl, &call, card->contact_id, card->pipeline_id, &answer) != GHL_OK) {
+        step = sync_stop_answer(w, "opportunity search", &answer);
+        goto out;
+    }
+    json_array_foreach(answer.json, i, found)
+    {
+        int64_t created_s;
+        if (strcmp(json_text(found, "name"), card->name) != 0)
+            continue;
+        if (card->not_before_s && clock_parse_iso(json_text(found, "createdAt"), &created_s) &&
+            created_s < card->not_before_s)
+            continue;
+        switch (
+            store_card_take(w->app->store, json_text(found, "id"), w->plan.key, w->plan.created_s, false)) {
+        case STORE_OK:
+            if (copy_id(id, json_text(found, "id")))
+                goto out;
+            break;
+        case STORE_LOST: break;
+        default: step = sync_stop(w, END_LEAVE, "store_unavailable"); goto out;
+        }
+    }
+out:
+    ghl_answer_free(&answer);
+    return step;
+}
+
+/* A create was begun and its outcome is not recorded. Searches by what was recorded then, never by today's
+ * plan. STEP_NEXT with no id: it surely did not happen, and may be sent again. */
+static enum step settle_attempt(struct sync_work *w)
+{
+    char id[GHL_ID_SIZE] = "";
+    int64_t age = w->entry->attempt_age_ms;
+    int64_t window = CREATE_SEND_MS + w->app->config.ghl_timeout_ms + SEARCH_LAG_MS;
+    json_t *note = w->entry->attempt_note ? json_loads(w->entry->attempt_note, 0, NULL) : NULL;
+    struct wanted_card card = {.contact_id = json_text(note, "contact"),
+                               .pipeline_id = json_text(note, "pipeline"),
+                               .name = json_text(note, "name"),
+                               .not_before_s = (clock_wall_ms() - age) / 1000 - 60};
+    enum step step = STEP_NEXT;
+
+    if (!*card.contact_id || !*card.name)
+        step = sync_stop(w, END_PARK, "attempt_unreadable");
+    else
+        step = search(w, &card, id);
+    json_decref(note);
+    if (step == STEP_STOP)
+        return step;
+    if (*id)
+        return adopt(w, id, false);
+    if (age < window)
+        return sync_stop_retry(w, window - age < IN_FLIGHT_RETRY_MS ? window - age : IN_FLIGHT_RETRY_MS,
+                               false, "in_flight");
+    return STEP_NEXT;
+}
+
+/* -- one card per contact -- */
+
+static enum step park_duplicate(struct sync_work *w)
+{
+    snprintf(w->why, sizeof w->why,
+             "GHL allows one opportunity per contact and this contact has one: turn on \"allow duplicate "
+             "opportunities\" in "
+             "the location, or set GHL_ON_DUPLICATE=update");
+    return sync_stop(w, END_PARK, "duplicate_opportunity");
+}
+
+/* GHL says that the contact has a card already. Is it this order's, an earlier order's, a salesperson's? */
+static enum step resolve_duplicate(struct sync_work *w, const char *existing_id, const char *name)
+{
+    struct ghl_answer answer;
+    struct ghl_call call = sync_call(w);
+    enum step step;
+
+    if (!*existing_id)
+        return park_duplicate(w);
+    if (ghl_opportunity_get(w->app->ghl, &call, existing_id, &answer) != GHL_OK) {
+        step = answer.result == GHL_GONE ? sync_stop_retry(w, UNKNOWN_RETRY_MS, true, "ghl_unavailable")
+                                         : sync_stop_answer(w, "opportunity", &answer);
+        ghl_answer_free(&answer);
+        return step;
+    }
+    const json_t *card = json_object_get(answer.json, "opportunity");
+    bool same_name = !strcmp(json_text(card, "name"), name),
+         open = !strcmp(json_text(card, "status"), "open");
+    ghl_answer_free(&answer);
+
+    enum store_result mine =
+        store_card_take(w->app->store, existing_id, w->plan.key, w->plan.created_s, false);
+    if (mine == STORE_UNAVAILABLE)
+        return sync_stop(w, END_LEAVE, "store_unavailable");
+    if (mine == STORE_OK && same_name)
+        return adopt(w, existing_id, false);
+    if (w->app->config.on_duplicate == ON_DUPLICATE_PARK || (mine == STORE_OK && !open))
+        return park_duplicate(w);
+    if (mine == STORE_OK)
+        return adopt(w, existing_id, false);
+    /* An earlier order owns it: the newest order that took it has it. */
+    switch (store_card_take(w->app->store, existing_id, w->plan.key, w->plan.created_s, true)) {
+    case STORE_OK: return adopt(w, existing_id, true);
+    case STORE_LOST:
+        if (!copy_id(w->link.opportunity_id, existing_id))
+            return sync_stop(w, END_PARK, "bad_id");
+        return sync_stop(w, END_FINISH, "not_owner");
+    default: return sync_stop(w, END_LEAVE, "store_unavailable");
+    }
+}
+
+/* -- the create -- */
+
+static json_t *create_body(const struct sync_work *w, const char *pipeline_id, const char *stage_id)
+{
+    json_t *body = json_deep_copy(w->plan.opportunity);
+    if (!body)
+        return NULL;
+    json_object_del(body, "stage");
+    bool good = json_object_set_new(body, "pipelineId", json_string(pipeline_id)) == 0 &&
+                json_object_set_new(body, "contactId", json_string(w->link.contact_id)) == 0 &&
+                (!*stage_id || json_object_set_new(body, "pipelineStageId", json_string(stage_id)) == 0) &&
+                (!*w->plan.source || json_object_set_new(body, "source", json_string(w->plan.source)) == 0);
+    if (good)
+        return body;
+    json_decref(body);
+    return NULL;
+}
+
+/* Makes it durable that a create may be on its way, and what to look for if nobody hears of it. */
+static enum step record_attempt(struct sync_work *w, const char *pipeline_id, const char *name)
+{
+    json_t *note =
+        json_pack("{ssssss}", "contact", w->link.contact_id, "pipeline", pipeline_id, "name", name);
+    char *text = note ? json_dumps(note, JSON_COMPACT | JSON_SORT_KEYS) : NULL;
+    enum step step;
+
+    json_decref(note);
+    if (!text)
+        return sync_stop_retry(w, UNKNOWN_RETRY_MS, true, "out_of_memory");
+    step = sync_progress(w, &(struct store_progress){.contact_id = w->link.contact_id,
+                                                     .attempt = STORE_ATTEMPT_OPPORTUNITY,
+                                                     .attempt_note = text,
+                                                     .lease_ms = SYNC_LEASE_MS});
+    free(text);
+    return step;
+}
+
+/* It surely did not happen: nobody needs to look for it. */
+static void clear_attempt(struct sync_work *w)
+{
+    const struct store_progress progress = {.clear_attempt = true, .lease_ms = SYNC_LEASE_MS};
+    if (store_progress(w->app->store, w->entry->key, w->entry->token, &progress, NULL) != STORE_OK)
+        log_event(w->app->log, LOG_LEVEL_WARN, "store", NULL,
+                  "An attempt that did not happen could not be cleared: it is looked for first");
+}
+
+static enum step created(struct sync_work *w, const char *id)
+{
+    if (!copy_id(w->link.opportunity_id, id))
+        return sync_stop(w, END_PARK, "bad_id");
+    sync_holds(w, PLAN_OPPORTUNITY);
+    /* The id first: with it the card is found again whatever happens now. */
+    if (sync_progress(w, &(struct store_progress){.contact_id = w->link.contact_id,
+                                                  .opportunity_id = id,
+                                                  .clear_attempt = true,
+                                                  .lease_ms = SYNC_LEASE_MS}) == STEP_STOP)
+        return STEP_STOP;
+    if (store_card_take(w->app->store, id, w->plan.key, w->plan.created_s, false) == STORE_UNAVAILABLE)
+        return sync_stop(w, END_LEAVE, "store_unavailable");
+    return STEP_NEXT;
+}
+
+static enum step create_unknown(struct sync_work *w, const struct ghl_answer *answer)
+{
+    enum step step = sync_stop_answer(w, "opportunity create", answer);
+    if (w->end == END_RETRY) /* it is not known to have failed: look soon, the attempt says for what */
+        sync_stop_retry(w, UNKNOWN_RETRY_MS, true, "in_flight");
+    return step;
+}
+
+/* `again`: the contact was made anew for this create already. */
+static enum step create(struct sync_work *w, bool again)
+{
+    char pipeline_id[GHL_ID_SIZE], stage_id[GHL_ID_SIZE];
+    struct ghl_answer answer;
+    enum step step = STEP_STOP;
+
+    if (resolve(w, pipeline_id, stage_id) == STEP_STOP)
+        return STEP_STOP;
+    if (clock_left_ms(w->deadline_mono_ms) < CREATE_NEEDS_MS)
+        return sync_stop_retry(w, 0, false, "no_time");
+    json_t *body = create_body(w, pipeline_id, stage_id);
+    if (!body)
+        return sync_stop_retry(w, UNKNOWN_RETRY_MS, true, "out_of_memory");
+    const char *name = json_text(body, "name");
+    struct ghl_call call = sync_call(w);
+    call.send_deadline_mono_ms =
+        clock_mono_ms() +
+        CREATE_SEND_MS; /* from before it is recorded: never later than what others reckon with */
+    if (record_attempt(w, pipeline_id, name) == STEP_STOP)
+        goto out;
+    enum ghl_result result = ghl_opportunity_create(w->app->ghl, &call, body, &answer);
+    switch (result) {
+    case GHL_OK: step = created(w, answer.id); break;
+    case GHL_UNKNOWN: step = create_unknown(w, &answer); break;
+    case GHL_LOST: step = sync_stop_answer(w, "opportunity create", &answer); break;
+    case GHL_DUPLICATE:
+        clear_attempt(w);
+        step = resolve_duplicate(w, answer.existing_id, name);
+        break;
+    default:
+        clear_attempt(w);
+        step = result == GHL_GONE && !again ? STEP_NEXT : sync_stop_answer(w, "opportunity create", &answer);
+        break;
+    }
+    ghl_answer_free(&answer);
+    if (result == GHL_GONE && step == STEP_NEXT) {
+        /* The remembered contact was deleted or merged in GHL. */
+        step = sync_contact_again(w);
+        if (step == STEP_NEXT)
+            step = create(w, true);
+    }
+out:
+    json_decref(body);
+    return step;
+}
+
+/* Made before this store was born, or longer ago than it remembers: it may have a card that the store does
+ * not know. */
+static enum step look_first(struct sync_work *w, char id[GHL_ID_SIZE])
+{
+    char pipeline_id[GHL_ID_SIZE], stage_id[GHL_ID_SIZE];
+
+    id[0] = '\0';
+    if (!w->entry->look_first)
+        return STEP_NEXT;
+    if (resolve(w, pipeline_id, stage_id) == STEP_STOP)
+        return STEP_STOP;
+    struct wanted_card card = {.contact_id = w->link.contact_id,
+                               .pipeline_id = pipeline_id,
+                               .name = json_text(w->plan.opportunity, "name")};
+    return *card.name ? search(w, &card, id) : STEP_NEXT;
+}
+
+enum step sync_opportunity(struct sync_work *w)
+{
+    char id[GHL_ID_SIZE];
+
+    if (!w->link.opportunity_id[0] && w->entry->attempt == STORE_ATTEMPT_OPPORTUNITY) {
+        if (settle_attempt(w) == STEP_STOP)
+            return STEP_STOP;
+    }
+    if (w->link.opportunity_id[0])
+        return update(w);
+    if (w->plan.status_only)
+        return sync_stop(w, END_FINISH, "never_sold");
+    if (look_first(w, id) == STEP_STOP)
+        return STEP_STOP;
+    if (*id)
+        return adopt(w, id, false);
+    if (!outcome_creates(w->plan.outcome) && !w->entry->sold)
+        return sync_stop(w, END_FINISH, "never_sold");
+    return create(w, false);
+}

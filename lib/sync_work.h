@@ -1,0 +1,66 @@
+/*
+ * sync_work: one leased entry on its way to GHL, as the steps of sync see it. Only sync*.c include this.
+ *
+ * Each step looks at the plan and the link, calls GHL if something differs, and says whether the next step
+ * may follow. A step that stops has said how the entry ends.
+ */
+#ifndef WOO_GHL_SYNC_WORK_H
+#define WOO_GHL_SYNC_WORK_H
+
+#include "delivery.h"
+#include "sync.h"
+
+enum step { STEP_NEXT, STEP_STOP };
+
+/* How the entry leaves this worker. */
+enum sync_end {
+    END_FINISH, /* GHL holds it, or needs nothing */
+    END_RETRY,  /* later; see delay_ms, counted, hold */
+    END_PARK,   /* GHL refuses it */
+    END_LEAVE,  /* the lease is gone, or the store: tell nothing, its next holder goes on */
+};
+
+struct sync_work {
+    struct app *app;
+    struct store_entry *entry;
+    int64_t deadline_mono_ms; /* of the whole work */
+    int64_t lease_mono_ms; /* until then the lease is surely ours: counted from before the store was asked */
+
+    struct delivery delivery;
+    struct order order;
+    struct plan plan;
+    struct store_link link; /* what GHL holds as far as known; written back by finish */
+
+    enum sync_end end;
+    char reason[64];             /* a word */
+    char why[STORE_REASON_SIZE]; /* for people: GHL's code, message, traceId */
+    int64_t delay_ms;
+    bool counted, hold;
+};
+
+/* Stops with this end. Always STEP_STOP. */
+enum step sync_stop(struct sync_work *w, enum sync_end end, const char *reason);
+enum step sync_stop_retry(struct sync_work *w, int64_t delay_ms, bool counted, const char *reason);
+/* Stops for what GHL (or the way to it) answered: one place decides between retry, pause and park. */
+enum step sync_stop_answer(struct sync_work *w, const char *what, const struct ghl_answer *answer);
+
+/* The terms of the next GHL call: inside the deadline, and never sent after the lease may have run out. */
+struct ghl_call sync_call(const struct sync_work *w);
+
+/* Records progress; STEP_STOP when the lease or the store is gone. */
+enum step sync_progress(struct sync_work *w, const struct store_progress *progress);
+
+/* Does the part differ from what GHL holds? */
+bool sync_differs(const struct sync_work *w, enum plan_part part);
+/* GHL holds the plan's part now. */
+void sync_holds(struct sync_work *w, enum plan_part part);
+
+/* -- the steps -- */
+enum step sync_contact(struct sync_work *w);
+enum step sync_tags(struct sync_work *w);
+enum step sync_opportunity(struct sync_work *w);
+
+/* The contact does not exist any more: forget its id, upsert anew. Once a work. */
+enum step sync_contact_again(struct sync_work *w);
+
+#endif

@@ -1,0 +1,63 @@
+/*
+ * woo_ghl: WooCommerce's order webhooks -> GoHighLevel. One binary, three roles (design: serve.h,
+ * commands.h).
+ */
+#include "lib/clock.h"
+#include "lib/commands.h"
+#include "lib/drain.h"
+#include "lib/serve.h"
+#include <signal.h>
+#include <stddef.h>
+#include <sysexits.h>
+
+#define DRAIN_AFTER_MS 5000
+
+static volatile int stop; /* set by a signal, looked at everywhere; nothing else is global */
+
+static void on_signal(int number)
+{
+    (void)number;
+    stop = 1;
+}
+
+static void install_signals(void)
+{
+    struct sigaction leave = {.sa_handler = on_signal}, ignore = {.sa_handler = SIG_IGN};
+
+    sigemptyset(&leave.sa_mask);
+    sigemptyset(&ignore.sa_mask);
+    sigaction(SIGTERM, &leave, NULL);
+    sigaction(SIGUSR1, &leave, NULL);
+    sigaction(SIGINT, &leave, NULL);
+    sigaction(SIGPIPE, &ignore, NULL);
+}
+
+static void handle(void *context, const struct request *request, struct response *response)
+{
+    intake_handle(context, request, response);
+}
+
+static void drain_after(void *context)
+{
+    const struct drain_options options = {.budget_ms = DRAIN_AFTER_MS};
+    struct drain_counts counts;
+    (void)drain_run(context, &options,
+                    &counts); /* what went wrong is in the log; the next worker tries again */
+}
+
+int main(int argc, char **argv)
+{
+    enum serve_role role = serve_role();
+    struct app app;
+    int code;
+
+    install_signals();
+    if (role == SERVE_NONE)
+        return commands_main(argc, argv, &stop);
+
+    (void)app_open(&app, &stop); /* a refused configuration is answered 503, with every reason in the log */
+    const struct serve_handler handler = {.context = &app, .handle = handle, .drain = drain_after};
+    code = role == SERVE_FASTCGI ? serve_fastcgi(&handler, &stop) : serve_cgi(&handler);
+    app_close(&app);
+    return code;
+}
