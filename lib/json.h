@@ -12,17 +12,30 @@
 
 /* Decodes len bytes; numbers arrive as JSON strings holding their literal. NULL with the error set when the
  * bytes are not JSON (the error names position and reason, never content). Depth is limited
- * (JSON_PARSER_MAX_DEPTH). */
+ * (JSON_PARSER_MAX_DEPTH). One UTF-8 byte order mark before the text is skipped. Of equal keys the last wins.
+ */
 json_t *json_decode_exact(const char *bytes, size_t len, struct error *e);
 
 /* The string at key of an object; "" when it is missing, null, or not a string. Never NULL. Borrowed. */
 const char *json_text(const json_t *object, const char *key);
 
+/* A walk over a list: the elements of an array, or the values of an object, because PHP writes a list with
+ * gaps as an object. Begin with {.list = value}; each call gives the next, NULL at the end. Anything else is
+ * an empty list. */
+struct json_walk {
+    const json_t *list;
+    size_t at;
+    void *iter;
+    const char *key; /* of an object's value; NULL in an array */
+};
+json_t *json_walk(struct json_walk *walk); /* borrowed */
+
 /* The canonical form, sorted keys, compact: what hashes are made over. malloc'ed; NULL when out of memory. */
 char *json_canonical(const json_t *value);
 
-/* A JSON number whose text is exactly the decimal text given (decimal_format). The nearest double prints with
- * at most 15 significant digits, so that 21.76 is sent as 21.76. NULL when out of memory. */
+/* A JSON number whose text is exactly the decimal text given (decimal_format), up to 15 digits, if it is
+ * written by json_canonical or with JSON_REAL_PRECISION(15): 21.76 is sent as 21.76. NULL when out of memory.
+ */
 json_t *json_decimal(const char *text);
 
 #endif

@@ -42,8 +42,8 @@ struct order {
 };
 
 /* Reasons are words for answers and counters: "empty_body", "rest_error", "action", "legacy_api",
- * "other_resource", "no_id", "not_an_object". Advice is a sentence for the log; it quotes codes of known form
- * only. Both point to static text or into the struct. */
+ * "other_resource", "no_id", "not_an_object"; "bad_json" and "out_of_memory" for ORDER_BAD_JSON. Advice is a
+ * sentence for the log; it quotes codes of known form only. Both point to static text or into the struct. */
 struct order_verdict {
     enum order_kind kind;
     const char *reason;
@@ -54,6 +54,11 @@ struct order_verdict {
 struct order_verdict order_parse(const char *bytes, size_t len, const struct order_headers *headers,
                                  struct order *out);
 void order_free(struct order *order);
+
+/* Where the WordPress site of a URL lives: lower-case host (with a port that is not the scheme's own) and
+ * path, without /wp-json and what follows, without final slash: "shop.example.com/de". "" when it is no
+ * http(s) URL. malloc'ed; NULL when out of memory. */
+char *order_site(const char *url);
 
 /* The billing field ("email"), trimmed by the caller; "" when missing. Borrowed. */
 const char *order_billing(const struct order *order, const char *field);
