@@ -37,7 +37,7 @@
 #define VAULT_KEY_LEN 32
 #define VAULT_ID_SIZE 17  /* a data key's id: 16 hex digits and a NUL */
 #define VAULT_OVERHEAD 37 /* bytes that sealing adds: version 1, key id 8, nonce 12, tag 16 */
-#define VAULT_TROUBLE_SIZE sizeof(struct error)
+#define VAULT_NAMESPACE_SIZE 13
 
 struct vault;
 
@@ -103,5 +103,8 @@ bool vault_hash_key(const struct vault *vault, const char *label, unsigned char 
 
 /* The id of the key in use. */
 const char *vault_key_id(const struct vault *vault);
+
+/* A tag of the store's namespace, for the names of files in a DATA_DIR that may serve several. */
+const char *vault_namespace(const struct vault *vault);
 
 #endif
