@@ -24,6 +24,8 @@
 
 #define SPOOL_CONTENT_MAX (STORE_BODY_MAX + 64L * 1024) /* bytes of one file's content, opened */
 
+#define SPOOL_NAME_SIZE 80
+
 struct spool;
 
 /* -- life cycle -- */
@@ -66,23 +68,25 @@ struct spool_item {
                                        negative */
     struct spool_delivery delivery; /* kind DELIVERY; points into content. Its arrived_ago_ms is the above */
     struct spool_ids ids;           /* kind IDS; points into content. Never NULL in it */
-    enum vault_result unreadable;   /* after SPOOL_UNREADABLE: UNKNOWN_KEY or DAMAGED */
-    char name[128];                 /* the file's, for the log */
+    enum vault_result unreadable;   /* after SPOOL_UNREADABLE: UNKNOWN_KEY, DAMAGED, or FAILED (not to be read
+                                       now: permissions, memory) */
+    struct error why;               /* and in words */
+    char name[SPOOL_NAME_SIZE];     /* the file's, for the log */
     struct buf content;
     int fd;
 };
 
 enum spool_result {
     SPOOL_OK,
-    SPOOL_NONE,       /* nothing to move; the next call begins anew */
-    SPOOL_BUSY,       /* another process is moving ids, which come before any delivery: later */
-    SPOOL_UNREADABLE, /* the item cannot be opened, the error says why: spool_quarantine or spool_release it
-                       */
-    SPOOL_FAILED,     /* the directory or a file cannot be read; no item */
+    SPOOL_NONE,       /* nothing to move now; the next call begins anew */
+    SPOOL_BUSY,       /* ids, which come before any delivery, are with another process or were released: the
+                         deliveries have to wait; the next call begins anew */
+    SPOOL_UNREADABLE, /* item->why says why: spool_quarantine or spool_release it */
+    SPOOL_FAILED,     /* the directory cannot be read; no item */
 };
 
 /* The oldest file that nobody is moving: ids first, then deliveries. A released item comes again only after a
- * SPOOL_NONE. Old temporary files are cleaned on the way. */
+ * NONE or BUSY; released ids make it BUSY before any delivery. Old temporary files are cleaned on the way. */
 enum spool_result spool_next(struct spool *spool, struct spool_item *item, struct error *e) MUST_CHECK;
 
 /* The store has it: the file goes. False when it could not be removed (it will come again; the item is freed
@@ -90,8 +94,9 @@ enum spool_result spool_next(struct spool *spool, struct spool_item *item, struc
 bool spool_remove(struct spool *spool, struct spool_item *item, struct error *e) MUST_CHECK;
 /* It stays for a later pass: the store failed again. */
 void spool_release(struct spool *spool, struct spool_item *item);
-/* It is set aside under another name and stays until a person acts. `alert` names the file and what it needs.
- * To be called only while the vault is settled: before that a key may merely not be there yet. */
+/* After UNREADABLE: it is set aside under another name and stays until a person acts (one that FAILED stays
+ * as it is). `alert` names the file and what it needs. Only while the vault is settled: before that a key may
+ * merely not be there yet. False: it could not be renamed, and comes again. */
 bool spool_quarantine(struct spool *spool, struct spool_item *item, struct error *alert) MUST_CHECK;
 
 /* Puts what was set aside for a missing key back into the spool, for another try: at a drain's start, or
