@@ -63,7 +63,7 @@ struct config {
     char *redis_prefix;
     int64_t redis_timeout_ms;
     char *data_dir; /* absolute */
-    char *data_key;
+    char *data_key, *data_key_previous; /* the previous one opens, and no longer wraps */
     int64_t idempotency_ttl_ms, link_ttl_ms, parked_ttl_ms;
 
     int64_t rate_limit_per_day; /* 0 = off */
