@@ -18,10 +18,6 @@ static bool open_parts(struct app *app, struct error *e)
         error_set(e, "Out of memory");
         return false;
     }
-    if (!digest_hmac(c->webhook_secret, strlen(c->webhook_secret), "woo_ghl hash key", 16, app->hash_key)) {
-        error_set(e, "libcrypto: HMAC-SHA256 failed; is OpenSSL 3 with its default provider installed?");
-        return false;
-    }
     app->ghl = ghl_new(c, app->log, e);
     return app->ghl != NULL;
 }
@@ -50,16 +46,74 @@ bool app_open(struct app *app, volatile int *stop)
     return app->config_ok;
 }
 
-bool app_store(struct app *app, struct error *e)
+/* -- the shared state -- */
+
+static enum store_result shelf_get(void *context, const char *name, char **out)
 {
+    const struct app *app = context;
+    return app->store ? store_get(app->store, name, out) : STORE_UNAVAILABLE;
+}
+
+static enum store_result shelf_put(void *context, const char *name, const char *value, int64_t ttl_ms,
+                                   bool if_absent, char **out)
+{
+    const struct app *app = context;
+    return app->store ? store_put(app->store, name, value, ttl_ms, if_absent, out) : STORE_UNAVAILABLE;
+}
+
+static bool open_vault(struct app *app, struct error *e)
+{
+    const struct vault_shelf shelf = {.context = app, .get = shelf_get, .put = shelf_put};
+
+    app->vault = vault_open(&app->config, &shelf, app->log, e);
+    if (!app->vault)
+        return false;
+    if (vault_hash_key(app->vault, "plan", app->hash_key))
+        return true;
+    error_set(e, "libcrypto: HKDF failed; is OpenSSL 3 with its default provider installed?");
+    vault_free(app->vault);
+    app->vault = NULL;
+    return false;
+}
+
+/* The spool is opened even where the store is not: it is for just that. */
+static void open_spool(struct app *app)
+{
+    struct error e = ERROR_NONE;
+
+    if (app->spool || !app->vault)
+        return;
+    app->spool = spool_open(&app->config, app->vault, &e);
+    if (!app->spool)
+        log_event(app->log, LOG_LEVEL_ERROR, "spool", NULL, "%s", e.text);
+}
+
+bool app_ready(struct app *app, struct error *e)
+{
+    struct error why_no_vault = ERROR_NONE;
+
     if (!app->store)
         app->store = store_open(&app->config, app->log, e);
-    return app->store != NULL;
+    if (!app->vault && !open_vault(app, &why_no_vault))
+        *e = why_no_vault;
+    open_spool(app);
+    if (!app->store || !app->vault)
+        return false;
+    if (vault_state(app->vault) != VAULT_SETTLED) {
+        if (!vault_settle(app->vault) || !vault_hash_key(app->vault, "plan", app->hash_key)) {
+            error_set(e, "%s", vault_trouble(app->vault));
+            return false;
+        }
+    }
+    store_use_vault(app->store, app->vault);
+    return true;
 }
 
 void app_close(struct app *app)
 {
+    spool_close(app->spool);
     store_close(app->store);
+    vault_free(app->vault);
     ghl_free(app->ghl);
     signature_keys_free(&app->keys);
     log_close(app->log);

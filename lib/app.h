@@ -7,7 +7,9 @@
 #include "config.h"
 #include "ghl.h"
 #include "signature.h"
+#include "spool.h"
 #include "store.h"
+#include "vault.h"
 
 struct app {
     struct config config;
@@ -15,9 +17,11 @@ struct app {
     bool config_ok; /* false: every request is answered 503, and why is in the log */
     struct log *log;
     struct signature_keys keys;
-    struct store *store; /* NULL: could not be opened; tried again at the next request */
+    struct store *store; /* NULL: could not be opened; tried again at the next need */
+    struct vault *vault; /* seals what is stored and spooled; NULL: not even that can be done */
+    struct spool *spool; /* NULL: no place for it */
     struct ghl *ghl;
-    unsigned char hash_key[DIGEST_LEN]; /* keys fingerprints and part hashes */
+    unsigned char hash_key[DIGEST_LEN]; /* keys fingerprints and part hashes; the store's once app_ready */
     volatile int *stop;                 /* set by a signal handler; may be NULL */
 };
 
@@ -27,8 +31,8 @@ struct app {
 bool app_open(struct app *app, volatile int *stop);
 void app_close(struct app *app);
 
-/* Opens the store if it is not open (a directory that was missing at start). False when it still cannot be.
- */
-bool app_store(struct app *app, struct error *e);
+/* Opens store, vault and spool where they are not open yet, and settles the vault. True when orders can be
+ * claimed; false, with the error set, when they can only be spooled. Cheap when all is well. */
+bool app_ready(struct app *app, struct error *e);
 
 #endif

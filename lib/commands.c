@@ -41,7 +41,7 @@ static bool check_store(struct app *app)
     struct store_stats stats;
     struct error e = ERROR_NONE;
 
-    if (!app_store(app, &e)) {
+    if (!app_ready(app, &e)) {
         printf("store      FAILED: %s\n", e.text);
         return false;
     }
@@ -176,7 +176,7 @@ static int run_status(int argc, char **argv, volatile int *stop)
         return usage("status", argv[argc - 1]);
     if (!open_app(&app, stop)) {
         code = EX_CONFIG;
-    } else if (!app_store(&app, &e)) {
+    } else if (!app_ready(&app, &e)) {
         fprintf(stderr, "woo_ghl status: %s\n", e.text);
     } else if (store_stats(app.store, &stats) != STORE_OK) {
         fprintf(stderr, "woo_ghl status: %s\n", store_trouble(app.store));

@@ -62,7 +62,7 @@ struct config {
     char *redis_url; /* "" = the embedded store */
     char *redis_prefix;
     int64_t redis_timeout_ms;
-    char *data_dir; /* absolute */
+    char *data_dir;                     /* absolute */
     char *data_key, *data_key_previous; /* the previous one opens, and no longer wraps */
     int64_t idempotency_ttl_ms, link_ttl_ms, parked_ttl_ms;
 

@@ -118,7 +118,7 @@ bool drain_run(struct app *app, const struct drain_options *options, struct drai
     *counts = (struct drain_counts){.left = -1};
     if (options->budget_ms != CLOCK_NEVER)
         d.end_mono_ms = clock_mono_ms() + options->budget_ms;
-    if (!app_store(app, &e)) {
+    if (!app_ready(app, &e)) {
         log_event(app->log, LOG_LEVEL_ERROR, "store", NULL, "%s", e.text);
         return false;
     }

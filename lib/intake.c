@@ -25,6 +25,8 @@ struct visit {
     char client[DIGEST_HEX_SIZE]; /* hash of the address */
     char hmac[DIGEST_HEX_SIZE];   /* of the body */
     const char *key;              /* the order's, for the log; NULL until known */
+    bool replayed;                /* it comes from the spool */
+    int64_t arrived_ago_ms;
 };
 
 /* -- answers -- */
@@ -187,6 +189,40 @@ static void refuse_unsigned(struct visit *v)
 
 /* -- what was signed -- */
 
+/* The store cannot take it: a sealed file of this machine does. 503 only if that fails too. */
+static void spool(struct visit *v, const char *trouble)
+{
+    struct app *app = v->app;
+    struct buf packed;
+    struct error e = ERROR_NONE;
+    bool kept = false;
+
+    answer_unavailable(v->response);
+    if (v->replayed)
+        return;
+    buf_init(&packed, STORE_BODY_MAX);
+    if (!app->spool)
+        error_set(&e, "The spool is not open");
+    else if (!delivery_pack(&v->headers, v->body.data, v->body.len, &packed))
+        error_set(&e, "Out of memory");
+    else
+        kept = spool_put_delivery(
+            app->spool,
+            &(struct spool_delivery){.key = v->key, .packed = packed.data, .packed_len = packed.len}, &e);
+    buf_wipe(&packed);
+    if (kept) {
+        v->response->header_count = 0;
+        answer(v->response, 202, "status", "queued", "reason", "store_unavailable");
+    }
+    struct log_about what = about(v, "store_unavailable");
+    if (kept)
+        log_event(app->log, LOG_LEVEL_WARN, "spooled", &what,
+                  "The store cannot take this delivery, the spool has it: %s", trouble);
+    else
+        log_event(app->log, LOG_LEVEL_ERROR, "spool", &what,
+                  "Neither the store nor the spool can take this delivery: %s; %s", trouble, e.text);
+}
+
 static void keep_bad_json(struct visit *v)
 {
     struct buf packed;
@@ -198,15 +234,15 @@ static void keep_bad_json(struct visit *v)
     if (delivery_pack(&v->headers, v->body.data, v->body.len, &packed))
         kept = store_park_bytes(v->app->store, key, packed.data, packed.len, "not decodable as JSON");
     buf_wipe(&packed);
-    if (kept == STORE_OK)
-        answer_error(v->response, 400, "Bad JSON");
-    else
-        answer_unavailable(v->response);
+    if (kept != STORE_OK) {
+        spool(v, store_trouble(v->app->store));
+        if (v->response->status >= 500)
+            return;
+    }
+    answer_error(v->response, 400, "Bad JSON");
     struct log_about what = about(v, "bad_json");
     log_event(v->app->log, LOG_LEVEL_ERROR, "bad_json", &what,
-              kept == STORE_OK ? "A signed body of %zu bytes is not JSON; it is kept as parked"
-                               : "A signed body of %zu bytes is not JSON, and the store cannot keep it",
-              v->body.len);
+              "A signed body of %zu bytes is not JSON; its bytes are kept", v->body.len);
 }
 
 static void ignore(struct visit *v, enum log_level level, const char *reason, const char *advice)
@@ -286,9 +322,10 @@ static void take(struct visit *v, const struct buf *packed)
         .body_len = packed->len,
         .creates = outcome_creates(v->plan.outcome),
         .status_only = v->plan.status_only,
+        .arrived_ago_ms = v->arrived_ago_ms,
         .client = v->client,
         .client_limit = config->rate_limit_per_day,
-        .work = config->sync_budget_ms > 0,
+        .work = config->sync_budget_ms > 0 && !v->replayed,
         .lease_ms = SYNC_LEASE_MS,
     };
     struct store_claim_reply reply = {0};
@@ -304,12 +341,7 @@ static void take(struct visit *v, const struct buf *packed)
         ignore(v, LOG_LEVEL_INFO, "never_sold", "This order was never sold, so its end makes no opportunity");
         break;
     case CLAIM_UNAVAILABLE:
-    case CLAIM_FULL:
-        answer_unavailable(v->response);
-        struct log_about what = about(v, "store_unavailable");
-        log_event(v->app->log, LOG_LEVEL_ERROR, "store", &what, "The order cannot be stored: %s",
-                  store_trouble(v->app->store));
-        break;
+    case CLAIM_FULL: spool(v, store_trouble(v->app->store)); break;
     }
     v->response->drain_wanted = config->drain_after && reply.drain_needed;
     if (reply.undrained)
@@ -322,8 +354,14 @@ static void take(struct visit *v, const struct buf *packed)
 static void take_order(struct visit *v)
 {
     struct error e = ERROR_NONE;
+    unsigned char hmac[DIGEST_LEN];
     struct order_verdict verdict = order_parse(v->body.data, v->body.len, &v->headers, &v->order);
 
+    if (!digest_hmac(v->app->hash_key, DIGEST_LEN, v->body.data, v->body.len, hmac)) {
+        spool(v, "libcrypto failed");
+        return;
+    }
+    digest_hex(hmac, DIGEST_LEN, v->hmac);
     if (verdict.kind == ORDER_BAD_JSON) {
         keep_bad_json(v);
         return;
@@ -334,11 +372,7 @@ static void take_order(struct visit *v)
     }
     switch (plan_make(&v->order, v->headers.source, &v->app->config, v->app->hash_key, &v->plan, &e)) {
     case PLAN_FOREIGN_SHOP: ignore(v, LOG_LEVEL_WARN, "foreign_shop", e.text); return;
-    case PLAN_FAILED:
-        answer_unavailable(v->response);
-        struct log_about what = about(v, "plan");
-        log_event(v->app->log, LOG_LEVEL_ERROR, "plan", &what, "%s", e.text);
-        return;
+    case PLAN_FAILED: spool(v, e.text); return;
     case PLAN_OK: break;
     }
     v->key = v->plan.key;
@@ -351,7 +385,7 @@ static void take_order(struct visit *v)
     if (delivery_pack(&v->headers, v->body.data, v->body.len, &packed))
         take(v, &packed);
     else
-        answer_unavailable(v->response);
+        spool(v, "out of memory");
     buf_wipe(&packed);
 }
 
@@ -360,7 +394,6 @@ static void receive(struct visit *v)
     const struct request *request = v->request;
     struct app *app = v->app;
     struct error e = ERROR_NONE;
-    unsigned char hmac[DIGEST_LEN];
 
     if (!read_body(v))
         return;
@@ -368,23 +401,49 @@ static void receive(struct visit *v)
         answer(v->response, 200, "status", "pong", NULL, NULL);
         return;
     }
+    bool ready = app_ready(app, &e);
     if (!hash_client(app, request->remote_addr, v->client)) {
         answer_unavailable(v->response);
         return;
     }
-    bool have_store = app_store(app, &e);
     if (!signature_verify(&app->keys, request->signature, v->body.data, v->body.len)) {
         refuse_unsigned(v);
         return;
     }
-    if (!have_store || !digest_hmac(app->hash_key, DIGEST_LEN, v->body.data, v->body.len, hmac)) {
-        answer_unavailable(v->response);
-        log_event(app->log, LOG_LEVEL_ERROR, "store", NULL, "%s", e.text);
-        return;
-    }
-    digest_hex(hmac, DIGEST_LEN, v->hmac);
     v->headers = (struct order_headers){request->topic, request->resource, request->source};
-    take_order(v);
+    if (ready)
+        take_order(v);
+    else
+        spool(v, e.text);
+}
+
+/* A body whose place is nowhere but here: it was signed when it was spooled. */
+bool intake_replay(struct app *app, const void *packed, size_t len, int64_t arrived_ago_ms)
+{
+    struct delivery delivery;
+    struct response response;
+    const struct request request = {
+        .method = "POST", .path = "/woo-order", .remote_addr = "", .arrived_mono_ms = clock_mono_ms()};
+    struct visit v = {.app = app,
+                      .request = &request,
+                      .response = &response,
+                      .replayed = true,
+                      .arrived_ago_ms = arrived_ago_ms};
+
+    response_init(&response);
+    buf_init(&v.body, STORE_BODY_MAX);
+    bool good = delivery_unpack(packed, len, &delivery) && buf_add(&v.body, delivery.body, delivery.body_len);
+    if (good) {
+        v.headers = delivery.headers;
+        take_order(&v);
+        good = response.status < 500;
+    }
+    plan_free(&v.plan);
+    order_free(&v.order);
+    buf_wipe(&v.body);
+    response_free(&response);
+    delivery_free(&delivery);
+    return good;
 }
 
 /* -- routes -- */
@@ -394,7 +453,7 @@ static void health(struct visit *v)
     struct store_stats stats;
     struct error e = ERROR_NONE;
 
-    if (app_store(v->app, &e) && store_stats(v->app->store, &stats) == STORE_OK)
+    if (app_ready(v->app, &e) && store_stats(v->app->store, &stats) == STORE_OK)
         answer(v->response, 200, "status", stats.paused || stats.undrained ? "degraded" : "ok", NULL, NULL);
     else
         answer_unavailable(v->response);

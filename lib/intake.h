@@ -45,4 +45,8 @@ void response_free(struct response *response);
 /* Fills the response; it always holds a complete answer afterwards. */
 void intake_handle(struct app *app, const struct request *request, struct response *response);
 
+/* A delivery from the spool (delivery_pack'ed) goes the same way, as of its arrival; it is queued, not worked
+ * on. True when it is stored or needs nothing; false = the store is away again, keep it. */
+bool intake_replay(struct app *app, const void *packed, size_t len, int64_t arrived_ago_ms);
+
 #endif

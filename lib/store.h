@@ -59,6 +59,11 @@ void store_close(struct store *store);
 const char *store_kind(const struct store *store); /* "redis" or "sqlite" */
 /* What was last wrong with it, for people; "" = nothing. */
 const char *store_trouble(const struct store *store);
+/* Bodies, attempt notes and reasons are sealed by this vault from now on, and opened by it. Without one they
+ * cannot be stored: claim, progress with a note, park and lease_due are UNAVAILABLE. The vault must outlive
+ * the store. */
+struct vault;
+void store_use_vault(struct store *store, struct vault *vault);
 /* Tests: shifts the store's time for this handle by ms. */
 void store_shift_clock(struct store *store, int64_t ms);
 

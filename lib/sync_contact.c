@@ -7,8 +7,9 @@
 #define CONTACT_WAIT_MS 50 /* between two tries to lock a customer whom another order is writing */
 #define CONTACT_WAIT_MAX_MS 3000
 #define CONTACT_BUSY_RETRY_MS 2000
-#define CONTACT_IN_FLIGHT_MS (5000 + 90000) /* send deadline and GHL's search lag; GHL_TIMEOUT comes on top  \
-                                             */
+#define CONTACT_IN_FLIGHT_MS                                                                                 \
+    (5000 + 90000) /* send deadline and GHL's search lag; GHL_TIMEOUT comes on top                           \
+                    */
 
 /* -- two orders of one customer at once -- */
 

@@ -4,7 +4,8 @@
 #include <stdlib.h>
 #include <string.h>
 
-#define CREATE_SEND_MS 5000  /* a create's first byte leaves at most so long after its attempt was recorded  \
+#define CREATE_SEND_MS                                                                                       \
+    5000                     /* a create's first byte leaves at most so long after its attempt was recorded  \
                               */
 #define CREATE_NEEDS_MS 5000 /* with less time left no create begins */
 #define SEARCH_LAG_MS 90000  /* GHL's search may not show a card for a minute and more */

@@ -1,0 +1,273 @@
+#include "serve.h"
+#include "clock.h"
+#include <errno.h>
+#include <fcgiapp.h>
+#include <fcntl.h>
+#include <poll.h>
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/socket.h>
+#include <unistd.h>
+
+#define ROUTE "/woo-order"
+#define ACCEPT_PAUSE_MS 50 /* after a failed accept (EMFILE): others may give descriptors back */
+
+static const struct {
+    int status;
+    const char *phrase;
+} phrases[] = {
+    {200, "OK"},
+    {202, "Accepted"},
+    {400, "Bad Request"},
+    {401, "Unauthorized"},
+    {404, "Not Found"},
+    {405, "Method Not Allowed"},
+    {413, "Payload Too Large"},
+    {429, "Too Many Requests"},
+    {500, "Internal Server Error"},
+    {503, "Service Unavailable"},
+};
+
+static const char *phrase_of(int status)
+{
+    for (size_t i = 0; i < sizeof phrases / sizeof *phrases; i++)
+        if (phrases[i].status == status)
+            return phrases[i].phrase;
+    return "Unknown";
+}
+
+static bool is_listening(int fd)
+{
+    int listening = 0;
+    socklen_t size = sizeof listening;
+    return getsockopt(fd, SOL_SOCKET, SO_ACCEPTCONN, &listening, &size) == 0 && listening;
+}
+
+enum serve_role serve_role(void)
+{
+    if (is_listening(STDIN_FILENO))
+        return SERVE_FASTCGI;
+    return getenv("GATEWAY_INTERFACE") ? SERVE_CGI : SERVE_NONE;
+}
+
+/* -- environment -> request -- */
+
+typedef const char *lookup(void *context, const char *name);
+
+static const char *from_fcgi(void *context, const char *name)
+{
+    const FCGX_Request *fcgi = context;
+    const char *value = FCGX_GetParam(name, fcgi->envp);
+    return value ? value : "";
+}
+
+static const char *from_environment(void *context, const char *name)
+{
+    (void)context;
+    const char *value = getenv(name);
+    return value ? value : "";
+}
+
+/*
+ * The path that was asked for. The part behind the program (PATH_INFO) counts when the program was named by
+ * its own file
+ * (/cgi-bin/woo_ghl/health is /woo-order/health); otherwise SCRIPT_NAME is the location that the server was
+ * told to hand over. A script name that ends in the route is the route wherever it is mounted.
+ */
+static bool find_path(lookup *look, void *context, struct buf *out)
+{
+    const char *script = look(context, "SCRIPT_NAME"), *info = look(context, "PATH_INFO");
+    const char *route = strstr(script, ROUTE);
+
+    /* The last occurrence, so that a folder of the same name above changes nothing. */
+    for (const char *next = route; next; next = strstr(next + 1, ROUTE))
+        route = next;
+    if (route)
+        return buf_adds(out, route) && buf_adds(out, info);
+    route = strstr(info, ROUTE);
+    if (route)
+        return buf_adds(out, route);
+    const char *file = strrchr(look(context, "SCRIPT_FILENAME"), '/');
+    const char *name = strrchr(script, '/');
+    bool itself = file && name && file[1] && !strcmp(file, name);
+    return buf_adds(out, itself ? ROUTE : script) && buf_adds(out, info);
+}
+
+static void fill_request(lookup *look, void *context, struct request *request)
+{
+    request->method = look(context, "REQUEST_METHOD");
+    request->remote_addr = look(context, "REMOTE_ADDR");
+    request->content_type = look(context, "CONTENT_TYPE");
+    request->content_length = look(context, "CONTENT_LENGTH");
+    request->signature = look(context, "HTTP_X_WC_WEBHOOK_SIGNATURE");
+    request->topic = look(context, "HTTP_X_WC_WEBHOOK_TOPIC");
+    request->resource = look(context, "HTTP_X_WC_WEBHOOK_RESOURCE");
+    request->source = look(context, "HTTP_X_WC_WEBHOOK_SOURCE");
+    request->accept = look(context, "HTTP_ACCEPT");
+    request->arrived_mono_ms = clock_mono_ms();
+}
+
+static bool head_of(const struct response *response, struct buf *head)
+{
+    bool good = buf_addf(
+        head, "Status: %d %s\r\nContent-Type: %s\r\nContent-Length: %zu\r\nCache-Control: no-store\r\n",
+        response->status, phrase_of(response->status), response->content_type, response->body.len);
+    for (size_t i = 0; i < response->header_count; i++)
+        good = good && buf_addf(head, "%s: %s\r\n", response->header[i].name, response->header[i].value);
+    return good && buf_adds(head, "\r\n");
+}
+
+#define HEAD_MAX 4096
+#define PATH_MAX_LEN 4096
+
+/* Handles one request; false when its path does not fit, which is answered as not found. */
+static void handle(const struct serve_handler *handler, lookup *look, void *context, struct request *request,
+                   struct response *response)
+{
+    struct buf path;
+
+    buf_init(&path, PATH_MAX_LEN);
+    request->path = find_path(look, context, &path) ? path.data : "";
+    handler->handle(handler->context, request, response);
+    buf_free(&path);
+}
+
+/* -- FastCGI -- */
+
+static long read_fcgi(void *context, char *into, size_t n)
+{
+    FCGX_Request *fcgi = context;
+    int chunk = n > 1 << 20 ? 1 << 20 : (int)n;
+    return FCGX_GetStr(into, chunk, fcgi->in);
+}
+
+static bool write_fcgi(FCGX_Request *fcgi, const struct buf *bytes)
+{
+    return FCGX_PutStr(bytes->data, (int)bytes->len, fcgi->out) == (int)bytes->len;
+}
+
+/*
+ * Waits for a connection with the stop signals let in only while waiting, so that none is missed between the
+ * look at the flag and the wait. False when it is time to leave.
+ */
+static bool wait_for_connection(const sigset_t *while_waiting, volatile const int *stop)
+{
+    struct pollfd listener = {.fd = STDIN_FILENO, .events = POLLIN};
+    while (!*stop)
+        if (ppoll(&listener, 1, NULL, while_waiting) > 0)
+            return true;
+    return false;
+}
+
+static void serve_one(const struct serve_handler *handler, FCGX_Request *fcgi)
+{
+    struct request request = {.read = read_fcgi, .context = fcgi};
+    struct response response;
+    struct buf head;
+
+    response_init(&response);
+    buf_init(&head, HEAD_MAX);
+    fill_request(from_fcgi, fcgi, &request);
+    handle(handler, from_fcgi, fcgi, &request, &response);
+    /* A client that went away loses its answer; what was stored stays stored. */
+    if (head_of(&response, &head) && write_fcgi(fcgi, &head))
+        (void)write_fcgi(fcgi, &response.body);
+    FCGX_Finish_r(fcgi);
+    if (response.drain_wanted && handler->drain)
+        handler->drain(handler->context);
+    buf_free(&head);
+    response_free(&response);
+}
+
+int serve_fastcgi(const struct serve_handler *handler, volatile int *stop)
+{
+    FCGX_Request fcgi;
+    sigset_t stops, before;
+
+    unsetenv("HTTP_PROXY");
+    /* The other workers share this socket: one of them may take the connection between poll and accept, and
+     * an accept that blocks then would be deaf to signals. */
+    int flags = fcntl(STDIN_FILENO, F_GETFL);
+    if (FCGX_Init() != 0 || FCGX_InitRequest(&fcgi, STDIN_FILENO, FCGI_FAIL_ACCEPT_ON_INTR) != 0 ||
+        flags < 0 || fcntl(STDIN_FILENO, F_SETFL, flags | O_NONBLOCK) != 0) {
+        fprintf(stderr, "woo_ghl: the FastCGI socket on descriptor 0 cannot be used: %s\n", strerror(errno));
+        return EXIT_FAILURE;
+    }
+    sigemptyset(&stops);
+    sigaddset(&stops, SIGTERM);
+    sigaddset(&stops, SIGUSR1);
+    sigaddset(&stops, SIGINT);
+    sigprocmask(SIG_BLOCK, &stops, &before);
+    while (wait_for_connection(&before, stop)) {
+        if (FCGX_Accept_r(&fcgi) != 0) {
+            if (errno != EAGAIN && errno != EINTR && errno != ECONNABORTED)
+                (void)clock_sleep_ms(ACCEPT_PAUSE_MS, NULL);
+            continue;
+        }
+        sigprocmask(SIG_SETMASK, &before, NULL); /* a stop is noted while the request in hand is finished */
+        serve_one(handler, &fcgi);
+        sigprocmask(SIG_BLOCK, &stops, NULL);
+    }
+    FCGX_Free(&fcgi, 1);
+    return EXIT_SUCCESS;
+}
+
+/* -- CGI -- */
+
+static long read_stdin(void *context, char *into, size_t n)
+{
+    (void)context;
+    ssize_t got;
+    do
+        got = read(STDIN_FILENO, into, n);
+    while (got < 0 && errno == EINTR);
+    return got;
+}
+
+static bool write_all(int fd, const struct buf *bytes)
+{
+    for (size_t done = 0; done < bytes->len;) {
+        ssize_t n = write(fd, bytes->data + done, bytes->len - done);
+        if (n < 0 && errno != EINTR)
+            return false;
+        done += n > 0 ? (size_t)n : 0;
+    }
+    return true;
+}
+
+/* A child that nobody waits for: the web server sees the answer's end when descriptors 0, 1 and 2 are closed.
+ */
+static void drain_detached(const struct serve_handler *handler)
+{
+    if (fork() != 0)
+        return;
+    (void)setsid();
+    int null = open("/dev/null", O_RDWR);
+    for (int fd = 0; fd <= 2; fd++)
+        if (null < 0 || dup2(null, fd) < 0)
+            close(fd);
+    handler->drain(handler->context);
+    _exit(EXIT_SUCCESS);
+}
+
+int serve_cgi(const struct serve_handler *handler)
+{
+    struct request request = {.read = read_stdin};
+    struct response response;
+    struct buf head;
+
+    unsetenv("HTTP_PROXY");
+    response_init(&response);
+    buf_init(&head, HEAD_MAX);
+    fill_request(from_environment, NULL, &request);
+    handle(handler, from_environment, NULL, &request, &response);
+    bool good = head_of(&response, &head) && write_all(STDOUT_FILENO, &head) &&
+                write_all(STDOUT_FILENO, &response.body);
+    if (response.drain_wanted && handler->drain)
+        drain_detached(handler);
+    buf_free(&head);
+    response_free(&response);
+    return good ? EXIT_SUCCESS : EXIT_FAILURE;
+}
