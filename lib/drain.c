@@ -2,17 +2,19 @@
 #include "clock.h"
 #include "gate.h"
 #include "sync.h"
+#include "unspool.h"
 
 #define ENTRY_BUDGET_MS 45000 /* less than a lease, so that most work needs no renewal */
 #define POLL_MS 500           /* a watching drain looks for new work so often */
 #define HEARTBEAT_MS 20000
 #define EXPIRE_MS (3600 * 1000)
+#define SPOOL_MS 1000 /* the spool's directory is looked at so often */
 
 struct drain {
     struct app *app;
     const struct drain_options *options;
     struct drain_counts *counts;
-    int64_t end_mono_ms, heartbeat_mono_ms, expire_mono_ms; /* when the next is due */
+    int64_t end_mono_ms, heartbeat_mono_ms, expire_mono_ms, spool_mono_ms; /* when the next is due */
 };
 
 static bool stopped(const struct drain *d)
@@ -54,6 +56,13 @@ static bool chores(struct drain *d)
 {
     int64_t now = clock_mono_ms(), expired = 0;
 
+    if (now >= d->spool_mono_ms) {
+        long moved = unspool(d->app);
+        if (moved > 0)
+            log_event(d->app->log, LOG_LEVEL_INFO, "unspooled", NULL,
+                      "%ld files of the spool are in the store", moved);
+        d->spool_mono_ms = clock_mono_ms() + SPOOL_MS;
+    }
     if (d->options->heartbeat && now >= d->heartbeat_mono_ms) {
         if (store_heartbeat(d->app->store) != STORE_OK)
             return false;

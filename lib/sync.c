@@ -134,6 +134,26 @@ struct ghl_call sync_call(const struct sync_work *w)
                              .send_deadline_mono_ms = w->lease_mono_ms - SEND_MARGIN_MS};
 }
 
+/* What was learned must outlive a store that is away. */
+static void spool_ids(struct sync_work *w, const char *contact_id, const char *opportunity_id,
+                      bool clear_attempt)
+{
+    struct error e = ERROR_NONE;
+    const struct spool_ids ids = {.key = w->entry->key,
+                                  .contact_id = contact_id,
+                                  .opportunity_id = opportunity_id,
+                                  .clear_attempt = clear_attempt};
+    struct log_about about = {.order = w->entry->key, .ghl_id = opportunity_id};
+
+    if ((!contact_id || !*contact_id) && (!opportunity_id || !*opportunity_id))
+        return;
+    if (!w->app->spool || !spool_put_ids(w->app->spool, &ids, &e))
+        log_event(w->app->log, LOG_LEVEL_ERROR, "spool", &about,
+                  "This order's ids could be kept neither in the store nor in the spool; they are looked for "
+                  "later. %s",
+                  e.text);
+}
+
 enum step sync_progress(struct sync_work *w, const struct store_progress *progress)
 {
     int64_t asked = clock_mono_ms();
@@ -151,6 +171,8 @@ enum step sync_progress(struct sync_work *w, const struct store_progress *progre
         lease_confirmed(w, asked);
         return STEP_NEXT;
     }
+    if (result == STORE_UNAVAILABLE && progress->attempt == STORE_ATTEMPT_NONE)
+        spool_ids(w, progress->contact_id, progress->opportunity_id, progress->clear_attempt);
     return sync_stop(w, END_LEAVE, result == STORE_LOST ? "lease_lost" : "store_unavailable");
 }
 

@@ -1,0 +1,61 @@
+#include "unspool.h"
+#include "intake.h"
+
+static bool move_ids(struct app *app, const struct spool_ids *ids)
+{
+    bool conflict = false;
+    const struct store_progress progress = {.contact_id = ids->contact_id,
+                                            .opportunity_id = ids->opportunity_id,
+                                            .clear_attempt = ids->clear_attempt};
+
+    /* Without a lease: ids are kept where there are none. */
+    if (store_progress(app->store, ids->key, "", &progress, &conflict) == STORE_UNAVAILABLE)
+        return false;
+    if (conflict) {
+        const struct log_about about = {.order = ids->key, .ghl_id = ids->opportunity_id};
+        log_event(app->log, LOG_LEVEL_ERROR, "conflict", &about,
+                  "The spool holds another id for this order than the store: look for a second card in GHL");
+    }
+    return true;
+}
+
+static bool move_one(struct app *app, const struct spool_item *item)
+{
+    if (item->kind == SPOOL_IDS)
+        return move_ids(app, &item->ids);
+    return intake_replay(app, item->delivery.packed, item->delivery.packed_len, item->arrived_ago_ms);
+}
+
+static void set_aside(struct app *app, struct spool_item *item)
+{
+    struct error alert = ERROR_NONE;
+
+    (void)spool_quarantine(app->spool, item, &alert); /* false = it comes again, and is said again */
+    log_event(app->log, LOG_LEVEL_ERROR, "spool", NULL, "%s", alert.text);
+}
+
+long unspool(struct app *app)
+{
+    struct spool_item item = {0};
+    struct error e = ERROR_NONE;
+    long moved = 0;
+
+    if (!app->spool || !app_ready(app, &e))
+        return 0;
+    for (;;) {
+        switch (spool_next(app->spool, &item, &e)) {
+        case SPOOL_NONE:
+        case SPOOL_BUSY: return moved;
+        case SPOOL_FAILED: log_event(app->log, LOG_LEVEL_ERROR, "spool", NULL, "%s", e.text); return -1;
+        case SPOOL_UNREADABLE: set_aside(app, &item); continue;
+        case SPOOL_OK: break;
+        }
+        if (!move_one(app, &item)) {
+            spool_release(app->spool, &item);
+            return moved;
+        }
+        if (!spool_remove(app->spool, &item, &e))
+            log_event(app->log, LOG_LEVEL_ERROR, "spool", NULL, "%s", e.text);
+        moved++;
+    }
+}
