@@ -102,7 +102,7 @@ enum outcome config_outcome(const struct config *config, const char *status);
 /* -- made from the same table -- */
 bool config_print_sample(struct buf *out); /* the text of .env.sample */
 bool config_print_manual(struct buf *out); /* the settings in man(7) markup, for doc/woo_ghl.1 */
-/* One line a setting: name, where its value came from, the value (secrets as "set, N characters"). */
+/* One line a setting: name and value (secrets as "set, N characters"). */
 bool config_print_values(const struct config *config, struct buf *out);
 
 /* -- value syntax, for tests and other readers -- */

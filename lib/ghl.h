@@ -62,6 +62,8 @@ struct ghl_hooks {
     bool (*may_write)(void *context);
     /* Told after every try: rate headers and Retry-After of the answer, and whether the transport worked. */
     void (*heard)(void *context, const struct http_answer *answer, bool transport_ok);
+    /* Waits; false = stop now. NULL = a real sleep. */
+    bool (*wait)(void *context, int64_t ms);
 };
 
 struct ghl; /* one per process */
@@ -94,6 +96,10 @@ enum ghl_result ghl_contact_update(struct ghl *, const struct ghl_call *, const 
                                    const json_t *contact, struct ghl_answer *);
 /* GET: json["contact"]. */
 enum ghl_result ghl_contact_get(struct ghl *, const struct ghl_call *, const char *id, struct ghl_answer *);
+/* GET /contacts/search/duplicate: the contact with this email (or, where it is "", this phone), without
+ * touching it. id is "" when there is none. */
+enum ghl_result ghl_contact_find(struct ghl *, const struct ghl_call *, const char *email, const char *phone,
+                                 struct ghl_answer *);
 /* POST /contacts/search by name, newest first, one page: json["contacts"]. For a nameless create whose
  * outcome is unknown. */
 enum ghl_result ghl_contact_search(struct ghl *, const struct ghl_call *, const char *name,

@@ -32,6 +32,7 @@ struct http_request {
     bool fresh_connection; /* libcurl resends a POST when a kept connection dies: never for a create */
     int64_t send_deadline_mono_ms; /* CLOCK_NEVER, or: abort just before the first byte when this has passed
                                       (CURLOPT_PREREQFUNCTION) */
+    bool plain_anywhere;           /* the owner typed this URL: plain http to another machine is allowed */
 };
 
 #define HTTP_ANSWER_MAX (1024 * 1024) /* bytes of an answer's body; a longer one is HTTP_UNKNOWN */

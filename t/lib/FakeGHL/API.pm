@@ -105,6 +105,7 @@ my @ROUTE = (
     [POST   => qr{^/contacts/upsert$},                   '_contact_upsert'],
     [POST   => qr{^/contacts/$},                         '_contact_create'],
     [POST   => qr{^/contacts/search$},                   '_contact_search'],
+    [GET    => qr{^/contacts/search/duplicate$},         '_contact_find'],
     [GET    => qr{^/contacts/([^/]+)$},                  '_contact_get'],
     [PUT    => qr{^/contacts/([^/]+)$},                  '_contact_update'],
     [POST   => qr{^/contacts/([^/]+)/tags$},             '_tags_add'],
@@ -354,6 +355,18 @@ sub _contact_update {
     _merge_fields($contact, $fields);
     $contact->{dateUpdated} = _now(time);
     return (200, { ($call->{v3} ? 'success' : 'succeded') => true, contact => _public($contact) });
+}
+
+sub _contact_find {
+    my ($self, $call) = @_;
+    my $query = $call->{query};
+    my @wrong = map {"property $_ should not exist"} grep { !/^(?:locationId|email|number)$/ } sort keys %$query;
+    push @wrong, 'locationId should not be empty' unless length($query->{locationId} // '');
+    _invalid(@wrong) if @wrong;
+    $self->_check_location($query->{locationId});
+    my ($email, $phone) = (lc($query->{email} // ''), $query->{number} // '');
+    my ($found) = grep { length $email ? lc($_->{email} // '') eq $email : ($_->{phone} // '') eq $phone } @{ $self->{state}{contacts} };
+    return (200, { contact => $found ? _public($found) : undef, traceId => _trace() });
 }
 
 sub _contact_search {

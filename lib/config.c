@@ -1,0 +1,385 @@
+#include "config.h"
+#include "dotenv.h"
+#include "settings.h"
+#include "template.h"
+#include <errno.h>
+#include <fcntl.h>
+#include <libgen.h>
+#include <limits.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <strings.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#define FILE_MAX (1024L * 1024)
+#define SETTINGS_MAX 64
+#define SYSTEM_FILE "/etc/woo-ghl/env"
+#define FALLBACK_DIR "woo_ghl-data"
+
+/* One load on its way. Values are collected first, each from where it ranks highest, and parsed afterwards.
+ */
+struct load {
+    struct config *config;
+    struct config_report *report;
+    const char *path;          /* of the file that is parsed */
+    char *value[SETTINGS_MAX]; /* owned; NULL = not given */
+    bool out_of_memory;
+};
+
+/* -- the report -- */
+
+static void say(char ***list, size_t *n, const char *text)
+{
+    char **more = realloc(*list, (*n + 1) * sizeof **list);
+    if (!more)
+        return;
+    *list = more;
+    more[*n] = strdup(text);
+    if (more[*n])
+        (*n)++;
+}
+
+static void problem(struct load *l, const char *fmt, ...) PRINTF_LIKE(2, 3);
+static void problem(struct load *l, const char *fmt, ...)
+{
+    char text[1024];
+    va_list args;
+    va_start(args, fmt);
+    vsnprintf(text, sizeof text, fmt, args);
+    va_end(args);
+    say(&l->report->problem, &l->report->problem_count, text);
+}
+
+static void warning(struct load *l, const char *fmt, ...) PRINTF_LIKE(2, 3);
+static void warning(struct load *l, const char *fmt, ...)
+{
+    char text[1024];
+    va_list args;
+    va_start(args, fmt);
+    vsnprintf(text, sizeof text, fmt, args);
+    va_end(args);
+    say(&l->report->warning, &l->report->warning_count, text);
+}
+
+void config_report_free(struct config_report *report)
+{
+    for (size_t i = 0; i < report->problem_count; i++)
+        free(report->problem[i]);
+    for (size_t i = 0; i < report->warning_count; i++)
+        free(report->warning[i]);
+    free(report->problem);
+    free(report->warning);
+    *report = (struct config_report){0};
+}
+
+/* -- files -- */
+
+/* Appends a whole file; 0, or errno. */
+static int read_file(const char *path, struct buf *out)
+{
+    int fd = open(path, O_RDONLY | O_CLOEXEC);
+    if (fd < 0)
+        return errno;
+    int wrong = 0;
+    for (;;) {
+        char *room = buf_room(out, 4096);
+        if (!room) {
+            wrong = EFBIG;
+            break;
+        }
+        ssize_t n = read(fd, room, 4096);
+        if (n <= 0) {
+            wrong = n < 0 ? errno : 0;
+            break;
+        }
+        buf_wrote(out, (size_t)n);
+    }
+    close(fd);
+    return wrong;
+}
+
+/* The value of NAME_FILE: the file's content without one final newline. */
+static void take_value_file(struct load *l, const struct setting *s, const char *path, char **value)
+{
+    struct buf content;
+
+    buf_init(&content, FILE_MAX);
+    int wrong = read_file(path, &content);
+    if (wrong) {
+        problem(l, "%s_FILE: %s cannot be read: %s", s->name, path, strerror(wrong));
+    } else if (strlen(content.data) != content.len) {
+        problem(l, "%s_FILE: %s holds a NUL byte; it must be text", s->name, path);
+    } else {
+        if (content.len > 0 && content.data[content.len - 1] == '\n')
+            content.data[content.len - 1] = '\0';
+        free(*value);
+        *value = strdup(content.data);
+    }
+    buf_wipe(&content);
+}
+
+/* NAME or NAME_FILE? `file` tells. */
+static const struct setting *setting_of(const char *name, bool *file)
+{
+    const struct setting *s = settings_find(name);
+    char plain[64];
+    size_t n = strlen(name);
+
+    *file = false;
+    if (s || n < 6 || n >= sizeof plain || strcmp(name + n - 5, "_FILE") != 0)
+        return s;
+    memcpy(plain, name, n - 5);
+    plain[n - 5] = '\0';
+    *file = true;
+    return settings_find(plain);
+}
+
+static void take_line(void *context, const char *name, const char *value, int line)
+{
+    struct load *l = context;
+    bool file;
+    const struct setting *s = setting_of(name, &file);
+    const char *nearest = s ? NULL : settings_nearest(name);
+
+    if (!s) {
+        warning(l, "%s line %d: there is no setting %s%s%s; see 'woo_ghl help settings'", l->path, line, name,
+                nearest ? ", did you mean " : "", nearest ? nearest : "");
+        return;
+    }
+    char **slot = &l->value[s - settings];
+    if (file) {
+        take_value_file(l, s, value, slot);
+        return;
+    }
+    free(*slot);
+    *slot = strdup(value);
+    l->out_of_memory = l->out_of_memory || !*slot;
+}
+
+static void take_wrong_line(void *context, int line, const char *what)
+{
+    struct load *l = context;
+    problem(l, "%s line %d: %s", l->path, line, what);
+}
+
+/* The .env beside the program, into out; false when the program's place cannot be told. */
+static bool beside_program(const char *name, char out[PATH_MAX])
+{
+    char self[PATH_MAX];
+    ssize_t n = readlink("/proc/self/exe", self, sizeof self - 1);
+
+    if (n <= 0)
+        return false;
+    self[n] = '\0';
+    return snprintf(out, PATH_MAX, "%s/%s", dirname(self), name) < PATH_MAX;
+}
+
+/* The file to read: what WOO_GHL_ENV names, else .env beside the program, else the system's; "" = none. */
+static void choose_file(struct load *l, char out[PATH_MAX])
+{
+    const char *named = getenv("WOO_GHL_ENV");
+
+    out[0] = '\0';
+    if (named && *named) {
+        if (!realpath(named, out)) {
+            problem(l, "WOO_GHL_ENV: %s cannot be read: %s", named, strerror(errno));
+            out[0] = '\0';
+        }
+        return;
+    }
+    if (beside_program(".env", out) && access(out, F_OK) == 0)
+        return;
+    if (access(SYSTEM_FILE, F_OK) == 0)
+        snprintf(out, PATH_MAX, "%s", SYSTEM_FILE);
+    else
+        out[0] = '\0';
+}
+
+/* Readable by others, or served by the web server: the secrets in it would be everybody's. */
+static void look_at_place(struct load *l, const char *setting, const char *path)
+{
+    struct stat st;
+    const char *root = getenv("DOCUMENT_ROOT");
+    char real_root[PATH_MAX], real[PATH_MAX];
+
+    if (stat(path, &st) == 0 && (st.st_mode & 07) != 0)
+        warning(l, "%s: %s can be read by every user of this machine; chmod o= it", setting, path);
+    if (!root || !*root || !realpath(root, real_root) || !realpath(path, real))
+        return;
+    size_t n = strlen(real_root);
+    if (n > 1 && !strncmp(real, real_root, n) && (real[n] == '/' || !real[n]))
+        warning(l, "%s: %s lies under the document root %s; move it out, or the web server may hand it out",
+                setting, path, real_root);
+}
+
+static void read_settings_file(struct load *l, const char *path)
+{
+    struct buf text;
+
+    buf_init(&text, FILE_MAX);
+    int wrong = read_file(path, &text);
+    l->path = path;
+    if (wrong)
+        problem(l, "%s cannot be read: %s", path, strerror(wrong));
+    else if (strlen(text.data) != text.len)
+        problem(l, "%s holds a NUL byte; it must be text", path);
+    else if (!dotenv_parse(text.data, take_line, take_wrong_line, l))
+        l->out_of_memory = true;
+    buf_wipe(&text);
+    look_at_place(l, "settings file", path);
+}
+
+static void read_environment(struct load *l)
+{
+    for (size_t i = 0; i < settings_count; i++) {
+        char name[64];
+        const char *value = getenv(settings[i].name);
+
+        snprintf(name, sizeof name, "%s_FILE", settings[i].name);
+        const char *file = getenv(name);
+        if (value) {
+            free(l->value[i]);
+            l->value[i] = strdup(value);
+            l->out_of_memory = l->out_of_memory || !l->value[i];
+        } else if (file) {
+            take_value_file(l, &settings[i], file, &l->value[i]);
+        }
+    }
+}
+
+/* -- values -- */
+
+/* A pasted token brings blanks and line ends along, which GHL answers with 401. */
+static void trim(char *text)
+{
+    size_t n = strlen(text), begin = strspn(text, " \t\r\n");
+    while (n > begin && strchr(" \t\r\n", text[n - 1]))
+        n--;
+    memmove(text, text + begin, n - begin);
+    text[n - begin] = '\0';
+}
+
+static void parse_all(struct load *l)
+{
+    for (size_t i = 0; i < settings_count; i++) {
+        const struct setting *s = &settings[i];
+        struct error e = ERROR_NONE;
+        char *given = l->value[i];
+        /* In these an empty value means "the default", as an empty line in .env.sample would. */
+        bool use = given && (*given || s->fallback == NULL);
+
+        if (given && (!strcmp(s->name, "GHL_API_KEY") || !strcmp(s->name, "GHL_LOCATION_ID")))
+            trim(given);
+        if (use && !settings_parse(s, given, l->config, &e)) {
+            problem(l, "%s: %s", s->name, e.text);
+            use = false;
+        }
+        if (!use && !settings_parse(s, s->fallback ? s->fallback : "", l->config, &e) && s->fallback)
+            problem(l, "%s: its default is refused: %s", s->name, e.text);
+    }
+}
+
+static void default_data_dir(struct load *l)
+{
+    char path[PATH_MAX], base[PATH_MAX];
+
+    if (*l->config->data_dir)
+        return;
+    if (*l->config->env_file) {
+        snprintf(base, sizeof base, "%s", l->config->env_file);
+        if (snprintf(path, sizeof path, "%s/%s", dirname(base), FALLBACK_DIR) >= (int)sizeof path)
+            path[0] = '\0';
+    } else if (!beside_program(FALLBACK_DIR, path)) {
+        path[0] = '\0';
+    }
+    free(l->config->data_dir);
+    l->config->data_dir = strdup(path);
+    l->out_of_memory = l->out_of_memory || !l->config->data_dir;
+}
+
+static bool names_order(const char *template)
+{
+    return template_uses(template, "number") || template_uses(template, "id");
+}
+
+/* What one setting alone cannot tell. */
+static void check_together(struct load *l)
+{
+    const struct config *c = l->config;
+
+    if (!*c->webhook_secret)
+        problem(l, "WOO_WEBHOOK_SECRET is empty: there is no open mode; put in the secret of the webhook in "
+                   "WooCommerce");
+    if (!c->dry_run && !*c->ghl_api_key)
+        problem(l, "GHL_API_KEY is empty: put in the private integration token of the sub-account (pit-...), "
+                   "or set GHL_DRY_RUN=yes");
+    if (!c->dry_run && !*c->ghl_location_id)
+        problem(l, "GHL_LOCATION_ID is empty: put in the sub-account's id, or set GHL_DRY_RUN=yes");
+    if (!strncmp(c->ghl_api_key, "eyJ", 3))
+        problem(l, "GHL_API_KEY is a key of the API's version 1 (eyJ...), whose support has ended: make a "
+                   "private integration token (pit-...)");
+    if (strpbrk(c->ghl_location_id, "{} \t"))
+        problem(l, "GHL_LOCATION_ID: '%s' is no id; copy it from the sub-account's business profile",
+                c->ghl_location_id);
+    if (strpbrk(c->redis_prefix, "{}"))
+        problem(l, "REDIS_PREFIX: '%s' must not hold braces", c->redis_prefix);
+    if (!names_order(c->opportunity_name) && !*c->order_field)
+        problem(
+            l,
+            "GHL_OPPORTUNITY_NAME: '%s' names no order; put {number} or {id} into it, or set GHL_ORDER_FIELD",
+            c->opportunity_name);
+    if (strspn(c->shop, "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789_.-") !=
+        strlen(c->shop))
+        problem(l, "SHOP: '%s' holds more than letters, digits, _ . -", c->shop);
+    if (*c->data_dir)
+        look_at_place(l, "DATA_DIR", c->data_dir);
+    else
+        problem(l, "DATA_DIR: no place for it is known; set an absolute path");
+}
+
+bool config_load(struct config *config, struct config_report *report)
+{
+    struct load l = {.config = config, .report = report};
+    char path[PATH_MAX];
+
+    _Static_assert(SETTINGS_MAX >= 48, "room for every setting");
+    *config = (struct config){0};
+    *report = (struct config_report){0};
+    choose_file(&l, path);
+    config->env_file = strdup(path);
+    if (*path)
+        read_settings_file(&l, path);
+    read_environment(&l);
+    parse_all(&l);
+    default_data_dir(&l);
+    if (l.out_of_memory || !config->env_file)
+        problem(&l, "out of memory while the settings were read");
+    else
+        check_together(&l);
+    for (size_t i = 0; i < settings_count; i++) {
+        if (l.value[i])
+            explicit_bzero(l.value[i], strlen(l.value[i]));
+        free(l.value[i]);
+    }
+    return report->problem_count == 0;
+}
+
+void config_free(struct config *config)
+{
+    for (size_t i = 0; i < settings_count; i++)
+        settings_clear(&settings[i], config);
+    free(config->env_file);
+    *config = (struct config){0};
+}
+
+enum outcome config_outcome(const struct config *config, const char *status)
+{
+    const char *plain = strncmp(status, "wc-", 3) ? status : status + 3;
+
+    for (size_t i = 0; i < config->status_map_count; i++)
+        if (!strcmp(config->status_map[i].status, plain))
+            return config->status_map[i].outcome;
+    return OUTCOME_IGNORE;
+}
