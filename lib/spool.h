@@ -85,6 +85,10 @@ enum spool_result {
     SPOOL_FAILED,     /* the directory cannot be read; no item */
 };
 
+/* Begins a pass anew, whatever was left of the last: to be called before the first spool_next of a mover that
+ * may have stopped in the middle earlier. */
+void spool_begin(struct spool *spool);
+
 /* The oldest file that nobody is moving: ids first, then deliveries. A released item comes again only after a
  * NONE or BUSY; released ids make it BUSY before any delivery. Old temporary files are cleaned on the way. */
 enum spool_result spool_next(struct spool *spool, struct spool_item *item, struct error *e) MUST_CHECK;
