@@ -101,7 +101,7 @@ void spool_release(struct spool *spool, struct spool_item *item);
 /* After UNREADABLE: it is set aside under another name and stays until a person acts (one that FAILED stays
  * as it is). `alert` names the file and what it needs. Only while the vault is settled: before that a key may
  * merely not be there yet. False: it could not be renamed, and comes again. */
-bool spool_quarantine(struct spool *spool, struct spool_item *item, struct error *alert) MUST_CHECK;
+bool spool_quarantine(struct spool *spool, struct spool_item *item, struct error *alert);
 
 /* Puts what was set aside for a missing key back into the spool, for another try: at a drain's start, or
  * after secrets changed. How many; -1 with the error set. */
