@@ -4,8 +4,9 @@
 static void keep_secrets_out_of_the_log(struct app *app)
 {
     const struct config *c = &app->config;
-    const char *const secrets[] = {c->webhook_secret, c->webhook_secret_previous, c->ghl_api_key,
-                                   c->data_key,       c->woo_consumer_key,        c->woo_consumer_secret};
+    const char *const secrets[] = {c->webhook_secret,     c->webhook_secret_previous, c->ghl_api_key,
+                                   c->data_key,           c->data_key_previous,       c->woo_consumer_key,
+                                   c->woo_consumer_secret};
     for (size_t i = 0; i < sizeof secrets / sizeof *secrets; i++)
         log_secret(app->log, secrets[i]);
 }

@@ -11,7 +11,7 @@
 #include <unistd.h>
 
 #define OLD_S 3600 /* a writer that is alive is done long before */
-#define READ_STEP (64 * 1024)
+#define READ_STEP ((size_t)64 * 1024)
 
 /* -- directories -- */
 
@@ -146,27 +146,26 @@ enum files_result files_write(int dir, const char *name, const void *bytes, size
 bool files_read_fd(int fd, struct buf *out, struct error *e)
 {
     for (off_t at = 0;;) {
-        char *room = buf_room(out, out->max - out->len < READ_STEP ? out->max - out->len : READ_STEP);
+        size_t step = out->max - out->len < READ_STEP ? out->max - out->len : READ_STEP;
+        char *room = buf_room(out, step);
         if (!room) {
             error_set(e, "out of memory");
             return false;
         }
-        if (out->len == out->max) {
+        if (step == 0) {
             error_set(e, "it has %zu bytes or more, so it is none of ours", out->max);
             return false;
         }
-        ssize_t n = pread(fd, room, out->max - out->len < READ_STEP ? out->max - out->len : READ_STEP, at);
+        ssize_t n = pread(fd, room, step, at);
         if (n < 0 && errno == EINTR)
             continue;
         if (n < 0) {
             error_set(e, "cannot be read: %s", strerror(errno));
             return false;
         }
-        if (n == 0) {
-            buf_wrote(out, 0);
-            return true;
-        }
         buf_wrote(out, (size_t)n);
+        if (n == 0)
+            return true;
         at += n;
     }
 }

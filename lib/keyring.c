@@ -6,7 +6,7 @@
 #include <string.h>
 
 #define WRAPPED_LEN (SEAL_KEY_LEN + SEAL_OVERHEAD) /* a multiple of 3: its base64 has no padding */
-#define WRAPPED_TEXT_LEN (WRAPPED_LEN / 3 * 4)
+#define WRAPPED_TEXT_LEN ((size_t)WRAPPED_LEN / 3 * 4)
 
 /* -- secrets -- */
 

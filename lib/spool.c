@@ -325,6 +325,11 @@ static bool look(struct spool *spool, struct error *e)
     return true;
 }
 
+void spool_begin(struct spool *spool)
+{
+    end_pass(spool);
+}
+
 enum spool_result spool_next(struct spool *spool, struct spool_item *item, struct error *e)
 {
     enum spool_result none = SPOOL_NONE;

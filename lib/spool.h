@@ -85,6 +85,10 @@ enum spool_result {
     SPOOL_FAILED,     /* the directory cannot be read; no item */
 };
 
+/* Begins a pass anew, whatever was left of the last: to be called before the first spool_next of a mover that
+ * may have stopped in the middle earlier. */
+void spool_begin(struct spool *spool);
+
 /* The oldest file that nobody is moving: ids first, then deliveries. A released item comes again only after a
  * NONE or BUSY; released ids make it BUSY before any delivery. Old temporary files are cleaned on the way. */
 enum spool_result spool_next(struct spool *spool, struct spool_item *item, struct error *e) MUST_CHECK;
@@ -97,7 +101,7 @@ void spool_release(struct spool *spool, struct spool_item *item);
 /* After UNREADABLE: it is set aside under another name and stays until a person acts (one that FAILED stays
  * as it is). `alert` names the file and what it needs. Only while the vault is settled: before that a key may
  * merely not be there yet. False: it could not be renamed, and comes again. */
-bool spool_quarantine(struct spool *spool, struct spool_item *item, struct error *alert) MUST_CHECK;
+bool spool_quarantine(struct spool *spool, struct spool_item *item, struct error *alert);
 
 /* Puts what was set aside for a missing key back into the spool, for another try: at a drain's start, or
  * after secrets changed. How many; -1 with the error set. */

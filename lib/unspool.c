@@ -42,6 +42,7 @@ long unspool(struct app *app)
 
     if (!app->spool || !app_ready(app, &e))
         return 0;
+    spool_begin(app->spool);
     for (;;) {
         switch (spool_next(app->spool, &item, &e)) {
         case SPOOL_NONE:

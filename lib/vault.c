@@ -228,7 +228,7 @@ static void share_foreign(struct vault *v, const struct data_key *primary)
     struct primary p;
     const struct data_key *foreign[] = {v->current, cached_key(v, &p)};
 
-    for (size_t i = 0; i < sizeof foreign / sizeof *foreign; i++)
+    for (size_t i = 0; i < sizeof foreign / sizeof foreign[0]; i++)
         if (foreign[i] && foreign[i] != primary &&
             keyring_share(&v->ring, &v->store, foreign[i], NULL) != STORE_OK)
             log_event(v->log, LOG_LEVEL_WARN, "vault", NULL,
