@@ -62,6 +62,8 @@ const struct setting settings[] = {
      "Embedded store, spool, keys. Without it: woo_ghl-data beside the settings file. Its parent must exist; never under the document root."},
     {"DATA_KEY", SETTING_SECRET, AT(data_key), NULL, ANY, "a long random text",
      "Wraps the key that encrypts stored orders. Without it: the webhook's secret does."},
+    {"DATA_KEY_PREVIOUS", SETTING_SECRET, AT(data_key_previous), NULL, ANY, "the old text",
+     "The DATA_KEY before this one, so that what is stored opens while you change it."},
     {"IDEMPOTENCY_TTL", SETTING_DURATION, AT(idempotency_ttl_ms), "24h", MINUTE, 3650 * DAY, NULL, "How long the idempotency key of a finished order stays."},
     {"LINK_TTL", SETTING_DURATION, AT(link_ttl_ms), "400d", HOUR, 3650 * DAY, NULL, "How long an order's GHL ids are remembered after its last change."},
     {"PARKED_TTL", SETTING_DURATION, AT(parked_ttl_ms), "30d", MINUTE, 3650 * DAY, NULL, "How long the content of a parked order is kept."},

@@ -29,4 +29,11 @@ bool template_uses(const char *text, const char *name);
  * dropped. False only when out of memory or over TEMPLATE_VALUE_MAX of literal text. */
 bool template_render(const char *text, const struct template_scope *scope, struct buf *out) MUST_CHECK;
 
+/* One text per value: "bought-{line_items.sku}" gives one for each line. A text with an empty value in it is
+ * left out. The texts are handed to take, cleaned; at most TEMPLATE_VALUES_MAX of them. False when out of
+ * memory, or take says so. */
+#define TEMPLATE_VALUES_MAX 100
+bool template_each(const char *text, const struct template_scope *scope,
+                   bool (*take)(void *context, const char *value), void *context) MUST_CHECK;
+
 #endif

@@ -5,6 +5,7 @@
 #include "http.h"
 #include "json.h"
 #include "signature.h"
+#include <errno.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
