@@ -97,7 +97,8 @@ struct store_entry {
     int64_t age_ms; /* since the body was accepted, less the time on hold: what RETRY_FOR is compared with */
     struct store_link link; /* also carries ids known from progress */
     enum store_attempt attempt;
-    char *attempt_note;     /* owned; what progress recorded with the attempt (JSON), NULL = none */
+    char *attempt_note; /* owned; what progress recorded with the attempt (JSON), NULL = none */
+    size_t attempt_note_len;
     int64_t attempt_age_ms; /* since that progress */
 };
 void store_entry_free(struct store_entry *entry);
@@ -177,6 +178,7 @@ struct store_progress {
     enum store_attempt
         attempt; /* CONTACT/OPPORTUNITY: about to create; NONE: leave what is recorded, see clear_attempt */
     const char *attempt_note; /* JSON kept with it */
+    size_t attempt_note_len;  /* store.c fills it in: what an implementation gets is sealed */
     bool clear_attempt;       /* the outcome is known */
     int64_t lease_ms;         /* the lease is renewed for so long */
 };

@@ -1,0 +1,81 @@
+/*
+ * store_sqlite_schema: the tables of DATA_DIR/store.db, and how a file of an older version becomes one of
+ * this.
+ *
+ * PRAGMA user_version is the number of steps that a file has taken; a new version of the schema appends a
+ * step and never changes one. All times are ms of the wall clock, but for leases (lease_until_ms, with
+ * lease_boot), which are ms since that boot. Rows with an until_ms go when it has passed; 0 = kept.
+ */
+#ifndef WOO_GHL_STORE_SQLITE_SCHEMA_H
+#define WOO_GHL_STORE_SQLITE_SCHEMA_H
+
+#define SCHEMA_APPLICATION_ID 0x776f6f67 /* "woog" */
+
+/* clang-format off */
+#define SCHEMA_STEPS \
+    /* 1 */ \
+    "CREATE TABLE spaces(" /* one row a namespace: its switches */ \
+    " id INTEGER PRIMARY KEY, name TEXT NOT NULL UNIQUE, born_ms INTEGER NOT NULL," \
+    " heartbeat_ms INTEGER NOT NULL DEFAULT 0, reconcile_wanted INTEGER NOT NULL DEFAULT 0," \
+    " paused_ms INTEGER NOT NULL DEFAULT 0, pause_token TEXT NOT NULL DEFAULT ''," \
+    " pause_reason TEXT NOT NULL DEFAULT '', pause_probe_ms INTEGER NOT NULL DEFAULT 0," \
+    " breaker_failures INTEGER NOT NULL DEFAULT 0, breaker_open_ms INTEGER NOT NULL DEFAULT 0," \
+    " breaker_until_ms INTEGER NOT NULL DEFAULT 0, breaker_probe_ms INTEGER NOT NULL DEFAULT 0," \
+    " held_ms INTEGER NOT NULL DEFAULT 0, hold_since_ms INTEGER NOT NULL DEFAULT 0," \
+    " pace_us INTEGER NOT NULL DEFAULT 0, pace_day_left INTEGER NOT NULL DEFAULT 0," \
+    " pace_day_end_ms INTEGER NOT NULL DEFAULT 0);" \
+    "CREATE TABLE blobs(id INTEGER PRIMARY KEY, bytes BLOB NOT NULL);" /* bodies and attempt notes */ \
+    "CREATE TABLE orders(" /* one row an order: seen, link and entry */ \
+    " space INTEGER NOT NULL, key TEXT NOT NULL, until_ms INTEGER NOT NULL," \
+    " seen_fingerprint TEXT NOT NULL, seen_hmac TEXT NOT NULL, seen_place_s INTEGER NOT NULL," \
+    " seen_arrived_ms INTEGER NOT NULL, seen_until_ms INTEGER NOT NULL, idempotent_until_ms INTEGER NOT NULL," \
+    " contact_id TEXT NOT NULL, opportunity_id TEXT NOT NULL, gone INTEGER NOT NULL, part0 TEXT NOT NULL," \
+    " part1 TEXT NOT NULL, part2 TEXT NOT NULL, part3 TEXT NOT NULL, link_until_ms INTEGER NOT NULL," \
+    " kind INTEGER NOT NULL, due_ms INTEGER NOT NULL, token TEXT NOT NULL, lease_boot TEXT NOT NULL," \
+    " lease_until_ms INTEGER NOT NULL, attempts INTEGER NOT NULL, sold INTEGER NOT NULL," \
+    " created_s INTEGER NOT NULL, reason TEXT NOT NULL, parked_ms INTEGER NOT NULL," \
+    " current_body INTEGER NOT NULL, current_trashed INTEGER NOT NULL, current_accepted_ms INTEGER NOT NULL," \
+    " current_held_ms INTEGER NOT NULL, current_fingerprint TEXT NOT NULL," \
+    " waiting_body INTEGER NOT NULL, waiting_trashed INTEGER NOT NULL, waiting_accepted_ms INTEGER NOT NULL," \
+    " waiting_held_ms INTEGER NOT NULL, waiting_fingerprint TEXT NOT NULL," \
+    " attempt INTEGER NOT NULL, attempt_note INTEGER NOT NULL, attempt_ms INTEGER NOT NULL," \
+    " PRIMARY KEY(space, key)) WITHOUT ROWID;" \
+    "CREATE INDEX orders_due ON orders(space, kind, due_ms) WHERE kind IN (1, 2);" \
+    "CREATE INDEX orders_parked ON orders(space, parked_ms, key) WHERE kind = 3;" \
+    "CREATE INDEX orders_until ON orders(until_ms) WHERE until_ms > 0;" \
+    "CREATE TABLE clients(" /* signed requests of a day */ \
+    " space INTEGER NOT NULL, client TEXT NOT NULL, day INTEGER NOT NULL, count INTEGER NOT NULL," \
+    " until_ms INTEGER NOT NULL, PRIMARY KEY(space, client, day)) WITHOUT ROWID;" \
+    "CREATE INDEX clients_until ON clients(until_ms);" \
+    "CREATE TABLE contacts(" /* leases on a customer, and the newest order that wrote the contact */ \
+    " space INTEGER NOT NULL, hash TEXT NOT NULL, token TEXT NOT NULL, lease_boot TEXT NOT NULL," \
+    " lease_until_ms INTEGER NOT NULL, newest_s INTEGER NOT NULL, until_ms INTEGER NOT NULL," \
+    " PRIMARY KEY(space, hash)) WITHOUT ROWID;" \
+    "CREATE INDEX contacts_until ON contacts(until_ms);" \
+    "CREATE TABLE cards(" /* which order owns an opportunity */ \
+    " space INTEGER NOT NULL, opportunity_id TEXT NOT NULL, key TEXT NOT NULL, created_s INTEGER NOT NULL," \
+    " until_ms INTEGER NOT NULL, PRIMARY KEY(space, opportunity_id)) WITHOUT ROWID;" \
+    "CREATE INDEX cards_until ON cards(until_ms);" \
+    "CREATE TABLE counters(" \
+    " space INTEGER NOT NULL, word TEXT NOT NULL, count INTEGER NOT NULL," \
+    " PRIMARY KEY(space, word)) WITHOUT ROWID;" \
+    "CREATE TABLE things(" \
+    " space INTEGER NOT NULL, name TEXT NOT NULL, value TEXT NOT NULL, until_ms INTEGER NOT NULL," \
+    " PRIMARY KEY(space, name)) WITHOUT ROWID;" \
+    "CREATE INDEX things_until ON things(until_ms) WHERE until_ms > 0;"
+
+/* Each takes the time and how many rows at most. */
+#define SCHEMA_SWEEPS \
+    "DELETE FROM orders WHERE (space, key) IN" \
+    " (SELECT space, key FROM orders WHERE until_ms > 0 AND until_ms <= ? LIMIT ?)", \
+    "DELETE FROM clients WHERE (space, client, day) IN" \
+    " (SELECT space, client, day FROM clients WHERE until_ms <= ? LIMIT ?)", \
+    "DELETE FROM contacts WHERE (space, hash) IN" \
+    " (SELECT space, hash FROM contacts WHERE until_ms <= ? LIMIT ?)", \
+    "DELETE FROM cards WHERE (space, opportunity_id) IN" \
+    " (SELECT space, opportunity_id FROM cards WHERE until_ms <= ? LIMIT ?)", \
+    "DELETE FROM things WHERE (space, name) IN" \
+    " (SELECT space, name FROM things WHERE until_ms > 0 AND until_ms <= ? LIMIT ?)"
+/* clang-format on */
+
+#endif
