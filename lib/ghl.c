@@ -237,8 +237,8 @@ enum ghl_result ghl_contact_search(struct ghl *ghl, const struct ghl_call *call,
                                    struct ghl_answer *answer)
 {
     struct ghl_request request = {.kind = GHL_READ, .method = "POST", .wants = "contacts"};
-    json_t *body = json_pack("{sssisiss[{ssss}]}", "query", name, "page", 1, "pageLimit", PAGE_SIZE, "sort",
-                             "field", "dateAdded", "direction", "desc");
+    json_t *body = json_pack("{ss si si s[{ss ss}]}", "query", name, "page", 1, "pageLimit", PAGE_SIZE,
+                             "sort", "field", "dateAdded", "direction", "desc");
     if (body && json_object_set_new(body, "locationId", json_string(ghl->config->ghl_location_id)) != 0) {
         json_decref(body);
         body = NULL;
