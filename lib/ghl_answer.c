@@ -352,14 +352,15 @@ static enum ghl_result judge_success(const struct ghl_request *request, json_t *
 {
     const json_t *wanted = request->wants ? json_object_get(json, request->wants) : NULL;
     const json_t *is_new = json_object_get(json, "new");
-    bool whole = !request->wants || wanted;
+    /* A page of some proxy is no answer of GHL's, even where nothing of the answer is needed. */
+    bool whole = (json || body_len == 0) && (!request->wants || wanted);
 
     if (request->wants_id && !ghl_take_id(json_text(wanted, "id"), answer->id))
         whole = false;
     if (!whole) {
         json_decref(json);
-        snprintf(answer->message, sizeof answer->message, "(%zu bytes) without \"%s\"", body_len,
-                 request->wants);
+        snprintf(answer->message, sizeof answer->message, "(%zu bytes) without %s", body_len,
+                 request->wants ? request->wants : "JSON");
         return request->kind == GHL_CREATE ? GHL_UNKNOWN : GHL_RETRY;
     }
     answer->created = is_new ? json_is_true(is_new) : answer->status == 201;

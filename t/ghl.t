@@ -11,6 +11,8 @@ use IPC::Open2;
 use JSON::PP;
 use Test::More;
 
+alarm 180;    # rather fail than hang
+
 my $root = "$FindBin::Bin/..";
 my $build = $ENV{BUILD} || 'build';
 $build = "$root/$build" unless $build =~ m{^/};

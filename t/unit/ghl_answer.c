@@ -103,6 +103,10 @@ static void test_good(void)
     is_int(a.result, GHL_OK, "a call that wants nothing takes an empty body");
     ok(json_is_object(a.json), "as an empty object");
     ghl_answer_free(&a);
+    a = judge_text(&card_call, 200, "<html>Back soon</html>");
+    is_int(a.result, GHL_RETRY, "but no page of a proxy");
+    is_str(a.message, "(22 bytes) without JSON", "and says so");
+    ghl_answer_free(&a);
     a = judge_text(&read_call, 200, "{\"contact\":{\"name\":\"\\ud800\"}}");
     is_int(a.result, GHL_OK, "a lone surrogate in a name is no obstacle");
     ghl_answer_free(&a);
