@@ -57,6 +57,11 @@ $(BUILD)/t/%: $(BUILD)/t/unit/%.o $(BUILD)/t/unit/tap.o $(BUILD)/libwoo_ghl.a
 	@mkdir -p $(@D)
 	$(CC) $(ALL_CFLAGS) $(LDHARDEN) -o $@ $^ $(LIBS)
 
+# Programs that a Perl test drives: t/driver/NAME.c for t/NAME.t, which has them made.
+$(BUILD)/t/driver/%: $(BUILD)/t/driver/%.o $(BUILD)/libwoo_ghl.a
+	@mkdir -p $(@D)
+	$(CC) $(ALL_CFLAGS) $(LDHARDEN) -o $@ $^ $(LIBS)
+
 unit: $(UNIT)
 	prove --exec '' $(UNIT)
 

@@ -1,4 +1,3 @@
-/* What each call is: method, path, body, and what a good answer holds. */
 #include "ghl.h"
 #include "clock.h"
 #include "ghl_work.h"
@@ -7,32 +6,44 @@
 #include <stdlib.h>
 #include <string.h>
 
-#define CREATE_NEEDS_MS 5000 /* with less time left no create begins */
-#define PATH_LIMIT 2048
-#define PAGES_MAX 50 /* of 100 opportunities of one contact */
-#define NEW_VERSION "v3"
+#define CALL_NEEDS_MS 250    /* a call with less time left would only be cut off */
+#define CREATE_NEEDS_MS 5000 /* a create that is cut off costs a search and minutes */
+#define PAGE_SIZE 100        /* the vendor's maximum */
+#define PAGES_MAX 100
+#define PATH_MAX_LEN 2048
 
 /* -- life cycle -- */
+
+static char *line(const char *name, const char *value)
+{
+    struct buf text;
+    buf_init(&text, 16384);
+    if (buf_adds(&text, name) && buf_adds(&text, value))
+        return buf_steal(&text);
+    buf_wipe(&text);
+    return NULL;
+}
 
 struct ghl *ghl_new(const struct config *config, struct log *log, struct error *e)
 {
     struct ghl *ghl = calloc(1, sizeof *ghl);
-
     if (!ghl)
-        goto out;
+        goto no_memory;
     ghl->config = config;
     ghl->log = log;
-    ghl->camel_case = !strcmp(config->ghl_api_version, NEW_VERSION);
-    ghl->http = http_new("woo_ghl/" WOO_GHL_VERSION " (WooCommerce order receiver)", e);
-    if (asprintf(&ghl->authorization, "Authorization: Bearer %s", config->ghl_api_key) < 0)
-        ghl->authorization = NULL;
-    if (asprintf(&ghl->version, "Version: %s", config->ghl_api_version) < 0)
-        ghl->version = NULL;
-    if (ghl->http && ghl->authorization && ghl->version)
+    ghl->camel_case = config->ghl_api_version[0] == 'v';
+    ghl->authorization = line("Authorization: Bearer ", config->ghl_api_key);
+    ghl->version = line("Version: ", config->ghl_api_version);
+    if (!ghl->authorization || !ghl->version)
+        goto no_memory;
+    ghl->http = http_new("woo_ghl/" WOO_GHL_VERSION " (+webhook receiver)", e);
+    if (ghl->http)
         return ghl;
     ghl_free(ghl);
-out:
+    return NULL;
+no_memory:
     error_set(e, "Out of memory for the GHL client");
+    ghl_free(ghl);
     return NULL;
 }
 
@@ -40,11 +51,11 @@ void ghl_free(struct ghl *ghl)
 {
     if (!ghl)
         return;
+    http_free(ghl->http);
     if (ghl->authorization)
         explicit_bzero(ghl->authorization, strlen(ghl->authorization));
     free(ghl->authorization);
     free(ghl->version);
-    http_free(ghl->http);
     free(ghl);
 }
 
@@ -53,143 +64,146 @@ void ghl_set_hooks(struct ghl *ghl, const struct ghl_hooks *hooks)
     ghl->hooks = hooks ? *hooks : (struct ghl_hooks){0};
 }
 
-/* -- building -- */
+/* -- bodies -- */
 
-/* The answer to a call that cannot even be built: nothing went out. */
-static enum ghl_result not_built(struct ghl_answer *answer)
+static bool is_empty(const json_t *value)
 {
-    *answer = (struct ghl_answer){
-        .result = GHL_RETRY, .retry_after_ms = -1, .message = "out of memory, or an id that is none"};
-    return answer->result;
+    return json_is_null(value) || (json_is_string(value) && json_string_length(value) == 0) ||
+           (json_is_array(value) && json_array_size(value) == 0);
 }
 
-/* "/contacts/<id><rest>". False when the id is not of a form that may stand in a path. */
-static bool id_path(struct buf *path, const char *prefix, const char *id, const char *rest)
+/* [{id, field_value}] -> [{id, fieldValue}], as Version v3 wants it. */
+static bool rename_field_values(json_t *fields)
 {
-    char checked[GHL_ID_SIZE];
-
-    buf_init(path, PATH_LIMIT);
-    return ghl_take_id(id, checked) && buf_addf(path, "%s%s%s", prefix, checked, rest);
+    size_t i;
+    json_t *field;
+    json_array_foreach(fields, i, field)
+    {
+        json_t *value = json_object_get(field, "field_value");
+        if (value && (json_object_set(field, "fieldValue", value) || json_object_del(field, "field_value")))
+            return false;
+    }
+    return true;
 }
 
-/* The body with the location in it; NULL when out of memory. The caller's. */
-static json_t *with_location(const struct ghl *ghl, const json_t *body)
+/* A copy without empty values and without `except` (NULL-terminated), with locationId if wanted. NULL = out
+ * of memory. */
+static json_t *make_body(const struct ghl *ghl, const json_t *given, const char *const *except, bool location)
 {
-    json_t *whole = json_copy((json_t *)body); /* shallow: the members are shared, not changed */
-    if (whole && json_object_set_new(whole, "locationId", json_string(ghl->config->ghl_location_id)) == 0)
-        return whole;
-    json_decref(whole);
+    json_t *body = json_deep_copy(given), *value;
+    const char *key;
+    void *next;
+
+    if (!body)
+        return NULL;
+    json_object_foreach_safe(body, next, key, value)
+    {
+        bool unwanted = is_empty(value);
+        for (size_t i = 0; except && except[i]; i++)
+            unwanted = unwanted || strcmp(key, except[i]) == 0;
+        if (unwanted && json_object_del(body, key) != 0)
+            goto failed;
+    }
+    if (location && json_object_set_new(body, "locationId", json_string(ghl->config->ghl_location_id)) != 0)
+        goto failed;
+    if (ghl->camel_case && !rename_field_values(json_object_get(body, "customFields")))
+        goto failed;
+    return body;
+failed:
+    json_decref(body);
     return NULL;
 }
 
-static enum ghl_result run_with_location(struct ghl *ghl, const struct ghl_call *call,
-                                         struct ghl_request *request, const json_t *body,
-                                         struct ghl_answer *answer)
+/* -- requests -- */
+
+static enum ghl_result no_memory(const struct ghl *ghl, struct ghl_answer *answer)
 {
-    json_t *whole = with_location(ghl, body);
-    request->body = whole;
-    enum ghl_result result = whole ? ghl_run(ghl, call, request, answer) : not_built(answer);
-    json_decref(whole);
-    return result;
+    *answer = (struct ghl_answer){.result = GHL_RETRY, .retry_after_ms = -1};
+    log_event(ghl->log, LOG_LEVEL_ERROR, "ghl", NULL, "Out of memory for a request");
+    return answer->result;
 }
 
-/* One call on /<things>/<id>... */
-static enum ghl_result run_on_id(struct ghl *ghl, const struct ghl_call *call, struct ghl_request *request,
-                                 const char *prefix, const char *id, const char *rest,
-                                 struct ghl_answer *answer)
+/* Runs `request` with the path before + id + after; id == NULL: none. The body is used up; NULL = out of
+ * memory unless the request is `bare`. What is no id never becomes a part of a path. */
+static enum ghl_result run(struct ghl *ghl, const struct ghl_call *call, struct ghl_request request,
+                           const char *before, const char *id, const char *after, json_t *body, bool bare,
+                           struct ghl_answer *answer)
 {
+    char checked[GHL_ID_SIZE] = "";
     struct buf path;
-    enum ghl_result result;
 
-    if (id_path(&path, prefix, id, rest)) {
-        request->path = path.data;
-        result = ghl_run(ghl, call, request, answer);
-    } else {
-        result = not_built(answer);
-    }
-    buf_free(&path);
-    return result;
-}
-
-/* A GET whose path ends in the location's id, and its `member` as the answer's json. */
-static enum ghl_result run_of_location(struct ghl *ghl, const struct ghl_call *call, const char *prefix,
-                                       const char *rest, const char *member, struct ghl_answer *answer)
-{
-    struct ghl_request request = {.kind = GHL_READ, .method = "GET", .wants = member};
-    struct buf path;
-    enum ghl_result result;
-
-    buf_init(&path, PATH_LIMIT);
-    if (buf_adds(&path, prefix) && http_escape(&path, ghl->config->ghl_location_id) &&
-        buf_adds(&path, rest)) {
+    buf_init(&path, PATH_MAX_LEN);
+    if (id && !ghl_take_id(id, checked)) {
+        *answer = (struct ghl_answer){.result = GHL_CONFIG, .retry_after_ms = -1};
+        snprintf(answer->message, sizeof answer->message, "%.40s...: not an id of GHL's (letters and digits)",
+                 before);
+    } else if ((body || bare) && buf_adds(&path, before) && buf_adds(&path, checked) &&
+               buf_adds(&path, after)) {
         request.path = path.data;
-        result = ghl_run(ghl, call, &request, answer);
+        request.body = body;
+        if (request.needs_ms == 0)
+            request.needs_ms = CALL_NEEDS_MS;
+        if (ghl_run(ghl, call, &request, answer) == GHL_OK && id && !answer->id[0] &&
+            request.kind != GHL_READ)
+            memcpy(answer->id, checked, sizeof checked);
     } else {
-        result = not_built(answer);
+        (void)no_memory(ghl, answer);
     }
+    json_decref(body);
     buf_free(&path);
-    if (result == GHL_OK) {
-        json_t *wanted = json_incref(json_object_get(answer->json, member));
-        json_decref(answer->json);
-        answer->json = wanted;
-    }
-    return result;
+    return answer->result;
+}
+
+/* A good answer's member becomes the answer. */
+static enum ghl_result unwrap(struct ghl_answer *answer, const char *member)
+{
+    json_t *inner = json_incref(json_object_get(answer->json, member));
+    json_decref(answer->json);
+    answer->json = inner;
+    return answer->result;
 }
 
 /* -- contacts -- */
 
+/* "This location does not allow duplicated contacts": the one that is there is the one that was meant. */
+static enum ghl_result adopt(const struct ghl *ghl, struct ghl_answer *answer)
+{
+    if (answer->result != GHL_DUPLICATE || !answer->existing_id[0])
+        return answer->result;
+    answer->json = json_pack("{s{ss}}", "contact", "id", answer->existing_id);
+    if (!answer->json)
+        return no_memory(ghl, answer);
+    memcpy(answer->id, answer->existing_id, sizeof answer->id);
+    return answer->result = GHL_OK;
+}
+
 enum ghl_result ghl_contact_upsert(struct ghl *ghl, const struct ghl_call *call, const json_t *contact,
                                    struct ghl_answer *answer)
 {
-    struct ghl_request request = {.kind = GHL_WRITE,
-                                  .method = "POST",
-                                  .path = "/contacts/upsert",
-                                  .subject = "contact",
-                                  .wants = "contact",
-                                  .wants_id = true};
-    enum ghl_result result = run_with_location(ghl, call, &request, contact, answer);
-
-    if (result == GHL_DUPLICATE && answer->existing_id[0]) {
-        memcpy(answer->id, answer->existing_id, sizeof answer->id);
-        result = answer->result = GHL_OK;
-    }
-    return result;
+    struct ghl_request request = {
+        .kind = GHL_WRITE, .method = "POST", .subject = "contact", .wants = "contact", .wants_id = true};
+    run(ghl, call, request, "/contacts/upsert", NULL, "", make_body(ghl, contact, NULL, true), false, answer);
+    return adopt(ghl, answer);
 }
-
 enum ghl_result ghl_contact_create(struct ghl *ghl, const struct ghl_call *call, const json_t *contact,
                                    struct ghl_answer *answer)
 {
     struct ghl_request request = {.kind = GHL_CREATE,
                                   .method = "POST",
-                                  .path = "/contacts/",
                                   .wants = "contact",
                                   .wants_id = true,
                                   .needs_ms = CREATE_NEEDS_MS};
-    enum ghl_result result = run_with_location(ghl, call, &request, contact, answer);
-
-    if (result == GHL_DUPLICATE && answer->existing_id[0]) {
-        memcpy(answer->id, answer->existing_id, sizeof answer->id);
-        result = answer->result = GHL_OK;
-    }
-    return result;
+    run(ghl, call, request, "/contacts/", NULL, "", make_body(ghl, contact, NULL, true), false, answer);
+    return adopt(ghl, answer);
 }
 
 enum ghl_result ghl_contact_update(struct ghl *ghl, const struct ghl_call *call, const char *id,
                                    const json_t *contact, struct ghl_answer *answer)
 {
+    static const char *const undeclared[] = {"locationId", "companyName", "gender", NULL};
     struct ghl_request request = {.kind = GHL_WRITE, .method = "PUT", .subject = "contact"};
-    json_t *body = json_copy((json_t *)contact);
-    enum ghl_result result = GHL_RETRY;
-
-    if (!body)
-        return not_built(answer);
-    /* The vendor's update takes no companyName; it would be answered with 422. */
-    if (json_object_get(body, "companyName"))
-        (void)json_object_del(body, "companyName");
-    request.body = body;
-    result = run_on_id(ghl, call, &request, "/contacts/", id, "", answer);
-    json_decref(body);
-    return result;
+    return run(ghl, call, request, "/contacts/", id, "", make_body(ghl, contact, undeclared, false), false,
+               answer);
 }
 
 enum ghl_result ghl_contact_get(struct ghl *ghl, const struct ghl_call *call, const char *id,
@@ -197,7 +211,7 @@ enum ghl_result ghl_contact_get(struct ghl *ghl, const struct ghl_call *call, co
 {
     struct ghl_request request = {
         .kind = GHL_READ, .method = "GET", .subject = "contact", .wants = "contact", .wants_id = true};
-    return run_on_id(ghl, call, &request, "/contacts/", id, "", answer);
+    return run(ghl, call, request, "/contacts/", id, "", NULL, true, answer);
 }
 
 enum ghl_result ghl_contact_find(struct ghl *ghl, const struct ghl_call *call, const char *email,
@@ -205,46 +219,39 @@ enum ghl_result ghl_contact_find(struct ghl *ghl, const struct ghl_call *call, c
 {
     struct ghl_request request = {.kind = GHL_READ, .method = "GET"};
     struct buf path;
-    enum ghl_result result;
 
-    buf_init(&path, PATH_LIMIT);
+    buf_init(&path, PATH_MAX_LEN);
     if (buf_adds(&path, "/contacts/search/duplicate?locationId=") &&
         http_escape(&path, ghl->config->ghl_location_id) &&
-        buf_adds(&path, *email ? "&email=" : "&number=") && http_escape(&path, *email ? email : phone)) {
-        request.path = path.data;
-        result = ghl_run(ghl, call, &request, answer);
-    } else {
-        result = not_built(answer);
-    }
+        buf_adds(&path, *email ? "&email=" : "&number=") && http_escape(&path, *email ? email : phone))
+        run(ghl, call, request, path.data, NULL, "", NULL, true, answer);
+    else
+        (void)no_memory(ghl, answer);
     buf_free(&path);
-    if (result == GHL_OK)
+    if (answer->result == GHL_OK)
         (void)ghl_take_id(json_text(json_object_get(answer->json, "contact"), "id"), answer->id);
-    return result;
+    return answer->result;
 }
 
 enum ghl_result ghl_contact_search(struct ghl *ghl, const struct ghl_call *call, const char *name,
                                    struct ghl_answer *answer)
 {
-    struct ghl_request request = {
-        .kind = GHL_READ, .method = "POST", .path = "/contacts/search", .wants = "contacts"};
-    json_t *body = json_pack("{ss si s[{ssss}]}", "query", name, "pageLimit", 100, "sort", "field",
-                             "dateAdded", "direction", "desc");
-    enum ghl_result result = body ? run_with_location(ghl, call, &request, body, answer) : not_built(answer);
-
-    json_decref(body);
-    return result;
+    struct ghl_request request = {.kind = GHL_READ, .method = "POST", .wants = "contacts"};
+    json_t *body = json_pack("{ss si si s[{ss ss}]}", "query", name, "page", 1, "pageLimit", PAGE_SIZE,
+                             "sort", "field", "dateAdded", "direction", "desc");
+    if (body && json_object_set_new(body, "locationId", json_string(ghl->config->ghl_location_id)) != 0) {
+        json_decref(body);
+        body = NULL;
+    }
+    return run(ghl, call, request, "/contacts/search", NULL, "", body, false, answer);
 }
 
 static enum ghl_result change_tags(struct ghl *ghl, const struct ghl_call *call, const char *method,
                                    const char *id, const json_t *tags, struct ghl_answer *answer)
 {
-    json_t *body = json_pack("{sO}", "tags", tags);
-    struct ghl_request request = {.kind = GHL_WRITE, .method = method, .body = body, .subject = "contact"};
-    enum ghl_result result =
-        body ? run_on_id(ghl, call, &request, "/contacts/", id, "/tags", answer) : not_built(answer);
-
-    json_decref(body);
-    return result;
+    struct ghl_request request = {.kind = GHL_WRITE, .method = method, .subject = "contact"};
+    json_t *body = json_pack("{so}", "tags", json_deep_copy(tags));
+    return run(ghl, call, request, "/contacts/", id, "/tags", body, false, answer);
 }
 
 enum ghl_result ghl_contact_add_tags(struct ghl *ghl, const struct ghl_call *call, const char *id,
@@ -260,27 +267,19 @@ enum ghl_result ghl_contact_remove_tags(struct ghl *ghl, const struct ghl_call *
 }
 
 enum ghl_result ghl_note_create(struct ghl *ghl, const struct ghl_call *call, const char *contact_id,
-                                const char *text, struct ghl_answer *answer)
+                                const char *body, struct ghl_answer *answer)
 {
-    json_t *body = json_pack("{ss}", "body", text);
-    struct ghl_request request = {.kind = GHL_CREATE,
-                                  .method = "POST",
-                                  .body = body,
-                                  .subject = "contact",
-                                  .wants = "note",
-                                  .wants_id = true};
-    enum ghl_result result =
-        body ? run_on_id(ghl, call, &request, "/contacts/", contact_id, "/notes", answer) : not_built(answer);
-
-    json_decref(body);
-    return result;
+    struct ghl_request request = {
+        .kind = GHL_CREATE, .method = "POST", .subject = "contact", .wants = "note", .wants_id = true};
+    return run(ghl, call, request, "/contacts/", contact_id, "/notes", json_pack("{ss}", "body", body), false,
+               answer);
 }
 
 enum ghl_result ghl_note_list(struct ghl *ghl, const struct ghl_call *call, const char *contact_id,
                               struct ghl_answer *answer)
 {
     struct ghl_request request = {.kind = GHL_READ, .method = "GET", .subject = "contact", .wants = "notes"};
-    return run_on_id(ghl, call, &request, "/contacts/", contact_id, "/notes", answer);
+    return run(ghl, call, request, "/contacts/", contact_id, "/notes", NULL, true, answer);
 }
 
 /* -- opportunities -- */
@@ -290,20 +289,21 @@ enum ghl_result ghl_opportunity_create(struct ghl *ghl, const struct ghl_call *c
 {
     struct ghl_request request = {.kind = GHL_CREATE,
                                   .method = "POST",
-                                  .path = "/opportunities/",
-                                  .subject = "contact", /* the one that may be missing is the contact */
+                                  .subject = "contact",
                                   .wants = "opportunity",
                                   .wants_id = true,
                                   .needs_ms = CREATE_NEEDS_MS};
-    return run_with_location(ghl, call, &request, opportunity, answer);
+    return run(ghl, call, request, "/opportunities/", NULL, "", make_body(ghl, opportunity, NULL, true),
+               false, answer);
 }
 
 enum ghl_result ghl_opportunity_update(struct ghl *ghl, const struct ghl_call *call, const char *id,
                                        const json_t *fields, struct ghl_answer *answer)
 {
-    struct ghl_request request = {
-        .kind = GHL_WRITE, .method = "PUT", .body = fields, .subject = "opportunity"};
-    return run_on_id(ghl, call, &request, "/opportunities/", id, "", answer);
+    static const char *const undeclared[] = {"locationId", "contactId", NULL};
+    struct ghl_request request = {.kind = GHL_WRITE, .method = "PUT", .subject = "opportunity"};
+    return run(ghl, call, request, "/opportunities/", id, "", make_body(ghl, fields, undeclared, false),
+               false, answer);
 }
 
 enum ghl_result ghl_opportunity_get(struct ghl *ghl, const struct ghl_call *call, const char *id,
@@ -314,78 +314,110 @@ enum ghl_result ghl_opportunity_get(struct ghl *ghl, const struct ghl_call *call
                                   .subject = "opportunity",
                                   .wants = "opportunity",
                                   .wants_id = true};
-    return run_on_id(ghl, call, &request, "/opportunities/", id, "", answer);
+    return run(ghl, call, request, "/opportunities/", id, "", NULL, true, answer);
 }
 
-static bool search_path(const struct ghl *ghl, const char *contact_id, const char *pipeline_id, int page,
-                        struct buf *path)
-{
-    const char *location = ghl->camel_case ? "locationId" : "location_id",
-               *contact = ghl->camel_case ? "contactId" : "contact_id",
-               *pipeline = ghl->camel_case ? "pipelineId" : "pipeline_id";
+struct search {
+    const char *contact_id, *pipeline_id;
+    char after[32], after_id[GHL_ID_SIZE]; /* where the next page begins; "" = the first page */
+};
 
-    return buf_addf(path, "/opportunities/search?%s=", location) &&
-           http_escape(path, ghl->config->ghl_location_id) && buf_addf(path, "&%s=", contact) &&
-           http_escape(path, contact_id) && buf_addf(path, "&%s=", pipeline) &&
-           http_escape(path, pipeline_id) && buf_addf(path, "&limit=100&page=%d", page);
+static bool search_path(const struct ghl *ghl, const struct search *search, struct buf *out)
+{
+    bool camel = ghl->camel_case;
+    const char *const query[][2] = {
+        {camel ? "locationId" : "location_id", ghl->config->ghl_location_id},
+        {camel ? "contactId" : "contact_id", search->contact_id},
+        {camel ? "pipelineId" : "pipeline_id", search->pipeline_id},
+        {"startAfter", search->after},
+        {"startAfterId", search->after_id},
+    };
+    bool good = buf_addf(out, "/opportunities/search?limit=%d", PAGE_SIZE);
+    for (size_t i = 0; good && i < sizeof query / sizeof *query; i++)
+        if (query[i][1] && *query[i][1])
+            good = buf_addf(out, "&%s=", query[i][0]) && http_escape(out, query[i][1]);
+    return good;
+}
+
+/* Adds the page's cards to found. True when there may be a further page, whose place is then in *search. How
+ * many a page holds says nothing: GHL may give fewer than it was asked for. */
+static bool take_page(const json_t *page, struct search *search, json_t *found, bool *failed)
+{
+    json_t *cards = json_object_get(page, "opportunities");
+    const json_t *meta = json_object_get(page, "meta");
+    const char *total = json_text(meta, "total"), *after = json_text(meta, "startAfter");
+    char next[GHL_ID_SIZE];
+
+    *failed = json_array_extend(found, cards) != 0;
+    if (*failed || json_array_size(cards) == 0)
+        return false;
+    if (*total && strlen(total) < 10 && json_array_size(found) >= strtoul(total, NULL, 10))
+        return false;
+    if (!ghl_take_id(json_text(meta, "startAfterId"), next) || strcmp(next, search->after_id) == 0 ||
+        !*after || strlen(after) >= sizeof search->after)
+        return false;
+    memcpy(search->after_id, next, sizeof next);
+    memcpy(search->after, after, strlen(after) + 1);
+    return true;
 }
 
 enum ghl_result ghl_opportunity_search(struct ghl *ghl, const struct ghl_call *call, const char *contact_id,
                                        const char *pipeline_id, struct ghl_answer *answer)
 {
-    json_t *all = json_array();
-    enum ghl_result result = GHL_OK;
+    struct ghl_request request = {.kind = GHL_READ, .method = "GET", .wants = "opportunities"};
+    struct search search = {.contact_id = contact_id, .pipeline_id = pipeline_id};
+    json_t *found = json_array();
+    bool more = true, failed = !found;
+    int pages = 0;
 
-    if (!all)
-        return not_built(answer);
-    for (int page = 1; page <= PAGES_MAX; page++) {
-        struct ghl_request request = {.kind = GHL_READ, .method = "GET", .wants = "opportunities"};
+    *answer = (struct ghl_answer){.result = GHL_OK, .retry_after_ms = -1};
+    while (!failed && more && answer->result == GHL_OK && pages++ < PAGES_MAX) {
         struct buf path;
-
-        buf_init(&path, PATH_LIMIT);
-        bool built = search_path(ghl, contact_id, pipeline_id, page, &path);
-        request.path = path.data;
-        result = built ? ghl_run(ghl, call, &request, answer) : not_built(answer);
-        buf_free(&path);
-        if (result != GHL_OK)
-            break;
-        const json_t *found = json_object_get(answer->json, "opportunities");
-        const char *next = json_text(json_object_get(answer->json, "meta"), "nextPage");
-        bool more = *next && json_array_size(found) > 0;
-        if (json_array_extend(all, (json_t *)found) != 0) {
-            ghl_answer_free(answer);
-            result = not_built(answer);
-            break;
-        }
-        if (!more) {
-            json_decref(answer->json);
-            answer->json = all;
-            return GHL_OK;
-        }
+        buf_init(&path, PATH_MAX_LEN);
         ghl_answer_free(answer);
+        if (search_path(ghl, &search, &path)) {
+            run(ghl, call, request, path.data, NULL, "", NULL, true, answer);
+            more = answer->result == GHL_OK && take_page(answer->json, &search, found, &failed);
+        } else {
+            failed = true;
+        }
+        buf_free(&path);
     }
-    json_decref(all);
-    if (result == GHL_OK) { /* more pages than anybody has: what was not looked at may be the card */
-        result = not_built(answer);
-        snprintf(answer->message, sizeof answer->message,
-                 "more than %d pages of opportunities of one contact", PAGES_MAX);
+    if (failed || more) { /* `more`: too many pages, and a part must not pass for the whole */
+        ghl_answer_free(answer);
+        json_decref(found);
+        return no_memory(ghl, answer);
     }
-    return result;
+    if (answer->result != GHL_OK) {
+        json_decref(found);
+        return answer->result;
+    }
+    json_decref(answer->json);
+    answer->json = found;
+    return GHL_OK;
 }
 
 /* -- the location -- */
 
 enum ghl_result ghl_pipelines(struct ghl *ghl, const struct ghl_call *call, struct ghl_answer *answer)
 {
-    return run_of_location(ghl, call, "/opportunities/pipelines?locationId=", "", "pipelines", answer);
+    struct ghl_request request = {.kind = GHL_READ, .method = "GET", .wants = "pipelines"};
+    run(ghl, call, request, "/opportunities/pipelines?locationId=", ghl->config->ghl_location_id, "", NULL,
+        true, answer);
+    return unwrap(answer, "pipelines");
 }
 
 enum ghl_result ghl_location(struct ghl *ghl, const struct ghl_call *call, struct ghl_answer *answer)
 {
-    return run_of_location(ghl, call, "/locations/", "", "location", answer);
+    struct ghl_request request = {.kind = GHL_READ, .method = "GET", .wants = "location"};
+    run(ghl, call, request, "/locations/", ghl->config->ghl_location_id, "", NULL, true, answer);
+    return unwrap(answer, "location");
 }
 
 enum ghl_result ghl_custom_fields(struct ghl *ghl, const struct ghl_call *call, struct ghl_answer *answer)
 {
-    return run_of_location(ghl, call, "/locations/", "/customFields?model=all", "customFields", answer);
+    struct ghl_request request = {.kind = GHL_READ, .method = "GET", .wants = "customFields"};
+    run(ghl, call, request, "/locations/", ghl->config->ghl_location_id, "/customFields?model=all", NULL,
+        true, answer);
+    return unwrap(answer, "customFields");
 }

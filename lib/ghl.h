@@ -37,11 +37,11 @@ struct ghl_answer {
     enum ghl_result result;
     int status; /* HTTP status of the last try; 0 = none */
     int tries;
-    json_t *json;         /* owned; the decoded body of an OK, else NULL */
+    json_t *json; /* owned; the decoded body of an OK (numbers as strings, json_decode_exact), else NULL */
     char id[GHL_ID_SIZE]; /* of the contact, opportunity or note that the call wrote */
     char existing_id[GHL_ID_SIZE];
     bool created;   /* upsert: GHL says that the contact is new */
-    char field[32]; /* REFUSED: the optional field the message speaks of: "phone", "email", "country"; else ""
+    char field[32]; /* REFUSED: the field of the body that the message speaks of ("phone", "country"); else ""
                      */
     char message[200]; /* of GHL's own words only those of a known form, else "(N bytes)"; safe to log */
     char code[64];     /* "OPPORTUNITY_NO_DUPLICATE" */
@@ -62,7 +62,7 @@ struct ghl_hooks {
     bool (*may_write)(void *context);
     /* Told after every try: rate headers and Retry-After of the answer, and whether the transport worked. */
     void (*heard)(void *context, const struct http_answer *answer, bool transport_ok);
-    /* Waits; false = stop now. NULL = a real sleep. */
+    /* Waits between tries and for the pace; false = stop, no further try. NULL = a real sleep. */
     bool (*wait)(void *context, int64_t ms);
 };
 

@@ -217,45 +217,46 @@ static void keep_message(const json_t *words, size_t body_len, struct ghl_answer
     buf_free(&text);
 }
 
-/* All words, lower-case, a line each. */
+/* One line of it, lower-case, into out from `used` on, as far as there is room; what is used then. */
+static size_t lower_text(const char *text, char out[WORDS_MAX], size_t used)
+{
+    for (; *text && used < WORDS_MAX - 2; text++)
+        out[used++] = (char)tolower((unsigned char)*text);
+    out[used++] = '\n';
+    out[used] = '\0';
+    return used < WORDS_MAX - 2 ? used : WORDS_MAX - 2;
+}
+
 static void lower_words(const json_t *words, char out[WORDS_MAX])
 {
     size_t used = 0;
-    for (size_t i = 0; i < word_count(words); i++) {
-        for (const char *c = word_at(words, i); *c && used < WORDS_MAX - 2; c++)
-            out[used++] = (char)tolower((unsigned char)*c);
-        if (used < WORDS_MAX - 2)
-            out[used++] = '\n';
-    }
-    out[used] = '\0';
+    out[0] = '\0';
+    for (size_t i = 0; i < word_count(words); i++)
+        used = lower_text(word_at(words, i), out, used);
 }
 
 /* Does a word of the text begin with this? An address ("user@example.com") is no such word. */
 static bool names(const char *text, const char *begin)
 {
-    static const char inside[] = "abcdefghijklmnopqrstuvwxyz0123456789_";
+    static const char between[] = " \n\"',:;()";
     size_t n = strlen(begin);
 
-    for (const char *at = text; (at = strstr(at, begin)) != NULL; at += n) {
-        size_t rest = strspn(at + n, inside);
-        const char *after = at + n + rest;
-        bool address =
-            *after == '@' || (*after == '.' && strchr(inside, after[1]) && strcspn(after, " \n") != 1 &&
-                              memchr(after, '@', strcspn(after, " \n")));
-        if ((at == text || !strchr("abcdefghijklmnopqrstuvwxyz0123456789_@.+-", at[-1])) && !address)
+    for (text += strspn(text, between); *text; text += strspn(text, between)) {
+        size_t len = strcspn(text, between);
+        if (len >= n && strncmp(text, begin, n) == 0 && !memchr(text, '@', len))
             return true;
+        text += len;
     }
     return false;
 }
 
 static bool names_configuration(const char *text)
 {
-    static const char *const thing[] = {"pipeline",   "stage",       "location",    "user",
-                                        "assignedto", "customfield", "custom field"};
+    static const char *const thing[] = {"pipeline", "stage", "location", "user", "assignedto", "customfield"};
     for (size_t i = 0; i < sizeof thing / sizeof *thing; i++)
         if (names(text, thing[i]))
             return true;
-    return false;
+    return strstr(text, "custom field") != NULL;
 }
 
 /* The field of the sent body that one message speaks of. */
@@ -263,11 +264,9 @@ static bool field_of(const json_t *body, const char *message, char out[32])
 {
     static const char *const before[] = {"", "property ", "each value in "};
     char text[WORDS_MAX];
-    json_t *one = json_string(message);
-
-    lower_words(one, text);
-    json_decref(one);
     const char *found = NULL;
+
+    lower_text(message, text, 0);
     if (strncmp(text, "pass at least", 13) == 0)
         return false;
     if (strstr(text, "phone") || strstr(text, "calling code"))
@@ -301,11 +300,11 @@ static enum ghl_result judge_refusal(const struct ghl_request *request, const js
     lower_words(words, text);
     missing = strstr(text, "not found") || strstr(text, "does not exist") || strstr(text, "doesn't exist");
     if (strcmp(answer->code, "OPPORTUNITY_NO_DUPLICATE") == 0 || strstr(text, "duplicate opportunity")) {
-        ghl_take_id(json_text(meta, "existingId"), answer->existing_id);
+        (void)ghl_take_id(json_text(meta, "existingId"), answer->existing_id);
         return GHL_DUPLICATE;
     }
     if (strstr(text, "duplicated contact") || strstr(text, "duplicate contact")) {
-        ghl_take_id(json_text(meta, "contactId"), answer->existing_id);
+        (void)ghl_take_id(json_text(meta, "contactId"), answer->existing_id);
         return GHL_DUPLICATE;
     }
     if (request->subject && missing && names(text, request->subject))
@@ -329,7 +328,7 @@ static enum ghl_result judge_error(const struct ghl_request *request, const json
     const json_t *words = error_words(json);
 
     keep_message(words, body_len, answer);
-    take(json_text(json, "code"), "_", answer->code, sizeof answer->code);
+    (void)take(json_text(json, "code"), "_", answer->code, sizeof answer->code);
     switch (answer->status) {
     case 401:
     case 403: return GHL_AUTH;
@@ -353,14 +352,15 @@ static enum ghl_result judge_success(const struct ghl_request *request, json_t *
 {
     const json_t *wanted = request->wants ? json_object_get(json, request->wants) : NULL;
     const json_t *is_new = json_object_get(json, "new");
-    bool whole = !request->wants || wanted;
+    /* A page of some proxy is no answer of GHL's, even where nothing of the answer is needed. */
+    bool whole = (json || body_len == 0) && (!request->wants || wanted);
 
     if (request->wants_id && !ghl_take_id(json_text(wanted, "id"), answer->id))
         whole = false;
     if (!whole) {
         json_decref(json);
-        snprintf(answer->message, sizeof answer->message, "(%zu bytes) without \"%s\"", body_len,
-                 request->wants);
+        snprintf(answer->message, sizeof answer->message, "(%zu bytes) without %s", body_len,
+                 request->wants ? request->wants : "JSON");
         return request->kind == GHL_CREATE ? GHL_UNKNOWN : GHL_RETRY;
     }
     answer->created = is_new ? json_is_true(is_new) : answer->status == 201;
@@ -393,7 +393,7 @@ void ghl_judge(const struct ghl_request *request, enum http_result sent, const s
         json_decref(json);
         json = NULL;
     }
-    take(json_text(json, "traceId"), "-_.:", answer->trace_id, sizeof answer->trace_id);
+    (void)take(json_text(json, "traceId"), "-_.:", answer->trace_id, sizeof answer->trace_id);
     if (answer->status >= 200 && answer->status < 300) {
         answer->result = judge_success(request, json, heard->body.len, answer);
     } else {

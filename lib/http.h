@@ -35,7 +35,7 @@ struct http_request {
     bool plain_anywhere;           /* the owner typed this URL: plain http to another machine is allowed */
 };
 
-#define HTTP_ANSWER_MAX (1024 * 1024) /* bytes of an answer's body; a longer one is HTTP_UNKNOWN */
+#define HTTP_ANSWER_MAX 1048576 /* bytes of an answer's body; a longer one is HTTP_UNKNOWN */
 
 struct http_answer {
     long status;

@@ -81,10 +81,12 @@ static enum step stop_paused(struct sync_work *w, const struct ghl_answer *answe
 
 enum step sync_stop_answer(struct sync_work *w, const char *what, const struct ghl_answer *answer)
 {
-    snprintf(w->why, sizeof w->why, "%s: %s%s%d %s%s%s%s%s", what, ghl_result_name(answer->result),
-             answer->status ? ", status " : " ", answer->status, answer->message,
-             answer->code[0] ? ", code " : "", answer->code, answer->trace_id[0] ? ", traceId " : "",
-             answer->trace_id);
+    struct error why = ERROR_NONE; /* whole for the log's line; the store keeps what fits */
+    error_set(&why, "%s: %s%s%d %s%s%s%s%s", what, ghl_result_name(answer->result),
+              answer->status ? ", status " : " ", answer->status, answer->message,
+              answer->code[0] ? ", code " : "", answer->code, answer->trace_id[0] ? ", traceId " : "",
+              answer->trace_id);
+    set_text(w->why, sizeof w->why, why.text);
     struct log_about about = {.order = w->plan.key, .status = answer->status, .trace_id = answer->trace_id};
     log_event(w->app->log, LOG_LEVEL_WARN, "ghl", &about, "%s", w->why);
 

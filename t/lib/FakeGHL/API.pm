@@ -364,8 +364,7 @@ sub _contact_find {
     push @wrong, 'locationId should not be empty' unless length($query->{locationId} // '');
     _invalid(@wrong) if @wrong;
     $self->_check_location($query->{locationId});
-    my ($email, $phone) = (lc($query->{email} // ''), $query->{number} // '');
-    my ($found) = grep { length $email ? lc($_->{email} // '') eq $email : ($_->{phone} // '') eq $phone } @{ $self->{state}{contacts} };
+    my ($found) = grep {$_} map { $self->_other_with(@$_) } [email => $query->{email}], [phone => $query->{number}];
     return (200, { contact => $found ? _public($found) : undef, traceId => _trace() });
 }
 
