@@ -1,0 +1,95 @@
+package WooGHL::Process;
+
+# One child process: started with a given environment, directory, user and descriptors; stopped by pid.
+#
+#   my $p = WooGHL::Process->start([@command], env => \%env, user => [$uid, $gid], dir => $dir,
+#       in => $handle_or_path, out => $handle_or_path, err => $path, limit => $open_files);
+#   $p->pid; $p->alive; $p->signal('TERM');
+#   $p->wait($seconds);      # the status as in $?, or undef when it still runs
+#   $p->stop;                # TERM, after 10 s KILL; waits; the status
+#   WooGHL::Process->user;   # (uid, gid) of the web server's user when we are root, else ()
+use strict;
+use warnings;
+use Carp qw(croak);
+use POSIX qw(WNOHANG);
+use Time::HiRes qw(sleep time);
+
+sub user {
+    return if $> != 0;
+    for my $name (qw(www-data nobody)) {
+        my ($uid, $gid) = (getpwnam $name)[2, 3];
+        return ($uid, $gid) if $uid;
+    }
+    return;
+}
+
+sub start {
+    my ($class, $command, %option) = @_;
+    # The shell's ulimit, as Perl has none.
+    $command = ['/bin/sh', '-c', 'ulimit -n "$0" && exec "$@"', $option{limit}, @$command] if $option{limit};
+    my $pid = fork // croak "cannot fork: $!";
+    if (!$pid) {
+        eval { _become(%option); exec { $command->[0] } @$command };
+        print STDERR "cannot run $command->[0]: ", $@ || "$!\n";
+        POSIX::_exit(127);
+    }
+    return bless { pid => $pid, owner => $$ }, $class;
+}
+
+sub _become {
+    my (%option) = @_;
+    $SIG{$_} = 'DEFAULT' for qw(INT TERM HUP PIPE CHLD);
+    %ENV = %{ $option{env} } if $option{env};
+    _redirect(0, $option{in} // '/dev/null', 'r');
+    _redirect(1, $option{out}, 'w') if defined $option{out};
+    _redirect(2, $option{err}, 'w') if defined $option{err};
+    if (my ($uid, $gid) = @{ $option{user} || [] }) {
+        chown $uid, $gid, grep { defined && !ref } @option{qw(out err)};
+        $) = "$gid $gid";
+        $( = $gid;
+        POSIX::setuid($uid) or die "setuid $uid: $!\n";
+    }
+    chdir $option{dir} or die "$option{dir}: $!\n" if $option{dir};
+    return;
+}
+
+sub _redirect {
+    my ($fd, $what, $how) = @_;
+    my $from = ref $what ? fileno $what : POSIX::open($what,
+        $how eq 'r' ? POSIX::O_RDONLY : POSIX::O_WRONLY | POSIX::O_CREAT | POSIX::O_APPEND, 0644);
+    defined $from or die "$what: $!\n";
+    POSIX::dup2($from, $fd) // die "descriptor $fd: $!\n";
+    return;
+}
+
+sub pid { return $_[0]{pid} }
+sub signal { my ($self, $signal) = @_; return $self->alive && kill $signal => $self->{pid} }
+sub alive { return !defined $_[0]->wait(0) }
+
+sub wait {
+    my ($self, $seconds) = @_;
+    my $deadline = time + $seconds;
+    while (!defined $self->{status}) {
+        local $?;
+        my $got = waitpid $self->{pid}, WNOHANG;
+        if ($got == $self->{pid}) { $self->{status} = $? }
+        elsif ($got < 0) { $self->{status} = 0 }
+        elsif (time >= $deadline) { return }
+        else { sleep 0.01 }
+    }
+    return $self->{status};
+}
+
+sub stop {
+    my ($self) = @_;
+    return if $self->{owner} != $$;
+    return $self->{status} if defined $self->wait(0);
+    kill TERM => $self->{pid};
+    return $self->{status} if defined $self->wait(10);
+    kill KILL => $self->{pid};
+    return $self->wait(10);
+}
+
+sub DESTROY { my ($self) = @_; local ($@, $!, $?); $self->stop; return }
+
+1;

@@ -1,0 +1,80 @@
+package WooGHL::Redis;
+
+# A Redis of one's own on a unix socket.
+#
+#   my $redis = WooGHL::Redis->start(appendonly => 'yes');     # any option of redis-server
+#   $redis->url;                      # for REDIS_URL
+#   $redis->cli('DBSIZE');            # redis-cli's output
+#   $redis->stop; $redis->restart;    # the directory and its data stay
+#   $redis->signal('STOP');           # hangs; signal('CONT')
+use strict;
+use warnings;
+use Carp qw(croak);
+use File::Temp ();
+use IO::Socket::UNIX;
+use Time::HiRes qw(sleep time);
+use WooGHL::Process;
+
+sub start {
+    my ($class, %option) = @_;
+    my $dir = File::Temp->newdir('woo-redis-XXXXXX', TMPDIR => 1);
+    my @user = WooGHL::Process->user;
+    chown @user, "$dir" if @user;
+    my $self = bless { dir => $dir, user => \@user, option => \%option, owner => $$ }, $class;
+    return $self->restart;
+}
+
+sub restart {
+    my ($self) = @_;
+    $self->stop;
+    my $dir = "$self->{dir}";
+    my %option = (port => 0, unixsocket => "$dir/redis.sock", unixsocketperm => 700, dir => $dir, save => '',
+        daemonize => 'no', 'maxmemory-policy' => 'noeviction', %{ $self->{option} });
+    $self->{process} = WooGHL::Process->start(['redis-server', map { ("--$_", $option{$_}) } sort keys %option],
+        user => $self->{user}, dir => $dir, out => "$dir/redis.log", err => "$dir/redis.log",
+        env => { PATH => '/usr/bin:/bin' });
+    my $deadline = time + 20;
+    until ($self->_ping) {
+        croak 'redis-server ended at its start, see its messages: ' . $self->_messages unless $self->{process}->alive;
+        croak 'redis-server did not answer within 20 s' if time > $deadline;
+        sleep 0.02;
+    }
+    return $self;
+}
+
+sub _messages { my ($self) = @_; open my $log, '<', "$self->{dir}/redis.log" or return ''; local $/; return <$log> }
+
+sub _ping {
+    my ($self) = @_;
+    my $socket = IO::Socket::UNIX->new(Peer => $self->socket) or return 0;
+    print {$socket} "PING\r\n";
+    $socket->flush;
+    my $line = readline $socket;
+    return ($line // '') =~ /^\+PONG/;
+}
+
+sub socket { return "$_[0]{dir}/redis.sock" }
+sub url { return 'unix://' . $_[0]->socket }
+sub dir { return "$_[0]{dir}" }
+sub pid { return $_[0]{process}->pid }
+sub signal { my ($self, $signal) = @_; return $self->{process}->signal($signal) }
+
+sub cli {
+    my ($self, @command) = @_;
+    open my $pipe, '-|', 'redis-cli', '-s', $self->socket, @command or croak "redis-cli: $!";
+    local $/;
+    my $out = <$pipe>;
+    close $pipe;
+    return $out // '';
+}
+
+sub stop {
+    my ($self) = @_;
+    return if $self->{owner} != $$ || !$self->{process};
+    $self->{process}->signal('CONT');
+    return delete($self->{process})->stop;
+}
+
+sub DESTROY { my ($self) = @_; local ($@, $!, $?); $self->stop; return }
+
+1;
