@@ -1,18 +1,26 @@
 # woo_ghl: `make` builds ./woo_ghl, `make run` starts everything, `make check` tests everything.
 #
+#   make deps      installs what is missing (Debian, Ubuntu)   make lint     compilers' and checkers' findings
+#   make unit      the C tests alone                           make asan     all tests under the sanitizers
+#   make install   program, man page, examples                 make format   clang-format, in place
+#
 # Knobs:
 #   CC=gcc|clang   compiler              BUILD=build    where objects go
 #   CFLAGS=...     optimisation, debug   SANITIZE=address,undefined
 #   PREFIX=/usr/local DESTDIR=           for `make install`
 #   WERROR=        empty: warnings do not stop the build
+#   JOBS=2         how many tests at once
 
 CC      ?= cc
 BUILD   ?= build
 PREFIX  ?= /usr/local
 CFLAGS  ?= -O2 -g
 WERROR  ?= -Werror
+JOBS    ?= 2
+PROGRAM ?= woo_ghl
 PKG      = libcrypto libcurl jansson hiredis sqlite3
 FCGI_PC := $(firstword $(foreach p,libfcgi fcgi,$(shell pkg-config --exists $(p) 2>/dev/null && echo $(p))))
+TLS_PC  := $(shell pkg-config --exists hiredis_ssl 2>/dev/null && echo hiredis_ssl)
 
 WARN     = -Wall -Wextra -Wpedantic -Wshadow -Wconversion -Wformat=2 -Wstrict-prototypes -Wmissing-prototypes \
            -Wwrite-strings -Wpointer-arith -Wno-overlength-strings $(WERROR)
@@ -24,27 +32,34 @@ else
 HARDEN  += -fsanitize=$(SANITIZE) -fno-omit-frame-pointer
 LDHARDEN += -fsanitize=$(SANITIZE)
 endif
-ALL_CFLAGS = -std=c11 -D_GNU_SOURCE $(CFLAGS) $(WARN) $(HARDEN) -Ilib -I$(BUILD)/gen \
-             $(shell pkg-config --cflags $(PKG) $(FCGI_PC))
-LIBS     = $(shell pkg-config --libs $(PKG)) $(if $(FCGI_PC),$(shell pkg-config --libs $(FCGI_PC)),-lfcgi)
+ALL_CFLAGS := -std=c11 -D_GNU_SOURCE $(CFLAGS) $(WARN) $(HARDEN) $(if $(TLS_PC),-DHAVE_HIREDIS_SSL) \
+              -Ilib -I$(BUILD)/gen $(shell pkg-config --cflags $(PKG) $(FCGI_PC) $(TLS_PC))
+LIBS    := $(shell pkg-config --libs $(PKG) $(TLS_PC)) $(if $(FCGI_PC),$(shell pkg-config --libs $(FCGI_PC)),-lfcgi)
 
 LIB_SRC  = $(wildcard lib/*.c)
 LIB_OBJ  = $(LIB_SRC:lib/%.c=$(BUILD)/lib/%.o)
 LUA      = $(wildcard lib/lua/*.lua)
 UNIT     = $(patsubst t/unit/%.c,$(BUILD)/t/%,$(filter-out t/unit/tap.c,$(wildcard t/unit/*.c)))
+TESTS    = $(wildcard t/*.t)
+C_FILES  = woo_ghl.c $(wildcard lib/*.c lib/*.h t/unit/*.c t/unit/*.h t/fuzz/*.c t/bench/*.c)
 
-all: woo_ghl
+all: $(PROGRAM)
 
-woo_ghl: $(BUILD)/woo_ghl.o $(BUILD)/libwoo_ghl.a
+$(PROGRAM): $(BUILD)/woo_ghl.o $(BUILD)/libwoo_ghl.a
 	$(CC) $(ALL_CFLAGS) $(LDHARDEN) -o $@ $^ $(LIBS)
 
 $(BUILD)/libwoo_ghl.a: $(LIB_OBJ)
 	@rm -f $@
 	ar rcs $@ $^
 
-$(BUILD)/%.o: %.c | $(BUILD)/gen/lua.h
+$(BUILD)/%.o: %.c $(BUILD)/flags | $(BUILD)/gen/lua.h
 	@mkdir -p $(@D)
 	$(CC) $(ALL_CFLAGS) -MMD -MP -c -o $@ $<
+
+# Changes only when compiler or flags do; then everything is built anew.
+$(BUILD)/flags: FORCE
+	@mkdir -p $(@D)
+	@echo '$(CC) $(ALL_CFLAGS) $(LDHARDEN) $(LIBS)' | cmp -s - $@ || echo '$(CC) $(ALL_CFLAGS) $(LDHARDEN) $(LIBS)' > $@
 
 # The Redis scripts live as Lua files; each becomes one C string, LUA_<NAME>.
 $(BUILD)/gen/lua.h: $(LUA) Makefile
@@ -61,13 +76,58 @@ $(BUILD)/t/%: $(BUILD)/t/unit/%.o $(BUILD)/t/unit/tap.o $(BUILD)/libwoo_ghl.a
 $(BUILD)/t/driver/%: $(BUILD)/t/driver/%.o $(BUILD)/libwoo_ghl.a
 	@mkdir -p $(@D)
 	$(CC) $(ALL_CFLAGS) $(LDHARDEN) -o $@ $^ $(LIBS)
+run: deps
+	@$(MAKE) --no-print-directory all
+	@deploy/run.sh
 
 unit: $(UNIT)
-	prove --exec '' $(UNIT)
+	prove -j$(JOBS) --exec '' $(UNIT)
+
+# One run of prove over both kinds of tests, so that there is one summary. Each runs by itself.
+test: $(PROGRAM) $(UNIT)
+	WOO_GHL_PROGRAM=$(abspath $(PROGRAM)) PERL5LIB=$(CURDIR)/t/lib prove -j$(JOBS) --exec '' $(UNIT) $(TESTS)
+
+check: deps
+	@$(MAKE) --no-print-directory test
+
+asan:
+	$(MAKE) test SANITIZE=address,undefined BUILD=build/asan PROGRAM=build/asan/woo_ghl CFLAGS='-O1 -g'
+
+deps:
+	@deploy/deps.sh
+
+lint:
+	$(MAKE) CC=gcc BUILD=build/gcc PROGRAM=build/gcc/woo_ghl all build-tests
+	$(MAKE) CC=clang BUILD=build/clang PROGRAM=build/clang/woo_ghl all build-tests
+	clang-format --dry-run -Werror $(C_FILES)
+	@# One file at a time costs the headers again and again, but keeps memory small.
+	printf '%s\n' $(filter-out t/bench/%,$(filter %.c,$(C_FILES))) | \
+	  xargs -P 2 -n 6 sh -c 'clang-tidy --quiet "$$@" -- -std=c11 -D_GNU_SOURCE -Ilib -Ibuild/clang/gen \
+	  $(shell pkg-config --cflags $(PKG) $(FCGI_PC) $(TLS_PC)) 2>&1 | grep -v "warnings generated\|warning generated"; \
+	  exec true' sh > build/tidy.out; ! grep -E 'warning:|error:' -A6 build/tidy.out
+	cppcheck --quiet --std=c11 --error-exitcode=1 --enable=warning,portability --inline-suppr -j 2 \
+	  --suppress=missingIncludeSystem -Ilib woo_ghl.c lib
+	shellcheck deploy/*.sh .ci/run
+	@for f in $$(find t -name '*.t' -o -name '*.pl' -o -name '*.pm'); do \
+	  perl -It/lib -c $$f 2>&1 | grep -v 'syntax OK$$' && exit 1; done; true
+
+build-tests: $(UNIT)
+
+format:
+	clang-format -i $(C_FILES)
+
+install: all
+	install -d $(DESTDIR)$(PREFIX)/lib/woo-ghl $(DESTDIR)$(PREFIX)/bin $(DESTDIR)$(PREFIX)/share/doc/woo-ghl/deploy
+	install -m 0755 $(PROGRAM) $(DESTDIR)$(PREFIX)/lib/woo-ghl/woo_ghl
+	ln -sf ../lib/woo-ghl/woo_ghl $(DESTDIR)$(PREFIX)/bin/woo_ghl
+	install -m 0644 $(filter-out %.sh,$(wildcard deploy/*)) $(DESTDIR)$(PREFIX)/share/doc/woo-ghl/deploy
+	install -m 0644 $(wildcard README.md LICENSE .env.sample) $(DESTDIR)$(PREFIX)/share/doc/woo-ghl
+	if [ -f doc/woo_ghl.1 ]; then install -D -m 0644 doc/woo_ghl.1 $(DESTDIR)$(PREFIX)/share/man/man1/woo_ghl.1; fi
 
 clean:
 	rm -rf $(BUILD) woo_ghl
 
 -include $(shell find $(BUILD) -name '*.d' 2>/dev/null)
-.PHONY: all unit clean
+FORCE:
+.PHONY: all run unit test check asan deps lint build-tests format install clean FORCE
 .SECONDARY:

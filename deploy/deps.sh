@@ -1,0 +1,36 @@
+#!/bin/bash
+# What `make deps` does: installs the Debian packages that are missing. Nothing happens when all are there.
+set -eu
+
+packages=(
+    # to build and to run
+    gcc make pkg-config libfcgi-dev libssl-dev libcurl4-openssl-dev libjansson-dev libhiredis-dev libsqlite3-dev
+    nginx spawn-fcgi multiwatch
+    # to test
+    libmojolicious-perl redis-server apache2 libapache2-mod-fcgid
+)
+
+missing=()
+for package in "${packages[@]}"; do
+    status=$(dpkg-query -W -f '${Status}' "$package" 2>/dev/null) || true
+    [[ $status == 'install ok installed' ]] || missing+=("$package")
+done
+((${#missing[@]})) || exit 0
+
+echo "make deps: installs ${missing[*]}"
+command -v apt-get >/dev/null || {
+    echo "make deps: there is no apt-get; install by hand what corresponds to: ${missing[*]}" >&2
+    exit 1
+}
+sudo=()
+[[ $(id -u) -eq 0 ]] || sudo=(sudo)
+
+# Installing a server must not start it. The file is ours only if there was none.
+policy=/usr/sbin/policy-rc.d
+if [[ ! -e $policy ]]; then
+    trap '"${sudo[@]}" rm -f "$policy"' EXIT
+    printf '#!/bin/sh\nexit 101\n' | "${sudo[@]}" tee "$policy" >/dev/null
+    "${sudo[@]}" chmod 0755 "$policy"
+fi
+"${sudo[@]}" apt-get update
+"${sudo[@]}" env DEBIAN_FRONTEND=noninteractive apt-get install -y --no-install-recommends "${missing[@]}"
