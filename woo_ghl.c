@@ -22,7 +22,10 @@ static void on_signal(int number)
 
 static void install_signals(void)
 {
-    struct sigaction leave = {.sa_handler = on_signal}, ignore = {.sa_handler = SIG_IGN};
+    /* SA_RESTART: a read of the request in hand must go on, libfcgi takes EINTR for its end. Waits (ppoll,
+     * nanosleep) are interrupted all the same. */
+    struct sigaction leave = {.sa_handler = on_signal, .sa_flags = SA_RESTART},
+                     ignore = {.sa_handler = SIG_IGN};
 
     sigemptyset(&leave.sa_mask);
     sigemptyset(&ignore.sa_mask);

@@ -86,7 +86,7 @@ sub mode { return $_[0]{mode} }
 sub port { return $_[0]{port} }
 sub url { my $self = shift; return $self->{port} ? "http://127.0.0.1:$self->{port}" : croak 'it has no URL before start, nor as cgi' }
 sub log { return _slurp("$_[0]{dir}/log") }
-sub errors { return _slurp("$_[0]{dir}/stderr") }
+sub errors { my ($self) = @_; return defined $self->{dir} ? _slurp("$self->{dir}/stderr") : '' }
 
 sub set {
     my ($self, %value) = @_;
