@@ -40,8 +40,9 @@ LIB_SRC  = $(wildcard lib/*.c)
 LIB_OBJ  = $(LIB_SRC:lib/%.c=$(BUILD)/lib/%.o)
 LUA      = $(wildcard lib/lua/*.lua)
 UNIT     = $(patsubst t/unit/%.c,$(BUILD)/t/%,$(filter-out t/unit/tap.c,$(wildcard t/unit/*.c)))
+DRIVERS  = $(patsubst t/driver/%.c,$(BUILD)/t/driver/%,$(wildcard t/driver/*.c))
 TESTS    = $(wildcard t/*.t)
-C_FILES  = woo_ghl.c $(wildcard lib/*.c lib/*.h t/unit/*.c t/unit/*.h t/fuzz/*.c t/bench/*.c)
+C_FILES  = woo_ghl.c $(wildcard lib/*.c lib/*.h t/unit/*.c t/unit/*.h t/driver/*.c t/fuzz/*.c t/bench/*.c)
 
 all: $(PROGRAM)
 
@@ -76,6 +77,7 @@ $(BUILD)/t/%: $(BUILD)/t/unit/%.o $(BUILD)/t/unit/tap.o $(BUILD)/libwoo_ghl.a
 $(BUILD)/t/driver/%: $(BUILD)/t/driver/%.o $(BUILD)/libwoo_ghl.a
 	@mkdir -p $(@D)
 	$(CC) $(ALL_CFLAGS) $(LDHARDEN) -o $@ $^ $(LIBS)
+
 run: deps
 	@$(MAKE) --no-print-directory all
 	@deploy/run.sh
@@ -84,8 +86,8 @@ unit: $(UNIT)
 	prove -j$(JOBS) --exec '' $(UNIT)
 
 # One run of prove over both kinds of tests, so that there is one summary. Each runs by itself.
-test: $(PROGRAM) $(UNIT)
-	WOO_GHL_PROGRAM=$(abspath $(PROGRAM)) PERL5LIB=$(CURDIR)/t/lib prove -j$(JOBS) --exec '' $(UNIT) $(TESTS)
+test: $(PROGRAM) $(UNIT) $(DRIVERS)
+	BUILD=$(BUILD) WOO_GHL_PROGRAM=$(abspath $(PROGRAM)) PERL5LIB=$(CURDIR)/t/lib prove -j$(JOBS) --exec '' $(UNIT) $(TESTS)
 
 check: deps
 	@$(MAKE) --no-print-directory test
@@ -113,7 +115,7 @@ lint:
 	@for f in $$(find t -name '*.t' -o -name '*.pl' -o -name '*.pm'); do \
 	  perl -It/lib -c $$f 2>&1 | grep -v 'syntax OK$$' && exit 1; done; true
 
-build-tests: $(UNIT)
+build-tests: $(UNIT) $(DRIVERS)
 
 format:
 	clang-format -i $(C_FILES)
