@@ -57,10 +57,12 @@ $(BUILD)/%.o: %.c $(BUILD)/flags | $(BUILD)/gen/lua.h
 	@mkdir -p $(@D)
 	$(CC) $(ALL_CFLAGS) -MMD -MP -c -o $@ $<
 
-# Changes only when compiler or flags do; then everything is built anew.
+# Changes only when compiler or flags do; then everything is built anew. Without BUILD, which is named in more
+# than one way.
+FLAGS    = $(CC) $(filter-out -I$(BUILD)/gen,$(ALL_CFLAGS)) $(LDHARDEN) $(LIBS)
 $(BUILD)/flags: FORCE
 	@mkdir -p $(@D)
-	@echo '$(CC) $(ALL_CFLAGS) $(LDHARDEN) $(LIBS)' | cmp -s - $@ || echo '$(CC) $(ALL_CFLAGS) $(LDHARDEN) $(LIBS)' > $@
+	@echo '$(FLAGS)' | cmp -s - $@ || echo '$(FLAGS)' > $@
 
 # The Redis scripts live as Lua files; each becomes one C string, LUA_<NAME>.
 $(BUILD)/gen/lua.h: $(LUA) Makefile
