@@ -81,7 +81,7 @@ $(BUILD)/t/driver/%: $(BUILD)/t/driver/%.o $(BUILD)/libwoo_ghl.a
 	$(CC) $(ALL_CFLAGS) $(LDHARDEN) -o $@ $^ $(LIBS)
 
 run: deps
-	@$(MAKE) --no-print-directory all
+	@$(MAKE) -j$(JOBS) --no-print-directory all
 	@deploy/run.sh
 
 unit: $(UNIT)
@@ -92,18 +92,18 @@ test: $(PROGRAM) $(UNIT) $(DRIVERS)
 	BUILD=$(BUILD) WOO_GHL_PROGRAM=$(abspath $(PROGRAM)) PERL5LIB=$(CURDIR)/t/lib prove -j$(JOBS) --exec '' $(UNIT) $(TESTS)
 
 check: deps
-	@$(MAKE) --no-print-directory test
+	@$(MAKE) -j$(JOBS) --no-print-directory test
 
 asan:
-	$(MAKE) test SANITIZE=address,undefined BUILD=build/asan PROGRAM=build/asan/woo_ghl CFLAGS='-O1 -g'
+	$(MAKE) -j$(JOBS) test SANITIZE=address,undefined BUILD=build/asan PROGRAM=build/asan/woo_ghl CFLAGS='-O1 -g'
 
 deps:
 	@deploy/deps.sh
 
 # cppcheck sees no macros of libraries, and stumbles over a compound literal inside ?: (internalAstError).
 lint:
-	$(MAKE) CC=gcc BUILD=build/gcc PROGRAM=build/gcc/woo_ghl all build-tests
-	$(MAKE) CC=clang BUILD=build/clang PROGRAM=build/clang/woo_ghl all build-tests
+	$(MAKE) -j$(JOBS) CC=gcc BUILD=build/gcc PROGRAM=build/gcc/woo_ghl all build-tests
+	$(MAKE) -j$(JOBS) CC=clang BUILD=build/clang PROGRAM=build/clang/woo_ghl all build-tests
 	clang-format --dry-run -Werror $(C_FILES)
 	@# One file at a time costs the headers again and again, but keeps memory small.
 	printf '%s\n' $(filter-out t/bench/%,$(filter %.c,$(C_FILES))) | \
