@@ -485,9 +485,10 @@ static void many_first_processes_agree(void)
         if (child == 0) {
             char go;
             close(gate[1]);
-            ssize_t n = read(gate[0], &go, 1); /* ends when the parent closes its end */
+            if (read(gate[0], &go, 1) != 0) /* ends when the parent closes its end */
+                _exit(1);
             key_id_of(&m, &gone, got);
-            n = write(ids[1], got, sizeof got);
+            ssize_t n = write(ids[1], got, sizeof got);
             _exit(n == sizeof got ? 0 : 1);
         }
     }
