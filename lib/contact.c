@@ -138,11 +138,11 @@ static void read_country(const char *typed, char out[3])
 /* The phone's numbering plan is that of the country as typed, also of one that GHL does not know. */
 static bool set_country_and_phone(json_t *contact, const struct order *order)
 {
-    char country[3], phone[PHONE_SIZE];
     char *typed_country = text_clean(order_billing(order, "country"), CONTACT_FIELD_MAX);
     char *typed_phone = text_clean(order_billing(order, "phone"), CONTACT_FIELD_MAX);
     bool good = typed_country && typed_phone;
     if (good) {
+        char country[3], phone[PHONE_SIZE];
         read_country(typed_country, country);
         good = set(contact, "country", country) &&
                (!phone_e164(typed_phone, typed_country, phone) || set(contact, "phone", phone));

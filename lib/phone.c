@@ -1,5 +1,7 @@
 #include "phone.h"
+#include <stdio.h>
 #include <string.h>
+#include <strings.h>
 
 /* The numbers of a country: lengths are those of the national number without trunk prefix, for fixed lines
  * and mobiles. `bare` is the length from which a number written without trunk prefix cannot be a local one
@@ -201,13 +203,10 @@ static const char *fit_international(const struct numbering *c, const char *nati
 
 static bool write_e164(const char *code, const char *national, char out[PHONE_SIZE])
 {
-    size_t code_len = strlen(code), n = strlen(national);
-    if (code_len + n > E164_DIGITS_MAX)
+    if (strlen(code) + strlen(national) > E164_DIGITS_MAX)
         return false;
-    out[0] = '+';
-    memcpy(out + 1, code, code_len);
-    memcpy(out + 1 + code_len, national, n + 1);
-    return true;
+    int n = snprintf(out, PHONE_SIZE, "+%s%s", code, national);
+    return n > 0 && n < PHONE_SIZE;
 }
 
 static bool from_international(const char *digits, char out[PHONE_SIZE])

@@ -100,8 +100,8 @@ static void test_email(void)
         "a@xn--bcher-kva.example",
         "a@example.xn--p1ai",
         "j\xC3\xB6rg@example.de",
-        "a@b\xC3\xBC"
-        "cher.de",
+        ("a@b\xC3\xBC"
+         "cher.de"),
         "1234567890123456789012345678901234567890123456789012345678901234@example.com"};
     static const char *const bad[] = {
         "",
