@@ -3,6 +3,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <strings.h>
 
 #define ID_DIGITS_MAX 19
 
@@ -185,7 +186,7 @@ static int64_t read_time(const json_t *body, const char *key)
 
 static char lower(char c)
 {
-    return c >= 'A' && c <= 'Z' ? (char)(c | 0x20) : c;
+    return (char)(c >= 'A' && c <= 'Z' ? c + ('a' - 'A') : c);
 }
 
 /* The bytes of a URL's path that belong to the site itself: what comes before the REST API's part, in each of

@@ -1,277 +1,103 @@
 #include "plan.h"
-#include "phone.h"
+#include "contact.h"
+#include "shop.h"
 #include "template.h"
 #include "text.h"
-#include <ctype.h>
 #include <stdlib.h>
 #include <string.h>
-#include <strings.h>
 
-#define FIELD_MAX 255 /* bytes of one contact field */
-#define EMAIL_MAX 254 /* RFC 5321 */
-#define TAG_MAX 100
-#define TAGS_MAX 50
-#define NAME_MAX_BYTES 255
+#define CARD_NAME_MAX 255 /* bytes of an opportunity's name and of a source */
 #define VALUE_PLACES 4
 
-/* -- small helpers -- */
+/* GHL_NOTE=yes */
+#define NOTE_DEFAULT                                                                                         \
+    "Order #{number} is {status}: {items|no items}. Value: {value|unknown} {currency}. {admin_url}"
+
+/* -- the opportunity -- */
 
 static bool set(json_t *object, const char *key, const char *value)
 {
-    return !*value || json_object_set_new(object, key, json_string(value)) == 0;
+    return !*value || !json_object_set_new(object, key, json_string(value));
 }
 
-/* The cleaned text of one or two billing fields, under GHL's name; nothing where it is empty. */
-static bool set_billing(json_t *contact, const char *key, const struct order *order, const char *field,
-                        const char *field2)
+/* A template's text, trimmed and cleaned like what a person typed. malloc'ed; NULL when it cannot be
+ * rendered. */
+static char *render_line(const char *template, const struct template_scope *scope)
 {
-    char *one = text_clean(order_billing(order, field), FIELD_MAX);
-    char *two = text_clean(field2 ? order_billing(order, field2) : "", FIELD_MAX);
-    struct buf both;
-    bool good = one && two;
+    struct buf text;
+    buf_init(&text, TEMPLATE_VALUE_MAX);
+    char *line = template_render(template, scope, &text) ? text_clean(text.data, CARD_NAME_MAX) : NULL;
+    buf_wipe(&text);
+    return line;
+}
 
-    buf_init(&both, 2 * FIELD_MAX + 2);
-    good = good && buf_addf(&both, "%s%s%s", one, *one && *two ? ", " : "", two);
-    if (good && both.len > FIELD_MAX) {
-        both.len = text_cut(both.data, both.len, FIELD_MAX);
-        both.data[both.len] = '\0';
-    }
-    good = good && set(contact, key, both.data);
-    buf_wipe(&both);
-    free(one);
-    free(two);
+static bool set_name(json_t *opportunity, const struct config *config, const struct template_scope *scope)
+{
+    char *name = render_line(config->opportunity_name, scope);
+    bool good = name && set(opportunity, "name", *name ? name : scope->order->id);
+    free(name);
     return good;
 }
 
-/* -- shops -- */
-
-static bool is_alias(const struct shop_rule *shop, const char *site)
+/* The total less the refunds. A total that is no amount is no value: none is better than a wrong one. */
+static bool set_value(json_t *opportunity, const struct order *order)
 {
-    for (size_t i = 0; i < shop->alias_count; i++)
-        if (!strcmp(shop->alias[i], site))
-            return true;
-    return false;
-}
-
-/* "https://Shop.Example.com/path/" -> "shop.example.com/path" */
-static void plain_site(const char *source, char out[FIELD_MAX + 1])
-{
-    const char *begin = strstr(source, "://");
-    size_t n;
-
-    begin = begin ? begin + 3 : source;
-    n = strnlen(begin, FIELD_MAX);
-    while (n > 0 && begin[n - 1] == '/')
-        n--;
-    memcpy(out, begin, n);
-    out[n] = '\0';
-    for (char *p = out; *p && *p != '/'; p++)
-        *p = (char)tolower((unsigned char)*p);
-}
-
-/* The shop's name, or NULL when WOO_SHOPS does not know it. */
-static const char *find_shop(const struct order *order, const char *source, const struct config *config)
-{
-    const char *site = order->site ? order->site : "";
-    char from_header[FIELD_MAX + 1];
-
-    if (config->shop_count <= 1) {
-        bool foreign = config->shop_count == 1 && *site && !is_alias(&config->shops[0], site);
-        return foreign ? NULL : config->shop;
-    }
-    if (!*site) {
-        plain_site(source ? source : "", from_header);
-        site = from_header;
-    }
-    for (size_t i = 0; i < config->shop_count; i++)
-        if (is_alias(&config->shops[i], site))
-            return config->shops[i].name;
-    return NULL;
-}
-
-/* -- the contact -- */
-
-/* Enough of RFC 5321 to avoid GHL's 422: one '@', a dot in the domain, no white space or control bytes, ASCII
- * only. */
-static bool email_is_plausible(const char *email)
-{
-    const char *at = strchr(email, '@'), *dot = at ? strrchr(at, '.') : NULL;
-
-    if (!at || at == email || strchr(at + 1, '@') || at - email > 64 || strlen(email) > EMAIL_MAX)
-        return false;
-    if (!dot || dot == at + 1 || strlen(dot) < 3 || strstr(email, "..") || at[-1] == '.' || *email == '.')
-        return false;
-    for (const char *p = email; *p; p++)
-        if (*p <= ' ' || *p >= 0x7f || strchr("\"(),:;<>[\\]", *p))
-            return false;
-    for (const char *p = at + 1; *p; p++)
-        if (!isalnum((unsigned char)*p) && *p != '.' && *p != '-')
-            return false;
-    return at[1] != '-' && at[1] != '.';
-}
-
-static bool set_email(json_t *contact, const struct order *order)
-{
-    char *email = text_clean(order_billing(order, "email"), EMAIL_MAX + 1);
-    if (!email)
-        return false;
-    text_lower(email); /* GHL keeps them so, and two spellings are one person */
-    bool good = !email_is_plausible(email) || set(contact, "email", email);
-    free(email);
-    return good;
-}
-
-/* The vendor's list is ISO 3166-1 without these. */
-static bool country_is_known(const char *country)
-{
-    static const char *const lacking[] = {"BL", "BQ", "CW", "SS"};
-
-    if (strlen(country) != 2 || !isupper((unsigned char)country[0]) || !isupper((unsigned char)country[1]))
-        return false;
-    for (size_t i = 0; i < sizeof lacking / sizeof *lacking; i++)
-        if (!strcmp(lacking[i], country))
-            return false;
-    return true;
-}
-
-static bool set_country_and_phone(json_t *contact, const struct order *order)
-{
-    char country[4] = "", phone[PHONE_SIZE];
-    const char *typed = order_billing(order, "country");
-
-    for (size_t i = 0; i < 3 && typed[i]; i++)
-        country[i] = (char)toupper((unsigned char)typed[i]);
-    bool good = !country_is_known(country) || set(contact, "country", country);
-    if (good && phone_e164(order_billing(order, "phone"), country, phone))
-        good = set(contact, "phone", phone);
-    return good;
-}
-
-/* A contact that nothing would name gets the company's name, or the order's. */
-static bool set_last_resort(json_t *contact, const struct plan *plan)
-{
-    struct buf name;
-
-    if (json_object_get(contact, "firstName") || json_object_get(contact, "lastName"))
+    struct decimal value;
+    char text[DECIMAL_TEXT_SIZE];
+    if (!order->has_total || !decimal_add(order->total, order->refunds, &value))
         return true;
-    if (json_object_get(contact, "companyName"))
-        return set(contact, "firstName", json_text(contact, "companyName"));
-    if (json_object_get(contact, "email") || json_object_get(contact, "phone"))
-        return true;
-    buf_init(&name, FIELD_MAX);
-    bool good =
-        buf_addf(&name, "%s order %s", plan->shop, plan->number) && set(contact, "firstName", name.data);
-    buf_free(&name);
-    return good;
+    decimal_format(value, VALUE_PLACES, text);
+    return !json_object_set_new(opportunity, "monetaryValue", json_decimal(text));
 }
 
-static json_t *plan_contact(const struct order *order, const struct plan *plan)
+static const char *plain_status(const char *status)
 {
-    json_t *contact = json_object();
-    if (contact && set_billing(contact, "firstName", order, "first_name", NULL) &&
-        set_billing(contact, "lastName", order, "last_name", NULL) &&
-        set_billing(contact, "companyName", order, "company", NULL) &&
-        set_billing(contact, "address1", order, "address_1", "address_2") &&
-        set_billing(contact, "city", order, "city", NULL) &&
-        set_billing(contact, "state", order, "state", NULL) &&
-        set_billing(contact, "postalCode", order, "postcode", NULL) && set_email(contact, order) &&
-        set_country_and_phone(contact, order) && set_last_resort(contact, plan))
-        return contact;
-    json_decref(contact);
-    return NULL;
+    return strncmp(status, "wc-", 3) ? status : status + 3;
 }
-
-/* -- tags -- */
-
-static bool take_tag(void *context, const char *value)
-{
-    json_t *tags = context;
-    size_t i;
-    const json_t *tag;
-    char *clean = text_clean(value, TAG_MAX);
-    bool wanted = clean && *clean && json_array_size(tags) < TAGS_MAX;
-
-    if (!clean)
-        return false;
-    text_lower(clean); /* GHL keeps them so */
-    json_array_foreach(tags, i, tag) wanted = wanted && strcmp(json_string_value(tag), clean) != 0;
-    bool good = !wanted || json_array_append_new(tags, json_string(clean)) == 0;
-    free(clean);
-    return good;
-}
-
-/* One template between commas, and what it gives. */
-static bool add_tags(json_t *tags, const char *templates, const struct template_scope *scope)
-{
-    bool good = true;
-
-    for (const char *p = templates; *p && good;) {
-        int depth = 0;
-        const char *begin = p;
-        for (; *p && (depth || *p != ','); p++)
-            depth += *p == '{' ? 1 : *p == '}' && depth ? -1 : 0;
-        char *one = strndup(begin, (size_t)(p - begin));
-        good = one && template_each(one, scope, take_tag, tags);
-        free(one);
-        p += *p == ',';
-    }
-    return good;
-}
-
-/* -- the opportunity -- */
 
 static const char *find_stage(const struct config *config, const char *status)
 {
     for (size_t i = 0; i < config->stage_map_count; i++)
-        if (!strcmp(config->stage_map[i].key, status))
+        if (!strcmp(plain_status(config->stage_map[i].key), status))
             return config->stage_map[i].value;
     return "";
 }
 
-static bool set_value(json_t *opportunity, const struct order *order)
+static bool plan_opportunity(struct plan *plan, const struct config *config,
+                             const struct template_scope *scope)
 {
-    struct decimal value = order->total;
-    char text[DECIMAL_TEXT_SIZE];
-
-    if (!order->has_total)
-        return true;
-    if (!decimal_add(order->total, order->refunds, &value))
+    const struct order *order = scope->order;
+    plan->opportunity = json_object();
+    if (!plan->opportunity || !set(plan->opportunity, "status", outcome_name(plan->outcome)))
         return false;
-    decimal_format(value, VALUE_PLACES, text);
-    return json_object_set_new(opportunity, "monetaryValue", json_decimal(text)) == 0;
+    return plan->status_only ||
+           (set_name(plan->opportunity, config, scope) && set_value(plan->opportunity, order) &&
+            set(plan->opportunity, "stage", find_stage(config, order->status)));
 }
 
-static json_t *plan_opportunity(const struct order *order, const struct template_scope *scope,
-                                const struct config *config, const struct plan *plan)
-{
-    json_t *opportunity = json_object();
-    struct buf name;
-    char *clean = NULL;
+/* -- tags, note, source -- */
 
-    buf_init(&name, TEMPLATE_VALUE_MAX);
-    bool good = opportunity && set(opportunity, "status", outcome_name(plan->outcome));
-    if (good && !plan->status_only) {
-        good = template_render(config->opportunity_name, scope, &name) &&
-               (clean = text_clean(name.data, NAME_MAX_BYTES)) && set(opportunity, "name", clean) &&
-               set_value(opportunity, order) && set(opportunity, "stage", find_stage(config, order->status));
-    }
-    free(clean);
-    buf_wipe(&name);
-    if (good)
-        return opportunity;
-    json_decref(opportunity);
-    return NULL;
+static bool plan_tags(struct plan *plan, const struct config *config, const struct template_scope *scope)
+{
+    json_t *tags = template_list(config->tags, scope);
+    if (json_array_size(tags) > 0)
+        plan->tags = json_incref(tags);
+    bool good = tags != NULL;
+    json_decref(tags);
+    return good;
 }
 
-static bool set_source(struct plan *plan, const struct template_scope *scope, const struct config *config)
+static bool plan_note(struct plan *plan, const struct config *config, const struct template_scope *scope)
 {
+    if (!*config->note || !strcmp(config->note, "no"))
+        return true;
     struct buf text;
-
     buf_init(&text, TEMPLATE_VALUE_MAX);
-    bool good = template_render(config->source, scope, &text);
-    plan->source = good ? text_clean(text.data, FIELD_MAX) : NULL;
-    buf_free(&text);
-    return plan->source != NULL;
+    bool good = template_render(strcmp(config->note, "yes") ? config->note : NOTE_DEFAULT, scope, &text);
+    if (good && text.data[strspn(text.data, " \t\r\n")])
+        good = (plan->note = buf_steal(&text)) != NULL;
+    buf_wipe(&text);
+    return good;
 }
 
 /* -- hashes -- */
@@ -285,67 +111,79 @@ static bool hash_json(const json_t *value, const char *label, const unsigned cha
     return good;
 }
 
-static bool hash_all(struct plan *plan, const unsigned char *key)
+/* The source is told once, with a new card: it is no part of what GHL should hold later. */
+static bool plan_hashes(struct plan *plan, const unsigned char *key)
 {
     static const char *const label[PLAN_PARTS] = {"contact", "tags", "opportunity", "note"};
-    json_t *const part[PLAN_PARTS] = {plan->contact, plan->tags, plan->opportunity, NULL};
-    json_t *whole = json_pack("{sO* sO* sO* sb}", "contact", plan->contact, "tags", plan->tags, "opportunity",
-                              plan->opportunity, "status_only", plan->status_only);
-    bool good = whole && hash_json(whole, "fingerprint", key, plan->fingerprint);
+    json_t *part[PLAN_PARTS] = {json_incref(plan->contact), NULL, json_incref(plan->opportunity), NULL};
+    bool good = true;
+    if (plan->tags || plan->tags_remove)
+        good = (part[PLAN_TAGS] = json_pack("{sO*sO*}", "add", plan->tags, "remove", plan->tags_remove));
+    if (good && plan->note)
+        good = (part[PLAN_NOTE] = json_string(plan->note));
 
-    for (int i = 0; i < PLAN_PARTS && good; i++)
-        good = !part[i] || hash_json(part[i], label[i], key, plan->part_hash[i]);
+    json_t *whole = json_object();
+    good = good && whole && !json_object_set_new(whole, "status_only", json_boolean(plan->status_only));
+    for (int i = 0; i < PLAN_PARTS; i++) {
+        /* a status alone and a whole card never have one hash, whatever they hold */
+        const char *name = i == PLAN_OPPORTUNITY && plan->status_only ? "opportunity status" : label[i];
+        if (good && part[i])
+            good = !json_object_set(whole, label[i], part[i]) &&
+                   hash_json(part[i], name, key, plan->part_hash[i]);
+        json_decref(part[i]);
+    }
+    good = good && hash_json(whole, "fingerprint", key, plan->fingerprint);
     json_decref(whole);
     return good;
 }
 
 /* -- the plan -- */
 
-static bool fill(const struct order *order, const struct config *config, struct plan *plan)
+static bool plan_content(struct plan *plan, const struct config *config, const struct template_scope *scope)
 {
-    const struct template_scope scope = {.order = order, .shop = plan->shop};
-
-    plan->opportunity = plan_opportunity(order, &scope, config, plan);
-    if (!plan->opportunity || !set_source(plan, &scope, config))
-        return false;
     if (plan->status_only)
         return true;
-    plan->contact = plan_contact(order, plan);
-    json_t *tags = json_array();
-    if (!plan->contact || !tags || !add_tags(tags, config->tags, &scope)) {
-        json_decref(tags);
-        return false;
-    }
-    if (json_array_size(tags) > 0)
-        plan->tags = tags;
-    else
-        json_decref(tags);
-    return true;
+    plan->contact = contact_of(scope->order, plan->shop);
+    return plan->contact && plan_tags(plan, config, scope) && plan_note(plan, config, scope);
+}
+
+static bool plan_key(struct plan *plan, const char *shop, const char *id)
+{
+    plan->shop = strdup(shop);
+    if (asprintf(&plan->key, "%s:%s", shop, id) < 0)
+        plan->key = NULL;
+    return plan->shop && plan->key;
 }
 
 enum plan_result plan_make(const struct order *order, const char *source, const struct config *config,
                            const unsigned char *hash_key, struct plan *out, struct error *e)
 {
-    struct buf key;
-
     *out = (struct plan){
         .number = order->number, .created_s = order->created_s, .modified_s = order->modified_s};
-    const char *shop = find_shop(order, source, config);
+    const char *shop = shop_of(order, source, config);
     if (!shop) {
-        error_set(e, "WOO_SHOPS does not name %s%s: is this a staging copy of the shop?",
-                  *order->site ? "" : "the shop of this body", order->site);
+        error_set(e,
+                  "WOO_SHOPS does not name %s; a staging copy of the shop should not send to this URL, a new "
+                  "address of the shop belongs into WOO_SHOPS",
+                  *order->site ? order->site : "the shop of a body without links");
         return PLAN_FOREIGN_SHOP;
     }
-    buf_init(&key, 512);
-    out->shop = strdup(shop);
-    bool good = out->shop && buf_addf(&key, "%s:%s", shop, order->id);
-    out->key = good ? buf_steal(&key) : NULL;
-    buf_free(&key);
+    const struct template_scope scope = {order, shop};
     out->outcome = config_outcome(config, order->status);
+    /* only the body of an order.deleted has no status of its own */
     out->status_only = !json_object_get(order->json, "status");
-    if (out->key && (out->outcome == OUTCOME_IGNORE || (fill(order, config, out) && hash_all(out, hash_key))))
+    if (!plan_key(out, shop, order->id) || !(out->source = render_line(config->source, &scope)))
+        goto failed;
+    if (out->outcome == OUTCOME_IGNORE)
         return PLAN_OK;
-    error_set(e, "The plan for this order cannot be made: out of memory");
+    if (plan_opportunity(out, config, &scope) && plan_content(out, config, &scope) &&
+        plan_hashes(out, hash_key))
+        return PLAN_OK;
+failed:
+    error_set(e,
+              "the plan of order %s cannot be made: out of memory, or a template in the settings is not well "
+              "formed (woo_ghl check names it)",
+              order->id);
     return PLAN_FAILED;
 }
 

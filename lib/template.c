@@ -3,312 +3,457 @@
 #include <stdlib.h>
 #include <string.h>
 
-#define PATH_LEN 200
-#define PARTS_MAX 32
+#define PATH_MAX_LEN 255
 
-/* A template taken apart: literal text, or a path with its default. */
-struct part {
-    const char *text; /* literal: of `len` bytes, in the template */
+/* -- the language: a text is a row of pieces -- */
+
+struct piece {
+    bool is_path; /* otherwise literal text */
+    const char *text;
     size_t len;
-    bool is_path;
-    char path[PATH_LEN];
-    const char *fallback; /* of `fallback_len` bytes; NULL = none */
+    const char *fallback; /* what follows "|"; NULL = none */
     size_t fallback_len;
 };
 
-struct parts {
-    struct part part[PARTS_MAX];
-    size_t n;
-};
+enum step { STEP_PIECE, STEP_END, STEP_ERROR };
 
-/* -- taking apart -- */
-
-static bool is_path_byte(char c)
+/* Letters, digits, "_" and "-" between points. A key of meta data may be anything. */
+static bool is_legal_path(const char *path, size_t n)
 {
-    return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9') || strchr("_.-:/ ", c);
-}
-
-static bool take_path(const char *begin, const char *end, struct part *part, struct error *e)
-{
-    const char *bar = memchr(begin, '|', (size_t)(end - begin)), *stop = bar ? bar : end;
-    size_t n = (size_t)(stop - begin);
-
-    *part = (struct part){.is_path = true};
-    for (const char *p = begin; p < stop; p++)
-        if (!*p || !is_path_byte(*p))
-            n = 0;
-    if (n == 0 || n >= PATH_LEN || *begin == '.' || stop[-1] == '.') {
-        error_set(e, "'{%.*s}' is no path; write for example {billing.email} or {meta.KEY|none}",
-                  (int)(end - begin), begin);
+    static const char legal[] = "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789_-";
+    if (n > PATH_MAX_LEN)
         return false;
-    }
-    memcpy(part->path, begin, n);
-    part->path[n] = '\0';
-    if (bar) {
-        part->fallback = bar + 1;
-        part->fallback_len = (size_t)(end - bar - 1);
+    for (size_t at = 0; at <= n;) {
+        const char *segment = path + at;
+        size_t len = 0;
+        while (at + len < n && segment[len] != '.')
+            len++;
+        if (len == 0)
+            return false;
+        if (len == 4 && !memcmp(segment, "meta", 4) && at + len + 1 < n)
+            return true;
+        for (size_t i = 0; i < len; i++)
+            if (!strchr(legal, segment[i]))
+                return false;
+        at += len + 1;
     }
     return true;
 }
 
-static bool take_apart(const char *text, struct parts *parts, struct error *e)
+static enum step fail(const char *whole, const char *at, const char *what, struct error *e)
 {
-    parts->n = 0;
-    for (const char *p = text; *p;) {
-        struct part *part = &parts->part[parts->n];
-        if (parts->n == PARTS_MAX) {
-            error_set(e, "it has more than %d parts; make it shorter", PARTS_MAX);
-            return false;
-        }
-        if ((p[0] == '{' || p[0] == '}') && p[1] == p[0]) {
-            *part = (struct part){.text = p, .len = 1};
-            p += 2;
-        } else if (*p == '{') {
-            const char *end = strpbrk(p + 1, "{}");
-            if (!end || *end != '}') {
-                error_set(e, "the brace at '%.20s' is not closed; a literal brace is written {{", p);
-                return false;
-            }
-            if (!take_path(p + 1, end, part, e))
-                return false;
-            p = end + 1;
-        } else if (*p == '}') {
-            error_set(e, "there is a closing brace without an opening one; a literal brace is written }}");
-            return false;
-        } else {
-            *part = (struct part){.text = p, .len = strcspn(p, "{}")};
-            p += part->len;
-        }
-        parts->n++;
+    error_set(e, "template, character %zu: %s", (size_t)(at - whole) + 1, what);
+    return STEP_ERROR;
+}
+
+static enum step next_path(const char *whole, const char **at, struct piece *p, struct error *e)
+{
+    const char *open = *at, *start = open + 1;
+    size_t n = strcspn(start, "{}");
+    if (start[n] != '}')
+        return fail(whole, open, "this { has no }; a path is written {billing.city}, a literal brace {{", e);
+    const char *bar = memchr(start, '|', n);
+    size_t path_len = bar ? (size_t)(bar - start) : n;
+    if (!is_legal_path(start, path_len))
+        return fail(whole, open,
+                    "this is no path; a path is letters, digits, \"_\" and \"-\" between points, as in "
+                    "{line_items.sku} or {meta.gift_message|none}",
+                    e);
+    *p = (struct piece){true, start, path_len, NULL, 0};
+    if (bar) {
+        p->fallback = bar + 1;
+        p->fallback_len = n - path_len - 1;
     }
-    return true;
+    *at = start + n + 1;
+    return STEP_PIECE;
+}
+
+/* The next piece of a text that ends at `end` or at its NUL. */
+static enum step next_piece(const char *whole, const char **at, const char *end, struct piece *p,
+                            struct error *e)
+{
+    const char *s = *at;
+    if (s == end || !*s)
+        return STEP_END;
+    if ((s[0] == '{' || s[0] == '}') && s[1] == s[0]) {
+        *p = (struct piece){false, s, 1, NULL, 0};
+        *at = s + 2;
+        return STEP_PIECE;
+    }
+    if (*s == '}')
+        return fail(whole, s, "this } has no {; a literal brace is written }}", e);
+    if (*s == '{')
+        return next_path(whole, at, p, e);
+    size_t n = strcspn(s, "{}");
+    if (end && n > (size_t)(end - s))
+        n = (size_t)(end - s);
+    *p = (struct piece){false, s, n, NULL, 0};
+    *at = s + n;
+    return STEP_PIECE;
 }
 
 bool template_check(const char *text, struct error *e)
 {
-    struct parts parts;
-    return take_apart(text, &parts, e);
+    struct piece p;
+    const char *at = text;
+    size_t literal = 0;
+    enum step step;
+    json_t *utf8 = json_string(text);
+    if (!utf8) {
+        error_set(e, "template: it is not UTF-8; it should be");
+        return false;
+    }
+    json_decref(utf8);
+    while ((step = next_piece(text, &at, NULL, &p, e)) == STEP_PIECE)
+        literal += p.is_path ? p.fallback_len : p.len;
+    if (step == STEP_END && literal > TEMPLATE_VALUE_MAX) {
+        error_set(e, "template of %zu characters: it may have %d at most", literal, TEMPLATE_VALUE_MAX);
+        return false;
+    }
+    return step == STEP_END;
 }
 
 bool template_uses(const char *text, const char *name)
 {
-    struct parts parts;
-
-    if (!take_apart(text, &parts, NULL))
-        return false;
-    for (size_t i = 0; i < parts.n; i++)
-        if (parts.part[i].is_path && !strcmp(parts.part[i].path, name))
+    struct piece p;
+    const char *at = text;
+    while (next_piece(text, &at, NULL, &p, NULL) == STEP_PIECE)
+        if (p.is_path && p.len == strlen(name) && !memcmp(p.text, name, p.len))
             return true;
     return false;
 }
 
-/* -- looking up -- */
+/* -- values: what a path finds, as an array of clean texts that are not empty -- */
 
-/* Adds the value's text, cleaned, to the list; nothing for what has no text or is empty. */
-static bool add_value(json_t *list, const json_t *value)
+static bool add_text(json_t *values, const char *text)
 {
-    const char *text = json_is_string(value)  ? json_string_value(value)
-                       : json_is_true(value)  ? "yes"
-                       : json_is_false(value) ? "no"
-                                              : "";
+    if (json_array_size(values) >= TEMPLATE_LIST_MAX)
+        return true;
     char *clean = text_clean(text, TEMPLATE_VALUE_MAX);
-    bool good = clean && (!*clean || json_array_append_new(list, json_string(clean)) == 0);
+    bool good = clean && (!*clean || !json_array_append_new(values, json_string(clean)));
     free(clean);
     return good;
 }
 
-/* The value of KEY in meta_data: an array of {key, value} or an object; the last one wins. */
+/* A list with gaps, which PHP writes as an object: its first key is a number. */
+static bool is_list(const json_t *value)
+{
+    struct json_walk walk = {.list = value};
+    if (json_is_array(value))
+        return true;
+    return json_walk(&walk) && walk.key[strspn(walk.key, "0123456789")] == '\0';
+}
+
+static bool add_value(json_t *values, const json_t *value)
+{
+    if (json_is_string(value))
+        return add_text(values, json_string_value(value));
+    if (json_is_boolean(value))
+        return add_text(values, json_is_true(value) ? "yes" : "no");
+    if (!is_list(value))
+        return true;
+    struct json_walk walk = {.list = value};
+    for (const json_t *element; (element = json_walk(&walk));)
+        if (!json_is_array(element) && !json_is_object(element) && !add_value(values, element))
+            return false;
+    return true;
+}
+
+/* meta_data is a list of {key, value}, or an object of key: value. */
 static const json_t *find_meta(const json_t *meta, const char *key)
 {
-    const json_t *found = json_object_get(meta, key), *pair;
-    size_t i;
-
-    json_array_foreach(meta, i, pair) if (!strcmp(json_text(pair, "key"), key)) found =
-        json_object_get(pair, "value");
+    const json_t *found = NULL;
+    struct json_walk walk = {.list = meta};
+    for (const json_t *entry; (entry = json_walk(&walk));) {
+        const json_t *name = json_object_get(entry, "key");
+        if (json_is_string(name) ? !strcmp(json_string_value(name), key) : walk.key && !strcmp(walk.key, key))
+            found = json_is_string(name) ? json_object_get(entry, "value") : entry;
+    }
     return found;
 }
 
-static bool collect(json_t *list, const json_t *value, const char *path)
+/* Depth is bounded by the path's points; a list adds one level each, and lists in lists do not count. */
+static bool walk_path(json_t *values, const json_t *at, const char *path)
 {
-    size_t i;
-    const json_t *element;
-
-    if (json_is_array(value)) {
-        json_array_foreach(value, i, element) if (!collect(list, element, path)) return false;
-        return true;
-    }
-    if (!*path)
-        return add_value(list, value);
-    if (!json_is_object(value))
-        return true;
+    char segment[PATH_MAX_LEN + 1];
     size_t n = strcspn(path, ".");
-    char key[PATH_LEN];
-    memcpy(key, path, n);
-    key[n] = '\0';
-    const char *rest = path[n] ? path + n + 1 : path + n;
-    if (!strcmp(key, "meta") && *rest && !json_object_get(value, "meta"))
-        return collect(list, find_meta(json_object_get(value, "meta_data"), rest), "");
-    element = json_object_get(value, key);
-    return !element || collect(list, element, rest);
+    memcpy(segment, path, n);
+    segment[n] = '\0';
+    const char *rest = path[n] ? path + n + 1 : NULL;
+
+    const json_t *next = json_object_get(at, segment);
+    const json_t *meta = json_object_get(at, "meta_data");
+    if (!next && rest && meta && !strcmp(segment, "meta"))
+        return add_value(values, find_meta(meta, rest));
+    if (!next && json_is_array(at) && segment[strspn(segment, "0123456789")] == '\0')
+        next = json_array_get(at, strtoul(segment, NULL, 10));
+    if (next)
+        return rest ? walk_path(values, next, rest) : add_value(values, next);
+    if (!is_list(at))
+        return true;
+    struct json_walk walk = {.list = at};
+    for (const json_t *element; (element = json_walk(&walk));)
+        if (json_is_object(element) && !is_list(element) && !walk_path(values, element, path))
+            return false;
+    return true;
 }
 
-static bool add_text(json_t *list, const char *text)
+/* -- helpers: computed names -- */
+
+typedef bool helper(json_t *values, const struct template_scope *scope);
+
+static bool help_shop(json_t *values, const struct template_scope *scope)
 {
-    json_t *value = json_string(text);
-    bool good = value && add_value(list, value);
-    json_decref(value);
+    return add_text(values, scope->shop);
+}
+
+static bool help_number(json_t *values, const struct template_scope *scope)
+{
+    return add_text(values, scope->order->number);
+}
+
+static bool help_status(json_t *values, const struct template_scope *scope)
+{
+    return add_text(values, scope->order->status);
+}
+
+static bool help_admin_url(json_t *values, const struct template_scope *scope)
+{
+    return add_text(values, scope->order->admin_url);
+}
+
+static bool help_value(json_t *values, const struct template_scope *scope)
+{
+    struct decimal value;
+    char text[DECIMAL_TEXT_SIZE];
+    if (!scope->order->has_total || !decimal_add(scope->order->total, scope->order->refunds, &value))
+        return true;
+    decimal_format(value, 4, text);
+    return add_text(values, text);
+}
+
+static bool help_customer_name(json_t *values, const struct template_scope *scope)
+{
+    struct buf name;
+    buf_init(&name, TEMPLATE_VALUE_MAX);
+    buf_addf(&name, "%.1000s %.1000s", order_billing(scope->order, "first_name"),
+             order_billing(scope->order, "last_name"));
+    bool good = !name.failed && add_text(values, name.data);
+    buf_wipe(&name);
+    return good && (json_array_size(values) || add_text(values, order_billing(scope->order, "company")));
+}
+
+static bool help_items(json_t *values, const struct template_scope *scope)
+{
+    struct json_walk walk = {.list = json_object_get(scope->order->json, "line_items")};
+    bool good = true;
+    for (const json_t *item; good && (item = json_walk(&walk));) {
+        const char *quantity = json_text(item, "quantity"), *name = json_text(item, "name");
+        struct buf line;
+        if (!*name)
+            continue;
+        buf_init(&line, TEMPLATE_VALUE_MAX);
+        buf_addf(&line, "%.40s x %.2000s", *quantity ? quantity : "1", name);
+        good = !line.failed && add_text(values, line.data);
+        buf_free(&line);
+    }
     return good;
 }
 
-/* "2 × Tee, 1 × Mug" */
-static bool add_items(json_t *list, const json_t *order)
+/* The day of "2026-11-25T00:43:19", in the shop's own time zone. */
+static bool add_day(json_t *values, const char *date)
 {
-    struct buf out;
-    size_t i;
-    const json_t *item;
-
-    buf_init(&out, TEMPLATE_VALUE_MAX);
-    json_array_foreach(json_object_get(order, "line_items"), i,
-                       item) if (!buf_addf(&out, "%s%s \xc3\x97 %s", out.len ? ", " : "",
-                                           json_text(item, "quantity"),
-                                           json_text(item, "name"))) break; /* a very long list is cut */
-    bool good = add_text(list, out.data);
-    buf_free(&out);
-    return good;
+    char day[11] = "";
+    if (strlen(date) >= 10 && date[4] == '-' && date[7] == '-')
+        memcpy(day, date, 10);
+    return add_text(values, day);
 }
 
-static bool add_customer(json_t *list, const struct order *order)
+static bool help_date_paid(json_t *values, const struct template_scope *scope)
 {
-    const char *first = order_billing(order, "first_name"), *last = order_billing(order, "last_name");
-    struct buf out;
-
-    buf_init(&out, TEMPLATE_VALUE_MAX);
-    bool good = buf_addf(&out, "%s%s%s", first, *first && *last ? " " : "", last) && add_text(list, out.data);
-    buf_free(&out);
-    return good;
+    return add_day(values, json_text(scope->order->json, "date_paid"));
 }
 
-static bool values_of(const char *path, const struct template_scope *scope, json_t *list)
+static bool help_date_created(json_t *values, const struct template_scope *scope)
 {
-    const struct order *order = scope->order;
+    return add_day(values, json_text(scope->order->json, "date_created"));
+}
 
-    if (!strcmp(path, "shop"))
-        return add_text(list, scope->shop);
-    if (!strcmp(path, "id"))
-        return add_text(list, order->id);
-    if (!strcmp(path, "number"))
-        return add_text(list, order->number);
-    if (!strcmp(path, "status"))
-        return add_text(list, order->status);
-    if (!strcmp(path, "admin_url"))
-        return add_text(list, order->admin_url ? order->admin_url : "");
-    if (!strcmp(path, "customer.name"))
-        return add_customer(list, order);
-    if (!strcmp(path, "items"))
-        return add_items(list, order->json);
-    return collect(list, order->json, path);
+static const struct {
+    const char *name;
+    helper *help;
+} helpers[] = {
+    {"shop", help_shop},           {"number", help_number},       {"status", help_status},
+    {"admin_url", help_admin_url}, {"value", help_value},         {"customer.name", help_customer_name},
+    {"items", help_items},         {"date_paid", help_date_paid}, {"date_created", help_date_created},
+};
+
+/* A new array of what a piece stands for; its default where there is nothing else. NULL when out of memory.
+ */
+static json_t *values_of(const struct piece *p, const struct template_scope *scope)
+{
+    char path[PATH_MAX_LEN + 1];
+    json_t *values = json_array();
+    if (!values)
+        return NULL;
+    if (!p->is_path) {
+        if (!json_array_append_new(values, json_stringn(p->text, p->len)))
+            return values;
+        goto failed;
+    }
+    memcpy(path, p->text, p->len);
+    path[p->len] = '\0';
+    helper *help = NULL;
+    for (size_t i = 0; i < sizeof helpers / sizeof *helpers; i++)
+        if (!strcmp(helpers[i].name, path))
+            help = helpers[i].help;
+    if (help ? !help(values, scope) : !walk_path(values, scope->order->json, path))
+        goto failed;
+    if (!json_array_size(values) && p->fallback &&
+        json_array_append_new(values, json_stringn(p->fallback, p->fallback_len)))
+        goto failed;
+    return values;
+failed:
+    json_decref(values);
+    return NULL;
 }
 
 /* -- rendering -- */
 
-/* The list of each path part's values; NULL for literals. Freed by the caller. */
-static bool look_up(const struct parts *parts, const struct template_scope *scope, json_t *value[PARTS_MAX])
+static bool add_joined(struct buf *out, const json_t *values)
 {
-    for (size_t i = 0; i < parts->n; i++) {
-        if (!parts->part[i].is_path)
-            continue;
-        value[i] = json_array();
-        if (!value[i] || !values_of(parts->part[i].path, scope, value[i]))
+    for (size_t i = 0; i < json_array_size(values); i++)
+        if ((i && !buf_adds(out, ", ")) || !buf_adds(out, json_string_value(json_array_get(values, i))))
+            return false;
+    return true;
+}
+
+bool template_render(const char *text, const struct template_scope *scope, struct buf *out)
+{
+    if (!template_check(text, NULL))
+        return false;
+    struct buf all;
+    struct piece p;
+    const char *at = text;
+    bool good = true;
+    /* every piece at most once all its values: more than is kept, but bounded */
+    buf_init(&all, (size_t)TEMPLATE_LIST_MAX * (TEMPLATE_VALUE_MAX + 2) * 2);
+    while (good && all.len <= TEMPLATE_VALUE_MAX && next_piece(text, &at, NULL, &p, NULL) == STEP_PIECE) {
+        json_t *values = values_of(&p, scope);
+        good = values && add_joined(&all, values);
+        json_decref(values);
+    }
+    good = good && buf_add(out, all.data, text_cut(all.data, all.len, TEMPLATE_VALUE_MAX));
+    buf_wipe(&all);
+    return good;
+}
+
+/* -- lists -- */
+
+/* Where the item that begins at s ends: at a comma outside braces, or at the end. */
+static const char *item_end(const char *s)
+{
+    bool inside = false;
+    for (; *s && (inside || *s != ','); s++) {
+        if ((*s == '{' || *s == '}') && s[1] == *s && !inside)
+            s++;
+        else if (*s == '{' || *s == '}')
+            inside = *s == '{';
+    }
+    return s;
+}
+
+/* The values of each piece of an item, as an array of arrays, and the number of strings that it gives. */
+static json_t *item_columns(const char *item, const char *end, const struct template_scope *scope,
+                            size_t *rows)
+{
+    struct piece p;
+    json_t *columns = json_array();
+    bool missing = false;
+    *rows = 1;
+    while (columns && next_piece(item, &item, end, &p, NULL) == STEP_PIECE) {
+        json_t *values = values_of(&p, scope);
+        size_t n = json_array_size(values);
+        if (!values || json_array_append_new(columns, values)) {
+            json_decref(columns);
+            return NULL;
+        }
+        missing = missing || n == 0;
+        if (n > *rows)
+            *rows = n;
+    }
+    if (missing)
+        *rows = 0;
+    return columns;
+}
+
+/* Row i of the columns: a single value stands in every row, a shorter list ends the rows that it has no value
+ * for. */
+static bool render_row(const json_t *columns, size_t row, struct buf *out)
+{
+    for (size_t c = 0; c < json_array_size(columns); c++) {
+        const json_t *values = json_array_get(columns, c);
+        size_t n = json_array_size(values);
+        const json_t *value = json_array_get(values, n == 1 ? 0 : row);
+        if (!value)
+            buf_reset(out);
+        if (!value || out->len > TEMPLATE_VALUE_MAX)
+            return true;
+        if (!buf_adds(out, json_string_value(value)))
             return false;
     }
     return true;
 }
 
-static bool add_joined(struct buf *out, const json_t *values)
+/* seen holds what the list has already: a shop's order may have thousands of lines. */
+static bool add_distinct(json_t *list, json_t *seen, const char *text)
 {
-    size_t i;
-    const json_t *value;
+    char *clean = text_clean(text, TEMPLATE_TAG_MAX);
+    if (!clean)
+        return false;
+    text_lower(clean);
     bool good = true;
-
-    json_array_foreach(values, i, value) good =
-        good && buf_addf(out, "%s%s", i ? ", " : "", json_string_value(value));
+    if (*clean && !json_object_get(seen, clean) && json_array_size(list) < TEMPLATE_LIST_MAX)
+        good = !json_object_set_new(seen, clean, json_true()) &&
+               !json_array_append_new(list, json_string(clean));
+    free(clean);
     return good;
 }
 
-static bool add_literal(struct buf *out, const char *text, size_t len)
+static bool add_item(json_t *list, json_t *seen, const char *item, const char *end,
+                     const struct template_scope *scope)
 {
-    return buf_add(out, text, len);
-}
-
-bool template_render(const char *text, const struct template_scope *scope, struct buf *out)
-{
-    struct parts parts;
-    json_t *value[PARTS_MAX] = {0};
-    struct buf whole;
-    bool good = take_apart(text, &parts, NULL) && look_up(&parts, scope, value);
-
-    buf_init(&whole, (size_t)PARTS_MAX * TEMPLATE_VALUE_MAX * 4);
-    for (size_t i = 0; good && i < parts.n; i++) {
-        const struct part *part = &parts.part[i];
-        if (!part->is_path)
-            good = add_literal(&whole, part->text, part->len);
-        else if (json_array_size(value[i]) == 0)
-            good = !part->fallback || add_literal(&whole, part->fallback, part->fallback_len);
-        else
-            good = add_joined(&whole, value[i]);
+    size_t rows;
+    json_t *columns = item_columns(item, end, scope, &rows);
+    bool good = columns != NULL;
+    struct buf line;
+    buf_init(&line, (size_t)TEMPLATE_VALUE_MAX * 4);
+    for (size_t row = 0; good && row < rows; row++) {
+        buf_reset(&line);
+        good = render_row(columns, row, &line) && add_distinct(list, seen, line.data);
     }
-    good = good && buf_add(out, whole.data, text_cut(whole.data, whole.len, TEMPLATE_VALUE_MAX));
-    for (size_t i = 0; i < PARTS_MAX; i++)
-        json_decref(value[i]);
-    buf_wipe(&whole);
+    buf_free(&line);
+    json_decref(columns);
     return good;
 }
 
-/* The i-th text: each path gives its i-th value, a path of one value that one. *empty: a value is missing. */
-static bool render_one(const struct parts *parts, json_t *const value[PARTS_MAX], size_t i, struct buf *out,
-                       bool *empty)
+json_t *template_list(const char *text, const struct template_scope *scope)
 {
-    bool good = true;
-
-    *empty = false;
-    for (size_t p = 0; good && p < parts->n; p++) {
-        const struct part *part = &parts->part[p];
-        size_t n = json_array_size(value[p]);
-        if (!part->is_path)
-            good = add_literal(out, part->text, part->len);
-        else if (n > 0)
-            good = n == 1 || i < n
-                       ? buf_adds(out, json_string_value(json_array_get(value[p], n == 1 ? 0 : i)))
-                       : (*empty = true);
-        else if (part->fallback && part->fallback_len)
-            good = add_literal(out, part->fallback, part->fallback_len);
-        else
-            *empty = true;
+    if (!template_check(text, NULL))
+        return NULL;
+    json_t *list = json_array(), *seen = json_object();
+    bool good = list && seen;
+    for (const char *item = text; good; item++) {
+        const char *end = item_end(item);
+        good = add_item(list, seen, item, end, scope);
+        item = end;
+        if (!*item)
+            break;
     }
-    return good;
-}
-
-bool template_each(const char *text, const struct template_scope *scope,
-                   bool (*take)(void *context, const char *value), void *context)
-{
-    struct parts parts;
-    json_t *value[PARTS_MAX] = {0};
-    size_t n = 1;
-    bool good = take_apart(text, &parts, NULL) && look_up(&parts, scope, value);
-
-    for (size_t i = 0; good && i < parts.n; i++)
-        if (json_array_size(value[i]) > n)
-            n = json_array_size(value[i]);
-    for (size_t i = 0; good && i < n && i < TEMPLATE_VALUES_MAX; i++) {
-        struct buf one;
-        bool empty;
-        buf_init(&one, TEMPLATE_VALUE_MAX);
-        /* One value too long to be a tag or a field is left out. */
-        if (render_one(&parts, value, i, &one, &empty) && !empty && one.len > 0)
-            good = take(context, one.data);
-        buf_wipe(&one);
+    json_decref(seen);
+    if (!good) {
+        json_decref(list);
+        list = NULL;
     }
-    for (size_t i = 0; i < PARTS_MAX; i++)
-        json_decref(value[i]);
-    return good;
+    return list;
 }

@@ -2,8 +2,15 @@
  * template: "Order #{number}" -> text, over the order's JSON.
  *
  * {path} looks into the order's JSON ("{billing.first_name}"); a path through an array gives one value per
- * element.
- * {{ and }} are literal braces. Helpers are computed names ("{shop}", "{status}").
+ * element ("{line_items.sku}"), a number picks one ("{line_items.0.sku}"). {meta.KEY} is the value of KEY in
+ * meta_data, the last one if there are several; KEY may hold any character but braces and "|", and
+ * {line_items.meta.KEY} looks into each item's own. {path|none} gives "none" where there is no value.
+ * {{ and }} are literal braces. Helpers are computed names:
+ *
+ *   {shop}           the shop's name            {number}     what people see; the id where a body has none
+ *   {status}         without "wc-"              {customer.name}  first and last name, else the company
+ *   {items}          "2 x Tee, 1 x Cap"         {value}      the total less the refunds
+ *   {admin_url}      the order in wp-admin      {date_paid}, {date_created}  the day, "2026-11-25"
  */
 #ifndef WOO_GHL_TEMPLATE_H
 #define WOO_GHL_TEMPLATE_H
@@ -11,6 +18,8 @@
 #include "order.h"
 
 #define TEMPLATE_VALUE_MAX 4096 /* bytes of a rendered value; longer ones are cut at a character's end */
+#define TEMPLATE_LIST_MAX 250   /* values that a list of templates gives at most; the first ones stay */
+#define TEMPLATE_TAG_MAX 255    /* bytes of one such value */
 
 /* What a template may look at. */
 struct template_scope {
@@ -25,15 +34,15 @@ bool template_check(const char *text, struct error *e) MUST_CHECK;
 /* Does it use {name}? */
 bool template_uses(const char *text, const char *name);
 
-/* One text: values of an array are joined by ", ". HTML entities in values are decoded, control characters
- * dropped. False only when out of memory or over TEMPLATE_VALUE_MAX of literal text. */
+/* One text, added to out: values of an array are joined by ", ". HTML entities in values are decoded, control
+ * characters dropped. False when the text is not well formed, out of memory, or over TEMPLATE_VALUE_MAX of
+ * literal text. `out` needs room for TEMPLATE_VALUE_MAX bytes. */
 bool template_render(const char *text, const struct template_scope *scope, struct buf *out) MUST_CHECK;
 
-/* One text per value: "bought-{line_items.sku}" gives one for each line. A text with an empty value in it is
- * left out. The texts are handed to take, cleaned; at most TEMPLATE_VALUES_MAX of them. False when out of
- * memory, or take says so. */
-#define TEMPLATE_VALUES_MAX 100
-bool template_each(const char *text, const struct template_scope *scope,
-                   bool (*take)(void *context, const char *value), void *context) MUST_CHECK;
+/* A list of templates divided by commas ("woocommerce, bought-{line_items.sku}") -> a new JSON array of
+ * distinct, trimmed, lower-case strings, in order. A path through an array gives one string per element (two
+ * such paths in one template go side by side); where a path has no value and no default the string is left
+ * out. NULL when the text is not well formed or out of memory. */
+json_t *template_list(const char *text, const struct template_scope *scope) MUST_CHECK;
 
 #endif

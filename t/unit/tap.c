@@ -5,8 +5,10 @@
 
 static int count, failed;
 
-__attribute__((format(printf, 4, 0))) static bool report(bool good, const char *file, int line,
-                                                         const char *fmt, va_list args)
+static bool report(bool good, const char *file, int line, const char *fmt, va_list args)
+    __attribute__((format(printf, 4, 0)));
+
+static bool report(bool good, const char *file, int line, const char *fmt, va_list args)
 {
     printf("%sok %d - ", good ? "" : "not ", ++count);
     vprintf(fmt, args);

@@ -1,0 +1,74 @@
+/*
+ * Shows what a body becomes, for t/plans.t: reads a body from standard input, writes its verdict and its plan
+ * under the settings of the environment as one JSON object, in lines that can be read and compared.
+ *
+ *   plan TOPIC RESOURCE SOURCE < BODY
+ */
+#include "plan.h"
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#define BODY_MAX (8u << 20)
+
+static bool read_all(FILE *in, struct buf *out)
+{
+    char *room;
+    size_t n;
+    while ((room = buf_room(out, 65536)) && (n = fread(room, 1, 65536, in)) > 0)
+        buf_wrote(out, n);
+    return room != NULL;
+}
+
+static json_t *plan_as_json(const struct plan *plan)
+{
+    return json_pack("{ss ss ss sb sI sI sO* sO* sO* ss* ss}", "key", plan->key, "number", plan->number,
+                     "outcome", outcome_name(plan->outcome), "status_only", plan->status_only, "created_s",
+                     (json_int_t)plan->created_s, "modified_s", (json_int_t)plan->modified_s, "contact",
+                     plan->contact, "tags", plan->tags, "opportunity", plan->opportunity, "note", plan->note,
+                     "source", plan->source);
+}
+
+static json_t *planned(const struct order *order, const char *source)
+{
+    static const unsigned char hash_key[DIGEST_LEN];
+    struct config config;
+    struct config_report report;
+    struct plan plan;
+    struct error e = ERROR_NONE;
+    if (!config_load(&config, &report))
+        for (size_t i = 0; i < report.problem_count; i++)
+            fprintf(stderr, "%s\n", report.problem[i]);
+    enum plan_result result = plan_make(order, source, &config, hash_key, &plan, &e);
+    json_t *shown = result == PLAN_OK ? plan_as_json(&plan) : json_pack("{ss}", "error", e.text);
+    plan_free(&plan);
+    config_report_free(&report);
+    config_free(&config);
+    return shown;
+}
+
+int main(int argc, char **argv)
+{
+    static const char *const kind[] = {"order", "deleted order", "bad JSON", "no order"};
+    struct order_headers headers = {argc > 1 ? argv[1] : "", argc > 2 ? argv[2] : "",
+                                    argc > 3 ? argv[3] : ""};
+    struct buf body;
+    struct order order;
+    buf_init(&body, BODY_MAX);
+    if (!read_all(stdin, &body)) {
+        fputs("plan: a body of more than 8 MiB\n", stderr);
+        return 1;
+    }
+    struct order_verdict verdict = order_parse(body.data, body.len, &headers, &order);
+    bool is_order = verdict.kind == ORDER_FULL || verdict.kind == ORDER_DELETED;
+    json_t *shown =
+        is_order ? json_pack("{ss so}", "kind", kind[verdict.kind], "plan", planned(&order, headers.source))
+                 : json_pack("{ss ss ss}", "kind", kind[verdict.kind], "reason", verdict.reason, "advice",
+                             verdict.advice);
+    int failed =
+        !shown || json_dumpf(shown, stdout, JSON_INDENT(2) | JSON_REAL_PRECISION(15)) || puts("") < 0;
+    json_decref(shown);
+    order_free(&order);
+    buf_free(&body);
+    return failed;
+}

@@ -1,0 +1,96 @@
+/*
+ * Fuzzes what reads strangers' bytes: a body and its headers through order_parse and plan_make.
+ *
+ *   clang -D_GNU_SOURCE -g -O1 -fsanitize=fuzzer,address,undefined -Ilib -o fuzz-order t/fuzz/order.c
+ * LIBRARY... LIBS...
+ *   ./fuzz-order CORPUS t/fixtures
+ *
+ * The first byte chooses the headers, the rest is the body. Whatever comes in, what goes out must be
+ * encodable, and the same body must give the same plan.
+ */
+#include "plan.h"
+#include <stdint.h>
+#include <stdlib.h>
+#include <string.h>
+
+int LLVMFuzzerTestOneInput(const uint8_t *bytes, size_t len);
+
+static const unsigned char hash_key[DIGEST_LEN];
+
+static char shop[] = "shop", none[] = "";
+static char name[] =
+    "{customer.name} #{number} {value|0} {meta.a b|-} {line_items.meta.Size} {fee_lines.0.name}";
+static char tags[] = "woocommerce,bought-{line_items.sku},{meta.list}-{coupon_lines.code},{refunds.reason}";
+static char note[] = "yes", source[] = "{_links.self.href|none} {items} {date_paid}";
+static char processing[] = "processing", completed[] = "completed", trash[] = "trash", stage[] = "Stage";
+static char main_name[] = "main", host[] = "shop.example.com", b2b_name[] = "b2b",
+            path[] = "example.org/trade";
+static char *main_alias[] = {host}, *b2b_alias[] = {path};
+static struct shop_rule shops[] = {{main_name, main_alias, 1}, {b2b_name, b2b_alias, 1}};
+static struct status_rule statuses[] = {
+    {processing, OUTCOME_WON}, {completed, OUTCOME_WON}, {trash, OUTCOME_ABANDONED}};
+static struct pair stages[] = {{processing, stage}};
+
+static const struct order_headers headers[] = {
+    {NULL, NULL, NULL},
+    {"order.created", "order", "https://shop.example.com/"},
+    {"order.deleted", "order", "https://example.org/trade/"},
+    {"action.x", "action", ""},
+};
+
+static void check(bool good)
+{
+    if (!good)
+        abort();
+}
+
+static void plan(const struct order *order, const struct order_headers *with, size_t shop_count)
+{
+    const struct config config = {
+        .shop = shop,
+        .shops = shops,
+        .shop_count = shop_count,
+        .opportunity_name = name,
+        .tags = tags,
+        .note = note,
+        .source = source,
+        .tags_remove = none,
+        .order_field = none,
+        .status_map = statuses,
+        .status_map_count = 3,
+        .stage_map = stages,
+        .stage_map_count = 1,
+    };
+    struct plan first, again;
+    enum plan_result result = plan_make(order, with->source, &config, hash_key, &first, NULL);
+    check(result != PLAN_FAILED);
+    check(plan_make(order, with->source, &config, hash_key, &again, NULL) == result);
+    check(!strcmp(first.fingerprint, again.fingerprint));
+    if (result == PLAN_OK && first.outcome != OUTCOME_IGNORE) {
+        char *text = json_canonical(first.opportunity);
+        check(text && (first.status_only || (first.contact && json_object_size(first.contact) > 0)));
+        free(text);
+    }
+    plan_free(&first);
+    plan_free(&again);
+}
+
+int LLVMFuzzerTestOneInput(const uint8_t *bytes, size_t len)
+{
+    struct order order;
+    if (len == 0)
+        return 0;
+    /* A body as it is captured begins with "{": it goes with the headers of a created order. */
+    bool chosen = *bytes != '{';
+    const struct order_headers *with = &headers[chosen ? *bytes % 4 : 1];
+    const char *body = (const char *)bytes + chosen;
+    struct order_verdict verdict = order_parse(body, len - chosen, with, &order);
+    if (verdict.kind == ORDER_FULL || verdict.kind == ORDER_DELETED) {
+        check(*order.id && *order.number && *order.status && order.site && order.admin_url);
+        plan(&order, with, chosen ? *bytes / 4 % 3 : 0);
+    } else {
+        check(*verdict.reason && *verdict.advice && !order.json);
+    }
+    order_free(&order);
+    return 0;
+}

@@ -1,0 +1,204 @@
+#include "template.h"
+#include "tap.h"
+#include <stdlib.h>
+#include <string.h>
+
+static const char body[] =
+    "{\"id\":43,\"number\":\"W-43\",\"status\":\"processing\",\"total\":\"21.76\",\"customer_note\":"
+    "\"a\\nb\","
+    "\"date_paid\":\"2026-11-24T19:43:19\",\"date_created\":null,\"prices_include_tax\":false,"
+    "\"refunds\":[{\"total\":\"-1.76\"}],"
+    "\"billing\":{\"first_name\":\"Jane &amp; Jo\",\"last_name\":\"Example\",\"company\":\"Example "
+    "Co\",\"city\":\"\"},"
+    "\"meta_data\":[{\"id\":1,\"key\":\"_utm\",\"value\":\"old\"},{\"id\":2,\"key\":\"_utm\",\"value\":"
+    "\"new\"},"
+    "{\"key\":\"a "
+    "b.c\",\"value\":7},{\"key\":\"list\",\"value\":[\"x\",[\"y\"],\"z\"]},{\"key\":\"map\",\"value\":"
+    "{\"k\":\"v\"}},{\"key\":\"nothing\",\"value\":null},{\"key\":5},null,\"x\"],"
+    "\"line_items\":[{\"sku\":\"TEE\",\"name\":\"Tee\",\"quantity\":2,\"meta_data\":[{\"key\":\"Size\","
+    "\"value\":\"M\"}]},"
+    "{\"sku\":\"\",\"name\":\"Cap\",\"quantity\":1,\"meta_data\":{\"Size\":\"L\"}},"
+    "{\"sku\":\"tee\",\"name\":\"Tee\\u0007\",\"quantity\":1}],"
+    "\"fee_lines\":{\"0\":{\"name\":\"F1\"},\"2\":{\"name\":\"F2\"}},"
+    "\"_links\":{\"self\":[{\"href\":\"https://shop.example.com/wp-json/wc/v3/orders/43\"}]}}";
+
+static struct order order;
+static struct template_scope scope = {&order, "main"};
+
+static void renders(const char *text, const char *want)
+{
+    struct buf out;
+    buf_init(&out, TEMPLATE_VALUE_MAX);
+    is_str(template_render(text, &scope, &out) ? out.data : "(refused)", want, "%.60s", text);
+    buf_free(&out);
+}
+
+static void lists(const char *text, const char *want)
+{
+    json_t *list = template_list(text, &scope);
+    char *got = list ? json_canonical(list) : strdup("(refused)");
+    is_str(got, want, "list %.60s", text);
+    free(got);
+    json_decref(list);
+}
+
+static void refuses(const char *text, const char *why)
+{
+    struct error e = ERROR_NONE;
+    ok(!template_check(text, &e) && strstr(e.text, why), "\"%s\" is refused: %s", text, e.text);
+    renders(text, "(refused)");
+    lists(text, "(refused)");
+}
+
+static void test_paths(void)
+{
+    renders("Order #{number}", "Order #W-43");
+    renders("", "");
+    renders("plain", "plain");
+    renders("{id}", "43");
+    renders("{billing.first_name} {billing.last_name}", "Jane & Jo Example");
+    renders("{billing.city}", "");
+    renders("{billing.city|none}", "none");
+    renders("{billing.city|}", "");
+    renders("{billing.company|none}", "Example Co");
+    renders("{missing.path|-}", "-");
+    renders("{billing|-}", "-");
+    renders("{date_created_gmt|-}", "-");
+    renders("{customer_note}", "a b");
+    renders("{prices_include_tax}", "no");
+    renders("{{literal}} {{{id}}}", "{literal} {43}");
+    renders("{line_items.sku}", "TEE, tee");
+    renders("{line_items.name}", "Tee, Cap, Tee");
+    renders("{line_items.1.name}", "Cap");
+    renders("{line_items.9.name|-}", "-");
+    renders("{line_items.99999999999999999999999.name|-}", "-");
+    renders("{line_items|-}", "-");
+    renders("{fee_lines.name}", "F1, F2");
+    renders("{id.x.y|-}", "-");
+    renders("{total.0|-}", "-");
+}
+
+static void test_meta(void)
+{
+    renders("{meta._utm}", "new");
+    renders("{meta.a b.c}", "7");
+    renders("{meta.list}", "x, z");
+    renders("{meta.map|-}", "-");
+    renders("{meta.nothing|-}", "-");
+    renders("{meta.missing|-}", "-");
+    renders("{line_items.meta.Size}", "M, L");
+    renders("{line_items.0.meta.Size}", "M");
+    renders("{meta|-}", "-");
+    renders("{billing.meta.x|-}", "-");
+}
+
+static void test_helpers(void)
+{
+    renders("{shop} {status}", "main processing");
+    renders("{customer.name}", "Jane & Jo Example");
+    renders("{items}", "2 x Tee, 1 x Cap, 1 x Tee");
+    renders("{value} of {total}", "20 of 21.76");
+    renders("{admin_url}", "https://shop.example.com/wp-admin/post.php?post=43&action=edit");
+    renders("{date_paid}", "2026-11-24");
+    renders("{date_created|unknown}", "unknown");
+}
+
+static void test_check(void)
+{
+    struct error e = ERROR_NONE;
+    ok(template_check("Order #{number} {meta.x y|z} {{}}", &e), "a good template");
+    refuses("Order {number", "character 7: this { has no }");
+    refuses("Order }", "has no {");
+    refuses("{a{b}}", "has no }");
+    refuses("{}", "no path");
+    refuses("{ id }", "no path");
+    refuses("{a..b}", "no path");
+    refuses("{.a}", "no path");
+    refuses("{a.}", "no path");
+    refuses("{meta.}", "no path");
+    refuses("{a b}", "no path");
+    refuses("{|x}", "no path");
+    refuses("{", "has no }");
+    refuses("\xFF", "UTF-8");
+    char longest[TEMPLATE_VALUE_MAX + 2];
+    memset(longest, 'x', sizeof longest);
+    longest[sizeof longest - 1] = '\0';
+    ok(!template_check(longest, &e) && strstr(e.text, "4096 at most"), "one character too many");
+    longest[TEMPLATE_VALUE_MAX] = '\0';
+    ok(template_check(longest, &e), "as many as there may be");
+    renders(longest, longest);
+}
+
+static void test_uses(void)
+{
+    ok(template_uses("Order #{number}", "number"), "a name that is used");
+    ok(template_uses("{number|x}", "number"), "with a default");
+    ok(!template_uses("{{number}}", "number"), "literal braces");
+    ok(!template_uses("{numbers} {billing.number}", "number"), "other names");
+    ok(!template_uses("number", "number"), "a word");
+}
+
+static void test_list(void)
+{
+    lists("", "[]");
+    lists(" , ,", "[]");
+    lists("WooCommerce, Buyer ,woocommerce", "[\"woocommerce\",\"buyer\"]");
+    lists("bought-{line_items.sku}", "[\"bought-tee\"]");
+    lists("{line_items.name}", "[\"tee\",\"cap\"]");
+    lists("{line_items.quantity}x{line_items.name}", "[\"2xtee\",\"1xcap\",\"1xtee\"]");
+    lists("{shop}-{line_items.name}-{billing.last_name}", "[\"main-tee-example\",\"main-cap-example\"]");
+    lists("city-{billing.city}", "[]");
+    lists("city-{billing.city|none, at all},b", "[\"city-none, at all\",\"b\"]");
+    lists("{{a,b}},c", "[\"{a\",\"b}\",\"c\"]");
+    lists("{meta.list}", "[\"x\",\"z\"]");
+    /* two lists of different length end with the shorter one */
+    lists("{meta.list}-{line_items.name}", "[\"x-tee\",\"z-cap\"]");
+}
+
+/* given an order of many and long values, when rendered, then the result is bounded and cut at a character */
+static void test_limits(void)
+{
+    enum { ITEMS = 20000 };
+    struct buf text, out;
+    struct order_verdict verdict;
+    struct order many;
+    buf_init(&text, 4 << 20);
+    buf_adds(&text, "{\"id\":1,\"status\":\"processing\",\"total\":\"1\",\"customer_note\":\"");
+    for (int i = 0; i < 5000; i++)
+        buf_adds(&text, "\xC3\xA9");
+    buf_adds(&text, "\",\"line_items\":[");
+    for (int i = 0; i < ITEMS; i++)
+        buf_addf(&text, "%s{\"sku\":\"s%d\"}", i ? "," : "", i);
+    buf_adds(&text, "]}");
+    verdict = order_parse(text.data, text.len, NULL, &many);
+    is_int(verdict.kind, ORDER_FULL, "an order of 20000 lines");
+    struct template_scope big = {&many, "main"};
+    buf_init(&out, TEMPLATE_VALUE_MAX);
+    ok(template_render("x{customer_note}", &big, &out), "a note of 10000 bytes is rendered");
+    is_int(out.len, 4095, "and cut before half a character");
+    buf_reset(&out);
+    ok(template_render("{line_items.sku}{line_items.sku}{line_items.sku}{line_items.sku}", &big, &out),
+       "so are long lists");
+    ok(out.len <= TEMPLATE_VALUE_MAX, "and cut");
+    json_t *list = template_list("a{line_items.sku},b{line_items.sku}", &big);
+    is_int(json_array_size(list), TEMPLATE_LIST_MAX, "a list has its maximum");
+    json_decref(list);
+    buf_free(&out);
+    buf_free(&text);
+    order_free(&many);
+}
+
+int main(void)
+{
+    struct order_verdict verdict = order_parse(body, strlen(body), NULL, &order);
+    is_int(verdict.kind, ORDER_FULL, "given an order");
+    test_paths();
+    test_meta();
+    test_helpers();
+    test_check();
+    test_uses();
+    test_list();
+    test_limits();
+    order_free(&order);
+    return tap_done();
+}
