@@ -70,8 +70,9 @@ void redis_arg_number(struct redis_args *args, int64_t number)
 
 /* -- texts -- */
 
-/* Redis 7 knows flags; before it, and where the server does not tell, scripts ask for effects to be replicated
- * because they read the time (Redis 3.2 to 4; a habit of 5 and later, unless configured otherwise). */
+/* Redis 7 knows flags; before it, and where the server does not tell, scripts ask for effects to be
+ * replicated because they read the time (Redis 3.2 to 4; a habit of 5 and later, unless configured
+ * otherwise). */
 static const char *header(enum redis_script which, int major)
 {
     if (major < 7)

@@ -2,8 +2,8 @@
  * store_redis_script: the Lua scripts of lib/lua, run by their SHA-1 in one round trip.
  *
  * A server that does not know a script (NOSCRIPT: restarted, SCRIPT FLUSH) gets its text by EVAL within the
- * same call, and knows it from then on. KEYS[1] is always `{prefix:location}`, ARGV[1] the shift of the clock,
- * ARGV[2] the server's run_id; the verb's own arguments begin at ARGV[3].
+ * same call, and knows it from then on. KEYS[1] is always `{prefix:location}`, ARGV[1] the shift of the
+ * clock, ARGV[2] the server's run_id; the verb's own arguments begin at ARGV[3].
  */
 #ifndef WOO_GHL_STORE_REDIS_SCRIPT_H
 #define WOO_GHL_STORE_REDIS_SCRIPT_H
@@ -60,14 +60,15 @@ void redis_arg_number(struct redis_args *args, int64_t number); /* bools too: 1 
 
 /* What the scripts are run with. */
 struct redis_scripts {
-    char *base;       /* owned: "{prefix:location}" */
-    int64_t shift_ms; /* tests: added to the server's time */
-    int sha_major;    /* the server's version that the hashes below are for */
+    char *base;                         /* owned: "{prefix:location}" */
+    int64_t shift_ms;                   /* tests: added to the server's time */
+    int sha_major;                      /* the server's version that the hashes below are for */
     char sha[SCRIPTS][SCRIPT_SHA_SIZE]; /* "" = not computed yet */
 };
 
 /* The script's reply, always an array, the caller's. NULL with the connection's trouble set: the server could
- * not do it, or it is not known whether it did. *full (may be NULL): it refused for memory, and did nothing. */
+ * not do it, or it is not known whether it did. *full (may be NULL): it refused for memory, and did nothing.
+ */
 redisReply *redis_script(struct redis_connection *c, struct redis_scripts *scripts, enum redis_script which,
                          const struct redis_args *args, bool *full) MUST_CHECK;
 
