@@ -1,0 +1,88 @@
+local _, _, link_ttl, key, modified, created, ago, fingerprint, hmac, body, creates, status_only, client, limit,
+    work, lease_ms, token = unpack(ARGV)
+local NEW, DUPLICATE, STALE, BUSY, DEFERRED, IGNORED = 0, 1, 2, 3, 4, 5
+local ok, ek = order_key(key), entry_key(key)
+creates, status_only, modified, created = creates == '1', status_only == '1', tonumber(modified), tonumber(created)
+
+local over = false
+if client ~= '' and tonumber(limit) > 0 then
+    local counter = base .. ':signed:' .. text(math.floor(now / DAY)) .. ':' .. client
+    local count = call('INCR', counter)
+    if count == 1 then call('PEXPIRE', counter, 2 * DAY) end
+    over = count > tonumber(limit)
+end
+
+local state = fields(state_key, 'born', 'born_run', 'paused_at', 'opened', 'failures', 'heartbeat', 'held',
+    'hold_since')
+local o = fields(ok, 'place', 'arrived', 'fingerprint', 'contact', 'opportunity', 'gone')
+local e = fields(ek, 'accepted', 'token', 'lease_end', 'parked_at', 'attempt', 'waiting_accepted', 'created')
+
+-- A state's place in time, in s because WooCommerce's times have no more: then the arrival, in ms.
+local arrived = now - ago
+local place = math.min(modified, math.floor(arrived / 1000))
+if modified == 0 then place = tonumber(o.place) or math.floor(arrived / 1000) end
+local seen_place, seen_arrived = tonumber(o.place) or place, tonumber(o.arrived) or arrived
+local older = place < seen_place
+local newest = place > seen_place or (place == seen_place and arrived >= seen_arrived)
+
+local function see_place()
+    if newest then call('HSET', ok, 'place', text(place), 'arrived', text(arrived)) end
+end
+
+local function reply(result, entry)
+    local heartbeat, undrained, needed = tonumber(state.heartbeat) or born_of(state), 0, 0
+    if now - heartbeat > 60000 then
+        local first = call('ZRANGEBYSCORE', due_key, '-inf', text(now), 'LIMIT', 0, 1)
+        needed = #first
+        local others = call('ZCARD', due_key) - (result == NEW and 1 or 0)
+        if now - heartbeat > 600000 and others > 0 then undrained = 1 end
+    end
+    return {result, over and 1 or 0, hold_of(state), undrained, needed, tonumber(state.failures or 0), entry}
+end
+
+local linked = (o.contact or '') ~= '' or (o.opportunity or '') ~= '' or flag(o.gone) == 1
+if created == 0 then created = tonumber(e.created) or math.floor(now / 1000) end
+if not creates and not linked and not e.attempt and not e.accepted and
+    not before_memory(created, state, link_ttl) then
+    if newest then call('HSET', ok, 'fingerprint', fingerprint, 'hmac', hmac) end
+    see_place()
+    if not e.parked_at then call('PEXPIRE', ok, link_ttl) end
+    return reply(IGNORED)
+end
+if fingerprint == o.fingerprint and not (e.parked_at and not older) then
+    see_place()
+    if not e.accepted then call('PEXPIRE', ok, link_ttl) end
+    return reply(DUPLICATE)
+end
+if older then return reply(STALE) end
+
+call('HSET', ok, 'fingerprint', fingerprint, 'hmac', hmac)
+see_place()
+call('PERSIST', ok)
+call('DEL', base .. ':idem:' .. key)
+if e.parked_at then call('ZREM', parked_key, key) end
+if creates then call('HSET', ek, 'sold', '1') end
+
+local busy, trashed = in_force(e), '0'
+if status_only and e.accepted then
+    body = call('HGET', ek, e.waiting_accepted and 'waiting_body' or 'body')
+    trashed = '1'
+end
+if busy then
+    call('HSET', ek, 'waiting_body', body, 'waiting_trashed', trashed, 'waiting_fingerprint', fingerprint,
+        'waiting_accepted', text(now), 'waiting_held', text(held(state)), 'created', text(created))
+    return reply(BUSY)
+end
+call('HSET', ek, 'body', body, 'trashed', trashed, 'fingerprint', fingerprint, 'accepted', text(now), 'held_at',
+    text(held(state)), 'attempts', '0', 'created', text(created))
+if e.accepted or e.parked_at or e.attempt then
+    call('HDEL', ek, 'why', 'parked_at', unpack(WAITING))
+    call('PERSIST', ek)
+end
+call('ZADD', age_key, text(now), key)
+if over or hold_of(state) ~= 0 or work ~= '1' then
+    make_due(key, now)
+    return reply(DEFERRED)
+end
+lease(key, token, lease_ms)
+return reply(NEW, leased_reply(key, state, link_ttl, trashed == '1'))

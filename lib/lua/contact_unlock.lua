@@ -1,0 +1,12 @@
+-- ARGV: ..., LINK_TTL, token, the date of the order that wrote the contact (0 = none did), hashes.
+local link_ttl, token, wrote, mine = ARGV[3], ARGV[4], tonumber(ARGV[5]), 1
+for i = 6, #ARGV do
+    local lock, newest = base .. ':lock:' .. ARGV[i], base .. ':wrote:' .. ARGV[i]
+    if call('GET', lock) == token then call('DEL', lock) else mine = 0 end
+    if wrote > 0 then
+        wrote = math.max(wrote, tonumber(call('GET', newest) or 0))
+        call('SET', newest, text(wrote), 'PX', link_ttl)
+        wrote = tonumber(ARGV[5])
+    end
+end
+return {mine}

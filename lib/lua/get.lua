@@ -1,0 +1,1 @@
+return {call('GET', base .. ':thing:' .. ARGV[3])}

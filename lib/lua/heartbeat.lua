@@ -1,0 +1,2 @@
+call('HSET', state_key, 'heartbeat', text(now))
+return {1}

@@ -1,0 +1,35 @@
+-- Replies {1, entry} or {0, ms until the next is due or -1, hold}.
+local _, _, link_ttl, lease_ms, at_once, token = unpack(ARGV)
+local state = fields(state_key, 'born', 'born_run', 'paused_at', 'opened', 'held', 'hold_since')
+
+local function first_due()
+    return call('ZRANGEBYSCORE', due_key, '-inf', text(now), 'LIMIT', 0, 1)[1] or
+        call('ZRANGEBYSCORE', due_key, '(' .. text(now + MAX_DELAY), '+inf', 'LIMIT', 0, 1)[1]
+end
+
+-- Whatever no worker has, due or not: the leases in force stand among the first, as many as there are workers.
+local function first_free()
+    for from = 0, call('ZCARD', due_key), 32 do
+        for _, key in ipairs(call('ZRANGE', due_key, from, from + 31)) do
+            if not in_force(fields(entry_key(key), 'token', 'lease_end')) then return key end
+        end
+    end
+end
+
+while true do
+    local key
+    if at_once == '1' then key = first_free() else key = first_due() end
+    if not key then break end
+    if at_once ~= '1' and hold_of(state) ~= 0 then return {0, 0, hold_of(state)} end
+    local e = fields(entry_key(key), 'accepted', 'token')
+    if e.accepted then
+        if e.token then promote(key) end
+        lease(key, token, lease_ms)
+        return {1, leased_reply(key, state, link_ttl, true)}
+    end
+    -- Redis was made to evict it (maxmemory-policy): there is nothing left to work on.
+    call('ZREM', due_key, key)
+    call('ZREM', age_key, key)
+end
+local next = call('ZRANGE', due_key, 0, 0, 'WITHSCORES')[2]
+return {0, next and math.max(0, next - now) or -1, 0}

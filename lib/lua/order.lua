@@ -1,0 +1,105 @@
+-- Begins the scripts that work on orders.
+--   {..}:order:KEY  seen and link; expires LINK_TTL after its last renewal, never while there is an entry
+--   {..}:entry:KEY  the current body (there if and only if `accepted` is), a waiting one, and progress
+--   {..}:due        keys by due time, or by the end of their lease
+--   {..}:age        the same keys by the time of their acceptance
+--   {..}:parked     keys by the time of parking
+local MAX_DELAY = DAY
+local LEASE = {'token', 'lease_end'}
+local WAITING = {'waiting_body', 'waiting_trashed', 'waiting_fingerprint', 'waiting_accepted', 'waiting_held'}
+local BODY = {'body', 'trashed', 'fingerprint', 'accepted', 'held_at', 'attempts', 'sold', 'why', 'parked_at',
+    'token', 'lease_end'}
+
+local function order_key(key) return base .. ':order:' .. key end
+local function entry_key(key) return base .. ':entry:' .. key end
+
+-- A time further ahead than MAX_DELAY was written before a clock was stepped back.
+local function in_force(entry)
+    local till = entry.token and tonumber(entry.lease_end)
+    return till and till > now and till <= now + MAX_DELAY or false
+end
+
+-- When the store was first used. An absent one means that the server came back empty; another run_id, that it
+-- was restarted or is another server, which may lack the last writes: links may be missing in both cases.
+local function born_of(state)
+    if not state.born or (ARGV[2] ~= '' and state.born_run ~= ARGV[2]) then
+        state.born = now
+        call('HSET', state_key, 'born', text(now), 'born_run', ARGV[2])
+    end
+    return tonumber(state.born)
+end
+
+-- A link may be missing although GHL holds a card.
+local function before_memory(created_s, state, link_ttl)
+    local second = math.floor(born_of(state) / 1000)
+    return created_s < second or created_s < math.floor((now - link_ttl) / 1000)
+end
+
+-- What store_entry holds, for the caller who has just leased it. with_body: false when the caller has the body.
+local function leased_reply(key, state, link_ttl, with_body)
+    local e = fields(entry_key(key), 'trashed', 'sold', 'created', 'fingerprint', 'attempts', 'accepted',
+        'held_at', 'attempt', 'attempt_note', 'attempt_at')
+    local o = fields(order_key(key), 'contact', 'opportunity', 'gone', 'part0', 'part1', 'part2', 'part3')
+    local linked = (o.opportunity or '') ~= '' or flag(o.gone) == 1
+    local look = not linked and before_memory(tonumber(e.created or 0), state, link_ttl)
+    local age = (now - e.accepted) - (held(state) - (e.held_at or 0))
+    return {key, with_body and call('HGET', entry_key(key), 'body'), flag(e.trashed), flag(e.sold),
+        look and 1 or 0, e.fingerprint or '', tonumber(e.attempts or 0), math.max(0, age), o.contact or '',
+        o.opportunity or '', flag(o.gone), o.part0 or '', o.part1 or '', o.part2 or '', o.part3 or '',
+        tonumber(e.attempt or 0), e.attempt_note or '', e.attempt_at and math.max(0, now - e.attempt_at) or 0}
+end
+
+local function lease(key, token, lease_ms)
+    call('HSET', entry_key(key), 'token', token, 'lease_end', text(now + lease_ms))
+    call('ZADD', due_key, text(now + lease_ms), key)
+end
+
+local function make_due(key, at)
+    call('HDEL', entry_key(key), unpack(LEASE))
+    call('ZADD', due_key, text(at), key)
+end
+
+-- The waiting body becomes the current one: fresh attempts, progress and `sold` kept. False when there is none.
+local function promote(key)
+    local ek = entry_key(key)
+    local w = fields(ek, unpack(WAITING))
+    if not w.waiting_accepted then return false end
+    call('HSET', ek, 'body', w.waiting_body, 'trashed', w.waiting_trashed, 'fingerprint',
+        w.waiting_fingerprint, 'accepted', w.waiting_accepted, 'held_at', w.waiting_held, 'attempts', '0')
+    call('HDEL', ek, 'why', unpack(WAITING))
+    call('ZADD', age_key, w.waiting_accepted, key)
+    return true
+end
+
+-- The bodies go and so does the entry, but for a create whose outcome is not known: it is remembered as long
+-- as a link would be.
+local function forget_bodies(key, link_ttl)
+    local ek = entry_key(key)
+    call('HDEL', ek, unpack(BODY))
+    call('HDEL', ek, unpack(WAITING))
+    if call('HEXISTS', ek, 'attempt') == 1 then
+        call('PEXPIRE', ek, link_ttl)
+    else
+        call('DEL', ek)
+    end
+    call('ZREM', due_key, key)
+    call('ZREM', age_key, key)
+    call('ZREM', parked_key, key)
+    call('PEXPIRE', order_key(key), link_ttl)
+end
+
+-- Ids that were learned, by whomever: taken where there are none. True when others are there.
+local function learn(key, link_ttl, contact, opportunity)
+    local ok = order_key(key)
+    local o, conflict = fields(ok, 'contact', 'opportunity'), false
+    for name, id in pairs({contact = contact, opportunity = opportunity}) do
+        local known = o[name] or ''
+        if id ~= '' and known == '' then
+            call('HSET', ok, name, id)
+        elseif id ~= '' and known ~= id then
+            conflict = true
+        end
+    end
+    if call('HEXISTS', entry_key(key), 'accepted') == 0 then call('PEXPIRE', ok, link_ttl) end
+    return conflict
+end

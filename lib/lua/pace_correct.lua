@@ -1,0 +1,28 @@
+local _, _, hold, window_left, window, day_left, day_reset = unpack(ARGV)
+local key = base .. ':pace'
+local p = fields(key, 'hold_until', 'window_left', 'window_end', 'day_left', 'day_end')
+
+-- What is left only sinks, until the end of its window.
+local function lower(name, left, span)
+    local known, till = tonumber(p[name .. '_left'] or 0), tonumber(p[name .. '_end'] or 0)
+    left, span = tonumber(left), math.min(tonumber(span), DAY)
+    if left < 0 then return end
+    if till > now and till <= now + DAY then
+        left = math.min(left, known)
+        if name == 'day' and span > 0 then till = now + span end
+    else
+        till = now + span
+    end
+    call('HSET', key, name .. '_left', text(left), name .. '_end', text(till))
+end
+
+if tonumber(hold) > 0 then
+    local till = now + math.min(tonumber(hold), DAY)
+    local known = tonumber(p.hold_until or 0)
+    if known <= now + DAY then till = math.max(till, known) end
+    call('HSET', key, 'hold_until', text(till))
+end
+lower('window', window_left, window)
+lower('day', day_left, tonumber(day_reset) > 0 and day_reset or DAY)
+call('PEXPIRE', key, 2 * DAY)
+return {1}
