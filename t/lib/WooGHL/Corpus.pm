@@ -35,6 +35,7 @@ my $ORDER = '{"id":1001,"status":"processing","total":"150.00","currency":"USD",
 sub play {
     my ($class, %way) = @_;
     croak 'the fixtures were captured on 2026-11-25: this clock is behind them' if time < 1_795_572_000;
+    binmode $_, ':encoding(UTF-8)' for map { Test::More->builder->$_ } qw(output failure_output todo_output);
     my $redis = $way{redis} ? WooGHL::Server->redis : undef;
     my $ghl = FakeGHL::Client->start;
     my $server = WooGHL::Server->new(mode => $way{mode}, workers => 2);
@@ -379,9 +380,13 @@ sub _step_answer {
     my $answer = $later ? $self->_wait_later : $self->{answer} // croak 'nothing was sent';
     my $want = $self->_fill($body);
     utf8::encode($want);
-    # Apache's mod_cgi and nginx may reword nothing, but an answer of the server itself is another matter.
-    is "$answer->{status} $answer->{body}", "$status $want", "$step->{at}: answer $status $body"
-        or diag substr $self->_log, -2000;
+    my $got = "$answer->{status} $answer->{body}";
+    if ($want =~ /<any>/) {
+        my $pattern = join '[^"]+', map { quotemeta } split /<any>/, "$status $want", -1;
+        like $got, qr/\A$pattern\z/, "$step->{at}: answer $status $body" or diag $self->_log_end;
+    } else {
+        is $got, "$status $want", "$step->{at}: answer $status $body" or diag $self->_log_end;
+    }
     is $answer->{headers}{'content-type'}, 'application/json', "$step->{at}: JSON" if length $body;
     for my $line (@{ $step->{lines} }) {
         my ($name, $pattern) = $line =~ /^header ([^:]+):\s*(.*)$/ or croak "an answer knows no '$line'";
@@ -449,6 +454,8 @@ sub _step_queue {
 }
 
 sub _log { my ($self) = @_; return substr $self->{server}->log, $self->{log_seen} }
+
+sub _log_end { my ($self) = @_; my $log = $self->_log; return length $log > 2000 ? substr $log, -2000 : $log }
 
 sub _step_log {
     my ($self, $step) = @_;
