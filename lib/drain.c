@@ -15,6 +15,7 @@ struct drain {
     const struct drain_options *options;
     struct drain_counts *counts;
     int64_t end_mono_ms, heartbeat_mono_ms, expire_mono_ms, spool_mono_ms; /* when the next is due */
+    int64_t early; /* so many entries are still taken before their time; -1 = not counted yet */
 };
 
 static bool stopped(const struct drain *d)
@@ -90,6 +91,21 @@ static bool rest(const struct drain *d, int64_t next_due_ms)
     return clock_sleep_ms(wait > 10 ? wait : 10, d->app->stop);
 }
 
+/*
+ * `now` is for the entries that wait when the drain begins, once each: one that is put off again would come
+ * back at once, for ever.
+ */
+static bool take_early(struct drain *d)
+{
+    struct store_stats stats;
+
+    if (d->early < 0 && !d->options->now)
+        d->early = 0;
+    if (d->early < 0 && store_stats(d->app->store, &stats) == STORE_OK)
+        d->early = stats.waiting;
+    return d->early > 0 && d->early-- > 0;
+}
+
 /* One look at the queue. False = end. */
 static bool turn(struct drain *d, bool *reachable)
 {
@@ -98,9 +114,9 @@ static bool turn(struct drain *d, bool *reachable)
     int64_t next_due_ms = -1;
 
     *reachable = chores(d);
-    enum store_result result = *reachable ? store_lease_due(d->app->store, SYNC_LEASE_MS, d->options->now,
-                                                            &entry, &next_due_ms, &hold)
-                                          : STORE_UNAVAILABLE;
+    enum store_result result =
+        *reachable ? store_lease_due(d->app->store, SYNC_LEASE_MS, take_early(d), &entry, &next_due_ms, &hold)
+                   : STORE_UNAVAILABLE;
     switch (result) {
     case STORE_OK:
         work(d, &entry);
@@ -119,7 +135,8 @@ static bool turn(struct drain *d, bool *reachable)
 
 bool drain_run(struct app *app, const struct drain_options *options, struct drain_counts *counts)
 {
-    struct drain d = {.app = app, .options = options, .counts = counts, .end_mono_ms = CLOCK_NEVER};
+    struct drain d = {
+        .app = app, .options = options, .counts = counts, .end_mono_ms = CLOCK_NEVER, .early = -1};
     struct store_stats stats;
     struct error e = ERROR_NONE;
     bool reachable = true, complained = false;

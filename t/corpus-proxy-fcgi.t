@@ -1,0 +1,9 @@
+#!/usr/bin/env perl
+# The corpus of deliveries, behind Apache's mod_proxy_fcgi, by a pool of FastCGI workers, on the embedded store.
+use strict;
+use warnings;
+use FindBin;
+use lib "$FindBin::Bin/lib";
+use WooGHL::Corpus;
+
+WooGHL::Corpus->play(mode => 'proxy_fcgi', redis => 0);
