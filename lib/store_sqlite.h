@@ -1,107 +1,77 @@
 /*
- * store_sqlite: the embedded store's rooms and what they share. Only store_sqlite*.c include this.
+ * store_sqlite: the embedded store's verbs, one function each, as in store_backend.h. Only store_sqlite.c and
+ * the files of the verbs include this.
  *
- * store_sqlite_order.c reads and writes one order's row; store_sqlite_claim.c, _entry.c and _queue.c hold the
- * verbs on it; store_sqlite_shared.c what orders share: locks, cards, pace, breaker, pauses, counters;
- * store_sqlite_parked.c the commands'.
+ *   store_sqlite_claim.c    claim
+ *   store_sqlite_entry.c    the leased entry: progress, renew, finish, retry, park
+ *   store_sqlite_queue.c    lease_due, heartbeat
+ *   store_sqlite_parked.c   parked orders
+ *   store_sqlite_shared.c   contacts, cards, counters, small things
+ *   store_sqlite_gate.c     pace, breaker, pause
+ *   store_sqlite_look.c     stats, look
  */
 #ifndef WOO_GHL_STORE_SQLITE_H
 #define WOO_GHL_STORE_SQLITE_H
 
 #include "store_backend.h"
 #include "store_clients.h"
-#include "store_sqlite_db.h"
+#include "store_sqlite_record.h"
 
-struct sqlite_store {
+struct store_sqlite {
     struct db db;
-    struct store_clients clients; /* the unsigned front door */
+    struct store_clients clients; /* the front door's counters */
 };
 
-enum order_kind_of_row { ROW_IDLE, ROW_DUE, ROW_LEASED, ROW_PARKED };
+enum store_claim_result sqlite_claim(void *self, const struct store_claim *claim,
+                                     struct store_claim_reply *reply, struct store_entry *entry);
 
-/* One row of `orders`; the fields are the columns (store_sqlite_schema.h). */
-struct order_row {
-    const char *key; /* borrowed */
-    bool exists;
-    int64_t until_ms;
-    char seen_fingerprint[DIGEST_HEX_SIZE], seen_hmac[DIGEST_HEX_SIZE];
-    int64_t seen_place_s, seen_arrived_ms, seen_until_ms, idempotent_until_ms;
-    char contact_id[STORE_ID_SIZE], opportunity_id[STORE_ID_SIZE];
-    bool gone;
-    char part0[DIGEST_HEX_SIZE], part1[DIGEST_HEX_SIZE], part2[DIGEST_HEX_SIZE], part3[DIGEST_HEX_SIZE];
-    int64_t link_until_ms;
-    int64_t kind, due_ms;
-    char token[STORE_TOKEN_SIZE], lease_boot[DB_BOOT_SIZE];
-    int64_t lease_until_ms, attempts;
-    bool sold;
-    int64_t created_s;
-    char reason[1024]; /* sealed */
-    int64_t parked_ms;
-    int64_t current_body; /* id of the blob; 0 = none */
-    bool current_trashed;
-    int64_t current_accepted_ms, current_held_ms;
-    char current_fingerprint[DIGEST_HEX_SIZE];
-    int64_t waiting_body;
-    bool waiting_trashed;
-    int64_t waiting_accepted_ms, waiting_held_ms;
-    char waiting_fingerprint[DIGEST_HEX_SIZE];
-    int64_t attempt, attempt_note, attempt_ms;
-};
+enum store_result sqlite_progress(void *self, const char *key, const char *token,
+                                  const struct store_progress *progress, bool *conflict);
+enum store_result sqlite_renew(void *self, const char *key, const char *token, int64_t lease_ms);
+enum store_result sqlite_finish(void *self, const char *key, const char *token, const char *fingerprint,
+                                const struct store_link *link, int64_t next_lease_ms,
+                                struct store_entry *next, bool *has_next);
+enum store_result sqlite_retry(void *self, const char *key, const char *token, int64_t delay_ms, bool counted,
+                               bool hold, const char *why);
+enum store_result sqlite_park(void *self, const char *key, const char *token, const char *why, bool *parked);
 
-/* -- store_sqlite_order.c: inside a transaction -- */
-/* The order's row, without what has expired; a fresh one when there is none. */
-void row_load(struct db *db, const char *key, struct order_row *row);
-void row_save(struct db *db, struct order_row *row);
-bool row_has_link(const struct order_row *row);
-bool row_lease_in_force(const struct db *db, const struct order_row *row);
-int64_t blob_put(struct db *db, const void *bytes, size_t len);
-void blob_drop(struct db *db, int64_t *id);
-/* The waiting body becomes the current one (which goes): due now, fresh attempts. False when there is none.
- */
-bool row_promote(struct db *db, struct order_row *row);
-/* Leases the row to the token in entry and fills the entry from it. */
-void row_lease(struct db *db, struct order_row *row, int64_t lease_ms, struct store_entry *entry);
-void row_link(const struct order_row *row, struct store_link *link);
-/* ms of the time on hold (pause, breaker) of this namespace so far. */
-int64_t space_held_ms(struct db *db);
-enum store_hold space_hold(struct db *db);
-int64_t space_born_ms(struct db *db);
-bool row_is_old(struct db *db, int64_t created_s);
-int64_t link_ttl_ms(const struct db *db);
+enum store_result sqlite_lease_due(void *self, int64_t lease_ms, bool now, struct store_entry *entry,
+                                   int64_t *next_due_ms, enum store_hold *hold);
+enum store_result sqlite_heartbeat(void *self);
+/* Of a waiting entry. */
+bool queue_is_due(const struct db *db, int64_t due_ms);
+/* The key of the entry that is due first; `now`: of any that is not leased. False when there is none. */
+bool queue_first(struct db *db, bool now, char key[RECORD_KEY_SIZE]);
 
-/* STORE_OK when the transaction could be ended well, else STORE_UNAVAILABLE. */
-enum store_result sqlite_end(struct db *db, enum store_result result);
+enum store_result sqlite_park_bytes(void *self, const char *key, const void *bytes, size_t len,
+                                    const char *why);
+enum store_result sqlite_parked_list(void *self, const char *after, size_t max, struct store_parked **list,
+                                     size_t *n);
+enum store_result sqlite_parked_get(void *self, const char *key, struct store_parked *out);
+enum store_result sqlite_requeue(void *self, const char *key);
+enum store_result sqlite_drop(void *self, const char *key);
+enum store_result sqlite_expire_parked(void *self, int64_t *n);
 
-/* -- the verbs, by room -- */
-enum store_claim_result sqlite_claim(void *, const struct store_claim *, struct store_claim_reply *,
-                                     struct store_entry *);
-enum store_result sqlite_progress(void *, const char *, const char *, const struct store_progress *, bool *);
-enum store_result sqlite_renew(void *, const char *, const char *, int64_t);
-enum store_result sqlite_finish(void *, const char *, const char *, const char *, const struct store_link *,
-                                int64_t, struct store_entry *, bool *);
-enum store_result sqlite_retry(void *, const char *, const char *, int64_t, bool, bool, const char *);
-enum store_result sqlite_park(void *, const char *, const char *, const char *, bool *);
-enum store_result sqlite_park_bytes(void *, const char *, const void *, size_t, const char *);
-enum store_result sqlite_lease_due(void *, int64_t, bool, struct store_entry *, int64_t *, enum store_hold *);
-enum store_result sqlite_heartbeat(void *);
-enum store_result sqlite_contact_lock(void *, const char *const[], size_t, const char *, int64_t, int64_t *);
-enum store_result sqlite_contact_unlock(void *, const char *const[], size_t, const char *, int64_t);
-enum store_result sqlite_card_take(void *, const char *, const char *, int64_t, bool);
-enum store_result sqlite_pace(void *, int64_t, int64_t *);
-enum store_result sqlite_pace_correct(void *, int64_t, int64_t, int64_t, int64_t, int64_t);
-enum store_result sqlite_breaker(void *, bool, int64_t *);
-enum store_result sqlite_probe(void *, enum store_hold);
-enum store_result sqlite_pause(void *, const char *, const char *, bool *);
-enum store_result sqlite_resume(void *, const char *);
-enum store_result sqlite_count(void *, const char *, bool);
-enum store_result sqlite_put(void *, const char *, const char *, int64_t, bool, char **);
-enum store_result sqlite_get(void *, const char *, char **);
-enum store_result sqlite_stats(void *, struct store_stats *);
-enum store_result sqlite_parked_list(void *, const char *, size_t, struct store_parked **, size_t *);
-enum store_result sqlite_parked_get(void *, const char *, struct store_parked *);
-enum store_result sqlite_requeue(void *, const char *);
-enum store_result sqlite_drop(void *, const char *);
-enum store_result sqlite_expire_parked(void *, int64_t *);
-enum store_result sqlite_look(void *, const char *, struct store_order *);
+enum store_result sqlite_contact_lock(void *self, const char *const hash[], size_t n, const char *token,
+                                      int64_t lease_ms, int64_t *newest_s);
+enum store_result sqlite_contact_unlock(void *self, const char *const hash[], size_t n, const char *token,
+                                        int64_t wrote_s);
+enum store_result sqlite_card_take(void *self, const char *opportunity_id, const char *key, int64_t created_s,
+                                   bool take_over);
+enum store_result sqlite_count(void *self, const char *word, bool reconcile);
+enum store_result sqlite_put(void *self, const char *name, const char *value, int64_t ttl_ms, bool if_absent,
+                             char **out);
+enum store_result sqlite_get(void *self, const char *name, char **out);
+
+enum store_result sqlite_pace(void *self, int64_t max_wait_ms, int64_t *wait_ms);
+enum store_result sqlite_pace_correct(void *self, int64_t hold_ms, int64_t window_remaining,
+                                      int64_t window_ms, int64_t daily_remaining, int64_t daily_reset_ms);
+enum store_result sqlite_breaker(void *self, bool success, int64_t *open_ms);
+enum store_result sqlite_probe(void *self, enum store_hold what);
+enum store_result sqlite_pause(void *self, const char *token_hash, const char *why, bool *first);
+enum store_result sqlite_resume(void *self, const char *token_hash);
+
+enum store_result sqlite_stats(void *self, struct store_stats *stats);
+enum store_result sqlite_look(void *self, const char *key, struct store_order *out);
 
 #endif

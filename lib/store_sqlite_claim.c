@@ -1,187 +1,223 @@
-/* The claim: dedupes a delivery, writes it ahead and leases it, in one transaction. */
 #include "store_sqlite.h"
 #include <string.h>
 
-#define DAY_MS (24LL * 3600 * 1000)
-#define UNDRAINED_MS (10LL * 60 * 1000)
-#define DRAIN_NEEDED_MS (60LL * 1000)
+#define DAY_MS (24 * 3600 * 1000LL)
+#define DRAIN_NEEDED_MS 60000
+#define UNDRAINED_MS 600000
 
-struct place {
-    int64_t first_s, arrived_ms;
-    bool older, newer; /* than seen */
+/* One claim while it is decided. */
+struct work {
+    struct db *db;
+    const struct store_claim *claim;
+    struct store_claim_reply *reply;
+    struct store_entry *entry; /* its token is the new lease's */
+    struct space space;
+    struct record record;
+    int64_t arrived_ms, place_s; /* this state's place in time */
+    bool over_limit;
 };
 
-static bool count_client(struct db *db, const struct store_claim *claim)
+/* -- 1: the client's day -- */
+
+static void count_client(struct work *w)
 {
-    if (!claim->client || !*claim->client)
-        return false;
-    int64_t day = db->now_ms / DAY_MS;
-    db_run(db,
-           "INSERT INTO clients(space, client, day, count, until_ms) VALUES(?, ?, ?, 1, ?)"
-           " ON CONFLICT DO UPDATE SET count = count + 1",
-           "itii", db->space, claim->client, day, (day + 1) * DAY_MS);
-    int64_t count = db_integer(db, 0, "SELECT count FROM clients WHERE space = ? AND client = ? AND day = ?",
-                               "iti", db->space, claim->client, day);
-    return claim->client_limit > 0 && count > claim->client_limit;
+    const struct store_claim *c = w->claim;
+
+    if (!c->client || !*c->client || c->requeue_if_seen)
+        return;
+    int64_t day = w->db->now_ms / DAY_MS;
+    int64_t count = db_integer(w->db, 0,
+                               "INSERT INTO clients(space, client, day, count, until_ms) VALUES(?, ?, ?, 1, ?) "
+                               "ON CONFLICT DO UPDATE SET count = count + 1 RETURNING count",
+                               "itii", w->db->space, c->client, day, (day + 1) * DAY_MS);
+    w->over_limit = c->client_limit > 0 && count > c->client_limit;
 }
 
-static struct place place_of(const struct db *db, const struct order_row *row,
-                             const struct store_claim *claim)
-{
-    bool seen = row->seen_until_ms > 0;
-    struct place place = {.arrived_ms = db->now_ms - claim->arrived_ago_ms};
-    int64_t arrived_s = place.arrived_ms / 1000;
+/* -- a state's place in time -- */
 
-    if (claim->modified_s > 0)
-        place.first_s = claim->modified_s < arrived_s ? claim->modified_s : arrived_s;
-    else
-        place.first_s = seen ? row->seen_place_s : arrived_s;
-    place.older = seen && place.first_s < row->seen_place_s;
-    place.newer = !seen || place.first_s > row->seen_place_s ||
-                  (place.first_s == row->seen_place_s && place.arrived_ms > row->seen_arrived_ms);
-    return place;
+static bool has_seen(const struct record *r)
+{
+    return r->seen_fingerprint[0] != '\0';
 }
 
-static void see_place(struct db *db, struct order_row *row, const struct place *place)
+static void find_place(struct work *w)
 {
-    if (place->newer) {
-        row->seen_place_s = place->first_s;
-        row->seen_arrived_ms = place->arrived_ms;
+    const struct store_claim *c = w->claim;
+    int64_t modified_s = c->modified_s;
+
+    w->arrived_ms = w->db->now_ms - (c->arrived_ago_ms > 0 ? c->arrived_ago_ms : 0);
+    int64_t arrived_s = w->arrived_ms / 1000;
+    if (modified_s <= 0)
+        modified_s = has_seen(&w->record) ? w->record.seen_place_s : arrived_s;
+    w->place_s = modified_s < arrived_s ? modified_s : arrived_s;
+}
+
+static bool is_older(const struct work *w)
+{
+    return has_seen(&w->record) && w->place_s < w->record.seen_place_s;
+}
+
+static void keep_newer_place(struct work *w)
+{
+    struct record *r = &w->record;
+
+    if (!has_seen(r) || w->place_s > r->seen_place_s ||
+        (w->place_s == r->seen_place_s && w->arrived_ms > r->seen_arrived_ms)) {
+        r->seen_place_s = w->place_s;
+        r->seen_arrived_ms = w->arrived_ms;
     }
-    row->seen_until_ms = db->now_ms + link_ttl_ms(db);
+    r->seen_until_ms = w->db->now_ms + w->db->config->link_ttl_ms;
 }
 
-static void see(struct db *db, struct order_row *row, const struct place *place,
-                const struct store_claim *claim)
+static void copy_hex(char out[DIGEST_HEX_SIZE], const char *hex)
 {
-    see_place(db, row, place);
-    snprintf(row->seen_fingerprint, sizeof row->seen_fingerprint, "%s", claim->fingerprint);
-    snprintf(row->seen_hmac, sizeof row->seen_hmac, "%s", claim->hmac ? claim->hmac : "");
+    size_t n = hex ? strnlen(hex, DIGEST_HEX_SIZE - 1) : 0;
+    if (n)
+        memcpy(out, hex, n);
+    out[n] = '\0';
 }
 
-static bool never_sold(struct db *db, const struct order_row *row, const struct store_claim *claim)
+static void see(struct work *w)
 {
-    return !claim->creates && !row_has_link(row) && row->attempt == STORE_ATTEMPT_NONE &&
-           !row->current_body && !row->sold && !row_is_old(db, claim->created_s);
+    struct record *r = &w->record;
+
+    keep_newer_place(w);
+    if (strcmp(r->seen_fingerprint, w->claim->fingerprint) != 0)
+        r->idempotent_until_ms = 0;
+    copy_hex(r->seen_fingerprint, w->claim->fingerprint);
+    copy_hex(r->seen_hmac, w->claim->hmac);
 }
 
-static int64_t copy_blob(struct db *db, int64_t id)
+/* -- 5: the state is accepted -- */
+
+/* `kept`: the body that a status-only state changes; any other state brings its own. */
+static void fill_state(struct work *w, struct record_state *state, int64_t kept)
 {
-    db_run(db, "INSERT INTO blobs(bytes) SELECT bytes FROM blobs WHERE id = ?", "i", id);
-    return db->failed ? 0 : sqlite3_last_insert_rowid(db->sqlite);
+    const struct store_claim *c = w->claim;
+
+    if (state->body != kept)
+        blob_drop(w->db, &state->body);
+    state->body = kept ? kept : blob_put(w->db, c->body, c->body_len);
+    state->trashed = c->status_only;
+    state->accepted_ms = w->db->now_ms;
+    state->held_ms = space_held_ms(&w->space, w->db->now_ms);
+    copy_hex(state->fingerprint, c->fingerprint);
 }
 
-/* Behind a lease: one waiting body, the newest. */
-static void wait_behind(struct db *db, struct order_row *row, const struct store_claim *claim)
+static void wait_behind_lease(struct work *w)
 {
-    if (claim->status_only) {
-        if (!row->waiting_body)
-            row->waiting_body = copy_blob(db, row->current_body);
-        row->waiting_trashed = true;
-    } else {
-        blob_drop(db, &row->waiting_body);
-        row->waiting_body = blob_put(db, claim->body, claim->body_len);
-        row->waiting_trashed = false;
-    }
-    row->waiting_accepted_ms = db->now_ms;
-    row->waiting_held_ms = space_held_ms(db);
-    snprintf(row->waiting_fingerprint, sizeof row->waiting_fingerprint, "%s", claim->fingerprint);
+    struct record *r = &w->record;
+    int64_t kept = 0;
+
+    if (w->claim->status_only)
+        kept = r->waiting.body ? r->waiting.body : blob_copy(w->db, r->current.body);
+    fill_state(w, &r->waiting, kept);
 }
 
-/* No lease in force: it becomes the current body. */
-static void become_current(struct db *db, struct order_row *row, const struct store_claim *claim)
+static void become_current(struct work *w)
 {
-    (void)row_promote(db, row); /* what waited is newer than what was leased; it is replaced or marked now */
-    if (claim->status_only && row->current_body) {
-        row->current_trashed = true;
-    } else {
-        blob_drop(db, &row->current_body);
-        row->current_body = blob_put(db, claim->body, claim->body_len);
-        row->current_trashed = false;
-    }
-    row->current_accepted_ms = db->now_ms;
-    row->current_held_ms = space_held_ms(db);
-    snprintf(row->current_fingerprint, sizeof row->current_fingerprint, "%s", claim->fingerprint);
-    row->attempts = 0;
-    row->reason[0] = '\0';
-    row->parked_ms = 0;
+    struct record *r = &w->record;
+
+    if (w->claim->status_only && r->waiting.body)
+        record_promote(w->db, r, 0);
+    blob_drop(w->db, &r->waiting.body);
+    r->waiting = (struct record_state){0};
+    fill_state(w, &r->current, w->claim->status_only ? r->current.body : 0);
+    r->attempts = 0;
+    r->reason[0] = '\0';
+    record_due(w->db, r, 0);
 }
 
-static enum store_claim_result accept(struct db *db, struct order_row *row, const struct store_claim *claim,
-                                      struct store_claim_reply *reply, struct store_entry *entry)
+static enum store_claim_result accept(struct work *w)
 {
-    bool busy = row_lease_in_force(db, row);
+    const struct store_claim *c = w->claim;
+    struct record *r = &w->record;
 
-    row->idempotent_until_ms = 0;
-    row->sold = row->sold || claim->creates;
-    if (claim->created_s || !row->exists)
-        row->created_s = claim->created_s;
-    if (busy) {
-        wait_behind(db, row, claim);
+    see(w);
+    r->idempotent_until_ms = 0;
+    r->sold |= c->creates;
+    if (c->created_s > 0)
+        r->created_s = c->created_s;
+    else if (!r->created_s)
+        r->created_s = w->db->now_ms / 1000;
+    if (record_lease_holds(w->db, r)) {
+        wait_behind_lease(w);
         return CLAIM_BUSY;
     }
-    become_current(db, row, claim);
-    reply->hold = space_hold(db);
-    if (reply->hold == STORE_GO && claim->work && !reply->over_limit) {
-        row_lease(db, row, claim->lease_ms, entry);
-        return CLAIM_NEW;
+    become_current(w);
+    enum store_hold hold = space_hold(&w->space);
+    if (w->over_limit || hold != STORE_GO || !c->work) {
+        w->reply->over_limit = w->over_limit;
+        w->reply->hold = hold;
+        return CLAIM_DEFERRED;
     }
-    row->kind = ROW_DUE;
-    row->due_ms = db->now_ms;
-    return CLAIM_DEFERRED;
+    record_lease(w->db, r, w->entry->token, c->lease_ms);
+    record_give(w->db, &w->space, r, w->entry);
+    return CLAIM_NEW;
 }
 
-static enum store_claim_result decide(struct db *db, const struct store_claim *claim,
-                                      struct store_claim_reply *reply, struct store_entry *entry)
+/* -- 2 to 4 -- */
+
+static bool is_unknown(const struct record *r)
 {
-    struct order_row row;
-    enum store_claim_result result;
+    return !record_has_link(r) && r->attempt == STORE_ATTEMPT_NONE && !r->current.body && !r->waiting.body;
+}
 
-    row_load(db, claim->key, &row);
-    const struct place place = place_of(db, &row, claim);
-    bool same = row.seen_fingerprint[0] && !strcmp(row.seen_fingerprint, claim->fingerprint);
+static enum store_claim_result decide(struct work *w)
+{
+    const struct store_claim *c = w->claim;
+    struct record *r = &w->record;
+    bool older = is_older(w);
 
-    if (never_sold(db, &row, claim)) {
-        if (place.newer && !place.older)
-            see(db, &row, &place, claim);
-        result = CLAIM_IGNORED;
-    } else if (same && (row.kind != ROW_PARKED || place.older)) {
-        see_place(db, &row, &place);
-        result = CLAIM_DUPLICATE;
-    } else if (place.older) {
-        return CLAIM_STALE;
-    } else {
-        see(db, &row, &place, claim);
-        result = accept(db, &row, claim, reply, entry);
+    if (!c->creates && is_unknown(r) && !record_is_older(w->db, &w->space, c->created_s)) {
+        if (!older)
+            see(w);
+        else
+            keep_newer_place(w);
+        record_save(w->db, r);
+        return CLAIM_IGNORED;
     }
-    row_save(db, &row);
+    if (has_seen(r) && !strcmp(r->seen_fingerprint, c->fingerprint) &&
+        (r->kind != RECORD_PARKED || older)) {
+        keep_newer_place(w);
+        record_save(w->db, r);
+        return CLAIM_DUPLICATE;
+    }
+    if (older)
+        return CLAIM_STALE;
+    enum store_claim_result result = accept(w);
+    record_save(w->db, r);
     return result;
 }
 
-static void look_at_queue(struct db *db, struct store_claim_reply *reply)
+static void reply_queue(struct work *w)
 {
-    int64_t heartbeat = db_integer(db, 0, "SELECT heartbeat_ms FROM spaces WHERE id = ?", "i", db->space);
-    int64_t oldest =
-        db_integer(db, 0, "SELECT min(due_ms) FROM orders WHERE space = ? AND kind = 1", "i", db->space);
-    int64_t silent = db->now_ms - heartbeat;
+    char key[RECORD_KEY_SIZE];
+    int64_t undrained_ms = space_undrained_ms(&w->space, w->db->now_ms);
 
-    reply->drain_needed = oldest > 0 && oldest <= db->now_ms && silent > DRAIN_NEEDED_MS;
-    /* An order that has been due for so long, and nobody came. */
-    reply->undrained = oldest > 0 && db->now_ms - oldest > UNDRAINED_MS && silent > UNDRAINED_MS;
-    reply->breaker_failures =
-        db_integer(db, 0, "SELECT breaker_failures FROM spaces WHERE id = ?", "i", db->space);
+    w->reply->breaker_failures = w->space.breaker_failures;
+    w->reply->drain_needed = (!w->space.heartbeat_ms || undrained_ms > DRAIN_NEEDED_MS) &&
+                             queue_first(w->db, false, key);
+    w->reply->undrained = undrained_ms > UNDRAINED_MS && queue_first(w->db, true, key);
 }
 
-enum store_claim_result sqlite_claim(void *state, const struct store_claim *claim,
+enum store_claim_result sqlite_claim(void *self, const struct store_claim *claim,
                                      struct store_claim_reply *reply, struct store_entry *entry)
 {
-    struct db *db = &((struct sqlite_store *)state)->db;
+    struct db *db = &((struct store_sqlite *)self)->db;
+    struct work w = {.db = db, .claim = claim, .reply = reply, .entry = entry};
+    enum store_claim_result result = CLAIM_UNAVAILABLE;
 
+    *reply = (struct store_claim_reply){0};
     if (!db_write(db))
         return db->full ? CLAIM_FULL : CLAIM_UNAVAILABLE;
-    reply->over_limit = count_client(db, claim);
-    enum store_claim_result result = decide(db, claim, reply, entry);
-    look_at_queue(db, reply);
+    space_load(db, &w.space);
+    count_client(&w);
+    if (record_load(db, claim->key, &w.record)) {
+        find_place(&w);
+        result = decide(&w);
+        reply_queue(&w);
+    }
     if (db_commit(db))
         return result;
     return db->full ? CLAIM_FULL : CLAIM_UNAVAILABLE;

@@ -1,234 +1,222 @@
-/* The leased entry: progress, and how it ends. */
 #include "store_sqlite.h"
 #include <string.h>
 
-static struct db *db_of(void *state)
+static enum store_result ended(struct db *db, bool mine)
 {
-    return &((struct sqlite_store *)state)->db;
+    if (!db_commit(db))
+        return STORE_UNAVAILABLE;
+    return mine ? STORE_OK : STORE_LOST;
 }
 
-/* A lease that ran out but that nobody took over is still its holder's. */
-static bool is_holder(const struct order_row *row, const char *token)
+/* Begins a verb on one order. False: nothing to do but STORE_UNAVAILABLE. */
+static bool begin(struct db *db, const char *key, struct space *space, struct record *r)
 {
-    return row->kind == ROW_LEASED && *token && !strcmp(row->token, token);
-}
-
-static void copy(char *to, size_t size, const char *from)
-{
-    size_t n = strnlen(from, size - 1);
-    memcpy(to, from, n);
-    to[n] = '\0';
-}
-
-/* An id is taken where there is none. True when another is there. */
-static bool take_id(char *mine, size_t size, const char *id)
-{
-    if (!id || !*id)
+    if (!db_write(db))
         return false;
-    if (!*mine)
-        copy(mine, size, id);
-    return strcmp(mine, id) != 0;
+    space_load(db, space);
+    if (record_load(db, key, r))
+        return true;
+    db_rollback(db);
+    return false;
 }
 
-static void renew(struct db *db, struct order_row *row, int64_t lease_ms)
+/* -- progress -- */
+
+static bool is_set(const char *text)
 {
-    copy(row->lease_boot, sizeof row->lease_boot, db->boot_id);
-    row->lease_until_ms = db->boot_ms + lease_ms;
-    row->due_ms = db->now_ms + lease_ms;
+    return text && *text;
 }
 
-static void clear_attempt(struct db *db, struct order_row *row)
+/* The ids given are in the record now, or were; false when others stay there. */
+static bool take_ids(struct record *r, const struct store_progress *p, bool mine)
 {
-    row->attempt = STORE_ATTEMPT_NONE;
-    row->attempt_ms = 0;
-    blob_drop(db, &row->attempt_note);
+    if (p->replace_contact && mine)
+        r->link.contact_id[0] = '\0';
+    bool contact = record_take_id(r->link.contact_id, p->contact_id),
+         opportunity = record_take_id(r->link.opportunity_id, p->opportunity_id);
+    return contact && opportunity;
 }
 
-static void keep_link_ttl(struct db *db, struct order_row *row)
+/* May this clear the attempt? With the lease always; without it only together with the id that it was for. */
+static bool clears(const struct record *r, const struct store_progress *p, bool mine)
 {
-    if (row_has_link(row))
-        row->link_until_ms = db->now_ms + link_ttl_ms(db);
+    if (!p->clear_attempt || r->attempt == STORE_ATTEMPT_NONE)
+        return false;
+    if (mine)
+        return true;
+    const char *given = r->attempt == STORE_ATTEMPT_CONTACT ? p->contact_id : p->opportunity_id,
+               *known = r->attempt == STORE_ATTEMPT_CONTACT ? r->link.contact_id : r->link.opportunity_id;
+    return is_set(given) && !strcmp(given, known);
 }
 
-enum store_result sqlite_progress(void *state, const char *key, const char *token,
-                                  const struct store_progress *progress, bool *conflict)
+static void change_attempt(struct db *db, struct record *r, const struct store_progress *p, bool mine)
 {
-    struct db *db = db_of(state);
-    struct order_row row;
+    if (clears(r, p, mine)) {
+        r->attempt = STORE_ATTEMPT_NONE;
+        r->attempt_ms = 0;
+        blob_drop(db, &r->attempt_note);
+    }
+    if (p->attempt == STORE_ATTEMPT_NONE || !mine)
+        return;
+    blob_drop(db, &r->attempt_note);
+    r->attempt = p->attempt;
+    r->attempt_ms = db->now_ms;
+    if (p->attempt_note)
+        r->attempt_note = blob_put(db, p->attempt_note, strlen(p->attempt_note));
+}
 
-    if (!db_write(db))
+enum store_result sqlite_progress(void *self, const char *key, const char *token,
+                                  const struct store_progress *p, bool *conflict)
+{
+    struct db *db = &((struct store_sqlite *)self)->db;
+    struct space space;
+    struct record r;
+
+    if (conflict)
+        *conflict = false;
+    if (!begin(db, key, &space, &r))
         return STORE_UNAVAILABLE;
-    row_load(db, key, &row);
-    bool holder = is_holder(&row, token);
-    if (holder && progress->replace_contact)
-        copy(row.contact_id, sizeof row.contact_id, progress->contact_id ? progress->contact_id : "");
-    else if (take_id(row.contact_id, sizeof row.contact_id, progress->contact_id) && holder)
-        copy(row.contact_id, sizeof row.contact_id,
-             progress->contact_id); /* the customer's email changed: another contact */
-    *conflict = take_id(row.opportunity_id, sizeof row.opportunity_id, progress->opportunity_id);
-    bool settles =
-        (row.attempt == STORE_ATTEMPT_OPPORTUNITY && progress->opportunity_id && *progress->opportunity_id) ||
-        (row.attempt == STORE_ATTEMPT_CONTACT && progress->contact_id && *progress->contact_id);
-    if (progress->clear_attempt && (holder || settles))
-        clear_attempt(db, &row);
-    if (holder && progress->attempt != STORE_ATTEMPT_NONE) {
-        clear_attempt(db, &row);
-        row.attempt = progress->attempt;
-        row.attempt_ms = db->now_ms;
-        if (progress->attempt_note)
-            row.attempt_note = blob_put(db, progress->attempt_note, progress->attempt_note_len);
-    }
-    if (holder)
-        renew(db, &row, progress->lease_ms);
-    keep_link_ttl(db, &row);
-    row_save(db, &row);
-    return sqlite_end(db, holder ? STORE_OK : STORE_LOST);
-}
-
-enum store_result sqlite_renew(void *state, const char *key, const char *token, int64_t lease_ms)
-{
-    struct db *db = db_of(state);
-    struct order_row row;
-
-    if (!db_write(db))
-        return STORE_UNAVAILABLE;
-    row_load(db, key, &row);
-    bool holder = is_holder(&row, token);
-    if (holder) {
-        renew(db, &row, lease_ms);
-        row_save(db, &row);
-    }
-    return sqlite_end(db, holder ? STORE_OK : STORE_LOST);
-}
-
-static void set_link(struct db *db, struct order_row *row, const struct store_link *link)
-{
-    copy(row->contact_id, sizeof row->contact_id, link->contact_id);
-    copy(row->opportunity_id, sizeof row->opportunity_id, link->opportunity_id);
-    row->gone = link->gone;
-    copy(row->part0, sizeof row->part0, link->part_hash[0]);
-    copy(row->part1, sizeof row->part1, link->part_hash[1]);
-    copy(row->part2, sizeof row->part2, link->part_hash[2]);
-    copy(row->part3, sizeof row->part3, link->part_hash[3]);
-    keep_link_ttl(db, row);
-}
-
-static void become_idle(struct db *db, struct order_row *row)
-{
-    blob_drop(db, &row->current_body);
-    row->kind = ROW_IDLE;
-    row->due_ms = row->lease_until_ms = row->attempts = 0;
-    row->token[0] = row->lease_boot[0] = row->current_fingerprint[0] = row->reason[0] = '\0';
-    row->current_trashed = row->sold = false;
-    row->current_accepted_ms = row->current_held_ms = 0;
-}
-
-enum store_result sqlite_finish(void *state, const char *key, const char *token, const char *fingerprint,
-                                const struct store_link *link, int64_t next_lease_ms,
-                                struct store_entry *next, bool *has_next)
-{
-    struct db *db = db_of(state);
-    struct order_row row;
-
-    *has_next = false;
-    if (!db_write(db))
-        return STORE_UNAVAILABLE;
-    row_load(db, key, &row);
-    if (!is_holder(&row, token)) {
-        bool took = row.exists && (!row.contact_id[0] || !row.opportunity_id[0]);
-        (void)take_id(row.contact_id, sizeof row.contact_id, link->contact_id);
-        (void)take_id(row.opportunity_id, sizeof row.opportunity_id, link->opportunity_id);
-        keep_link_ttl(db, &row);
-        if (took)
-            row_save(db, &row);
-        return sqlite_end(db, STORE_LOST);
-    }
-    set_link(db, &row, link);
-    clear_attempt(db, &row);
-    if (!strcmp(row.seen_fingerprint, fingerprint))
-        row.idempotent_until_ms = db->now_ms + db->config->idempotency_ttl_ms;
-    bool sold = row.sold;
-    if (row_promote(db, &row)) {
-        row.sold = sold;
-        if (next_lease_ms > 0) {
-            row_lease(db, &row, next_lease_ms, next);
-            *has_next = true;
-        }
-    } else {
-        become_idle(db, &row);
-    }
-    row_save(db, &row);
-    enum store_result result = sqlite_end(db, STORE_OK);
-    *has_next = *has_next && result == STORE_OK;
+    bool mine = record_is_mine(&r, token);
+    bool agreed = take_ids(&r, p, mine);
+    change_attempt(db, &r, p, mine);
+    if (is_set(p->contact_id) || is_set(p->opportunity_id))
+        record_renew_link(db, &r);
+    if (mine)
+        record_lease(db, &r, token, p->lease_ms);
+    record_save(db, &r);
+    enum store_result result = ended(db, mine);
+    if (conflict)
+        *conflict = result != STORE_UNAVAILABLE && !agreed;
     return result;
 }
 
-enum store_result sqlite_retry(void *state, const char *key, const char *token, int64_t delay_ms,
-                               bool counted, bool hold, const char *why)
+enum store_result sqlite_renew(void *self, const char *key, const char *token, int64_t lease_ms)
 {
-    struct db *db = db_of(state);
-    struct order_row row;
+    struct db *db = &((struct store_sqlite *)self)->db;
+    struct space space;
+    struct record r;
 
-    if (!db_write(db))
+    if (!begin(db, key, &space, &r))
         return STORE_UNAVAILABLE;
-    row_load(db, key, &row);
-    bool holder = is_holder(&row, token);
-    if (holder && row_promote(db, &row)) {
-        if (hold)
-            row.due_ms += delay_ms;
-    } else if (holder) {
-        row.kind = ROW_DUE;
-        row.due_ms = db->now_ms + delay_ms;
-        row.attempts += counted;
-        if (!counted)
-            row.current_accepted_ms += delay_ms;
-        copy(row.reason, sizeof row.reason, why);
+    bool mine = record_is_mine(&r, token);
+    if (mine) {
+        record_lease(db, &r, token, lease_ms);
+        record_save(db, &r);
     }
-    if (holder) {
-        row.token[0] = '\0';
-        row_save(db, &row);
-    }
-    return sqlite_end(db, holder ? STORE_OK : STORE_LOST);
+    return ended(db, mine);
 }
 
-enum store_result sqlite_park(void *state, const char *key, const char *token, const char *why, bool *parked)
-{
-    struct db *db = db_of(state);
-    struct order_row row;
+/* -- the end of the work -- */
 
-    *parked = false;
-    if (!db_write(db))
-        return STORE_UNAVAILABLE;
-    row_load(db, key, &row);
-    bool holder = is_holder(&row, token);
-    if (holder && !row_promote(db, &row)) {
-        row.kind = ROW_PARKED;
-        row.parked_ms = db->now_ms;
-        copy(row.reason, sizeof row.reason, why);
-        *parked = true;
-    }
-    if (holder) {
-        row.token[0] = '\0';
-        row_save(db, &row);
-    }
-    return sqlite_end(db, holder ? STORE_OK : STORE_LOST);
+static void keep_id(char id[STORE_ID_SIZE], const char given[STORE_ID_SIZE])
+{
+    if (given[0])
+        memcpy(id, given, STORE_ID_SIZE);
 }
 
-enum store_result sqlite_park_bytes(void *state, const char *key, const void *bytes, size_t len,
-                                    const char *why)
+/* An empty id says nothing: one that another worker learned meanwhile stays. */
+static void keep_link(struct record *r, const struct store_link *link, bool mine)
 {
-    struct db *db = db_of(state);
-    struct order_row row;
-
-    if (!db_write(db))
-        return STORE_UNAVAILABLE;
-    row_load(db, key, &row);
-    if (row.kind == ROW_IDLE) {
-        row.kind = ROW_PARKED;
-        row.parked_ms = row.current_accepted_ms = db->now_ms;
-        row.current_body = blob_put(db, bytes, len);
-        copy(row.reason, sizeof row.reason, why);
-        row_save(db, &row);
+    if (!mine) {
+        (void)record_take_id(r->link.contact_id, link->contact_id);
+        (void)record_take_id(r->link.opportunity_id, link->opportunity_id);
+        return;
     }
-    return sqlite_end(db, STORE_OK);
+    keep_id(r->link.contact_id, link->contact_id);
+    keep_id(r->link.opportunity_id, link->opportunity_id);
+    r->link.gone = link->gone;
+    memcpy(r->link.part_hash, link->part_hash, sizeof r->link.part_hash);
+}
+
+enum store_result sqlite_finish(void *self, const char *key, const char *token, const char *fingerprint,
+                                const struct store_link *link, int64_t next_lease_ms,
+                                struct store_entry *next, bool *has_next)
+{
+    struct db *db = &((struct store_sqlite *)self)->db;
+    struct space space;
+    struct record r;
+    bool gives = false;
+
+    if (has_next)
+        *has_next = false;
+    if (!begin(db, key, &space, &r))
+        return STORE_UNAVAILABLE;
+    bool mine = record_is_mine(&r, token);
+    keep_link(&r, link, mine);
+    record_renew_link(db, &r);
+    if (mine) {
+        if (r.seen_fingerprint[0] && !strcmp(fingerprint, r.seen_fingerprint))
+            r.idempotent_until_ms = db->now_ms + db->config->idempotency_ttl_ms;
+        gives = r.waiting.body && next && has_next && next_lease_ms > 0;
+        if (r.waiting.body)
+            record_promote(db, &r, 0);
+        else
+            record_end(db, &r);
+        if (gives) {
+            record_lease(db, &r, next->token, next_lease_ms);
+            record_give(db, &space, &r, next);
+        }
+    }
+    record_save(db, &r);
+    enum store_result result = ended(db, mine);
+    if (has_next)
+        *has_next = result == STORE_OK && gives;
+    return result;
+}
+
+enum store_result sqlite_retry(void *self, const char *key, const char *token, int64_t delay_ms, bool counted,
+                               bool hold, const char *why)
+{
+    struct db *db = &((struct store_sqlite *)self)->db;
+    struct space space;
+    struct record r;
+
+    if (delay_ms < 0)
+        delay_ms = 0;
+    if (!begin(db, key, &space, &r))
+        return STORE_UNAVAILABLE;
+    bool mine = record_is_mine(&r, token);
+    if (mine && r.waiting.body) {
+        record_promote(db, &r, hold ? delay_ms : 0);
+        record_reason(&r, why);
+    } else if (mine) {
+        if (counted)
+            r.attempts++;
+        else
+            r.current.held_ms -= delay_ms;
+        record_due(db, &r, delay_ms);
+        record_reason(&r, why);
+    }
+    if (mine)
+        record_save(db, &r);
+    return ended(db, mine);
+}
+
+enum store_result sqlite_park(void *self, const char *key, const char *token, const char *why, bool *parked)
+{
+    struct db *db = &((struct store_sqlite *)self)->db;
+    struct space space;
+    struct record r;
+    bool parks = false;
+
+    if (parked)
+        *parked = false;
+    if (!begin(db, key, &space, &r))
+        return STORE_UNAVAILABLE;
+    bool mine = record_is_mine(&r, token);
+    if (mine && r.waiting.body)
+        record_promote(db, &r, 0);
+    else if (mine) {
+        parks = true;
+        record_due(db, &r, 0);
+        r.kind = RECORD_PARKED;
+        r.parked_ms = db->now_ms;
+        record_reason(&r, why);
+    }
+    if (mine)
+        record_save(db, &r);
+    enum store_result result = ended(db, mine);
+    if (parked)
+        *parked = result == STORE_OK && parks;
+    return result;
 }

@@ -1,0 +1,97 @@
+#include "clock.h"
+#include "store_sqlite.h"
+#include <stdio.h>
+#include <stdlib.h>
+
+#define DAY_MS (24 * 3600 * 1000LL)
+
+static void *sqlite_open(const struct config *config, struct log *log, struct error *e)
+{
+    struct store_sqlite *self = calloc(1, sizeof *self);
+
+    if (!self || !store_clients_init(&self->clients, config->data_dir)) {
+        error_set(e, "Out of memory");
+        free(self);
+        return NULL;
+    }
+    if (db_open(&self->db, config, log, e))
+        return self;
+    store_clients_close(&self->clients);
+    free(self);
+    return NULL;
+}
+
+static void sqlite_close(void *state)
+{
+    struct store_sqlite *self = state;
+
+    db_close(&self->db);
+    store_clients_close(&self->clients);
+    free(self);
+}
+
+static void sqlite_before_fork(void *self)
+{
+    db_disconnect(&((struct store_sqlite *)self)->db);
+}
+
+static const char *sqlite_trouble(const void *self)
+{
+    return ((const struct store_sqlite *)self)->db.trouble.text;
+}
+
+static void sqlite_shift_clock(void *self, int64_t ms)
+{
+    ((struct store_sqlite *)self)->db.shift_ms += ms;
+}
+
+static enum store_result sqlite_allow(void *state, const char *client, int64_t *count)
+{
+    struct store_sqlite *self = state;
+    struct error e = ERROR_NONE;
+    char name[256];
+
+    snprintf(name, sizeof name, "%lld:%s", (long long)self->db.space, client);
+    if (store_clients_count(&self->clients, name, (clock_wall_ms() + self->db.shift_ms) / DAY_MS, count, &e))
+        return STORE_OK;
+    self->db.trouble = e;
+    return STORE_UNAVAILABLE;
+}
+
+const struct store_backend store_sqlite = {
+    .kind = "sqlite",
+    .open = sqlite_open,
+    .close = sqlite_close,
+    .before_fork = sqlite_before_fork,
+    .trouble = sqlite_trouble,
+    .shift_clock = sqlite_shift_clock,
+    .claim = sqlite_claim,
+    .progress = sqlite_progress,
+    .renew = sqlite_renew,
+    .finish = sqlite_finish,
+    .retry = sqlite_retry,
+    .park = sqlite_park,
+    .park_bytes = sqlite_park_bytes,
+    .lease_due = sqlite_lease_due,
+    .heartbeat = sqlite_heartbeat,
+    .contact_lock = sqlite_contact_lock,
+    .contact_unlock = sqlite_contact_unlock,
+    .card_take = sqlite_card_take,
+    .allow = sqlite_allow,
+    .pace = sqlite_pace,
+    .pace_correct = sqlite_pace_correct,
+    .breaker = sqlite_breaker,
+    .probe = sqlite_probe,
+    .pause = sqlite_pause,
+    .resume = sqlite_resume,
+    .count = sqlite_count,
+    .put = sqlite_put,
+    .get = sqlite_get,
+    .stats = sqlite_stats,
+    .parked_list = sqlite_parked_list,
+    .parked_get = sqlite_parked_get,
+    .requeue = sqlite_requeue,
+    .drop = sqlite_drop,
+    .expire_parked = sqlite_expire_parked,
+    .look = sqlite_look,
+};

@@ -1,0 +1,125 @@
+#include "store_sqlite.h"
+#include <string.h>
+
+/* A due time further ahead than STORE_MAX_DELAY_MS was set before the clock was set back: it counts as due. */
+bool queue_is_due(const struct db *db, int64_t due_ms)
+{
+    return due_ms <= db->now_ms || due_ms > db->now_ms + STORE_MAX_DELAY_MS;
+}
+
+static bool take_row(struct db *db, sqlite3_stmt *row, char key[RECORD_KEY_SIZE], int64_t *due_ms)
+{
+    if (!db_next(db, row))
+        return false;
+    db_text(row, 0, key, RECORD_KEY_SIZE);
+    *due_ms = sqlite3_column_int64(row, 1);
+    db_done(row);
+    return true;
+}
+
+static bool first_waiting(struct db *db, bool now, char key[RECORD_KEY_SIZE], int64_t *due_ms)
+{
+    sqlite3_stmt *row = db_query(
+        db, "SELECT key, due_ms FROM orders WHERE space = ? AND kind = 1 ORDER BY due_ms LIMIT 1", "i", db->space);
+    if (!take_row(db, row, key, due_ms))
+        return false;
+    if (now || queue_is_due(db, *due_ms))
+        return true;
+    row = db_query(db, "SELECT key, due_ms FROM orders WHERE space = ? AND kind = 1 ORDER BY due_ms DESC LIMIT 1",
+                   "i", db->space);
+    return take_row(db, row, key, due_ms) && queue_is_due(db, *due_ms);
+}
+
+/* Leases are few: one a worker. */
+static bool first_run_out(struct db *db, char key[RECORD_KEY_SIZE], int64_t *due_ms)
+{
+    sqlite3_stmt *row = db_query(
+        db, "SELECT key, due_ms, lease_boot, lease_until_ms FROM orders WHERE space = ? AND kind = 2 ORDER BY due_ms",
+        "i", db->space);
+    while (db_next(db, row)) {
+        struct record r = {.kind = RECORD_LEASED, .lease_until_ms = sqlite3_column_int64(row, 3)};
+        db_text(row, 2, r.lease_boot, sizeof r.lease_boot);
+        if (record_lease_holds(db, &r))
+            continue;
+        db_text(row, 0, key, RECORD_KEY_SIZE);
+        *due_ms = sqlite3_column_int64(row, 1);
+        db_done(row);
+        return true;
+    }
+    return false;
+}
+
+bool queue_first(struct db *db, bool now, char key[RECORD_KEY_SIZE])
+{
+    char other[RECORD_KEY_SIZE];
+    int64_t due_ms = 0, other_ms = 0;
+    bool waits = first_waiting(db, now, key, &due_ms), ran_out = first_run_out(db, other, &other_ms);
+
+    if (ran_out && (!waits || other_ms < due_ms))
+        memcpy(key, other, sizeof other);
+    return waits || ran_out;
+}
+
+static int64_t next_due_ms(struct db *db)
+{
+    int64_t first = db_integer(
+        db, -1,
+        "SELECT min(a) FROM (SELECT min(due_ms) a FROM orders WHERE space = ?1 AND kind = 1 UNION ALL "
+        "SELECT min(due_ms) FROM orders WHERE space = ?1 AND kind = 2)",
+        "i", db->space);
+    if (first < 0)
+        return -1;
+    return first > db->now_ms ? first - db->now_ms : 0;
+}
+
+static bool lease(struct db *db, const struct space *space, const char *key, int64_t lease_ms,
+                  struct store_entry *entry)
+{
+    struct record r;
+
+    if (!record_load(db, key, &r))
+        return false;
+    if (r.kind == RECORD_LEASED && r.waiting.body)
+        record_promote(db, &r, 0);
+    record_lease(db, &r, entry->token, lease_ms);
+    record_save(db, &r);
+    record_give(db, space, &r, entry);
+    return !db->failed;
+}
+
+enum store_result sqlite_lease_due(void *self, int64_t lease_ms, bool now, struct store_entry *entry,
+                                   int64_t *next_ms, enum store_hold *hold)
+{
+    struct db *db = &((struct store_sqlite *)self)->db;
+    struct space space;
+    char key[RECORD_KEY_SIZE];
+    bool leased = false;
+
+    if (hold)
+        *hold = STORE_GO;
+    if (next_ms)
+        *next_ms = -1;
+    if (!db_write(db))
+        return STORE_UNAVAILABLE;
+    space_load(db, &space);
+    bool due = queue_first(db, now, key);
+    if (due && (now || space_hold(&space) == STORE_GO))
+        leased = lease(db, &space, key, lease_ms, entry);
+    else if (due && hold)
+        *hold = space_hold(&space);
+    if (!leased && next_ms)
+        *next_ms = next_due_ms(db);
+    if (!db_commit(db))
+        return STORE_UNAVAILABLE;
+    return leased ? STORE_OK : STORE_NONE;
+}
+
+enum store_result sqlite_heartbeat(void *self)
+{
+    struct db *db = &((struct store_sqlite *)self)->db;
+
+    if (!db_write(db))
+        return STORE_UNAVAILABLE;
+    db_run(db, "UPDATE spaces SET heartbeat_ms = ? WHERE id = ?", "ii", db->now_ms, db->space);
+    return db_commit(db) ? STORE_OK : STORE_UNAVAILABLE;
+}
