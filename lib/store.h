@@ -59,7 +59,9 @@ void store_close(struct store *store);
 const char *store_kind(const struct store *store); /* "redis" or "sqlite" */
 /* What was last wrong with it, for people; "" = nothing. */
 const char *store_trouble(const struct store *store);
-/* Bodies, attempt notes and reasons are sealed by this vault from now on, and opened by it. Without one they
+/* To be called before a fork whose child uses the store too: connections are not shared. */
+void store_before_fork(struct store *store);
+/* Bodies and attempt notes are sealed by this vault from now on, and opened by it. Without one they
  * cannot be stored: claim, progress with a note, park and lease_due are UNAVAILABLE. The vault must outlive
  * the store. */
 struct vault;
@@ -97,8 +99,7 @@ struct store_entry {
     int64_t age_ms; /* since the body was accepted, less the time on hold: what RETRY_FOR is compared with */
     struct store_link link; /* also carries ids known from progress */
     enum store_attempt attempt;
-    char *attempt_note; /* owned; what progress recorded with the attempt (JSON), NULL = none */
-    size_t attempt_note_len;
+    char *attempt_note;     /* owned; what progress recorded with the attempt (JSON), NULL = none */
     int64_t attempt_age_ms; /* since that progress */
 };
 void store_entry_free(struct store_entry *entry);
@@ -178,7 +179,6 @@ struct store_progress {
     enum store_attempt
         attempt; /* CONTACT/OPPORTUNITY: about to create; NONE: leave what is recorded, see clear_attempt */
     const char *attempt_note; /* JSON kept with it */
-    size_t attempt_note_len;  /* store.c fills it in: what an implementation gets is sealed */
     bool clear_attempt;       /* the outcome is known */
     int64_t lease_ms;         /* the lease is renewed for so long */
 };

@@ -16,6 +16,7 @@ struct store_backend {
     const char *kind;
     void *(*open)(const struct config *, struct log *, struct error *);
     void (*close)(void *);
+    void (*before_fork)(void *); /* NULL = it notices a fork by itself */
     const char *(*trouble)(const void *);
     void (*shift_clock)(void *, int64_t ms);
     enum store_claim_result (*claim)(void *, const struct store_claim *, struct store_claim_reply *,
