@@ -1,4 +1,5 @@
 #include "store_sqlite.h"
+#include <stdio.h>
 #include <string.h>
 
 #define UNDRAINED_MS 600000
