@@ -64,6 +64,13 @@ void ghl_set_hooks(struct ghl *ghl, const struct ghl_hooks *hooks)
     ghl->hooks = hooks ? *hooks : (struct ghl_hooks){0};
 }
 
+/* A dry run may have no location yet. */
+static const char *location_of(const struct ghl *ghl)
+{
+    const char *id = ghl->config->ghl_location_id;
+    return !*id && ghl->config->dry_run ? "dry-run" : id;
+}
+
 /* -- bodies -- */
 
 static bool is_empty(const json_t *value)
@@ -104,7 +111,7 @@ static json_t *make_body(const struct ghl *ghl, const json_t *given, const char 
         if (unwanted && json_object_del(body, key) != 0)
             goto failed;
     }
-    if (location && json_object_set_new(body, "locationId", json_string(ghl->config->ghl_location_id)) != 0)
+    if (location && json_object_set_new(body, "locationId", json_string(location_of(ghl))) != 0)
         goto failed;
     if (ghl->camel_case && !rename_field_values(json_object_get(body, "customFields")))
         goto failed;
@@ -222,7 +229,7 @@ enum ghl_result ghl_contact_find(struct ghl *ghl, const struct ghl_call *call, c
 
     buf_init(&path, PATH_MAX_LEN);
     if (buf_adds(&path, "/contacts/search/duplicate?locationId=") &&
-        http_escape(&path, ghl->config->ghl_location_id) &&
+        http_escape(&path, location_of(ghl)) &&
         buf_adds(&path, *email ? "&email=" : "&number=") && http_escape(&path, *email ? email : phone))
         run(ghl, call, request, path.data, NULL, "", NULL, true, answer);
     else
@@ -239,7 +246,7 @@ enum ghl_result ghl_contact_search(struct ghl *ghl, const struct ghl_call *call,
     struct ghl_request request = {.kind = GHL_READ, .method = "POST", .wants = "contacts"};
     json_t *body = json_pack("{ss si si s[{ss ss}]}", "query", name, "page", 1, "pageLimit", PAGE_SIZE,
                              "sort", "field", "dateAdded", "direction", "desc");
-    if (body && json_object_set_new(body, "locationId", json_string(ghl->config->ghl_location_id)) != 0) {
+    if (body && json_object_set_new(body, "locationId", json_string(location_of(ghl))) != 0) {
         json_decref(body);
         body = NULL;
     }
@@ -326,7 +333,7 @@ static bool search_path(const struct ghl *ghl, const struct search *search, stru
 {
     bool camel = ghl->camel_case;
     const char *const query[][2] = {
-        {camel ? "locationId" : "location_id", ghl->config->ghl_location_id},
+        {camel ? "locationId" : "location_id", location_of(ghl)},
         {camel ? "contactId" : "contact_id", search->contact_id},
         {camel ? "pipelineId" : "pipeline_id", search->pipeline_id},
         {"startAfter", search->after},
@@ -402,7 +409,7 @@ enum ghl_result ghl_opportunity_search(struct ghl *ghl, const struct ghl_call *c
 enum ghl_result ghl_pipelines(struct ghl *ghl, const struct ghl_call *call, struct ghl_answer *answer)
 {
     struct ghl_request request = {.kind = GHL_READ, .method = "GET", .wants = "pipelines"};
-    run(ghl, call, request, "/opportunities/pipelines?locationId=", ghl->config->ghl_location_id, "", NULL,
+    run(ghl, call, request, "/opportunities/pipelines?locationId=", location_of(ghl), "", NULL,
         true, answer);
     return unwrap(answer, "pipelines");
 }
@@ -410,14 +417,14 @@ enum ghl_result ghl_pipelines(struct ghl *ghl, const struct ghl_call *call, stru
 enum ghl_result ghl_location(struct ghl *ghl, const struct ghl_call *call, struct ghl_answer *answer)
 {
     struct ghl_request request = {.kind = GHL_READ, .method = "GET", .wants = "location"};
-    run(ghl, call, request, "/locations/", ghl->config->ghl_location_id, "", NULL, true, answer);
+    run(ghl, call, request, "/locations/", location_of(ghl), "", NULL, true, answer);
     return unwrap(answer, "location");
 }
 
 enum ghl_result ghl_custom_fields(struct ghl *ghl, const struct ghl_call *call, struct ghl_answer *answer)
 {
     struct ghl_request request = {.kind = GHL_READ, .method = "GET", .wants = "customFields"};
-    run(ghl, call, request, "/locations/", ghl->config->ghl_location_id, "/customFields?model=all", NULL,
+    run(ghl, call, request, "/locations/", location_of(ghl), "/customFields?model=all", NULL,
         true, answer);
     return unwrap(answer, "customFields");
 }
