@@ -228,8 +228,7 @@ enum ghl_result ghl_contact_find(struct ghl *ghl, const struct ghl_call *call, c
     struct buf path;
 
     buf_init(&path, PATH_MAX_LEN);
-    if (buf_adds(&path, "/contacts/search/duplicate?locationId=") &&
-        http_escape(&path, location_of(ghl)) &&
+    if (buf_adds(&path, "/contacts/search/duplicate?locationId=") && http_escape(&path, location_of(ghl)) &&
         buf_adds(&path, *email ? "&email=" : "&number=") && http_escape(&path, *email ? email : phone))
         run(ghl, call, request, path.data, NULL, "", NULL, true, answer);
     else
@@ -409,8 +408,7 @@ enum ghl_result ghl_opportunity_search(struct ghl *ghl, const struct ghl_call *c
 enum ghl_result ghl_pipelines(struct ghl *ghl, const struct ghl_call *call, struct ghl_answer *answer)
 {
     struct ghl_request request = {.kind = GHL_READ, .method = "GET", .wants = "pipelines"};
-    run(ghl, call, request, "/opportunities/pipelines?locationId=", location_of(ghl), "", NULL,
-        true, answer);
+    run(ghl, call, request, "/opportunities/pipelines?locationId=", location_of(ghl), "", NULL, true, answer);
     return unwrap(answer, "pipelines");
 }
 
@@ -424,7 +422,6 @@ enum ghl_result ghl_location(struct ghl *ghl, const struct ghl_call *call, struc
 enum ghl_result ghl_custom_fields(struct ghl *ghl, const struct ghl_call *call, struct ghl_answer *answer)
 {
     struct ghl_request request = {.kind = GHL_READ, .method = "GET", .wants = "customFields"};
-    run(ghl, call, request, "/locations/", location_of(ghl), "/customFields?model=all", NULL,
-        true, answer);
+    run(ghl, call, request, "/locations/", location_of(ghl), "/customFields?model=all", NULL, true, answer);
     return unwrap(answer, "customFields");
 }

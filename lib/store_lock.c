@@ -50,7 +50,8 @@ void store_lock_close(struct store_lock *lock)
     lock->queue_fd = lock->turn_fd = -1;
 }
 
-/* -- a blocking flock with a deadline: the kernel keeps the waiters in line, a timer's signal ends the wait -- */
+/* -- a blocking flock with a deadline: the kernel keeps the waiters in line, a timer's signal ends the wait
+ * -- */
 
 static void wake(int number)
 {

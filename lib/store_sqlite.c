@@ -1,5 +1,5 @@
-#include "clock.h"
 #include "store_sqlite.h"
+#include "clock.h"
 #include <stdio.h>
 #include <stdlib.h>
 

@@ -26,10 +26,11 @@ static void count_client(struct work *w)
     if (!c->client || !*c->client || c->requeue_if_seen)
         return;
     int64_t day = w->db->now_ms / DAY_MS;
-    int64_t count = db_integer(w->db, 0,
-                               "INSERT INTO clients(space, client, day, count, until_ms) VALUES(?, ?, ?, 1, ?) "
-                               "ON CONFLICT DO UPDATE SET count = count + 1 RETURNING count",
-                               "itii", w->db->space, c->client, day, (day + 1) * DAY_MS);
+    int64_t count =
+        db_integer(w->db, 0,
+                   "INSERT INTO clients(space, client, day, count, until_ms) VALUES(?, ?, ?, 1, ?) "
+                   "ON CONFLICT DO UPDATE SET count = count + 1 RETURNING count",
+                   "itii", w->db->space, c->client, day, (day + 1) * DAY_MS);
     w->over_limit = c->client_limit > 0 && count > c->client_limit;
 }
 
@@ -177,8 +178,7 @@ static enum store_claim_result decide(struct work *w)
         record_save(w->db, r);
         return CLAIM_IGNORED;
     }
-    if (has_seen(r) && !strcmp(r->seen_fingerprint, c->fingerprint) &&
-        (r->kind != RECORD_PARKED || older)) {
+    if (has_seen(r) && !strcmp(r->seen_fingerprint, c->fingerprint) && (r->kind != RECORD_PARKED || older)) {
         keep_newer_place(w);
         record_save(w->db, r);
         return CLAIM_DUPLICATE;
@@ -196,8 +196,8 @@ static void reply_queue(struct work *w)
     int64_t undrained_ms = space_undrained_ms(&w->space, w->db->now_ms);
 
     w->reply->breaker_failures = w->space.breaker_failures;
-    w->reply->drain_needed = (!w->space.heartbeat_ms || undrained_ms > DRAIN_NEEDED_MS) &&
-                             queue_first(w->db, false, key);
+    w->reply->drain_needed =
+        (!w->space.heartbeat_ms || undrained_ms > DRAIN_NEEDED_MS) && queue_first(w->db, false, key);
     w->reply->undrained = undrained_ms > UNDRAINED_MS && queue_first(w->db, true, key);
 }
 

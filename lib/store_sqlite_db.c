@@ -5,8 +5,8 @@
 #include <errno.h>
 #include <stdarg.h>
 #include <stdint.h>
-#include <stdlib.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
 
@@ -31,7 +31,8 @@ static const char *advice(int code)
     switch (code & 0xff) {
     case SQLITE_CORRUPT:
     case SQLITE_NOTADB:
-        return ": it is damaged or no database of this program; stop everything, keep a copy, then put a backup in "
+        return ": it is damaged or no database of this program; stop everything, keep a copy, then put a "
+               "backup in "
                "its place or move it away to begin anew";
     case SQLITE_BUSY: return ": another program holds it";
     case SQLITE_READONLY: return ": make it writable for the user that runs this program";
@@ -47,8 +48,8 @@ static void sqlite_failed(struct db *db)
     int code = sqlite3_extended_errcode(db->sqlite);
     db->failed = true;
     db->full = is_full(db);
-    error_set(&db->trouble, "%s: %s (SQLite %d)%s%s", db->path, sqlite3_errmsg(db->sqlite), code, advice(code),
-              db->full ? ": make room on its disk" : "");
+    error_set(&db->trouble, "%s: %s (SQLite %d)%s%s", db->path, sqlite3_errmsg(db->sqlite), code,
+              advice(code), db->full ? ": make room on its disk" : "");
 }
 
 void db_fail(struct db *db, const char *fmt, ...)
@@ -79,8 +80,8 @@ static sqlite3_stmt *prepared(struct db *db, const char *sql)
         db_fail(db, "more than %d prepared statements: raise DB_STATEMENTS", DB_STATEMENTS);
         return NULL;
     }
-    if (sqlite3_prepare_v3(db->sqlite, sql, -1, SQLITE_PREPARE_PERSISTENT, &db->cache[slot].statement, NULL) !=
-        SQLITE_OK) {
+    if (sqlite3_prepare_v3(db->sqlite, sql, -1, SQLITE_PREPARE_PERSISTENT, &db->cache[slot].statement,
+                           NULL) != SQLITE_OK) {
         sqlite_failed(db);
         return NULL;
     }
@@ -211,9 +212,7 @@ void db_row_bind(struct db *db, sqlite3_stmt *statement, int first, const struct
         case DB_INTEGER:
             code = sqlite3_bind_int64(statement, index, *(const int64_t *)(const void *)field);
             break;
-        case DB_BOOL:
-            code = sqlite3_bind_int64(statement, index, *(const bool *)(const void *)field);
-            break;
+        case DB_BOOL: code = sqlite3_bind_int64(statement, index, *(const bool *)(const void *)field); break;
         case DB_TEXT: code = sqlite3_bind_text(statement, index, field, -1, SQLITE_STATIC); break;
         }
         if (code != SQLITE_OK)
@@ -234,7 +233,8 @@ static void look_at_file(struct db *db)
     }
     if (sqlite3_file_control(db->sqlite, "main", SQLITE_FCNTL_HAS_MOVED, &moved) == SQLITE_OK && moved) {
         log_event(db->log, LOG_LEVEL_ERROR, "store", NULL,
-                  "%s was deleted or replaced while it was in use: what it held is not seen any more", db->path);
+                  "%s was deleted or replaced while it was in use: what it held is not seen any more",
+                  db->path);
         db_disconnect(db);
     }
 }

@@ -1,10 +1,10 @@
 /*
  * store_sqlite_db: the connection to DATA_DIR/store.db. Opening, the schema, transactions, statements.
  *
- * A failure inside a transaction sticks until its end, as in a buf: a verb runs its statements and looks once,
- * at db_commit, whether all of them worked. A connection is finished after any failure; the next transaction
- * opens a new one, also after a fork and when the file was replaced. The file is never deleted and never
- * repaired here.
+ * A failure inside a transaction sticks until its end, as in a buf: a verb runs its statements and looks
+ * once, at db_commit, whether all of them worked. A connection is finished after any failure; the next
+ * transaction opens a new one, also after a fork and when the file was replaced. The file is never deleted
+ * and never repaired here.
  */
 #ifndef WOO_GHL_STORE_SQLITE_DB_H
 #define WOO_GHL_STORE_SQLITE_DB_H
@@ -20,14 +20,14 @@
 struct db {
     const struct config *config;
     struct log *log;
-    char *path;                  /* DATA_DIR/store.db */
-    char boot_id[DB_BOOT_SIZE];  /* leases of another boot have run out */
-    int64_t shift_ms;            /* tests: added to both clocks */
-    sqlite3 *sqlite;             /* NULL = not open */
-    bool network;                /* on a network file system: no WAL */
-    pid_t pid;                   /* who opened it */
-    struct store_lock lock;      /* held while a transaction writes */
-    int64_t space;               /* the row of this namespace */
+    char *path;                 /* DATA_DIR/store.db */
+    char boot_id[DB_BOOT_SIZE]; /* leases of another boot have run out */
+    int64_t shift_ms;           /* tests: added to both clocks */
+    sqlite3 *sqlite;            /* NULL = not open */
+    bool network;               /* on a network file system: no WAL */
+    pid_t pid;                  /* who opened it */
+    struct store_lock lock;     /* held while a transaction writes */
+    int64_t space;              /* the row of this namespace */
     struct {
         const char *sql; /* the literal at the place of use: its address is the key */
         sqlite3_stmt *statement;
@@ -35,16 +35,16 @@ struct db {
 
     /* of the transaction */
     bool writing;
-    bool failed, full; /* full: for want of disk space */
-    int64_t now_ms;    /* wall clock, as of its begin */
-    int64_t boot_ms;   /* clock since boot, as of its begin */
+    bool failed, full;    /* full: for want of disk space */
+    int64_t now_ms;       /* wall clock, as of its begin */
+    int64_t boot_ms;      /* clock since boot, as of its begin */
     struct error trouble; /* what was last wrong; "" after a transaction that worked */
 };
 
 /* -- life cycle -- */
 
-/* Opens the file, and makes directory, file, schema and the namespace's row where they are missing. config and
- * log must outlive it. */
+/* Opens the file, and makes directory, file, schema and the namespace's row where they are missing. config
+ * and log must outlive it. */
 bool db_open(struct db *db, const struct config *config, struct log *log, struct error *e) MUST_CHECK;
 void db_close(struct db *db);
 /* Closes the connection and the locks; the next transaction opens them again. */
@@ -90,7 +90,10 @@ struct db_column {
     size_t size; /* of a text's array */
 };
 
-#define DB_COLUMN_INTEGER(type, field) {#field, offsetof(type, field), DB_INTEGER, 0}
+#define DB_COLUMN_INTEGER(type, field)                                                                       \
+    {                                                                                                        \
+#field, offsetof(type, field), DB_INTEGER, 0                                                         \
+    }
 
 void db_row_read(sqlite3_stmt *statement, int first, const struct db_column *columns, size_t n, void *row);
 /* Binds the fields as parameters first, first + 1, ... */
@@ -99,7 +102,7 @@ void db_row_bind(struct db *db, sqlite3_stmt *statement, int first, const struct
 
 /* -- for its own files, and tests -- */
 
-bool db_is_network(int64_t statfs_type); /* NFS, SMB, FUSE, 9P and the like */
+bool db_is_network(int64_t statfs_type);                    /* NFS, SMB, FUSE, 9P and the like */
 bool db_connect(struct db *db, struct error *e) MUST_CHECK; /* store_sqlite_open.c */
 
 #endif

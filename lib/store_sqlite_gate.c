@@ -136,7 +136,8 @@ enum store_result sqlite_breaker(void *self, bool success, int64_t *open_ms)
     else
         space.breaker_failures++;
     if (space.breaker_open_ms && has_come(db, space.breaker_until_ms, BREAKER_MAX_MS))
-        open_breaker(db, &space, 2 * space.breaker_open_ms); /* the probe failed; earlier ones were on their way */
+        open_breaker(db, &space,
+                     2 * space.breaker_open_ms); /* the probe failed; earlier ones were on their way */
     else if (!space.breaker_open_ms && space.breaker_failures >= BREAKER_FAILURES)
         open_breaker(db, &space, BREAKER_FIRST_MS);
     space_mark_hold(&space, db->now_ms);
@@ -220,8 +221,8 @@ enum store_result sqlite_resume(void *self, const char *token_hash)
 
     if (!begin(db, &space))
         return STORE_UNAVAILABLE;
-    bool lifts =
-        space.paused_ms && (!token_hash || (space.pause_token[0] && strcmp(space.pause_token, token_hash) != 0));
+    bool lifts = space.paused_ms &&
+                 (!token_hash || (space.pause_token[0] && strcmp(space.pause_token, token_hash) != 0));
     if (lifts) {
         space.paused_ms = space.pause_probe_ms = 0;
         space.pause_token[0] = space.pause_reason[0] = '\0';

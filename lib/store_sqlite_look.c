@@ -26,10 +26,11 @@ static void count_counters(struct db *db, struct store_stats *stats)
 static void count_queue(struct db *db, struct store_stats *stats)
 {
     int64_t oldest_ms = db->now_ms;
-    sqlite3_stmt *row = db_query(db,
-                                 "SELECT kind, due_ms, lease_boot, lease_until_ms, current_accepted_ms FROM orders "
-                                 "WHERE space = ? AND kind IN (1, 2)",
-                                 "i", db->space);
+    sqlite3_stmt *row =
+        db_query(db,
+                 "SELECT kind, due_ms, lease_boot, lease_until_ms, current_accepted_ms FROM orders "
+                 "WHERE space = ? AND kind IN (1, 2)",
+                 "i", db->space);
     while (db_next(db, row)) {
         struct record r = {.kind = sqlite3_column_int64(row, 0),
                            .due_ms = sqlite3_column_int64(row, 1),
@@ -110,8 +111,8 @@ enum store_result sqlite_look(void *self, const char *key, struct store_order *o
     *out = (struct store_order){0};
     if (!db_read(db))
         return STORE_UNAVAILABLE;
-    bool known = record_load(db, key, &r) &&
-                 (r.kind != RECORD_NONE || r.seen_fingerprint[0] || record_has_link(&r));
+    bool known =
+        record_load(db, key, &r) && (r.kind != RECORD_NONE || r.seen_fingerprint[0] || record_has_link(&r));
     if (known)
         describe(db, &r, out);
     if (!db_commit(db))

@@ -4,8 +4,8 @@
 #include "store_sqlite_schema.h"
 #include <errno.h>
 #include <fcntl.h>
-#include <stdlib.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
 #include <sys/vfs.h>
@@ -27,8 +27,8 @@ static bool make_directory(const char *dir, struct error *e)
             error_set(e, "DATA_DIR=%s: its parent directory does not exist: create it, or name another place",
                       dir);
         else
-            error_set(e, "DATA_DIR=%s: cannot be made: %s: make it, owned by the user that runs this program", dir,
-                      strerror(errno));
+            error_set(e, "DATA_DIR=%s: cannot be made: %s: make it, owned by the user that runs this program",
+                      dir, strerror(errno));
         return false;
     }
     if (stat(dir, &st) != 0 || !S_ISDIR(st.st_mode)) {
@@ -93,10 +93,11 @@ static void look_at_file_system(struct db *db)
 
     db->network = statfs(db->config->data_dir, &fs) == 0 && db_is_network((int64_t)fs.f_type);
     if (db->network)
-        log_event(db->log, LOG_LEVEL_WARN, "store", NULL,
-                  "DATA_DIR=%s is on a network file system: slow, and only as safe as its locks and its server; "
-                  "use a local disk or Redis",
-                  db->config->data_dir);
+        log_event(
+            db->log, LOG_LEVEL_WARN, "store", NULL,
+            "DATA_DIR=%s is on a network file system: slow, and only as safe as its locks and its server; "
+            "use a local disk or Redis",
+            db->config->data_dir);
 }
 
 /* -- settings of the connection, each looked at afterwards: SQLite ignores what it cannot do -- */
@@ -115,11 +116,12 @@ static bool pragma(struct db *db, struct error *e, const char *set, const char *
     if (!strcmp(got, want))
         return true;
     if (code != SQLITE_OK)
-        error_set(e, "%s: %s: %s%s", db->path, set, sqlite3_errmsg(db->sqlite),
-                  (code & 0xff) == SQLITE_NOTADB || (code & 0xff) == SQLITE_CORRUPT
-                      ? ": it is damaged or no database; keep a copy, then put a backup in its place or move it "
-                        "away to begin anew"
-                      : "");
+        error_set(
+            e, "%s: %s: %s%s", db->path, set, sqlite3_errmsg(db->sqlite),
+            (code & 0xff) == SQLITE_NOTADB || (code & 0xff) == SQLITE_CORRUPT
+                ? ": it is damaged or no database; keep a copy, then put a backup in its place or move it "
+                  "away to begin anew"
+                : "");
     else
         error_set(e, "%s: %s: SQLite answers \"%s\" instead of \"%s\"", db->path, set, got, want);
     return false;
@@ -144,9 +146,10 @@ static bool check_version(const struct db *db, int64_t version, int64_t tables, 
                           struct error *e)
 {
     if (version > VERSION) {
-        error_set(e,
-                  "%s: has schema version %lld, this program knows up to %lld: run the newer woo_ghl that wrote it",
-                  db->path, (long long)version, (long long)VERSION);
+        error_set(
+            e,
+            "%s: has schema version %lld, this program knows up to %lld: run the newer woo_ghl that wrote it",
+            db->path, (long long)version, (long long)VERSION);
         return false;
     }
     if ((version == 0 && tables > 0) || (version > 0 && application != SCHEMA_APPLICATION_ID)) {
@@ -190,7 +193,8 @@ static bool find_space(struct db *db, struct error *e)
     }
     db->space = db_integer(db, 0, "SELECT id FROM spaces WHERE name = ?", "t", name);
     if (!db->space && !db->failed) {
-        db_run(db, "INSERT INTO spaces(name, born_ms) VALUES(?, ?)", "ti", name, clock_wall_ms() + db->shift_ms);
+        db_run(db, "INSERT INTO spaces(name, born_ms) VALUES(?, ?)", "ti", name,
+               clock_wall_ms() + db->shift_ms);
         db->space = sqlite3_last_insert_rowid(db->sqlite);
     }
     sqlite3_free(name);
@@ -251,8 +255,9 @@ void db_disconnect(struct db *db)
     for (size_t i = 0; i < DB_STATEMENTS; i++)
         sqlite3_finalize(db->cache[i].statement);
     memset(db->cache, 0, sizeof db->cache);
-    /* In a child this closes the parent's connection, which is idle: its locks are per process and stay, and the
-     * child gets none that the parent holds. Left open, SQLite would take the parent's locks for the child's. */
+    /* In a child this closes the parent's connection, which is idle: its locks are per process and stay, and
+     * the child gets none that the parent holds. Left open, SQLite would take the parent's locks for the
+     * child's. */
     if (sqlite3_close(db->sqlite) != SQLITE_OK)
         log_event(db->log, LOG_LEVEL_ERROR, "store", NULL, "%s: cannot be closed: %s", db->path,
                   sqlite3_errmsg(db->sqlite));

@@ -2,7 +2,8 @@
 #include <stdlib.h>
 #include <string.h>
 
-enum store_result sqlite_park_bytes(void *self, const char *key, const void *bytes, size_t len, const char *why)
+enum store_result sqlite_park_bytes(void *self, const char *key, const void *bytes, size_t len,
+                                    const char *why)
 {
     struct db *db = &((struct store_sqlite *)self)->db;
     struct record r;
@@ -41,12 +42,14 @@ static char *column_copy(struct db *db, sqlite3_stmt *row, int column)
 static size_t read_list(struct db *db, const char *after, size_t max, struct store_parked *list)
 {
     size_t n = 0;
-    int64_t after_ms = db_integer(
-        db, -1, "SELECT parked_ms FROM orders WHERE space = ? AND key = ? AND kind = 3", "it", db->space, after);
-    sqlite3_stmt *row = db_query(db,
-                                 "SELECT key, reason, parked_ms, attempts, current_trashed FROM orders WHERE space = ? "
-                                 "AND kind = 3 AND (parked_ms, key) > (?, ?) ORDER BY parked_ms, key LIMIT ?",
-                                 "iiti", db->space, after_ms, after, (int64_t)max);
+    int64_t after_ms =
+        db_integer(db, -1, "SELECT parked_ms FROM orders WHERE space = ? AND key = ? AND kind = 3", "it",
+                   db->space, after);
+    sqlite3_stmt *row =
+        db_query(db,
+                 "SELECT key, reason, parked_ms, attempts, current_trashed FROM orders WHERE space = ? "
+                 "AND kind = 3 AND (parked_ms, key) > (?, ?) ORDER BY parked_ms, key LIMIT ?",
+                 "iiti", db->space, after_ms, after, (int64_t)max);
     while (db_next(db, row)) {
         struct store_parked *parked = &list[n++];
         parked->key = column_copy(db, row, 0);

@@ -1,7 +1,8 @@
 #include "store_sqlite.h"
 #include <string.h>
 
-/* A due time further ahead than STORE_MAX_DELAY_MS was set before the clock was set back: it counts as due. */
+/* A due time further ahead than STORE_MAX_DELAY_MS was set before the clock was set back: it counts as due.
+ */
 bool queue_is_due(const struct db *db, int64_t due_ms)
 {
     return due_ms <= db->now_ms || due_ms > db->now_ms + STORE_MAX_DELAY_MS;
@@ -19,13 +20,15 @@ static bool take_row(struct db *db, sqlite3_stmt *row, char key[RECORD_KEY_SIZE]
 
 static bool first_waiting(struct db *db, bool now, char key[RECORD_KEY_SIZE], int64_t *due_ms)
 {
-    sqlite3_stmt *row = db_query(
-        db, "SELECT key, due_ms FROM orders WHERE space = ? AND kind = 1 ORDER BY due_ms LIMIT 1", "i", db->space);
+    sqlite3_stmt *row =
+        db_query(db, "SELECT key, due_ms FROM orders WHERE space = ? AND kind = 1 ORDER BY due_ms LIMIT 1",
+                 "i", db->space);
     if (!take_row(db, row, key, due_ms))
         return false;
     if (now || queue_is_due(db, *due_ms))
         return true;
-    row = db_query(db, "SELECT key, due_ms FROM orders WHERE space = ? AND kind = 1 ORDER BY due_ms DESC LIMIT 1",
+    row = db_query(db,
+                   "SELECT key, due_ms FROM orders WHERE space = ? AND kind = 1 ORDER BY due_ms DESC LIMIT 1",
                    "i", db->space);
     return take_row(db, row, key, due_ms) && queue_is_due(db, *due_ms);
 }
@@ -33,9 +36,10 @@ static bool first_waiting(struct db *db, bool now, char key[RECORD_KEY_SIZE], in
 /* Leases are few: one a worker. */
 static bool first_run_out(struct db *db, char key[RECORD_KEY_SIZE], int64_t *due_ms)
 {
-    sqlite3_stmt *row = db_query(
-        db, "SELECT key, due_ms, lease_boot, lease_until_ms FROM orders WHERE space = ? AND kind = 2 ORDER BY due_ms",
-        "i", db->space);
+    sqlite3_stmt *row = db_query(db,
+                                 "SELECT key, due_ms, lease_boot, lease_until_ms FROM orders WHERE space = ? "
+                                 "AND kind = 2 ORDER BY due_ms",
+                                 "i", db->space);
     while (db_next(db, row)) {
         struct record r = {.kind = RECORD_LEASED, .lease_until_ms = sqlite3_column_int64(row, 3)};
         db_text(row, 2, r.lease_boot, sizeof r.lease_boot);

@@ -6,10 +6,18 @@
 #define LEASE_SANE_MS (24 * 3600 * 1000LL) /* a lease that seems longer is one of an earlier boot */
 
 /* In the order of the columns in every statement below. */
-#define INTEGER(name, field) {name, offsetof(struct record, field), DB_INTEGER, 0}
-#define BOOL(name, field) {name, offsetof(struct record, field), DB_BOOL, 0}
+#define INTEGER(name, field)                                                                                 \
+    {                                                                                                        \
+        name, offsetof(struct record, field), DB_INTEGER, 0                                                  \
+    }
+#define BOOL(name, field)                                                                                    \
+    {                                                                                                        \
+        name, offsetof(struct record, field), DB_BOOL, 0                                                     \
+    }
 #define TEXT(name, field)                                                                                    \
-    {name, offsetof(struct record, field), DB_TEXT, sizeof((struct record *)NULL)->field}
+    {                                                                                                        \
+        name, offsetof(struct record, field), DB_TEXT, sizeof((struct record *)NULL)->field                  \
+    }
 
 static const struct db_column columns[] = {
     TEXT("seen_fingerprint", seen_fingerprint),
@@ -88,7 +96,8 @@ bool record_load(struct db *db, const char *key, struct record *r)
         return false;
     }
     memcpy(r->key, key, n + 1);
-    sqlite3_stmt *row = db_query(db, "SELECT " NAMES " FROM orders WHERE space = ? AND key = ?", "it", db->space, key);
+    sqlite3_stmt *row =
+        db_query(db, "SELECT " NAMES " FROM orders WHERE space = ? AND key = ?", "it", db->space, key);
     if (db_next(db, row)) {
         db_row_read(row, 0, columns, COLUMNS, r);
         r->found = true;
@@ -115,11 +124,12 @@ void record_save(struct db *db, struct record *r)
         r->found = false;
         return;
     }
-    sqlite3_stmt *row = db_query(db,
-                                 "INSERT OR REPLACE INTO orders(space, key, until_ms, " NAMES
-                                 ") VALUES(?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, "
-                                 "?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
-                                 "iti", db->space, r->key, until);
+    sqlite3_stmt *row =
+        db_query(db,
+                 "INSERT OR REPLACE INTO orders(space, key, until_ms, " NAMES
+                 ") VALUES(?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, "
+                 "?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
+                 "iti", db->space, r->key, until);
     db_row_bind(db, row, 4, columns, COLUMNS, r);
     while (db_next(db, row))
         ;
@@ -135,8 +145,8 @@ bool record_has_link(const struct record *r)
 
 bool record_lease_holds(const struct db *db, const struct record *r)
 {
-    return r->kind == RECORD_LEASED && !strcmp(r->lease_boot, db->boot_id) && r->lease_until_ms > db->boot_ms &&
-           r->lease_until_ms - db->boot_ms <= LEASE_SANE_MS;
+    return r->kind == RECORD_LEASED && !strcmp(r->lease_boot, db->boot_id) &&
+           r->lease_until_ms > db->boot_ms && r->lease_until_ms - db->boot_ms <= LEASE_SANE_MS;
 }
 
 bool record_is_mine(const struct record *r, const char *token)

@@ -11,7 +11,7 @@
 #include "store_sqlite_db.h"
 
 #define RECORD_KEY_SIZE 256
-#define HOLD_PROBE_MS 30000       /* how long a probe of the breaker is one worker's */
+#define HOLD_PROBE_MS 30000 /* how long a probe of the breaker is one worker's */
 #define BREAKER_MAX_MS 300000
 
 /* -- the namespace: its switches -- */
@@ -37,7 +37,7 @@ void space_save(struct db *db, const struct space *space);
 enum store_hold space_hold(const struct space *space);
 /* Notes when a hold begins or ends; to be called after a change of pause or breaker. */
 void space_mark_hold(struct space *space, int64_t now_ms);
-int64_t space_held_ms(const struct space *space, int64_t now_ms); /* in all, until now */
+int64_t space_held_ms(const struct space *space, int64_t now_ms);         /* in all, until now */
 int64_t space_breaker_left_ms(const struct space *space, int64_t now_ms); /* 0 = closed */
 /* Since the last drain's heartbeat; since the birth when there was none. */
 int64_t space_undrained_ms(const struct space *space, int64_t now_ms);
@@ -67,7 +67,8 @@ struct record {
     int64_t link_until_ms;
 
     int64_t kind; /* enum record_kind */
-    int64_t due_ms; /* of a leased one: when its lease runs out, by the wall clock, for the order of work only */
+    int64_t
+        due_ms; /* of a leased one: when its lease runs out, by the wall clock, for the order of work only */
     char token[STORE_TOKEN_SIZE], lease_boot[DB_BOOT_SIZE];
     int64_t lease_until_ms; /* since boot */
     int64_t attempts;
@@ -76,7 +77,7 @@ struct record {
     char reason[STORE_REASON_SIZE];
     int64_t parked_ms;
     struct record_state current, waiting;
-    int64_t attempt; /* enum store_attempt */
+    int64_t attempt;      /* enum store_attempt */
     int64_t attempt_note; /* id in blobs */
     int64_t attempt_ms;
 };
@@ -86,7 +87,7 @@ bool record_load(struct db *db, const char *key, struct record *record) MUST_CHE
 /* Writes it, or takes the row away when nothing is left in it. */
 void record_save(struct db *db, struct record *record);
 
-bool record_has_link(const struct record *record);     /* any id, or the gone mark */
+bool record_has_link(const struct record *record); /* any id, or the gone mark */
 bool record_lease_holds(const struct db *db, const struct record *record);
 /* Is the lease this worker's? Also one that ran out, as long as nobody else took the order. */
 bool record_is_mine(const struct record *record, const char *token);

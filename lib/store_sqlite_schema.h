@@ -1,9 +1,10 @@
 /*
- * store_sqlite_schema: the tables of DATA_DIR/store.db, and how a file of an older version becomes one of this.
+ * store_sqlite_schema: the tables of DATA_DIR/store.db, and how a file of an older version becomes one of
+ * this.
  *
- * PRAGMA user_version is the number of steps that a file has taken; a new version of the schema appends a step
- * and never changes one. All times are ms of the wall clock, but for leases (lease_until_ms, with lease_boot),
- * which are ms since that boot. Rows with an until_ms go when it has passed; 0 = kept.
+ * PRAGMA user_version is the number of steps that a file has taken; a new version of the schema appends a
+ * step and never changes one. All times are ms of the wall clock, but for leases (lease_until_ms, with
+ * lease_boot), which are ms since that boot. Rows with an until_ms go when it has passed; 0 = kept.
  */
 #ifndef WOO_GHL_STORE_SQLITE_SCHEMA_H
 #define WOO_GHL_STORE_SQLITE_SCHEMA_H

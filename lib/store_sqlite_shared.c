@@ -13,10 +13,11 @@ struct contact {
 static void contact_load(struct db *db, const char *hash, struct contact *c)
 {
     *c = (struct contact){.lease = {.kind = RECORD_LEASED}};
-    sqlite3_stmt *row = db_query(db,
-                                 "SELECT token, lease_boot, lease_until_ms, newest_s, until_ms FROM contacts WHERE "
-                                 "space = ? AND hash = ? AND until_ms > ?",
-                                 "iti", db->space, hash, db->now_ms);
+    sqlite3_stmt *row =
+        db_query(db,
+                 "SELECT token, lease_boot, lease_until_ms, newest_s, until_ms FROM contacts WHERE "
+                 "space = ? AND hash = ? AND until_ms > ?",
+                 "iti", db->space, hash, db->now_ms);
     if (!db_next(db, row))
         return;
     db_text(row, 0, c->token, sizeof c->token);
@@ -29,11 +30,12 @@ static void contact_load(struct db *db, const char *hash, struct contact *c)
 
 static void contact_save(struct db *db, const char *hash, const struct contact *c)
 {
-    db_run(db,
-           "INSERT OR REPLACE INTO contacts(space, hash, token, lease_boot, lease_until_ms, newest_s, until_ms) "
-           "VALUES(?, ?, ?, ?, ?, ?, ?)",
-           "itttiii", db->space, hash, c->token, c->lease.lease_boot, c->lease.lease_until_ms, c->newest_s,
-           c->until_ms);
+    db_run(
+        db,
+        "INSERT OR REPLACE INTO contacts(space, hash, token, lease_boot, lease_until_ms, newest_s, until_ms) "
+        "VALUES(?, ?, ?, ?, ?, ?, ?)",
+        "itttiii", db->space, hash, c->token, c->lease.lease_boot, c->lease.lease_until_ms, c->newest_s,
+        c->until_ms);
 }
 
 static bool contact_is_others(const struct db *db, const struct contact *c, const char *token)
@@ -141,10 +143,12 @@ enum store_result sqlite_count(void *self, const char *word, bool reconcile)
     if (!db_write(db))
         return STORE_UNAVAILABLE;
     db_run(db,
-           "INSERT INTO counters(space, word, count) VALUES(?, ?, 1) ON CONFLICT DO UPDATE SET count = count + 1",
+           "INSERT INTO counters(space, word, count) VALUES(?, ?, 1) ON CONFLICT DO UPDATE SET count = count "
+           "+ 1",
            "it", db->space, word);
     if (reconcile)
-        db_run(db, "UPDATE spaces SET reconcile_wanted = 1 WHERE id = ? AND reconcile_wanted = 0", "i", db->space);
+        db_run(db, "UPDATE spaces SET reconcile_wanted = 1 WHERE id = ? AND reconcile_wanted = 0", "i",
+               db->space);
     return db_commit(db) ? STORE_OK : STORE_UNAVAILABLE;
 }
 
@@ -153,9 +157,9 @@ enum store_result sqlite_count(void *self, const char *word, bool reconcile)
 /* malloc'ed; NULL = not there. */
 static char *find_thing(struct db *db, const char *name)
 {
-    sqlite3_stmt *row =
-        db_query(db, "SELECT value FROM things WHERE space = ? AND name = ? AND (until_ms = 0 OR until_ms > ?)",
-                 "iti", db->space, name, db->now_ms);
+    sqlite3_stmt *row = db_query(
+        db, "SELECT value FROM things WHERE space = ? AND name = ? AND (until_ms = 0 OR until_ms > ?)", "iti",
+        db->space, name, db->now_ms);
     if (!db_next(db, row))
         return NULL;
     char *value = strdup((const char *)sqlite3_column_text(row, 0));

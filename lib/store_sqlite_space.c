@@ -1,28 +1,37 @@
 #include "store_sqlite_record.h"
 #include <stddef.h>
 
-#define INTEGER(field) {#field, offsetof(struct space, field), DB_INTEGER, 0}
-#define BOOL(field) {#field, offsetof(struct space, field), DB_BOOL, 0}
-#define TEXT(field) {#field, offsetof(struct space, field), DB_TEXT, sizeof((struct space *)NULL)->field}
+#define INTEGER(field)                                                                                       \
+    {                                                                                                        \
+#field, offsetof(struct space, field), DB_INTEGER, 0                                                 \
+    }
+#define BOOL(field)                                                                                          \
+    {                                                                                                        \
+#field, offsetof(struct space, field), DB_BOOL, 0                                                    \
+    }
+#define TEXT(field)                                                                                          \
+    {                                                                                                        \
+#field, offsetof(struct space, field), DB_TEXT, sizeof((struct space *)NULL)->field                  \
+    }
 
 /* In the order of the columns in both statements below. */
 static const struct db_column columns[] = {
-    INTEGER(born_ms),          INTEGER(heartbeat_ms),     BOOL(reconcile_wanted),   INTEGER(paused_ms),
-    TEXT(pause_token),         TEXT(pause_reason),        INTEGER(pause_probe_ms),  INTEGER(breaker_failures),
-    INTEGER(breaker_open_ms),  INTEGER(breaker_until_ms), INTEGER(breaker_probe_ms), INTEGER(held_ms),
-    INTEGER(hold_since_ms),    INTEGER(pace_us),          INTEGER(pace_day_left),   INTEGER(pace_day_end_ms),
+    INTEGER(born_ms),         INTEGER(heartbeat_ms),     BOOL(reconcile_wanted),    INTEGER(paused_ms),
+    TEXT(pause_token),        TEXT(pause_reason),        INTEGER(pause_probe_ms),   INTEGER(breaker_failures),
+    INTEGER(breaker_open_ms), INTEGER(breaker_until_ms), INTEGER(breaker_probe_ms), INTEGER(held_ms),
+    INTEGER(hold_since_ms),   INTEGER(pace_us),          INTEGER(pace_day_left),    INTEGER(pace_day_end_ms),
 };
 #define COLUMNS (sizeof columns / sizeof *columns)
 
 void space_load(struct db *db, struct space *space)
 {
     *space = (struct space){0};
-    sqlite3_stmt *row =
-        db_query(db,
-                 "SELECT born_ms, heartbeat_ms, reconcile_wanted, paused_ms, pause_token, pause_reason, "
-                 "pause_probe_ms, breaker_failures, breaker_open_ms, breaker_until_ms, breaker_probe_ms, held_ms, "
-                 "hold_since_ms, pace_us, pace_day_left, pace_day_end_ms FROM spaces WHERE id = ?",
-                 "i", db->space);
+    sqlite3_stmt *row = db_query(
+        db,
+        "SELECT born_ms, heartbeat_ms, reconcile_wanted, paused_ms, pause_token, pause_reason, "
+        "pause_probe_ms, breaker_failures, breaker_open_ms, breaker_until_ms, breaker_probe_ms, held_ms, "
+        "hold_since_ms, pace_us, pace_day_left, pace_day_end_ms FROM spaces WHERE id = ?",
+        "i", db->space);
     if (db_next(db, row)) {
         db_row_read(row, 0, columns, COLUMNS, space);
         db_done(row);
@@ -32,13 +41,13 @@ void space_load(struct db *db, struct space *space)
 
 void space_save(struct db *db, const struct space *space)
 {
-    sqlite3_stmt *row =
-        db_query(db,
-                 "UPDATE spaces SET born_ms = ?2, heartbeat_ms = ?3, reconcile_wanted = ?4, paused_ms = ?5, "
-                 "pause_token = ?6, pause_reason = ?7, pause_probe_ms = ?8, breaker_failures = ?9, "
-                 "breaker_open_ms = ?10, breaker_until_ms = ?11, breaker_probe_ms = ?12, held_ms = ?13, "
-                 "hold_since_ms = ?14, pace_us = ?15, pace_day_left = ?16, pace_day_end_ms = ?17 WHERE id = ?1",
-                 "i", db->space);
+    sqlite3_stmt *row = db_query(
+        db,
+        "UPDATE spaces SET born_ms = ?2, heartbeat_ms = ?3, reconcile_wanted = ?4, paused_ms = ?5, "
+        "pause_token = ?6, pause_reason = ?7, pause_probe_ms = ?8, breaker_failures = ?9, "
+        "breaker_open_ms = ?10, breaker_until_ms = ?11, breaker_probe_ms = ?12, held_ms = ?13, "
+        "hold_since_ms = ?14, pace_us = ?15, pace_day_left = ?16, pace_day_end_ms = ?17 WHERE id = ?1",
+        "i", db->space);
     db_row_bind(db, row, 2, columns, COLUMNS, space);
     while (db_next(db, row))
         ;
