@@ -104,9 +104,9 @@ deps:
 lint:
 	$(MAKE) -j$(JOBS) CC=gcc BUILD=build/gcc PROGRAM=build/gcc/woo_ghl all build-tests
 	$(MAKE) -j$(JOBS) CC=clang BUILD=build/clang PROGRAM=build/clang/woo_ghl all build-tests
-	clang-format --dry-run -Werror $(C_FILES)
+	@clang-format --dry-run -Werror $(C_FILES)
 	@# One file at a time costs the headers again and again, but keeps memory small.
-	printf '%s\n' $(filter-out t/bench/%,$(filter %.c,$(C_FILES))) | \
+	@printf '%s\n' $(filter-out t/bench/%,$(filter %.c,$(C_FILES))) | \
 	  xargs -P 2 -n 6 sh -c 'clang-tidy --quiet "$$@" -- -std=c11 -D_GNU_SOURCE -Ilib -Ibuild/clang/gen \
 	  $(shell pkg-config --cflags $(PKG) $(FCGI_PC) $(TLS_PC)) 2>&1 | grep -v "warnings generated\|warning generated"; \
 	  exec true' sh > build/tidy.out; ! grep -E 'warning:|error:' -A6 build/tidy.out

@@ -170,10 +170,10 @@ static bool migrate(struct db *db, struct error *e)
         return false;
     for (int64_t i = version; !db->failed && i < VERSION; i++) {
         snprintf(sql, sizeof sql, "PRAGMA application_id=%d; PRAGMA user_version=%lld", SCHEMA_APPLICATION_ID,
-                 (long long)(i + 1));
+                 (long long)i + 1);
         if (sqlite3_exec(db->sqlite, steps[i], NULL, NULL, NULL) != SQLITE_OK ||
             sqlite3_exec(db->sqlite, sql, NULL, NULL, NULL) != SQLITE_OK)
-            db_fail(db, "schema step %lld: %s", (long long)(i + 1), sqlite3_errmsg(db->sqlite));
+            db_fail(db, "schema step %lld: %s", (long long)i + 1, sqlite3_errmsg(db->sqlite));
     }
     if (db->failed)
         *e = db->trouble;

@@ -119,7 +119,7 @@ static void test_half(void)
         const char *name, *body;
         size_t len;
     } half[] = {
-#define HALF(name, body) {name, body, sizeof body - 1}
+#define HALF(name, body) {(name), (body), sizeof(body) - 1}
         HALF("nothing", ""),
         HALF("HTML", "<html>"),
         HALF("half a body", "{\"opportunity\":{\"id\":\"o"),
