@@ -9,7 +9,7 @@
 #   CFLAGS=...     optimisation, debug   SANITIZE=address,undefined
 #   PREFIX=/usr/local DESTDIR=           for `make install`
 #   WERROR=        empty: warnings do not stop the build
-#   JOBS=2         how many tests at once
+#   JOBS=2         how many jobs at once         V=1            show the whole commands
 
 CC      ?= cc
 BUILD   ?= build
@@ -18,6 +18,7 @@ CFLAGS  ?= -O2 -g
 WERROR  ?= -Werror
 JOBS    ?= 2
 PROGRAM ?= woo_ghl
+Q       := $(if $(V),,@)
 PKG      = libcrypto libcurl jansson hiredis sqlite3
 FCGI_PC := $(firstword $(foreach p,libfcgi fcgi,$(shell pkg-config --exists $(p) 2>/dev/null && echo $(p))))
 TLS_PC  := $(shell pkg-config --exists hiredis_ssl 2>/dev/null && echo hiredis_ssl)
@@ -47,15 +48,17 @@ C_FILES  = woo_ghl.c $(wildcard lib/*.c lib/*.h t/unit/*.c t/unit/*.h t/driver/*
 all: $(PROGRAM)
 
 $(PROGRAM): $(BUILD)/woo_ghl.o $(BUILD)/libwoo_ghl.a
-	$(CC) $(ALL_CFLAGS) $(LDHARDEN) -o $@ $^ $(LIBS)
+	@echo '  LINK  $@'
+	$(Q)$(CC) $(ALL_CFLAGS) $(LDHARDEN) -o $@ $^ $(LIBS)
 
 $(BUILD)/libwoo_ghl.a: $(LIB_OBJ)
 	@rm -f $@
-	ar rcs $@ $^
+	$(Q)ar rcs $@ $^
 
 $(BUILD)/%.o: %.c $(BUILD)/flags | $(BUILD)/gen/lua.h
 	@mkdir -p $(@D)
-	$(CC) $(ALL_CFLAGS) -MMD -MP -c -o $@ $<
+	@echo '  CC    $<'
+	$(Q)$(CC) $(ALL_CFLAGS) -MMD -MP -c -o $@ $<
 
 # Changes only when compiler or flags do; then everything is built anew. Without BUILD, which is named in more
 # than one way.
@@ -73,12 +76,14 @@ $(BUILD)/gen/lua.h: $(LUA) Makefile
 # Unit tests: each t/unit/NAME.c is one program that prints TAP.
 $(BUILD)/t/%: $(BUILD)/t/unit/%.o $(BUILD)/t/unit/tap.o $(BUILD)/libwoo_ghl.a
 	@mkdir -p $(@D)
-	$(CC) $(ALL_CFLAGS) $(LDHARDEN) -o $@ $^ $(LIBS)
+	@echo '  LINK  $@'
+	$(Q)$(CC) $(ALL_CFLAGS) $(LDHARDEN) -o $@ $^ $(LIBS)
 
 # Programs that a Perl test drives: t/driver/NAME.c for t/NAME.t, which has them made.
 $(BUILD)/t/driver/%: $(BUILD)/t/driver/%.o $(BUILD)/libwoo_ghl.a
 	@mkdir -p $(@D)
-	$(CC) $(ALL_CFLAGS) $(LDHARDEN) -o $@ $^ $(LIBS)
+	@echo '  LINK  $@'
+	$(Q)$(CC) $(ALL_CFLAGS) $(LDHARDEN) -o $@ $^ $(LIBS)
 
 run: deps
 	@$(MAKE) -j$(JOBS) --no-print-directory all
@@ -89,7 +94,7 @@ unit: $(UNIT)
 
 # One run of prove over both kinds of tests, so that there is one summary. Each runs by itself.
 test: $(PROGRAM) $(UNIT) $(DRIVERS)
-	BUILD=$(BUILD) WOO_GHL_PROGRAM=$(abspath $(PROGRAM)) PERL5LIB=$(CURDIR)/t/lib prove -j$(JOBS) --exec '' $(UNIT) $(TESTS)
+	@BUILD=$(BUILD) WOO_GHL_PROGRAM=$(abspath $(PROGRAM)) PERL5LIB=$(CURDIR)/t/lib prove -j$(JOBS) --exec '' $(UNIT) $(TESTS)
 
 check: deps
 	@$(MAKE) -j$(JOBS) --no-print-directory test
