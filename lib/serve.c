@@ -12,6 +12,7 @@
 #include <unistd.h>
 
 #define ROUTE "/woo-order"
+#define SWALLOW_MS 2000    /* how long an unread body is read and forgotten */
 #define ACCEPT_PAUSE_MS 50 /* after a failed accept (EMFILE): others may give descriptors back */
 
 static const struct {
@@ -237,6 +238,22 @@ static bool write_all(int fd, const struct buf *bytes)
     return true;
 }
 
+/*
+ * A body that was refused before it was read (503, 404, 413) lies in the socket that mod_cgid gave us as
+ * descriptor 0: closing it so resets the connection, and the answer is lost on its way. So the rest is read
+ * and forgotten, for a while.
+ */
+static void swallow_rest(void)
+{
+    char waste[16384];
+    int64_t deadline = clock_mono_ms() + SWALLOW_MS;
+    struct pollfd in = {.fd = STDIN_FILENO, .events = POLLIN};
+
+    for (int64_t left = SWALLOW_MS; left > 0; left = clock_left_ms(deadline))
+        if (poll(&in, 1, (int)left) <= 0 || read(STDIN_FILENO, waste, sizeof waste) <= 0)
+            return;
+}
+
 /* A child that nobody waits for: the web server sees the answer's end when descriptors 0, 1 and 2 are closed.
  */
 static void drain_detached(const struct serve_handler *handler)
@@ -265,6 +282,7 @@ int serve_cgi(const struct serve_handler *handler)
     handle(handler, from_environment, NULL, &request, &response);
     bool good = head_of(&response, &head) && write_all(STDOUT_FILENO, &head) &&
                 write_all(STDOUT_FILENO, &response.body);
+    swallow_rest();
     if (response.drain_wanted && handler->drain)
         drain_detached(handler);
     buf_free(&head);
