@@ -27,10 +27,10 @@ subtest 'the four scenarios' => sub {
     like $run->{out}, qr/^< \{"status":"skipped","reason":"duplicate"\}$/m, 'then a duplicate';
     like $run->{out}, qr/^< \{"status":"ignored","reason":"never_sold"\}$/m, 'a cancelled one is ignored';
     like $run->{out}, qr/^< 401 in \d+ ms\n< \{"error":"Invalid Signature"\}$/m, 'a wrong signature is refused';
-    is scalar $ghl->opportunities, 1, 'one card';
+    is scalar(() = $ghl->opportunities), 1, 'one card';
     my $again = $server->command('trigger', '--scenarios');
     is $again->{code}, 0, 'a second run has an order of its own' or diag $again->{out};
-    is scalar $ghl->opportunities, 2, 'two cards';
+    is scalar(() = $ghl->opportunities), 2, 'two cards';
 };
 
 subtest 'one delivery, by its options' => sub {
