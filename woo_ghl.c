@@ -48,6 +48,12 @@ static void drain_after(void *context)
                     &counts); /* what went wrong is in the log; the next worker tries again */
 }
 
+static void before_fork(void *context)
+{
+    struct app *app = context;
+    store_before_fork(app->store);
+}
+
 int main(int argc, char **argv)
 {
     enum serve_role role = serve_role();
@@ -59,7 +65,8 @@ int main(int argc, char **argv)
         return commands_main(argc, argv, &stop);
 
     (void)app_open(&app, &stop); /* a refused configuration is answered 503, with every reason in the log */
-    const struct serve_handler handler = {.context = &app, .handle = handle, .drain = drain_after};
+    const struct serve_handler handler = {
+        .context = &app, .handle = handle, .drain = drain_after, .before_fork = before_fork};
     code = role == SERVE_FASTCGI ? serve_fastcgi(&handler, &stop) : serve_cgi(&handler);
     app_close(&app);
     return code;

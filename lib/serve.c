@@ -258,6 +258,8 @@ static void swallow_rest(void)
  */
 static void drain_detached(const struct serve_handler *handler)
 {
+    if (handler->before_fork)
+        handler->before_fork(handler->context);
     if (fork() != 0)
         return;
     (void)setsid();

@@ -20,7 +20,8 @@ enum serve_role serve_role(void);
 struct serve_handler {
     void *context;
     void (*handle)(void *context, const struct request *, struct response *);
-    void (*drain)(void *context); /* called after the answer is out when response.drain_wanted */
+    void (*drain)(void *context);       /* called after the answer is out when response.drain_wanted */
+    void (*before_fork)(void *context); /* CGI drains in a child: connections must not be shared with it */
 };
 
 /* Serves until a signal says stop (*stop becomes non-zero). The exit code. */

@@ -190,6 +190,12 @@ void sync_holds(struct sync_work *w, enum plan_part part)
     memcpy(w->link.part_hash[part], w->plan.part_hash[part], DIGEST_HEX_SIZE);
 }
 
+bool sync_only_looks(const struct sync_work *w)
+{
+    return w->entry->look_first && !w->entry->sold && !outcome_creates(w->plan.outcome) &&
+           !w->link.opportunity_id[0];
+}
+
 /* -- one entry -- */
 
 /* The body is planned anew: today's configuration says what GHL should hold. */

@@ -259,12 +259,36 @@ static enum step update(struct sync_work *w)
     return step;
 }
 
+/* A state that creates nothing, of an order that may have a card from before the store was born: the contact
+ * is only looked for. Without one there is no card, and nothing to do. */
+static enum step find_only(struct sync_work *w)
+{
+    struct ghl_answer answer;
+    struct ghl_call call = sync_call(w);
+    const char *email = plan_email(&w->plan), *phone = plan_phone(&w->plan);
+    enum step step = STEP_NEXT;
+
+    if (!*email && !*phone)
+        return sync_stop(w, END_FINISH, "never_sold");
+    if (ghl_contact_find(w->app->ghl, &call, email, phone, &answer) != GHL_OK)
+        step = sync_stop_answer(w, "contact look-up", &answer);
+    else if (!answer.id[0])
+        step = sync_stop(w, END_FINISH, "never_sold");
+    else
+        memcpy(w->link.contact_id, answer.id, sizeof answer.id);
+    ghl_answer_free(&answer);
+    return step;
+}
+
 enum step sync_contact(struct sync_work *w)
 {
     struct customer customer;
 
     if (!w->plan.contact || (w->link.contact_id[0] && !sync_differs(w, PLAN_CONTACT)))
         return STEP_NEXT;
+    if (w->entry->look_first && !w->entry->sold && !outcome_creates(w->plan.outcome) &&
+        !w->link.contact_id[0])
+        return find_only(w);
     if (!*plan_email(&w->plan) && !*plan_phone(&w->plan)) {
         if (w->entry->attempt == STORE_ATTEMPT_CONTACT && !w->link.contact_id[0]) {
             if (look_for_contact(w) == STEP_STOP)
@@ -299,7 +323,7 @@ enum step sync_tags(struct sync_work *w)
     struct ghl_answer answer;
     enum step step = STEP_NEXT;
 
-    if (!w->plan.tags || !sync_differs(w, PLAN_TAGS) || !w->link.contact_id[0])
+    if (!w->plan.tags || !sync_differs(w, PLAN_TAGS) || !w->link.contact_id[0] || sync_only_looks(w))
         return STEP_NEXT;
     for (int again = 0;; again++) {
         struct ghl_call call = sync_call(w);

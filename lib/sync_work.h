@@ -55,6 +55,10 @@ bool sync_differs(const struct sync_work *w, enum plan_part part);
 /* GHL holds the plan's part now. */
 void sync_holds(struct sync_work *w, enum plan_part part);
 
+/* Is it only to be looked for? A state that creates nothing, of an order that may have a card which the store
+ * does not know: nothing may be written before the card is found. */
+bool sync_only_looks(const struct sync_work *w);
+
 /* -- the steps -- */
 enum step sync_contact(struct sync_work *w);
 enum step sync_tags(struct sync_work *w);
