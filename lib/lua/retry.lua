@@ -7,8 +7,8 @@ if promote(key) then
 end
 if counted == '1' then
     call('HINCRBY', ek, 'attempts', 1)
-else
-    call('HINCRBY', ek, 'held_at', delay)
+elseif tonumber(delay) > 0 then
+    call('HINCRBY', ek, 'held_at', text(-delay)) -- the time until then is taken off its age
 end
 call('HSET', ek, 'why', why)
 make_due(key, now + delay)

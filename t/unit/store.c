@@ -671,17 +671,20 @@ static void forgets(struct store *store)
 static long in_processes(const struct stores *stores, long (*work)(struct store *store))
 {
     int ends[2];
+    pid_t child[PROCESSES];
     long sum = 0, one;
 
     fflush(stdout);
     if (pipe(ends) != 0)
         return -1;
     for (int i = 0; i < PROCESSES; i++) {
-        if (fork() == 0) {
+        child[i] = fork();
+        if (child[i] == 0) {
             struct app app;
             long result = stores_app(stores, "manyProcesses", &app) ? work(app.store) : -1000000;
             ssize_t written = write(ends[1], &result, sizeof result);
             app_close(&app);
+            fflush(stdout); /* its notes */
             _exit(written == sizeof result ? 0 : 1);
         }
     }
@@ -689,8 +692,9 @@ static long in_processes(const struct stores *stores, long (*work)(struct store 
     while (read(ends[0], &one, sizeof one) == sizeof one)
         sum += one;
     close(ends[0]);
-    while (wait(NULL) > 0)
-        ;
+    for (int i = 0; i < PROCESSES; i++)
+        if (child[i] < 0 || waitpid(child[i], NULL, 0) != child[i])
+            sum = -1;
     return sum;
 }
 
@@ -710,6 +714,8 @@ static long claim_all(struct store *store)
             if (store_retry(store, entry.key, entry.token, 0, false, false, "") != STORE_OK)
                 taken += 1000000;
         } else if (result != CLAIM_DUPLICATE) {
+            if (taken < 1000000)
+                tap_note("%s: %s: %s", key, name_of(result), store_trouble(store));
             taken += 1000000;
         }
         store_entry_free(&entry);
