@@ -526,7 +526,7 @@ static void limits_clients(struct store *store)
 #define CALLS 600
 static void paces(struct store *store)
 {
-    int64_t at[CALLS], now = 0, wait = 0;
+    int64_t at[CALLS] = {0}, now = 0, wait = 0;
     size_t worst = 0;
 
     for (int i = 0; i < CALLS; i++) {
