@@ -272,6 +272,8 @@ static void parse_all(struct load *l)
 
         if (given && (!strcmp(s->name, "GHL_API_KEY") || !strcmp(s->name, "GHL_LOCATION_ID")))
             trim(given);
+        if (use && *given && s->later)
+            warning(l, "%s is set, and has no effect in this version", s->name);
         if (use && !settings_parse(s, given, l->config, &e)) {
             problem(l, "%s: %s", s->name, e.text);
             use = false;
@@ -325,11 +327,9 @@ static void check_together(struct load *l)
                 c->ghl_location_id);
     if (strpbrk(c->redis_prefix, "{}"))
         problem(l, "REDIS_PREFIX: '%s' must not hold braces", c->redis_prefix);
-    if (!names_order(c->opportunity_name) && !*c->order_field)
-        problem(
-            l,
-            "GHL_OPPORTUNITY_NAME: '%s' names no order; put {number} or {id} into it, or set GHL_ORDER_FIELD",
-            c->opportunity_name);
+    if (!names_order(c->opportunity_name))
+        problem(l, "GHL_OPPORTUNITY_NAME: '%s' names no order; put {number} or {id} into it",
+                c->opportunity_name);
     if (strspn(c->shop, "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789_.-") !=
         strlen(c->shop))
         problem(l, "SHOP: '%s' holds more than letters, digits, _ . -", c->shop);

@@ -19,7 +19,7 @@ sub said { my @command = @_; open my $out, '-|', $program, @command or die "$pro
 
 is content('.env.sample'), said('help', 'settings'), '.env.sample is "woo_ghl help settings"';
 
-my ($settings) = content('doc/woo_ghl.1') =~ /^\.\\" BEGIN settings.*\n(.*)^\.\\" END settings$/ms;
+my ($settings) = content('doc/woo_ghl.1') =~ /^\.\\" BEGIN settings[^\n]*\n(.*)^\.\\" END settings$/ms;
 is $settings, said('help', 'man'), 'the man page has "woo_ghl help man"';
 
 my $readme = content('README.md');
