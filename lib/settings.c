@@ -127,12 +127,12 @@ static size_t distance(const char *a, const char *b)
 
 const char *settings_nearest(const char *name)
 {
-    size_t best = 4; /* three letters off is still a slip of the hand */
+    size_t best = 4; /* three letters off is still a slip of the hand, in a name of nine */
     const char *nearest = NULL;
 
     for (size_t i = 0; i < settings_count; i++) {
         size_t d = distance(name, settings[i].name);
-        if (d < best) {
+        if (d < best && d * 3 <= strlen(name)) {
             best = d;
             nearest = settings[i].name;
         }

@@ -1,0 +1,307 @@
+#include "config.h"
+#include "settings.h"
+#include "tap.h"
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+static char dir[] = "/tmp/woo_ghl.config.XXXXXX";
+static char env_path[64], other_path[64];
+
+static void write_file(const char *path, const char *text, mode_t mode)
+{
+    FILE *file = fopen(path, "w");
+    if (!ok(file && fputs(text, file) >= 0 && fclose(file) == 0 && chmod(path, mode) == 0, "%s is written",
+            path))
+        return;
+}
+
+/* Loads with this file alone; a NULL-terminated list of NAME, value comes before it. */
+static bool load(struct config *config, struct config_report *report, const char *file,
+                 const char *const environment[])
+{
+    clearenv();
+    write_file(env_path, file, 0600);
+    setenv("WOO_GHL_ENV", env_path, 1);
+    for (size_t i = 0; environment && environment[i]; i += 2)
+        setenv(environment[i], environment[i + 1], 1);
+    return config_load(config, report);
+}
+
+static void drop(struct config *config, struct config_report *report)
+{
+    config_free(config);
+    config_report_free(report);
+}
+
+static const char *has(char *const *list, size_t n, const char *part)
+{
+    for (size_t i = 0; i < n; i++)
+        if (strstr(list[i], part))
+            return list[i];
+    return NULL;
+}
+
+#define GOOD "WOO_WEBHOOK_SECRET='secret one'\nGHL_API_KEY=' pit-1\r'\nGHL_LOCATION_ID=loc1\n"
+
+static void defaults(void)
+{
+    struct config c;
+    struct config_report r;
+    char want[128];
+
+    ok(load(&c, &r, GOOD, NULL), "three settings are enough");
+    is_int(r.problem_count, 0, "no problem");
+    is_int(r.warning_count, 0, "no warning: %s", r.warning_count ? r.warning[0] : "");
+    is_str(c.webhook_secret, "secret one", "the secret");
+    is_str(c.ghl_api_key, "pit-1", "a pasted token is trimmed");
+    is_str(c.ghl_api_base, "https://services.leadconnectorhq.com", "GHL_API_BASE");
+    is_str(c.ghl_api_version, "2021-07-28", "GHL_API_VERSION");
+    is_str(c.opportunity_name, "Order #{number}", "GHL_OPPORTUNITY_NAME");
+    is_str(c.shop, "shop", "SHOP");
+    is_str(c.redis_prefix, "woo_ghl", "REDIS_PREFIX");
+    is_int(c.redis_timeout_ms, 500, "REDIS_TIMEOUT");
+    is_int(c.ghl_rate_count, 100, "GHL_RATE's calls");
+    is_int(c.ghl_rate_window_ms, 10000, "GHL_RATE's time");
+    is_int(c.ghl_rate_per_day, 200000, "GHL_RATE_PER_DAY");
+    is_int(c.ghl_timeout_ms, 15000, "GHL_TIMEOUT");
+    is_int(c.idempotency_ttl_ms, 24 * 3600 * 1000LL, "IDEMPOTENCY_TTL");
+    is_int(c.link_ttl_ms, 400 * 24 * 3600 * 1000LL, "LINK_TTL");
+    is_int(c.parked_ttl_ms, 30 * 24 * 3600 * 1000LL, "PARKED_TTL");
+    is_int(c.rate_limit_per_day, 1000, "RATE_LIMIT_PER_DAY");
+    is_int(c.max_body, 8 * 1024 * 1024, "MAX_BODY");
+    is_int(c.sync_budget_ms, 10000, "SYNC_BUDGET");
+    is_int(c.retry_for_ms, 3 * 24 * 3600 * 1000LL, "RETRY_FOR");
+    is_int(c.port, 5000, "PORT");
+    is_int(c.log_level, LOG_LEVEL_INFO, "LOG_LEVEL");
+    is_str(c.log_to, "stderr", "LOG");
+    is_int(c.alert_every_ms, 3600 * 1000, "ALERT_EVERY");
+    is_int(c.alert_silence_ms, 0, "ALERT_SILENCE");
+    ok(c.drain_after && !c.dry_run && c.on_duplicate == ON_DUPLICATE_UPDATE,
+       "DRAIN_AFTER, GHL_DRY_RUN, GHL_ON_DUPLICATE");
+    is_str(c.redis_url, "", "REDIS_URL");
+    snprintf(want, sizeof want, "%s/woo_ghl-data", dir);
+    is_str(c.data_dir, want, "DATA_DIR is beside the settings file");
+    is_int(config_outcome(&c, "processing"), OUTCOME_WON, "processing");
+    is_int(config_outcome(&c, "wc-completed"), OUTCOME_WON, "completed, with its prefix");
+    is_int(config_outcome(&c, "refunded"), OUTCOME_LOST, "refunded");
+    is_int(config_outcome(&c, "cancelled"), OUTCOME_ABANDONED, "cancelled");
+    is_int(config_outcome(&c, "failed"), OUTCOME_ABANDONED, "failed");
+    is_int(config_outcome(&c, "trash"), OUTCOME_ABANDONED, "trash");
+    is_int(config_outcome(&c, "on-hold"), OUTCOME_IGNORE, "on-hold");
+    drop(&c, &r);
+}
+
+static void precedence(void)
+{
+    struct config c;
+    struct config_report r;
+    const char *const environment[] = {"SHOP", "fromenvironment", "GHL_API_KEY_FILE", other_path, NULL};
+
+    write_file(other_path, "pit-from-a-file\n", 0600);
+    ok(load(&c, &r, GOOD "SHOP=fromfile\nWOO_WEBHOOK_SECRET_PREVIOUS='old'\n", environment),
+       "environment and file");
+    is_str(c.shop, "fromenvironment", "the environment comes first");
+    is_str(c.ghl_api_key, "pit-from-a-file", "a value by a file's content, without its newline");
+    is_str(c.webhook_secret_previous, "old", "the file's value where the environment has none");
+    drop(&c, &r);
+
+    ok(!load(&c, &r, GOOD "DATA_KEY_FILE=/nonexistent/key\n", NULL), "a value's file that is missing");
+    ok(has(r.problem, r.problem_count, "DATA_KEY_FILE: /nonexistent/key cannot be read"), "is named");
+    drop(&c, &r);
+
+    clearenv();
+    setenv("WOO_GHL_ENV", "/nonexistent/env", 1);
+    ok(!config_load(&c, &r), "a settings file that is missing");
+    ok(has(r.problem, r.problem_count, "WOO_GHL_ENV: /nonexistent/env cannot be read"), "is named");
+    drop(&c, &r);
+}
+
+static void problems(void)
+{
+    struct config c;
+    struct config_report r;
+    static const struct {
+        const char *line, *says;
+    } wrong[] = {
+        {"GHL_TIMEOUT=soon", "GHL_TIMEOUT: 'soon' is not a duration"},
+        {"GHL_TIMEOUT=1ms", "GHL_TIMEOUT: '1ms' is out of range"},
+        {"MAX_BODY=8x", "MAX_BODY: '8x' is not a size"},
+        {"PORT=70000", "PORT: '70000' is out of range; it goes from 1 to 65535"},
+        {"PORT=-1", "PORT: '-1' is not a whole number"},
+        {"GHL_DRY_RUN=maybe", "GHL_DRY_RUN: 'maybe' is neither yes nor no"},
+        {"LOG_LEVEL=loud", "LOG_LEVEL: 'loud' is none of"},
+        {"GHL_RATE=fast", "GHL_RATE: 'fast' is no rate"},
+        {"GHL_STATUS_MAP=processing:paid", "GHL_STATUS_MAP: 'processing"},
+        {"GHL_ON_DUPLICATE=merge", "GHL_ON_DUPLICATE: 'merge' is neither update nor park"},
+        {"GHL_API_BASE=http://example.com", "GHL_API_BASE: plain http"},
+        {"GHL_OPPORTUNITY_NAME=Sale", "GHL_OPPORTUNITY_NAME: 'Sale' names no order"},
+        {"GHL_OPPORTUNITY_NAME='{number'", "GHL_OPPORTUNITY_NAME: "},
+        {"WOO_SHOPS=shop.example.com", "WOO_SHOPS: 'shop.example.com' is no shop"},
+        {"REDIS_URL=http://127.0.0.1", "REDIS_URL: "},
+        {"GHL_API_KEY=eyJabc", "version 1"},
+        {"WOO_WEBHOOK_SECRET=", "WOO_WEBHOOK_SECRET is empty: there is no open mode"},
+        {"GHL_LOCATION_ID=", "GHL_LOCATION_ID is empty"},
+        {"SHOP='a:b'", "SHOP: 'a:b'"},
+        {"REDIS_PREFIX='{x}'", "REDIS_PREFIX: '{x}'"},
+        {"A'=1", "line 4: this is no NAME=value line"},
+    };
+    struct buf all;
+
+    for (size_t i = 0; i < sizeof wrong / sizeof *wrong; i++) {
+        char file[512];
+        snprintf(file, sizeof file, GOOD "%s\n", wrong[i].line);
+        ok(!load(&c, &r, file, NULL), "%s is refused", wrong[i].line);
+        const char *said = has(r.problem, r.problem_count, wrong[i].says);
+        ok(said != NULL, "and named: %s", wrong[i].says);
+        if (!said && r.problem_count)
+            tap_note("%s", r.problem[0]);
+        drop(&c, &r);
+    }
+    buf_init(&all, 65536);
+    for (size_t i = 0; i < 8; i++)
+        (void)buf_addf(&all, "%s\n", wrong[i].line);
+    ok(!load(&c, &r, all.data, NULL), "many at once");
+    ok(r.problem_count >= 9, "are all told: %zu", r.problem_count);
+    buf_free(&all);
+    drop(&c, &r);
+
+    ok(!load(&c, &r,
+             "WOO_WEBHOOK_SECRET='sEcReTsEcReT'\nGHL_API_KEY=eyJsEcReTsEcReT\nREDIS_URL=foo://"
+             "u:sEcReTsEcReT@h\n",
+             NULL),
+       "secrets in wrong places");
+    ok(!has(r.problem, r.problem_count, "sEcReT") && !has(r.warning, r.warning_count, "sEcReT"),
+       "are not told");
+    drop(&c, &r);
+}
+
+static void warnings(void)
+{
+    struct config c;
+    struct config_report r;
+
+    ok(load(&c, &r, GOOD "GHL_TIMEUOT=1s\nZZZ=1\n", NULL), "misspelt settings are no problem");
+    ok(has(r.warning, r.warning_count, "there is no setting GHL_TIMEUOT, did you mean GHL_TIMEOUT"),
+       "but warned of, with the nearest");
+    ok(has(r.warning, r.warning_count, "there is no setting ZZZ;"), "or without one");
+    drop(&c, &r);
+    ok(load(&c, &r, GOOD "GHL_NOTE=yes\n", NULL), "a setting of later");
+    ok(has(r.warning, r.warning_count, "GHL_NOTE is set, and has no effect"), "is told");
+    drop(&c, &r);
+
+    const char *const document_root[] = {"DOCUMENT_ROOT", dir, NULL};
+    ok(load(&c, &r, GOOD, document_root), "settings under the document root");
+    ok(has(r.warning, r.warning_count, "lies under the document root"), "are warned of");
+    drop(&c, &r);
+    ok(chmod(env_path, 0644) == 0, "a file that all may read");
+    clearenv();
+    setenv("WOO_GHL_ENV", env_path, 1);
+    ok(config_load(&c, &r), "is read");
+    ok(has(r.warning, r.warning_count, "can be read by every user"), "and warned of");
+    drop(&c, &r);
+}
+
+static void lists(void)
+{
+    struct config c;
+    struct config_report r;
+
+    bool good =
+        load(&c, &r,
+             GOOD "GHL_STATUS_MAP='wc-shipped:won, on-hold:open,draft:-'\nGHL_STAGE_MAP='processing:Paid "
+                  "up,completed:abc'\n"
+                  "WOO_SHOPS='main=https://Shop.Example.com/,www.shop.example.com b2b=example.org/Trade/'\n"
+                  "GHL_CONTACT_FIELDS='a={x|1,2},b={total}'\n",
+             NULL);
+    ok(good, "lists: %s", r.problem_count ? r.problem[0] : "");
+    is_int(config_outcome(&c, "shipped"), OUTCOME_WON, "a plugin's status");
+    is_int(config_outcome(&c, "on-hold"), OUTCOME_OPEN, "open");
+    is_int(config_outcome(&c, "draft"), OUTCOME_IGNORE, "ignored");
+    is_int(config_outcome(&c, "processing"), OUTCOME_IGNORE, "the map replaces the default");
+    is_int(c.stage_map_count, 2, "two stages");
+    is_str(c.stage_map[0].value, "Paid up", "a name of two words");
+    is_int(c.shop_count, 2, "two shops");
+    is_str(c.shops[0].alias[0], "shop.example.com", "host in small letters, without scheme and slash");
+    is_str(c.shops[0].alias[1], "www.shop.example.com", "an alias");
+    is_str(c.shops[1].alias[0], "example.org/Trade", "a path as it is");
+    is_int(c.contact_field_count, 2, "two fields");
+    is_str(c.contact_fields[0].value, "{x|1,2}", "a comma in braces");
+    drop(&c, &r);
+}
+
+static void values(void)
+{
+    int64_t n = 0;
+
+    ok(config_parse_duration("500ms", &n) && n == 500, "500ms");
+    ok(config_parse_duration("10s", &n) && n == 10000, "10s");
+    ok(config_parse_duration("7", &n) && n == 7000, "a bare number is seconds");
+    ok(config_parse_duration("400d", &n) && n == 400LL * 86400000, "400d");
+    ok(!config_parse_duration("", &n) && !config_parse_duration("s", &n) &&
+           !config_parse_duration("1 s", &n) && !config_parse_duration("1.5s", &n) &&
+           !config_parse_duration("99999999999999999999d", &n) &&
+           !config_parse_duration("9999999999999999d", &n),
+       "no durations");
+    ok(config_parse_size("64k", &n) && n == 65536, "64k");
+    ok(config_parse_size("8M", &n) && n == 8 * 1024 * 1024, "8M");
+    ok(!config_parse_size("8mb", &n) && !config_parse_size("-1", &n), "no sizes");
+}
+
+static void sample(void)
+{
+    struct config c;
+    struct config_report r;
+    struct buf text, active;
+
+    buf_init(&text, 1024L * 1024);
+    buf_init(&active, 1024L * 1024);
+    ok(config_print_sample(&text), "the sample");
+    /* Every default, made active: the file is taken, and changes nothing. */
+    for (char *line = text.data, *next; line && *line; line = next) {
+        next = strchr(line, '\n');
+        if (next)
+            *next++ = '\0';
+        char name[64] = "";
+        const struct setting *s = sscanf(line, "#%63[A-Z_]=", name) == 1 ? settings_find(name) : NULL;
+        if (s && s->fallback)
+            (void)buf_addf(&active, "%s\n", line + 1);
+    }
+    (void)buf_adds(&active, GOOD);
+    bool good = load(&c, &r, active.data, NULL);
+    ok(good, "parses: %s", r.problem_count ? r.problem[0] : "");
+    is_int(c.link_ttl_ms, 400 * 24 * 3600 * 1000LL, "LINK_TTL is its default");
+    is_str(c.opportunity_name, "Order #{number}", "GHL_OPPORTUNITY_NAME too");
+    is_int(config_outcome(&c, "refunded"), OUTCOME_LOST, "and GHL_STATUS_MAP");
+    drop(&c, &r);
+
+    struct buf shown;
+    buf_init(&shown, 1024L * 1024);
+    ok(load(&c, &r, GOOD, NULL) && config_print_values(&c, &shown), "the values in force");
+    ok(strstr(shown.data, "set, 10 characters") && !strstr(shown.data, "secret one"),
+       "show of a secret only that it is there");
+    ok(strstr(shown.data, "GHL_RATE                     100/10s"), "and the rest as it is written");
+    drop(&c, &r);
+    buf_free(&shown);
+    buf_free(&text);
+    buf_free(&active);
+}
+
+int main(void)
+{
+    if (!ok(mkdtemp(dir) != NULL, "a directory"))
+        return tap_done();
+    snprintf(env_path, sizeof env_path, "%s/env", dir);
+    snprintf(other_path, sizeof other_path, "%s/other", dir);
+    defaults();
+    precedence();
+    problems();
+    warnings();
+    lists();
+    values();
+    sample();
+    ok(unlink(env_path) == 0 && unlink(other_path) == 0 && rmdir(dir) == 0, "nothing stays");
+    return tap_done();
+}
