@@ -25,6 +25,8 @@ struct visit {
     char client[DIGEST_HEX_SIZE]; /* hash of the address */
     char hmac[DIGEST_HEX_SIZE];   /* of the body */
     const char *key;              /* the order's, for the log; NULL until known */
+    bool ready;                   /* the store can be asked */
+    const char *not_ready;        /* why not */
     bool replayed;                /* it comes from the spool */
     int64_t arrived_ago_ms;
 };
@@ -231,11 +233,11 @@ static void keep_bad_json(struct visit *v)
 
     buf_init(&packed, STORE_BODY_MAX);
     snprintf(key, sizeof key, "bad:%s", v->hmac);
-    if (delivery_pack(&v->headers, v->body.data, v->body.len, &packed))
+    if (v->ready && delivery_pack(&v->headers, v->body.data, v->body.len, &packed))
         kept = store_park_bytes(v->app->store, key, packed.data, packed.len, "not decodable as JSON");
     buf_wipe(&packed);
     if (kept != STORE_OK) {
-        spool(v, store_trouble(v->app->store));
+        spool(v, v->ready ? store_trouble(v->app->store) : v->not_ready);
         if (v->response->status >= 500)
             return;
     }
@@ -254,10 +256,12 @@ static void ignore(struct visit *v, enum log_level level, const char *reason, co
 
 static void ignore_not_order(struct visit *v, const struct order_verdict *verdict)
 {
+    /* Nothing of it is worth keeping but that it came: a reconcile is wanted. That survives a store that is
+     * away. */
+    if (!v->ready || store_count(v->app->store, verdict->reason, true) != STORE_OK)
+        spool(v, v->ready ? store_trouble(v->app->store) : v->not_ready);
+    v->response->header_count = 0;
     ignore(v, LOG_LEVEL_WARN, verdict->reason, verdict->advice);
-    if (store_count(v->app->store, verdict->reason, true) != STORE_OK)
-        log_event(v->app->log, LOG_LEVEL_WARN, "store", NULL, "Could not count a body that is no order: %s",
-                  store_trouble(v->app->store));
 }
 
 static void answer_queued(struct visit *v, const char *reason)
@@ -380,6 +384,10 @@ static void take_order(struct visit *v)
         ignore(v, LOG_LEVEL_INFO, "status_not_mapped", "GHL_STATUS_MAP does not name this order status");
         return;
     }
+    if (!v->ready) {
+        spool(v, v->not_ready);
+        return;
+    }
     struct buf packed;
     buf_init(&packed, STORE_BODY_MAX);
     if (delivery_pack(&v->headers, v->body.data, v->body.len, &packed))
@@ -411,10 +419,9 @@ static void receive(struct visit *v)
         return;
     }
     v->headers = (struct order_headers){request->topic, request->resource, request->source};
-    if (ready)
-        take_order(v);
-    else
-        spool(v, e.text);
+    v->ready = ready;
+    v->not_ready = e.text;
+    take_order(v);
 }
 
 /* A body whose place is nowhere but here: it was signed when it was spooled. */
@@ -427,6 +434,7 @@ bool intake_replay(struct app *app, const void *packed, size_t len, int64_t arri
     struct visit v = {.app = app,
                       .request = &request,
                       .response = &response,
+                      .ready = true,
                       .replayed = true,
                       .arrived_ago_ms = arrived_ago_ms};
 
