@@ -8,7 +8,7 @@ end
 if counted == '1' then
     call('HINCRBY', ek, 'attempts', 1)
 else
-    call('HINCRBY', ek, 'held_at', delay)
+    call('HINCRBY', ek, 'held_at', -delay)
 end
 call('HSET', ek, 'why', why)
 make_due(key, now + delay)
