@@ -30,8 +30,11 @@ static bool is_set(const char *text)
 /* The ids given are in the record now, or were; false when others stay there. */
 static bool take_ids(struct record *r, const struct store_progress *p, bool mine)
 {
-    if (p->replace_contact && mine)
+    if (p->replace_contact && mine) {
+        /* What the old contact held says nothing of the new one. */
         r->link.contact_id[0] = '\0';
+        memset(r->link.part_hash, 0, sizeof r->link.part_hash);
+    }
     bool contact = record_take_id(r->link.contact_id, p->contact_id),
          opportunity = record_take_id(r->link.opportunity_id, p->opportunity_id);
     return contact && opportunity;
