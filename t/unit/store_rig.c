@@ -332,6 +332,12 @@ void rig_is_about(int64_t got, int64_t want_ms, const char *file, int line, cons
         tap_note("  got %lld ms, want about %lld", (long long)got, (long long)want_ms);
 }
 
+void rig_is_left(int64_t got, int64_t want_ms, const char *file, int line, const char *what)
+{
+    if (!tap_ok(got > 0 && got >= want_ms - 20000 && got <= want_ms, file, line, "%s", what))
+        tap_note("  got %lld ms, want %lld or a little less", (long long)got, (long long)want_ms);
+}
+
 const char *claim_word(enum store_claim_result result)
 {
     static const char *const word[] = {

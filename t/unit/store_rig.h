@@ -87,5 +87,8 @@ const char *result_word(enum store_result result);
 /* want_ms, or up to 20 s more: real time passes beside the shifted clock. */
 #define is_about(got, want_ms, ...) rig_is_about((got), (want_ms), __FILE__, __LINE__, __VA_ARGS__)
 void rig_is_about(int64_t got, int64_t want_ms, const char *file, int line, const char *what);
+/* want_ms that are left, or up to 20 s less. */
+#define is_left(got, want_ms, ...) rig_is_left((got), (want_ms), __FILE__, __LINE__, __VA_ARGS__)
+void rig_is_left(int64_t got, int64_t want_ms, const char *file, int line, const char *what);
 
 #endif
