@@ -96,13 +96,18 @@ void store_parked_free(struct store_parked *list, size_t n, bool free_list)
 
 /* -- sealing and opening: the one place through which bodies and notes go -- */
 
-static bool seal(struct store *store, const char *purpose, const char *about, const void *bytes, size_t len,
-                 struct buf *out)
+static bool has_vault(struct store *store, const char *done)
 {
     store->own_trouble.text[0] = '\0';
     if (!store->vault)
-        error_set(&store->own_trouble, "The store: nothing can be sealed before its vault is open");
-    else if (!vault_seal(store->vault, purpose, about, bytes, len, out))
+        error_set(&store->own_trouble, "The store: nothing can be %s before its vault is open", done);
+    return store->vault != NULL;
+}
+
+static bool seal(struct store *store, const char *purpose, const char *about, const void *bytes, size_t len,
+                 struct buf *out)
+{
+    if (has_vault(store, "sealed") && !vault_seal(store->vault, purpose, about, bytes, len, out))
         error_set(&store->own_trouble, "The store: a body could not be sealed: out of memory, or too long");
     return !store->own_trouble.text[0];
 }
@@ -112,10 +117,8 @@ static bool open_sealed(struct store *store, const char *purpose, const char *ab
 {
     struct error e = ERROR_NONE;
 
-    store->own_trouble.text[0] = '\0';
-    if (!store->vault)
-        error_set(&store->own_trouble, "The store: nothing can be opened before its vault is open");
-    else if (vault_open_sealed(store->vault, purpose, about, bytes, len, out, &e) != VAULT_OK)
+    if (has_vault(store, "opened") &&
+        vault_open_sealed(store->vault, purpose, about, bytes, len, out, &e) != VAULT_OK)
         error_set(&store->own_trouble, "Order %s: its stored %s cannot be opened; it stays. %s", about,
                   purpose, e.text);
     return !store->own_trouble.text[0];
@@ -270,7 +273,7 @@ enum store_result store_finish(struct store *store, const char *key, const char 
     begin_entry(next);
     int64_t asked = next->asked_mono_ms;
     *has_next = false;
-    if (!make_token(next->token))
+    if (!store->vault || !make_token(next->token))
         next_lease_ms = 0; /* what waits is promoted all the same */
     enum store_result result =
         store->backend->finish(store->state, key, token, fingerprint, link, next_lease_ms, next, has_next);
@@ -321,6 +324,9 @@ enum store_result store_lease_due(struct store *store, int64_t lease_ms, bool no
     int64_t due_ignored = -1;
     enum store_hold hold_ignored = STORE_GO;
 
+    *entry = (struct store_entry){0};
+    if (!has_vault(store, "opened"))
+        return STORE_UNAVAILABLE;
     for (;;) {
         begin_entry(entry);
         int64_t asked = entry->asked_mono_ms;

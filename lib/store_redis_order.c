@@ -78,7 +78,7 @@ static void add_claim(struct redis_args *args, const struct redis_store *store,
     redis_arg_bytes(args, claim->body, claim->body_len);
     redis_arg_number(args, claim->creates);
     redis_arg_number(args, claim->status_only);
-    redis_arg_text(args, claim->client);
+    redis_arg_text(args, claim->requeue_if_seen ? "" : claim->client);
     redis_arg_number(args, claim->client_limit);
     redis_arg_number(args, claim->work);
     redis_arg_number(args, claim->lease_ms);

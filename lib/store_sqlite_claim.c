@@ -58,12 +58,18 @@ static bool is_older(const struct work *w)
     return has_seen(&w->record) && w->place_s < w->record.seen_place_s;
 }
 
+static bool is_newest(const struct work *w)
+{
+    const struct record *r = &w->record;
+    return !has_seen(r) || w->place_s > r->seen_place_s ||
+           (w->place_s == r->seen_place_s && w->arrived_ms >= r->seen_arrived_ms);
+}
+
 static void keep_newer_place(struct work *w)
 {
     struct record *r = &w->record;
 
-    if (!has_seen(r) || w->place_s > r->seen_place_s ||
-        (w->place_s == r->seen_place_s && w->arrived_ms > r->seen_arrived_ms)) {
+    if (is_newest(w)) {
         r->seen_place_s = w->place_s;
         r->seen_arrived_ms = w->arrived_ms;
     }
@@ -99,7 +105,7 @@ static void fill_state(struct work *w, struct record_state *state, int64_t kept)
     if (state->body != kept)
         blob_drop(w->db, &state->body);
     state->body = kept ? kept : blob_put(w->db, c->body, c->body_len);
-    state->trashed = c->status_only;
+    state->trashed = kept != 0;
     state->accepted_ms = w->db->now_ms;
     state->held_ms = space_held_ms(&w->space, w->db->now_ms);
     copy_hex(state->fingerprint, c->fingerprint);
@@ -171,7 +177,7 @@ static enum store_claim_result decide(struct work *w)
     bool older = is_older(w);
 
     if (!c->creates && is_unknown(r) && !record_is_older(w->db, &w->space, c->created_s)) {
-        if (!older)
+        if (is_newest(w))
             see(w);
         else
             keep_newer_place(w);

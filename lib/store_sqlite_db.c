@@ -16,12 +16,13 @@
 
 /* -- failures -- */
 
-/* Disk full in all its forms: SQLite knows ENOSPC of a write, the rest shows in the system's error. */
+/* Disk full in all its forms: SQLite knows ENOSPC of a write, the rest shows in the system's error. Where
+ * SQLite has not kept that (the log of WAL), errno still holds it: it was 0 before the step. */
 static bool is_full(const struct db *db)
 {
     if (sqlite3_errcode(db->sqlite) == SQLITE_FULL)
         return true;
-    int code = sqlite3_system_errno(db->sqlite);
+    int kept = sqlite3_system_errno(db->sqlite), code = kept ? kept : errno;
     return (sqlite3_errcode(db->sqlite) & 0xff) == SQLITE_IOERR &&
            (code == ENOSPC || code == EDQUOT || code == EFBIG);
 }
@@ -129,6 +130,7 @@ bool db_next(struct db *db, sqlite3_stmt *statement)
 {
     if (!statement)
         return false;
+    errno = 0;
     int code = db->failed ? SQLITE_DONE : sqlite3_step(statement);
     if (code == SQLITE_ROW)
         return true;

@@ -30,8 +30,11 @@ static bool is_set(const char *text)
 /* The ids given are in the record now, or were; false when others stay there. */
 static bool take_ids(struct record *r, const struct store_progress *p, bool mine)
 {
-    if (p->replace_contact && mine)
+    if (p->replace_contact && mine) {
+        /* What the old contact held says nothing of the new one. */
         r->link.contact_id[0] = '\0';
+        memset(r->link.part_hash, 0, sizeof r->link.part_hash);
+    }
     bool contact = record_take_id(r->link.contact_id, p->contact_id),
          opportunity = record_take_id(r->link.opportunity_id, p->opportunity_id);
     return contact && opportunity;
@@ -51,11 +54,8 @@ static bool clears(const struct record *r, const struct store_progress *p, bool 
 
 static void change_attempt(struct db *db, struct record *r, const struct store_progress *p, bool mine)
 {
-    if (clears(r, p, mine)) {
-        r->attempt = STORE_ATTEMPT_NONE;
-        r->attempt_ms = 0;
-        blob_drop(db, &r->attempt_note);
-    }
+    if (clears(r, p, mine))
+        r->attempt = STORE_ATTEMPT_NONE; /* its note goes with record_save */
     if (p->attempt == STORE_ATTEMPT_NONE || !mine)
         return;
     blob_drop(db, &r->attempt_note);
@@ -128,6 +128,15 @@ static void keep_link(struct record *r, const struct store_link *link, bool mine
     memcpy(r->link.part_hash, link->part_hash, sizeof r->link.part_hash);
 }
 
+/* The link tells how the attempt ended. Otherwise it stays, as long as a link would: the next state of this
+ * order must not create a second card. */
+static void end_attempt(struct record *r)
+{
+    if (r->link.gone || r->link.opportunity_id[0] ||
+        (r->attempt == STORE_ATTEMPT_CONTACT && r->link.contact_id[0]))
+        r->attempt = STORE_ATTEMPT_NONE;
+}
+
 enum store_result sqlite_finish(void *self, const char *key, const char *token, const char *fingerprint,
                                 const struct store_link *link, int64_t next_lease_ms,
                                 struct store_entry *next, bool *has_next)
@@ -147,6 +156,7 @@ enum store_result sqlite_finish(void *self, const char *key, const char *token, 
     if (mine) {
         if (r.seen_fingerprint[0] && !strcmp(fingerprint, r.seen_fingerprint))
             r.idempotent_until_ms = db->now_ms + db->config->idempotency_ttl_ms;
+        end_attempt(&r);
         gives = r.waiting.body && next && has_next && next_lease_ms > 0;
         if (r.waiting.body)
             record_promote(db, &r, 0);

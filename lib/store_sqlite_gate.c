@@ -203,11 +203,11 @@ enum store_result sqlite_pause(void *self, const char *token_hash, const char *w
     if (begins) {
         space.paused_ms = db->now_ms;
         space.pause_probe_ms = db->now_ms + PAUSE_PROBE_MS;
-        copy_text(space.pause_token, sizeof space.pause_token, token_hash);
-        copy_text(space.pause_reason, sizeof space.pause_reason, why);
-        space_mark_hold(&space, db->now_ms);
-        space_save(db, &space);
     }
+    copy_text(space.pause_token, sizeof space.pause_token, token_hash);
+    copy_text(space.pause_reason, sizeof space.pause_reason, why);
+    space_mark_hold(&space, db->now_ms);
+    space_save(db, &space);
     enum store_result result = ended(db, STORE_OK);
     if (first)
         *first = result == STORE_OK && begins;

@@ -71,6 +71,11 @@ _Static_assert(STORE_PARTS == 4, "part0 to part3 hold the parts' hashes");
 
 /* -- load and save -- */
 
+static int64_t attempt_until_ms(const struct db *db, const struct record *r)
+{
+    return r->attempt == STORE_ATTEMPT_NONE ? 0 : r->attempt_ms + db->config->link_ttl_ms;
+}
+
 static void forget_expired(const struct db *db, struct record *r)
 {
     if (r->seen_until_ms <= db->now_ms) {
@@ -84,6 +89,8 @@ static void forget_expired(const struct db *db, struct record *r)
         memset(&r->link, 0, sizeof r->link);
         r->link_until_ms = 0;
     }
+    if (attempt_until_ms(db, r) <= db->now_ms && r->kind == RECORD_NONE)
+        r->attempt = STORE_ATTEMPT_NONE;
 }
 
 bool record_load(struct db *db, const char *key, struct record *r)
@@ -114,9 +121,12 @@ static int64_t later(int64_t a, int64_t b)
 
 void record_save(struct db *db, struct record *r)
 {
+    if (r->attempt == STORE_ATTEMPT_NONE)
+        blob_drop(db, &r->attempt_note);
     /* Until when the row is needed; 0 = as long as there is an entry. */
-    int64_t until =
-        r->kind != RECORD_NONE ? 0 : later(later(r->seen_until_ms, r->link_until_ms), r->idempotent_until_ms);
+    int64_t until = r->kind != RECORD_NONE ? 0
+                                           : later(later(r->seen_until_ms, r->link_until_ms),
+                                                   later(r->idempotent_until_ms, attempt_until_ms(db, r)));
 
     if (r->kind == RECORD_NONE && until <= db->now_ms) {
         if (r->found)
@@ -197,11 +207,10 @@ void record_end(struct db *db, struct record *r)
 {
     blob_drop(db, &r->current.body);
     blob_drop(db, &r->waiting.body);
-    blob_drop(db, &r->attempt_note);
     r->current = r->waiting = (struct record_state){0};
     record_due(db, r, 0);
     r->kind = RECORD_NONE;
-    r->due_ms = r->attempts = r->attempt = r->attempt_ms = r->created_s = 0;
+    r->due_ms = r->attempts = r->created_s = 0;
     r->sold = false;
     r->reason[0] = '\0';
 }
@@ -239,13 +248,16 @@ void record_give(struct db *db, const struct space *space, const struct record *
 
     entry->key = strdup(r->key);
     entry->body = blob_get(db, state->body, &entry->body_len);
-    entry->attempt_note = blob_get(db, r->attempt_note, NULL);
-    if (!entry->key || !entry->body || (r->attempt_note && !entry->attempt_note))
+    if (r->attempt != STORE_ATTEMPT_NONE)
+        entry->attempt_note = blob_get(db, r->attempt_note, NULL);
+    if (!entry->key || !entry->body || (r->attempt && r->attempt_note && !entry->attempt_note))
         db_fail(db, "order %s: its body cannot be read", r->key);
     memcpy(entry->token, r->token, sizeof entry->token);
     entry->trashed = state->trashed;
     entry->sold = r->sold;
-    entry->look_first = !record_has_link(r) && record_is_older(db, space, r->created_s);
+    /* A contact alone does not tell whether GHL holds a card. */
+    entry->look_first =
+        !r->link.opportunity_id[0] && !r->link.gone && record_is_older(db, space, r->created_s);
     memcpy(entry->fingerprint, state->fingerprint, sizeof entry->fingerprint);
     entry->attempts = r->attempts;
     entry->age_ms = db->now_ms - state->accepted_ms - (space_held_ms(space, db->now_ms) - state->held_ms);

@@ -62,7 +62,10 @@
     "CREATE TABLE things(" \
     " space INTEGER NOT NULL, name TEXT NOT NULL, value TEXT NOT NULL, until_ms INTEGER NOT NULL," \
     " PRIMARY KEY(space, name)) WITHOUT ROWID;" \
-    "CREATE INDEX things_until ON things(until_ms) WHERE until_ms > 0;"
+    "CREATE INDEX things_until ON things(until_ms) WHERE until_ms > 0;", \
+    /* 2: an attempt of unknown outcome outlives its entry; when its row goes, so does the note */ \
+    "CREATE TRIGGER orders_note AFTER DELETE ON orders WHEN old.attempt_note <> 0 " \
+    "BEGIN DELETE FROM blobs WHERE id = old.attempt_note; END;"
 
 /* Each takes the time and how many rows at most. */
 #define SCHEMA_SWEEPS \

@@ -1,0 +1,371 @@
+/* store: what only Redis can do to it. Scripts forgotten, a hung server, refusals, AUTH, databases, restarts.
+ */
+#include "clock.h"
+#include "store_rig.h"
+#include <fcntl.h>
+#include <hiredis/hiredis.h>
+#include <poll.h>
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/socket.h>
+#include <sys/un.h>
+#include <time.h>
+#include <unistd.h>
+
+#define TIMEOUT_MS 500 /* REDIS_TIMEOUT's default */
+
+static void make_place(struct rig *rig)
+{
+    char path[RIG_PATH_SIZE + 8];
+
+    *rig = (struct rig){.redis = true};
+    rig_make_dir(rig->dir);
+    snprintf(path, sizeof path, "%s/env", rig->dir);
+    int fd = open(path, O_WRONLY | O_CREAT | O_CLOEXEC, 0600);
+    if (fd >= 0)
+        close(fd);
+}
+
+/* A server of its own for each case. */
+static bool begin(struct rig *rig)
+{
+    make_place(rig);
+    return rig_server_start(&rig->server, rig->dir, NULL) && rig_config(rig, NULL) && rig_open(rig);
+}
+
+static void end(struct rig *rig)
+{
+    rig_close(rig);
+    rig_server_stop(&rig->server);
+    rig_remove_dir(rig->dir);
+}
+
+/* One command by another client; its reply as text. */
+static void ask(const struct rig *rig, const char *command, char *out, size_t size)
+{
+    redisContext *c = redisConnectUnix(rig->server.socket);
+    redisReply *reply = c && !c->err ? redisCommand(c, command) : NULL;
+
+    out[0] = '\0';
+    if (reply && reply->type == REDIS_REPLY_INTEGER)
+        snprintf(out, size, "%lld", reply->integer);
+    else if (reply && reply->str)
+        snprintf(out, size, "%s", reply->str);
+    if (reply)
+        freeReplyObject(reply);
+    if (c)
+        redisFree(c);
+}
+
+static void tell(const struct rig *rig, const char *command)
+{
+    char answer[256];
+    ask(rig, command, answer, sizeof answer);
+    is_str(answer, "OK", "given %s", command);
+}
+
+static enum store_claim_result claim(struct rig *rig, const char *key)
+{
+    struct store_claim c = rig_state(key, "aa", 1000);
+    return rig_claim(rig, &c, NULL);
+}
+
+static void pass_ms(int64_t ms)
+{
+    nanosleep(&(struct timespec){.tv_sec = ms / 1000, .tv_nsec = ms % 1000 * 1000000}, NULL);
+}
+
+/* Asks until it is answered again: the back-off is 1 s. */
+static void comes_back(struct rig *rig, const char *key, int64_t since_ms)
+{
+    int64_t deadline = clock_mono_ms() + 10000;
+    enum store_claim_result result = CLAIM_UNAVAILABLE;
+
+    while (result == CLAIM_UNAVAILABLE && clock_left_ms(deadline) > 0) {
+        pass_ms(20);
+        struct store_claim c = rig_state(key, "aa", 1000);
+        struct store_claim_reply reply;
+        struct store_entry entry = {0};
+        result = store_claim(rig->store, &c, &reply, &entry);
+        store_entry_free(&entry);
+    }
+    is_claim(result, CLAIM_NEW, "it is used again");
+    int64_t away_ms = clock_mono_ms() - since_ms;
+    ok(away_ms >= 950, "after a back-off of 1 s (%lld ms)", (long long)away_ms);
+}
+
+static void scripts_are_forgotten(void)
+{
+    struct rig rig;
+
+    if (begin(&rig)) {
+        is_claim(claim(&rig, "shop:1"), CLAIM_NEW, "given a server that knows the script");
+        tell(&rig, "SCRIPT FLUSH");
+        is_claim(claim(&rig, "shop:2"), CLAIM_NEW, "that it forgot: the claim goes through");
+        is_claim(claim(&rig, "shop:1"), CLAIM_DUPLICATE, "and so does the next");
+    }
+    end(&rig);
+}
+
+static void a_hung_server(void)
+{
+    struct rig rig;
+
+    if (begin(&rig)) {
+        is_claim(claim(&rig, "shop:1"), CLAIM_NEW, "given a server");
+        kill(rig.server.pid, SIGSTOP);
+        int64_t began_ms = clock_mono_ms();
+        is_claim(claim(&rig, "shop:2"), CLAIM_UNAVAILABLE, "that hangs");
+        int64_t failed_ms = clock_mono_ms(), took_ms = failed_ms - began_ms;
+        ok(took_ms >= TIMEOUT_MS - 50 && took_ms < TIMEOUT_MS + 400, "answered within REDIS_TIMEOUT: %lld ms",
+           (long long)took_ms);
+        ok(strstr(store_trouble(rig.store), "did not answer within 500 ms"), "and told: %s",
+           store_trouble(rig.store));
+        began_ms = clock_mono_ms();
+        is_claim(claim(&rig, "shop:3"), CLAIM_UNAVAILABLE, "the next within 1 s");
+        ok(clock_mono_ms() - began_ms < 100, "does not even try");
+        kill(rig.server.pid, SIGCONT);
+        comes_back(&rig, "shop:4", failed_ms);
+    }
+    end(&rig);
+}
+
+static void a_server_that_is_away(void)
+{
+    struct rig rig;
+    struct store_stats stats;
+
+    if (begin(&rig)) {
+        is_claim(claim(&rig, "shop:1"), CLAIM_NEW, "given a server");
+        rig_server_stop(&rig.server);
+        int64_t began_ms = clock_mono_ms();
+        is_claim(claim(&rig, "shop:1"), CLAIM_UNAVAILABLE, "that is gone");
+        is_result(store_stats(rig.store, &stats), STORE_UNAVAILABLE, "for every verb");
+        ok(clock_mono_ms() - began_ms < TIMEOUT_MS, "at once");
+        ok(strstr(store_trouble(rig.store), rig.server.socket), "told by name: %s", store_trouble(rig.store));
+        if (rig_server_start(&rig.server, rig.dir, NULL))
+            comes_back(&rig, "shop:1", began_ms);
+    }
+    end(&rig);
+}
+
+static void restarted_empty(void)
+{
+    struct rig rig;
+    struct store_entry entry = {0};
+    struct store_claim_reply reply;
+
+    if (begin(&rig)) {
+        struct store_claim c = rig_state("shop:1", "aa", 1000);
+        c.created_s = rig_now_s() + 1;
+        is_claim(claim(&rig, "shop:0"), CLAIM_NEW, "given a server");
+        rig_server_stop(&rig.server);
+        pass_ms(2100); /* the order's second must lie before the new server's first */
+        if (rig_server_start(&rig.server, rig.dir, NULL)) {
+            struct rig other;
+            ok(rig_join(&other, &rig, NULL), "it was restarted empty, and the vault is kept in DATA_DIR");
+            is_claim(store_claim(other.store, &c, &reply, &entry), CLAIM_NEW, "an order from before");
+            ok(entry.look_first, "is looked for first");
+            store_entry_free(&entry);
+            is_claim(claim(&rig, "shop:0"), CLAIM_NEW,
+                     "a connection that the server closed costs no call, and nothing is remembered");
+            rig_close(&other);
+        }
+    }
+    end(&rig);
+}
+
+static void a_password(void)
+{
+    struct rig rig;
+    struct rig other;
+    char url[2][RIG_PATH_SIZE + 64];
+
+    make_place(&rig);
+    if (rig_server_start(&rig.server, rig.dir, NULL)) {
+        tell(&rig, "ACL SETUSER shop on ~* +@all >s3cret:/@");
+        tell(&rig, "ACL SETUSER default off");
+        snprintf(url[0], sizeof url[0], "REDIS_URL=unix://shop:s3cret%%3A%%2F%%40@%s", rig.server.socket);
+        const char *const right[] = {url[0], NULL};
+        if (rig_config(&rig, right) && rig_open(&rig)) {
+            is_claim(claim(&rig, "shop:1"), CLAIM_NEW, "user and password are told");
+            rig_close(&rig);
+        }
+        snprintf(url[1], sizeof url[1], "REDIS_URL=unix://shop:wrong-password@%s", rig.server.socket);
+        const char *const bad[] = {url[1], NULL};
+        (void)rig_join(&other, &rig, bad);
+        is_claim(claim(&other, "shop:1"), CLAIM_UNAVAILABLE, "a wrong password");
+        ok(strstr(store_trouble(other.store), "AUTH: WRONGPASS"), "is told: %s", store_trouble(other.store));
+        ok(!strstr(store_trouble(other.store), "wrong-password"), "without the password");
+        rig_close(&other);
+        (void)rig_join(&other, &rig, NULL);
+        is_claim(claim(&other, "shop:1"), CLAIM_UNAVAILABLE, "none");
+        ok(strstr(store_trouble(other.store), "NOAUTH"), "is told: %s", store_trouble(other.store));
+        rig_close(&other);
+    }
+    end(&rig);
+}
+
+static void a_database(void)
+{
+    struct rig rig;
+    struct rig other;
+    char url[RIG_PATH_SIZE + 64], answer[64];
+
+    if (begin(&rig)) {
+        snprintf(url, sizeof url, "REDIS_URL=unix://%s?db=3", rig.server.socket);
+        const char *const third[] = {url, NULL};
+        is_claim(claim(&rig, "shop:1"), CLAIM_NEW, "given an order in database 0");
+        if (rig_join(&other, &rig, third)) {
+            is_claim(claim(&other, "shop:1"), CLAIM_NEW, "it is new in database 3");
+            is_claim(claim(&other, "shop:1"), CLAIM_DUPLICATE, "once");
+            ask(&rig, "INFO keyspace", answer, sizeof answer);
+            ok(strstr(answer, "db0:"), "both hold keys");
+        }
+        rig_close(&other);
+    }
+    end(&rig);
+}
+
+static void no_memory(void)
+{
+    struct rig rig;
+    char token[STORE_TOKEN_SIZE];
+
+    if (begin(&rig)) {
+        rig_new(&rig, "shop:1", "aa", token);
+        tell(&rig, "CONFIG SET maxmemory 1");
+        is_claim(claim(&rig, "shop:2"), CLAIM_FULL, "no memory is left: full");
+        is_result(store_renew(rig.store, "shop:1", token, LEASE_MS), STORE_OK, "what ends work may still go");
+        rig_finish(&rig, "shop:1", token, "aa", "contact", "card");
+        tell(&rig, "CONFIG SET maxmemory 0");
+        is_claim(claim(&rig, "shop:2"), CLAIM_NEW, "and it goes on at once");
+    }
+    end(&rig);
+}
+
+static void a_policy_that_evicts(void)
+{
+    struct rig rig;
+
+    if (begin(&rig)) {
+        is_str(rig_stats(&rig).problem, "", "noeviction is right");
+        ok(strstr(rig_stats(&rig).durability, "appendonly"), "no persistence is told: %s",
+           rig_stats(&rig).durability);
+        tell(&rig, "CONFIG SET maxmemory-policy allkeys-lru");
+        ok(strstr(rig_stats(&rig).problem, "noeviction"), "eviction is a problem: %s",
+           rig_stats(&rig).problem);
+        tell(&rig, "CONFIG SET appendonly yes");
+        tell(&rig, "CONFIG SET appendfsync always");
+        is_str(rig_stats(&rig).durability, "", "with appendfsync always nothing is lost");
+    }
+    end(&rig);
+}
+
+/* -- a server that only refuses -- */
+
+/* Every command ends with its last line; INFO and its like are answered empty, scripts with the error. */
+static void refuse_one(int fd, const char *error)
+{
+    char bytes[65536];
+    ssize_t n;
+
+    while ((n = read(fd, bytes, sizeof bytes - 1)) > 0) {
+        bytes[n] = '\0';
+        const char *answer = strstr(bytes, "EVAL") ? error : "$0\r\n\r\n";
+        if (write(fd, answer, strlen(answer)) < 0)
+            return;
+    }
+}
+
+static pid_t start_refusing(const char *path, const char *error)
+{
+    struct sockaddr_un name = {.sun_family = AF_UNIX};
+    int fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0);
+    size_t n = strlen(path);
+
+    if (n >= sizeof name.sun_path)
+        return -1;
+    memcpy(name.sun_path, path, n + 1);
+    unlink(path);
+    if (fd < 0 || bind(fd, (const struct sockaddr *)&name, sizeof name) != 0 || listen(fd, 8) != 0)
+        return -1;
+    fflush(stdout);
+    pid_t pid = fork();
+    if (pid == 0) {
+        alarm(20);
+        for (;;) {
+            int client = accept(fd, NULL, NULL);
+            if (client < 0)
+                _exit(1);
+            refuse_one(client, error);
+            close(client);
+        }
+    }
+    close(fd);
+    return pid;
+}
+
+static void refusals(void)
+{
+    static const struct {
+        const char *error, *word;
+        enum store_claim_result want;
+    } refusal[] = {
+        {"-LOADING Redis is loading the dataset in memory\r\n", "LOADING", CLAIM_UNAVAILABLE},
+        {"-READONLY You can't write against a read only replica.\r\n", "READONLY", CLAIM_UNAVAILABLE},
+        {"-MISCONF Redis is configured to save RDB snapshots\r\n", "MISCONF", CLAIM_UNAVAILABLE},
+        {"-OOM command not allowed when used memory > 'maxmemory'.\r\n", "maxmemory", CLAIM_FULL},
+        {"-ERR Error running script: -OOM command not allowed when\r\n", "maxmemory", CLAIM_FULL},
+        {"+OK\r\n", "no array", CLAIM_UNAVAILABLE},
+        {"$-1\r\n", "no array", CLAIM_UNAVAILABLE},
+        {"nonsense\r\n", "understood", CLAIM_UNAVAILABLE},
+        {"*1\r\n:", "answer within", CLAIM_UNAVAILABLE},
+    };
+    struct rig rig;
+    char url[RIG_PATH_SIZE + 64];
+
+    if (begin(&rig))
+        for (size_t i = 0; i < sizeof refusal / sizeof *refusal; i++) {
+            char path[RIG_PATH_SIZE + 16];
+            struct error e = ERROR_NONE;
+            struct rig other = {.redis = true, .server = rig.server};
+            memcpy(other.dir, rig.dir, sizeof other.dir);
+            snprintf(path, sizeof path, "%s/fake.sock", rig.dir);
+            snprintf(url, sizeof url, "REDIS_URL=unix://%s", path);
+            const char *const settings[] = {url, NULL};
+            pid_t pid = start_refusing(path, refusal[i].error);
+            if (ok(pid > 0 && rig_config(&other, settings), "given %.20s", refusal[i].word)) {
+                other.store = store_open(&other.config, NULL, &e);
+                store_use_vault(other.store, rig.vault);
+                int64_t began_ms = clock_mono_ms();
+                is_claim(claim(&other, "shop:1"), refusal[i].want, "refused with %s", refusal[i].word);
+                ok(clock_mono_ms() - began_ms < TIMEOUT_MS + 400, "within REDIS_TIMEOUT");
+                ok(strstr(store_trouble(other.store), refusal[i].word), "told: %s",
+                   store_trouble(other.store));
+            }
+            rig_close(&other);
+            if (pid > 0) {
+                kill(pid, SIGKILL);
+                rig_wait(pid);
+            }
+        }
+    end(&rig);
+}
+
+int main(void)
+{
+    signal(SIGPIPE, SIG_IGN);
+    scripts_are_forgotten();
+    a_hung_server();
+    a_server_that_is_away();
+    restarted_empty();
+    a_password();
+    a_database();
+    no_memory();
+    a_policy_that_evicts();
+    refusals();
+    return tap_done();
+}

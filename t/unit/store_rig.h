@@ -1,0 +1,94 @@
+/*
+ * store_rig: what the tests of lib/store.h stand on. Each case runs against both implementations, in a
+ * namespace of its own: the embedded store in a temporary directory, and Redis as a private server on a unix
+ * socket there.
+ */
+#ifndef WOO_GHL_T_STORE_RIG_H
+#define WOO_GHL_T_STORE_RIG_H
+
+#include "config.h"
+#include "store.h"
+#include "tap.h"
+#include "vault.h"
+#include <sys/types.h>
+
+#define MINUTE_MS 60000LL
+#define HOUR_MS (60 * MINUTE_MS)
+#define DAY_MS (24 * HOUR_MS)
+#define LEASE_MS 60000LL
+#define RIG_PATH_SIZE 256
+
+/* A private redis-server. */
+struct rig_server {
+    pid_t pid;
+    char socket[RIG_PATH_SIZE];
+};
+
+/* One worker of one namespace. */
+struct rig {
+    bool redis;
+    char dir[RIG_PATH_SIZE];
+    struct rig_server server; /* pid 0: the embedded store */
+    int location;             /* numbers the namespaces */
+    struct config config;
+    struct store *store;
+    struct vault *vault;
+};
+
+struct rig_case {
+    const char *name;
+    void (*run)(struct rig *);
+};
+
+/* Runs every case against both stores, each in a namespace of its own. The exit code. */
+int rig_main(const struct rig_case *cases, size_t n);
+
+/* -- parts of it, for tests of one implementation -- */
+
+/* A temporary directory's path; the program ends when there can be none. */
+void rig_make_dir(char dir[RIG_PATH_SIZE]);
+void rig_remove_dir(const char *dir);
+/* Starts it and waits until it answers; extra (may be NULL) are more arguments. */
+bool rig_server_start(struct rig_server *server, const char *dir, const char *const extra[]);
+void rig_server_stop(struct rig_server *server);
+/* Waits for the child; its exit code, -1 when a signal ended it. */
+int rig_wait(pid_t pid);
+
+/* Sets the environment and reads the configuration of the rig; NAME=VALUE strings in extra (may be NULL) come
+ * on top. */
+bool rig_config(struct rig *rig, const char *const extra[]);
+/* Opens store and vault on rig->config; false after a failed test. */
+bool rig_open(struct rig *rig);
+void rig_close(struct rig *rig); /* store, vault and configuration; the server goes on */
+/* Another worker: in the same namespace, or with other settings. */
+bool rig_join(struct rig *other, const struct rig *rig, const char *const extra[]);
+
+/* -- shorthand -- */
+
+/* A claim of a creating state with everything set; cases change what they are about. */
+struct store_claim rig_state(const char *key, const char *fingerprint, int64_t modified_s);
+/* Claims; the entry is freed, but for its token (token may be NULL). */
+enum store_claim_result rig_claim(struct rig *rig, const struct store_claim *claim,
+                                  char token[STORE_TOKEN_SIZE]);
+/* Claims a new order and asserts NEW; the token is the lease. */
+void rig_new(struct rig *rig, const char *key, const char *fingerprint, char token[STORE_TOKEN_SIZE]);
+/* Finishes with these ids; asserts OK. */
+void rig_finish(struct rig *rig, const char *key, const char *token, const char *fingerprint,
+                const char *contact, const char *opportunity);
+/* Leases what is due now, and asserts that it is this order (NULL: none). */
+void rig_due(struct rig *rig, const char *key, struct store_entry *entry);
+struct store_order rig_look(struct rig *rig, const char *key);
+struct store_stats rig_stats(struct rig *rig);
+int64_t rig_now_s(void);
+const char *claim_word(enum store_claim_result result);
+const char *result_word(enum store_result result);
+#define is_claim(got, want, ...) is_str(claim_word(got), claim_word(want), __VA_ARGS__)
+#define is_result(got, want, ...) is_str(result_word(got), result_word(want), __VA_ARGS__)
+/* want_ms, or up to 20 s more: real time passes beside the shifted clock. */
+#define is_about(got, want_ms, ...) rig_is_about((got), (want_ms), __FILE__, __LINE__, __VA_ARGS__)
+void rig_is_about(int64_t got, int64_t want_ms, const char *file, int line, const char *what);
+/* want_ms that are left, or up to 20 s less. */
+#define is_left(got, want_ms, ...) rig_is_left((got), (want_ms), __FILE__, __LINE__, __VA_ARGS__)
+void rig_is_left(int64_t got, int64_t want_ms, const char *file, int line, const char *what);
+
+#endif
