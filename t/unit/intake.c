@@ -2,7 +2,7 @@
 #include "intake.h"
 #include "clock.h"
 #include "drain.h"
-#include "stores.h"
+#include "place.h"
 #include "tap.h"
 #include "unspool.h"
 #include <fcntl.h>
@@ -154,14 +154,14 @@ static void limits(struct app *app)
 }
 
 /* The store's file is garbage: deliveries go to the spool, and come back when it is mended. */
-static void spools(const struct stores *stores)
+static void spools(const struct place *place)
 {
     struct app app;
     char path[128], away[128];
     struct store_order order;
 
-    snprintf(path, sizeof path, "%s/data/store.db", stores->dir);
-    snprintf(away, sizeof away, "%s/store.db.away", stores->dir);
+    snprintf(path, sizeof path, "%s/data/store.db", place->dir);
+    snprintf(away, sizeof away, "%s/store.db.away", place->dir);
     ok(rename(path, away) == 0, "the store is taken away");
     int fd = open(path, O_CREAT | O_WRONLY | O_TRUNC, 0600);
     ok(fd >= 0 &&
@@ -171,9 +171,7 @@ static void spools(const struct stores *stores)
                  110) == 110 &&
            close(fd) == 0,
        "and replaced by garbage");
-    setenv("GHL_DRY_RUN", "yes", 1);
     ok(app_open(&app, NULL), "the program starts");
-    app.config.dry_run = true;
     asks(&app, &(struct ask){.body = ORDER("21", "processing")},
          "202 {\"status\":\"queued\",\"reason\":\"store_unavailable\"}", "", "an order is spooled");
     asks(&app, &(struct ask){.body = "{nonsense"}, "400 {\"error\":\"Bad JSON\"}", "",
@@ -204,23 +202,20 @@ static void refused(void)
 
 int main(void)
 {
-    struct stores stores;
+    struct place place;
     struct app app;
 
-    if (ok(stores_begin(&stores, false), "a place for it")) {
-        setenv("GHL_DRY_RUN", "yes", 1);
-        ok(stores_app(&stores, "location1", &app), "the app opens");
-        app.config.dry_run = true;
+    if (ok(place_begin(&place), "a place for it")) {
+        ok(place_app(&place, "location1", &app), "the app opens");
         app.config.rate_limit_per_day = 0;
         answers(&app);
         app_close(&app);
-        ok(stores_app(&stores, "location2", &app), "another location");
-        app.config.dry_run = true;
+        ok(place_app(&place, "location2", &app), "another location");
         limits(&app);
         app_close(&app);
-        spools(&stores);
+        spools(&place);
         refused();
     }
-    stores_end(&stores);
+    place_end(&place);
     return tap_done();
 }
