@@ -2,6 +2,7 @@
 #include "app.h"
 #include "clock.h"
 #include "drain.h"
+#include "failed.h"
 #include "trigger.h"
 #include "version.h"
 #include <stdio.h>
@@ -191,6 +192,24 @@ static int run_status(int argc, char **argv, volatile int *stop)
     return code;
 }
 
+/* -- failed -- */
+
+static int run_failed(int argc, char **argv, volatile int *stop)
+{
+    struct app app;
+    struct error e = ERROR_NONE;
+    int code = EX_TEMPFAIL;
+
+    if (!open_app(&app, stop))
+        code = EX_CONFIG;
+    else if (!app_ready(&app, &e))
+        fprintf(stderr, "woo_ghl failed: %s\n", e.text);
+    else
+        code = failed_main(&app, argc - 1, argv + 1);
+    app_close(&app);
+    return code;
+}
+
 /* -- trigger, pipelines, help, version -- */
 
 static int run_trigger(int argc, char **argv, volatile int *stop)
@@ -253,6 +272,8 @@ static const struct command commands[] = {
     {"check", "", "show the settings, try the store and GHL", run_check},
     {"drain", "[--watch] [--now]", "bring waiting orders to GHL: once (cron), or until stopped", run_drain},
     {"status", "[--json]", "what waits, what is parked, breaker and pauses", run_status},
+    {"failed", "[list | show | retry | drop]", "the parked orders: look at them, try them again, drop them",
+     run_failed},
     {"trigger", "[--scenarios] [--url URL] ...", "send simulated, signed deliveries and print the answers",
      run_trigger},
     {"pipelines", "", "the location's pipelines and stages with their ids", run_pipelines},

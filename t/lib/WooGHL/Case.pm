@@ -33,6 +33,7 @@ package WooGHL::Case;
 #   run drain --now                 a command; its exit code must be 0, or what `exits` says
 #       exits N
 #       prints TEXT                 one of its lines, whole
+#       prints matching PATTERN     something in what it prints
 #   until calls N PATTERN           waits until GHL has heard N calls whose "METHOD /path" matches
 #
 #  then

@@ -321,6 +321,7 @@ sub _step_run {
     my $code = 0;
     for my $line (@{ $step->{lines} }) {
         if ($line =~ /^exits (\d+)$/) { $code = $1 }
+        elsif ($line =~ /^prints matching (.*)$/) { like $run->{out}, qr/$1/m, "$step->{at}: it prints what matches $1" }
         elsif ($line =~ /^prints (.*)$/) {
             my $want = $self->_fill($1);
             ok scalar(grep { $_ eq $want } split /\n/, $run->{out} . $run->{err}), "$step->{at}: it prints '$want'"
