@@ -31,7 +31,8 @@ end
 
 local function reply(result, entry)
     local heartbeat, undrained, needed = tonumber(state.heartbeat) or born_of(state), 0, 0
-    if now - heartbeat > 60000 then
+    -- A store that never saw a drain has none, however new it is.
+    if not state.heartbeat or now - heartbeat > 60000 then
         local first = call('ZRANGEBYSCORE', due_key, '-inf', text(now), 'LIMIT', 0, 1)
         needed = #first
         local others = call('ZCARD', due_key) - (result == NEW and 1 or 0)
