@@ -245,7 +245,9 @@ void record_give(struct db *db, const struct space *space, const struct record *
     memcpy(entry->token, r->token, sizeof entry->token);
     entry->trashed = state->trashed;
     entry->sold = r->sold;
-    entry->look_first = !record_has_link(r) && record_is_older(db, space, r->created_s);
+    /* A contact alone says nothing of a card. */
+    entry->look_first =
+        !r->link.opportunity_id[0] && !r->link.gone && record_is_older(db, space, r->created_s);
     memcpy(entry->fingerprint, state->fingerprint, sizeof entry->fingerprint);
     entry->attempts = r->attempts;
     entry->age_ms = db->now_ms - state->accepted_ms - (space_held_ms(space, db->now_ms) - state->held_ms);
