@@ -255,7 +255,7 @@ void record_give(struct db *db, const struct space *space, const struct record *
     memcpy(entry->token, r->token, sizeof entry->token);
     entry->trashed = state->trashed;
     entry->sold = r->sold;
-    /* A contact alone does not tell whether GHL holds a card. */
+    /* A contact alone says nothing of a card. */
     entry->look_first =
         !r->link.opportunity_id[0] && !r->link.gone && record_is_older(db, space, r->created_s);
     memcpy(entry->fingerprint, state->fingerprint, sizeof entry->fingerprint);

@@ -7,9 +7,10 @@
 #define CONTACT_WAIT_MS 50 /* between two tries to lock a customer whom another order is writing */
 #define CONTACT_WAIT_MAX_MS 3000
 #define CONTACT_BUSY_RETRY_MS 2000
+#define CONTACT_SEND_MS 5000 /* as with a card: nothing leaves so long after the attempt was recorded */
 #define CONTACT_IN_FLIGHT_MS                                                                                 \
-    (5000 + 90000) /* send deadline and GHL's search lag; GHL_TIMEOUT comes on top                           \
-                    */
+    (CONTACT_SEND_MS + 90000) /* send deadline and GHL's search lag; GHL_TIMEOUT comes on top                \
+                               */
 
 /* -- two orders of one customer at once -- */
 
@@ -159,6 +160,26 @@ static enum step upsert(struct sync_work *w, bool older)
 
 /* -- a contact with neither email nor phone: a create that must not happen twice -- */
 
+static void full_name(const json_t *contact, char *out, size_t size)
+{
+    const char *first = json_text(contact, "firstName"), *last = json_text(contact, "lastName"),
+               *name = json_text(contact, "name");
+
+    if (*first || *last)
+        snprintf(out, size, "%s%s%s", first, *first && *last ? " " : "", last);
+    else
+        snprintf(out, size, "%s", name);
+}
+
+/* GHL's search is one for a text anywhere: a contact that only resembles it is somebody else. */
+static bool is_named(const json_t *contact, const char *name)
+{
+    char full[512];
+
+    full_name(contact, full, sizeof full);
+    return !strcasecmp(full, name) && !*json_text(contact, "email") && !*json_text(contact, "phone");
+}
+
 /* Has the recorded create happened? The newest contact of that name, not older than the attempt, is ours. */
 static enum step look_for_contact(struct sync_work *w)
 {
@@ -179,7 +200,7 @@ static enum step look_for_contact(struct sync_work *w)
     json_array_foreach(json_object_get(answer.json, "contacts"), i, contact)
     {
         const char *id = json_text(contact, "id");
-        if (!*id || strlen(id) >= sizeof w->link.contact_id ||
+        if (!*id || strlen(id) >= sizeof w->link.contact_id || !is_named(contact, name) ||
             !clock_parse_iso(json_text(contact, "dateAdded"), &added_s) || added_s < since_s)
             continue;
         memcpy(w->link.contact_id, id, strlen(id) + 1);
@@ -203,24 +224,22 @@ static enum step create(struct sync_work *w)
 {
     struct ghl_answer answer;
     json_t *contact = w->plan.contact;
-    const char *first = json_text(contact, "firstName"), *last = json_text(contact, "lastName"),
-               *name = json_text(contact, "name");
     char full[512];
 
-    snprintf(full, sizeof full, "%s%s%s", *name ? name : first, !*name && *first && *last ? " " : "",
-             *name ? "" : last);
+    full_name(contact, full, sizeof full);
     json_t *note = json_pack("{ss}", "name", full);
     char *text = note ? json_dumps(note, JSON_COMPACT) : NULL;
     json_decref(note);
     if (!text)
         return sync_stop_retry(w, CONTACT_BUSY_RETRY_MS, true, "out_of_memory");
+    struct ghl_call call = sync_call(w);
+    call.send_deadline_mono_ms = clock_mono_ms() + CONTACT_SEND_MS; /* from before it is recorded */
     enum step step = sync_progress(w, &(struct store_progress){.attempt = STORE_ATTEMPT_CONTACT,
                                                                .attempt_note = text,
                                                                .lease_ms = SYNC_LEASE_MS});
     free(text);
     if (step == STEP_STOP)
         return step;
-    struct ghl_call call = sync_call(w);
     enum ghl_result result = ghl_contact_create(w->app->ghl, &call, contact, &answer);
     if (result == GHL_OK) {
         memcpy(w->link.contact_id, answer.id, sizeof answer.id);

@@ -11,6 +11,8 @@
 #define SEARCH_LAG_MS 90000  /* GHL's search may not show a card for a minute and more */
 #define IN_FLIGHT_RETRY_MS 20000 /* how often an unknown outcome is looked for */
 #define UNKNOWN_RETRY_MS 10000
+#define CLOCK_SLACK_S                                                                                        \
+    (24 * 3600) /* this machine's clock and GHL's may differ: its own card must not look too old to be it */
 
 static bool copy_id(char out[STORE_ID_SIZE], const char *id)
 {
@@ -165,10 +167,11 @@ static enum step settle_attempt(struct sync_work *w)
     int64_t age = w->entry->attempt_age_ms;
     int64_t window = CREATE_SEND_MS + w->app->config.ghl_timeout_ms + SEARCH_LAG_MS;
     json_t *note = w->entry->attempt_note ? json_loads(w->entry->attempt_note, 0, NULL) : NULL;
+    /* In every pipeline: a workflow of the location may have moved the card at once. */
     struct wanted_card card = {.contact_id = json_text(note, "contact"),
-                               .pipeline_id = json_text(note, "pipeline"),
+                               .pipeline_id = "",
                                .name = json_text(note, "name"),
-                               .not_before_s = (clock_wall_ms() - age) / 1000 - 60};
+                               .not_before_s = (clock_wall_ms() - age) / 1000 - CLOCK_SLACK_S};
     enum step step = STEP_NEXT;
 
     if (!*card.contact_id || !*card.name)

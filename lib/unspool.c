@@ -1,6 +1,8 @@
 #include "unspool.h"
 #include "intake.h"
 
+#define REFUSED_MAX 3 /* files in a row that could not be moved: the store is away, not they */
+
 static bool move_ids(struct app *app, const struct spool_ids *ids)
 {
     bool conflict = false;
@@ -39,6 +41,7 @@ long unspool(struct app *app)
     struct spool_item item = {0};
     struct error e = ERROR_NONE;
     long moved = 0;
+    int refused = 0;
 
     if (!app->spool || !app_ready(app, &e))
         return 0;
@@ -52,9 +55,13 @@ long unspool(struct app *app)
         case SPOOL_OK: break;
         }
         if (!move_one(app, &item)) {
+            /* One that the store never takes must not hold up all that came after it. */
             spool_release(app->spool, &item);
-            return moved;
+            if (++refused == REFUSED_MAX)
+                return moved;
+            continue;
         }
+        refused = 0;
         if (!spool_remove(app->spool, &item, &e))
             log_event(app->log, LOG_LEVEL_ERROR, "spool", NULL, "%s", e.text);
         moved++;

@@ -31,6 +31,7 @@ end
 
 local function reply(result, entry)
     local heartbeat, undrained, needed = tonumber(state.heartbeat) or born_of(state), 0, 0
+    -- A store that never saw a drain has none, however new it is.
     if not state.heartbeat or now - heartbeat > 60000 then
         local first = call('ZRANGEBYSCORE', due_key, '-inf', text(now), 'LIMIT', 0, 1)
         needed = #first

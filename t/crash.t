@@ -1,0 +1,133 @@
+#!/usr/bin/env perl
+# What was answered with 2xx, or was in hand when its worker was killed, reaches GHL exactly once.
+use strict;
+use warnings;
+use Digest::SHA qw(hmac_sha256_base64);
+use FindBin;
+use lib "$FindBin::Bin/lib";
+use FakeGHL::Client;
+use File::Copy qw(copy);
+use POSIX ();
+use Test::More;
+use WooGHL::Server;
+
+my $root  = "$FindBin::Bin/..";
+my $build = $ENV{BUILD} || 'build';
+system('make', '-s', '-C', $root, "BUILD=$build", "$build/t/driver/later") == 0 or BAIL_OUT('the driver cannot be made');
+my $later = $build =~ m{^/} ? "$build/t/driver/later" : "$root/$build/t/driver/later";
+
+my $SECRET = 'my_super_secret_woo_key';
+my $prefix = 0;
+my $CREATE = { method => 'POST', path => '^/opportunities/$' };
+
+sub order {
+    my ($id, $who, $status) = @_;
+    my $reach = $who eq 'nobody' ? '' : qq(,"email":"$who\@example.com");
+    return sprintf '{"id":%d,"status":"%s","total":"10.00","billing":{"first_name":"Ann","last_name":"Lee"%s}}', $id,
+        $status || 'processing', $reach;
+}
+
+sub deliver {
+    my ($server, $body) = @_;
+    return $server->request(POST => '/woo-order', { 'Content-Type' => 'application/json',
+        'X-WC-Webhook-Topic' => 'order.created', 'X-WC-Webhook-Signature' => hmac_sha256_base64($body, $SECRET) . '=' }, $body);
+}
+
+# Sends without waiting for the answers; their statuses come from the function that is returned.
+sub deliver_all {
+    my ($server, @bodies) = @_;
+    pipe my $in, my $out or die "pipe: $!";
+    my @pids;
+    for my $body (@bodies) {
+        my $pid = fork // die "fork: $!";
+        if (!$pid) {
+            my $answer = eval { deliver($server, $body) };
+            my ($id) = $body =~ /"id":(\d+)/;
+            syswrite $out, "$id " . ($answer ? $answer->{status} : 0) . "\n";
+            POSIX::_exit(0);
+        }
+        push @pids, $pid;
+    }
+    close $out;
+    return sub { my %status = map { split } <$in>; waitpid $_, 0 for @pids; return %status };
+}
+
+# Drains as of so many seconds later.
+sub drain_later {
+    my ($server, $seconds) = @_;
+    my $program = $server->dir . '/later';
+    -e $program or copy($later, $program) && chmod 0755, $program or die "$program: $!";
+    my $process = $server->_spawn([$program, $seconds], err => $server->dir . '/stderr');
+    my $status = $process->wait(60) // die 'the drain did not end within 60 s';
+    return $status == 0;
+}
+
+sub names { my ($ghl) = @_; return [sort map { $_->{name} } $ghl->opportunities] }
+
+for my $store (qw(sqlite redis)) {
+    my $redis = $store eq 'redis' ? WooGHL::Server->redis : undef;
+    my $ghl = FakeGHL::Client->start;
+    my $new = sub {
+        my ($mode, %more) = @_;
+        $ghl->reset;
+        return WooGHL::Server->new(mode => $mode, workers => 4, settings => {
+            WOO_WEBHOOK_SECRET => $SECRET, GHL_API_BASE => $ghl->url, GHL_API_KEY => $ghl->token,
+            GHL_LOCATION_ID => $ghl->location_id, GHL_PIPELINE_ID => 'fakePipelineAAAAAAAA', %more,
+            $redis ? (REDIS_URL => $redis->url, REDIS_PREFIX => 'p' . ++$prefix) : (),
+        })->start;
+    };
+
+    subtest "$store: kill -9 of all workers while they create" => sub {
+        my $server = $new->('nginx');
+        # Carried out at once, answered too late.
+        $ghl->fault({ match => $CREATE, times => 4, do => { delay_ms => 8000 } });
+        my $answers = deliver_all($server, map { order($_, "c$_") } 1 .. 12);
+        $ghl->wait_calls(4, 20, path => '/opportunities/');
+        $server->kill_workers;
+        $server->restart_workers;
+        my %status = $answers->();
+        my @unanswered = grep { $status{$_} !~ /^20[02]$/ } 1 .. 12;
+        is scalar @unanswered, 4, 'four were in hand, the others were taken by the new workers' or diag explain \%status;
+        ok drain_later($server, 300), 'a drain after the leases';
+        is_deeply names($ghl), [sort map {"Order #$_"} 1 .. 12], 'each order has one card';
+        is scalar(() = $ghl->contacts), 12, 'each customer is one contact';
+        is $ghl->count(method => 'POST', path => '/opportunities/'), 12, 'no create was sent twice';
+        $server->stop;
+    };
+
+    subtest "$store: a created card that looks old and was moved is found again" => sub {
+        my $server = $new->('cgi');
+        $ghl->fault({ match => $CREATE, do => { reset => 'after' } });
+        is deliver($server, order(7, 'dan'))->{body}, '{"status":"queued","reason":"in_flight"}', 'unknown outcome';
+        my ($card) = $ghl->opportunities;
+        my @t = gmtime(time - 600);
+        $ghl->change(opportunities => $card->{id}, { pipelineId => 'fakePipelineBBBBBBBB',
+            createdAt => POSIX::strftime('%Y-%m-%dT%H:%M:%S.000Z', @t) });
+        ok drain_later($server, 300), 'a drain after the attempt is over';
+        is_deeply [map { $_->{id} } $ghl->opportunities], [$card->{id}], 'the same card, and no other';
+        $server->stop;
+    };
+
+    subtest "$store: a contact without email and phone is not taken for another" => sub {
+        my $server = $new->('cgi');
+        $ghl->fault({ match => { method => 'POST', path => '^/contacts/$' }, do => { reset => 'before' } });
+        is deliver($server, order(8, 'nobody'))->{status}, 202, 'the create may have happened';
+        $ghl->add(contacts => { firstName => 'Joann', lastName => 'Leeds' });    # the search finds this one
+        ok drain_later($server, 300), 'a drain after the attempt is over';
+        my ($card) = $ghl->opportunities;
+        my ($contact) = grep { $_->{id} eq $card->{contactId} } $ghl->contacts;
+        is "$contact->{firstName} $contact->{lastName}", 'Ann Lee', 'the card is at the right contact';
+        $server->stop;
+    };
+
+    subtest "$store: workers create while nobody else drains" => sub {
+        my $server = $new->('nginx', DRAIN_AFTER => 'on', SYNC_BUDGET => '0');
+        is deliver($server, order(9, 'eve'))->{body}, '{"status":"queued","reason":"later"}', 'only stored';
+        $ghl->wait_calls(1, 20, method => 'POST', path => '/opportunities/', status => 201);
+        is_deeply names($ghl), ['Order #9'], 'its card';
+        is $ghl->count(path => '/contacts/upsert'), 1, 'at the first try';
+        $server->stop;
+    };
+    $ghl->stop;
+}
+done_testing;
