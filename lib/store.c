@@ -367,9 +367,9 @@ enum store_result store_contact_unlock(struct store *store, const char *const ha
 }
 
 enum store_result store_card_take(struct store *store, const char *opportunity_id, const char *key,
-                                  int64_t created_s, bool take_over)
+                                  int64_t created_s, enum store_card how)
 {
-    return store->backend->card_take(store->state, opportunity_id, key, created_s, take_over);
+    return store->backend->card_take(store->state, opportunity_id, key, created_s, how);
 }
 
 /* -- shared counters -- */

@@ -241,10 +241,12 @@ enum store_result store_contact_lock(struct store *, const char *const hash[], s
 enum store_result store_contact_unlock(struct store *, const char *const hash[], size_t n, const char *token,
                                        int64_t wrote_s) MUST_CHECK;
 
-/* Which order owns this card? OK: this order does now (it was free, its own, or take_over and the owner's
- * order is older than created_s). LOST: another owns it. Kept LINK_TTL. */
+/* Which order owns this card? OK: this order may have it (it is free, its own, or, with CARD_TAKE_OVER, its
+ * owner is older than created_s), and, but for CARD_LOOK, has it now. LOST: another owns it. Kept LINK_TTL.
+ */
+enum store_card { CARD_TAKE, CARD_TAKE_OVER, CARD_LOOK };
 enum store_result store_card_take(struct store *, const char *opportunity_id, const char *key,
-                                  int64_t created_s, bool take_over) MUST_CHECK;
+                                  int64_t created_s, enum store_card how) MUST_CHECK;
 
 /* -- shared counters -- */
 

@@ -39,7 +39,7 @@ struct store_backend {
     enum store_result (*contact_unlock)(void *, const char *const hash[], size_t n, const char *token,
                                         int64_t wrote_s);
     enum store_result (*card_take)(void *, const char *opportunity_id, const char *key, int64_t created_s,
-                                   bool take_over);
+                                   enum store_card how);
     enum store_result (*allow)(void *, const char *client, int64_t *count);
     enum store_result (*pace)(void *, int64_t max_wait_ms, int64_t *wait_ms);
     enum store_result (*pace_correct)(void *, int64_t hold_ms, int64_t window_remaining, int64_t window_ms,

@@ -59,7 +59,7 @@ enum store_result redis_contact_unlock(void *context, const char *const hash[], 
 }
 
 enum store_result redis_card_take(void *context, const char *opportunity_id, const char *key,
-                                  int64_t created_s, bool take_over)
+                                  int64_t created_s, enum store_card how)
 {
     struct redis_store *store = context;
     struct redis_args args = {0};
@@ -68,7 +68,7 @@ enum store_result redis_card_take(void *context, const char *opportunity_id, con
     redis_arg_text(&args, opportunity_id);
     redis_arg_text(&args, key);
     redis_arg_number(&args, created_s);
-    redis_arg_number(&args, take_over);
+    redis_arg_number(&args, how);
     return redis_verb(store, SCRIPT_CARD_TAKE, &args, STORE_LOST);
 }
 

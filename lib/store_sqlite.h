@@ -57,7 +57,7 @@ enum store_result sqlite_contact_lock(void *self, const char *const hash[], size
 enum store_result sqlite_contact_unlock(void *self, const char *const hash[], size_t n, const char *token,
                                         int64_t wrote_s);
 enum store_result sqlite_card_take(void *self, const char *opportunity_id, const char *key, int64_t created_s,
-                                   bool take_over);
+                                   enum store_card how);
 enum store_result sqlite_count(void *self, const char *word, bool reconcile);
 enum store_result sqlite_put(void *self, const char *name, const char *value, int64_t ttl_ms, bool if_absent,
                              char **out);

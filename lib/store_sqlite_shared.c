@@ -107,7 +107,7 @@ enum store_result sqlite_contact_unlock(void *self, const char *const hash[], si
 /* -- two orders on one card -- */
 
 enum store_result sqlite_card_take(void *self, const char *opportunity_id, const char *key, int64_t created_s,
-                                   bool take_over)
+                                   enum store_card how)
 {
     struct db *db = &((struct store_sqlite *)self)->db;
     char owner[RECORD_KEY_SIZE] = "";
@@ -123,8 +123,8 @@ enum store_result sqlite_card_take(void *self, const char *opportunity_id, const
         owner_s = sqlite3_column_int64(row, 1);
         db_done(row);
     }
-    bool mine = !owner[0] || !strcmp(owner, key) || (take_over && owner_s < created_s);
-    if (mine)
+    bool mine = !owner[0] || !strcmp(owner, key) || (how == CARD_TAKE_OVER && owner_s < created_s);
+    if (mine && how != CARD_LOOK)
         db_run(db,
                "INSERT OR REPLACE INTO cards(space, opportunity_id, key, created_s, until_ms) "
                "VALUES(?, ?, ?, ?, ?)",

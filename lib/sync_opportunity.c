@@ -69,7 +69,8 @@ static enum step update(struct sync_work *w)
 
     if (!sync_differs(w, PLAN_OPPORTUNITY))
         return STEP_NEXT;
-    switch (store_card_take(w->app->store, w->link.opportunity_id, w->plan.key, w->plan.created_s, false)) {
+    switch (
+        store_card_take(w->app->store, w->link.opportunity_id, w->plan.key, w->plan.created_s, CARD_TAKE)) {
     case STORE_OK: break;
     case STORE_LOST: {
         struct log_about about = {.order = w->plan.key, .ghl_id = w->link.opportunity_id};
@@ -101,7 +102,8 @@ static enum step adopt(struct sync_work *w, const char *id, bool take_over)
 {
     if (!copy_id(w->link.opportunity_id, id))
         return sync_stop(w, END_PARK, "bad_id");
-    switch (store_card_take(w->app->store, id, w->plan.key, w->plan.created_s, take_over)) {
+    switch (store_card_take(w->app->store, id, w->plan.key, w->plan.created_s,
+                            take_over ? CARD_TAKE_OVER : CARD_TAKE)) {
     case STORE_OK:
     case STORE_LOST: break;
     default: return sync_stop(w, END_LEAVE, "store_unavailable");
@@ -144,8 +146,8 @@ static enum step search(struct sync_work *w, const struct wanted_card *card, cha
         if (card->not_before_s && clock_parse_iso(json_text(found, "createdAt"), &created_s) &&
             created_s < card->not_before_s)
             continue;
-        switch (
-            store_card_take(w->app->store, json_text(found, "id"), w->plan.key, w->plan.created_s, false)) {
+        switch (store_card_take(w->app->store, json_text(found, "id"), w->plan.key, w->plan.created_s,
+                                CARD_TAKE)) {
         case STORE_OK:
             if (copy_id(id, json_text(found, "id")))
                 goto out;
@@ -221,7 +223,7 @@ static enum step resolve_duplicate(struct sync_work *w, const char *existing_id,
     ghl_answer_free(&answer);
 
     enum store_result mine =
-        store_card_take(w->app->store, existing_id, w->plan.key, w->plan.created_s, false);
+        store_card_take(w->app->store, existing_id, w->plan.key, w->plan.created_s, CARD_LOOK);
     if (mine == STORE_UNAVAILABLE)
         return sync_stop(w, END_LEAVE, "store_unavailable");
     if (mine == STORE_OK && same_name)
@@ -231,7 +233,7 @@ static enum step resolve_duplicate(struct sync_work *w, const char *existing_id,
     if (mine == STORE_OK)
         return adopt(w, existing_id, false);
     /* An earlier order owns it: the newest order that took it has it. */
-    switch (store_card_take(w->app->store, existing_id, w->plan.key, w->plan.created_s, true)) {
+    switch (store_card_take(w->app->store, existing_id, w->plan.key, w->plan.created_s, CARD_TAKE_OVER)) {
     case STORE_OK: return adopt(w, existing_id, true);
     case STORE_LOST:
         if (!copy_id(w->link.opportunity_id, existing_id))
@@ -298,7 +300,7 @@ static enum step created(struct sync_work *w, const char *id)
                                                   .clear_attempt = true,
                                                   .lease_ms = SYNC_LEASE_MS}) == STEP_STOP)
         return STEP_STOP;
-    if (store_card_take(w->app->store, id, w->plan.key, w->plan.created_s, false) == STORE_UNAVAILABLE)
+    if (store_card_take(w->app->store, id, w->plan.key, w->plan.created_s, CARD_TAKE) == STORE_UNAVAILABLE)
         return sync_stop(w, END_LEAVE, "store_unavailable");
     return STEP_NEXT;
 }

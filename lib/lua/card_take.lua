@@ -1,10 +1,11 @@
-local _, _, link_ttl, id, key, created, take_over = unpack(ARGV)
+local _, _, link_ttl, id, key, created, how = unpack(ARGV)
 local card = base .. ':card:' .. id
 local owner = fields(card, 'key', 'created')
 if owner.key and owner.key ~= key and
-    not (take_over == '1' and tonumber(owner.created) < tonumber(created)) then
+    not (how == '1' and tonumber(owner.created) < tonumber(created)) then
     return {0}
 end
+if how == '2' then return {1} end -- only looked at
 call('HSET', card, 'key', key, 'created', created)
 call('PEXPIRE', card, link_ttl)
 return {1}

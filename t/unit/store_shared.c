@@ -48,21 +48,24 @@ static void contact_locks(struct rig *rig)
 
 static void cards(struct rig *rig)
 {
-    is_result(store_card_take(rig->store, "card", "shop:1", 100, false), STORE_OK, "a free card");
-    is_result(store_card_take(rig->store, "card", "shop:1", 100, false), STORE_OK, "its own");
-    is_result(store_card_take(rig->store, "card", "shop:2", 200, false), STORE_LOST, "another's");
-    is_result(store_card_take(rig->store, "card", "shop:2", 99, true), STORE_LOST,
+    is_result(store_card_take(rig->store, "card", "shop:1", 100, CARD_TAKE), STORE_OK, "a free card");
+    is_result(store_card_take(rig->store, "card", "shop:1", 100, CARD_TAKE), STORE_OK, "its own");
+    is_result(store_card_take(rig->store, "card", "shop:2", 200, CARD_TAKE), STORE_LOST, "another's");
+    is_result(store_card_take(rig->store, "card", "shop:2", 99, CARD_TAKE_OVER), STORE_LOST,
               "an older order takes none over");
-    is_result(store_card_take(rig->store, "card", "shop:2", 100, true), STORE_LOST, "nor an equally old one");
-    is_result(store_card_take(rig->store, "card", "shop:2", 101, true), STORE_OK, "a newer one does");
-    is_result(store_card_take(rig->store, "card", "shop:1", 100, true), STORE_LOST, "for good");
-    is_result(store_card_take(rig->store, "other", "shop:1", 100, false), STORE_OK, "there are other cards");
+    is_result(store_card_take(rig->store, "card", "shop:2", 100, CARD_TAKE_OVER), STORE_LOST,
+              "nor an equally old one");
+    is_result(store_card_take(rig->store, "card", "shop:2", 101, CARD_TAKE_OVER), STORE_OK,
+              "a newer one does");
+    is_result(store_card_take(rig->store, "card", "shop:1", 100, CARD_TAKE_OVER), STORE_LOST, "for good");
+    is_result(store_card_take(rig->store, "other", "shop:1", 100, CARD_TAKE), STORE_OK,
+              "there are other cards");
     store_shift_clock(rig->store, 399 * DAY_MS);
-    is_result(store_card_take(rig->store, "card", "shop:2", 101, false), STORE_OK, "taking it renews it");
+    is_result(store_card_take(rig->store, "card", "shop:2", 101, CARD_TAKE), STORE_OK, "taking it renews it");
     store_shift_clock(rig->store, 2 * DAY_MS);
-    is_result(store_card_take(rig->store, "card", "shop:1", 100, false), STORE_LOST, "for LINK_TTL");
+    is_result(store_card_take(rig->store, "card", "shop:1", 100, CARD_TAKE), STORE_LOST, "for LINK_TTL");
     store_shift_clock(rig->store, 399 * DAY_MS);
-    is_result(store_card_take(rig->store, "card", "shop:1", 100, false), STORE_OK, "then it is free");
+    is_result(store_card_take(rig->store, "card", "shop:1", 100, CARD_TAKE), STORE_OK, "then it is free");
 }
 
 /* -- GHL's limits -- */
@@ -374,7 +377,7 @@ static void nothing_is_seen(struct rig *rig)
     is_int(s.drain_age_s, -1, "no heartbeat");
     is_thing(rig, "thing", NULL, "no thing");
     is_result(store_contact_lock(rig->store, hash, 1, "mine", LEASE_MS, &newest), STORE_OK, "no lock");
-    is_result(store_card_take(rig->store, "card", "shop:9", 1, false), STORE_OK, "no card");
+    is_result(store_card_take(rig->store, "card", "shop:9", 1, CARD_TAKE), STORE_OK, "no card");
     is_result(store_pause(rig->store, "", "why", &first), STORE_OK, "no pause");
     ok(first, "it is the first");
     is_result(store_resume(rig->store, NULL), STORE_OK, "lifted");
@@ -398,7 +401,7 @@ static void namespaces(struct rig *rig)
     rig_new(rig, "shop:2", "aa", token);
     is_result(store_park(rig->store, "shop:2", token, "why", NULL), STORE_OK, "a parked one");
     is_result(store_contact_lock(rig->store, hash, 1, "theirs", LEASE_MS, &newest), STORE_OK, "a lock");
-    is_result(store_card_take(rig->store, "card", "shop:1", 1, false), STORE_OK, "a card");
+    is_result(store_card_take(rig->store, "card", "shop:1", 1, CARD_TAKE), STORE_OK, "a card");
     is_result(store_put(rig->store, "thing", "1", 0, false, NULL), STORE_OK, "a thing");
     is_result(store_count(rig->store, "word", false), STORE_OK, "a counter");
     is_result(store_heartbeat(rig->store), STORE_OK, "a heartbeat");
