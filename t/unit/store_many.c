@@ -58,7 +58,7 @@ static void drain_all(struct rig *rig, struct board *board, int worker)
         enum store_result result = store_lease_due(rig->store, LEASE_MS, false, &entry, NULL, NULL);
         if (result == STORE_NONE)
             return;
-        int i = entry.key ? atoi(entry.key + strlen("shop:")) : -1;
+        long i = entry.key ? strtol(entry.key + strlen("shop:"), NULL, 10) : -1;
         if (result != STORE_OK || i < 0 || i >= ORDERS ||
             store_finish(rig->store, entry.key, entry.token, "aa", &link, 0, &next, &has_next) != STORE_OK) {
             board->failed++;
@@ -96,8 +96,10 @@ static void many_processes(struct rig *rig)
     struct board *board = make_board();
     int once = 0, seen = 0, leased = 0;
 
-    if (!ok(board != NULL, "there is memory"))
+    if (!board) {
+        ok(false, "there is memory");
         return;
+    }
     run_workers(rig, board, claim_all);
     for (int i = 0; i < ORDERS; i++) {
         once += board->claimed[i] == 1;

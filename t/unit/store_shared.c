@@ -107,7 +107,8 @@ static void pace_of_a_backlog(struct rig *rig)
     call_all(rig, at + CALLS / 2, CALLS / 2, shift_ms + HOUR_MS);
     no_window_is_too_full(at, CALLS);
     int64_t took_ms = at[CALLS - 1] - at[CALLS / 2];
-    double used = (double)(CALLS / 2 - 1) / WINDOW / ((double)took_ms / WINDOW_MS);
+    const int64_t calls = CALLS / 2 - 1;
+    double used = (double)calls / WINDOW / ((double)took_ms / WINDOW_MS);
     ok(used >= 0.96, "a backlog uses %.1f %% of the rate, at least 96", 100 * used);
 }
 
