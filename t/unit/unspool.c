@@ -1,10 +1,15 @@
 /* The spool comes back into the store: ids first, in order of arrival, and nothing holds up the rest. */
 #include "unspool.h"
+#include "clock.h"
 #include "delivery.h"
+#include "drain.h"
 #include "place.h"
 #include "tap.h"
+#include <dirent.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
 #define MINUTE_MS (60 * 1000LL)
 
@@ -131,10 +136,75 @@ static void not_understood(void)
     end(&place, &app);
 }
 
+static void path_of(const struct place *place, const char *name, char out[128])
+{
+    snprintf(out, 128, "%s/%s", place->dir, name);
+}
+
+static void moves(const struct place *place, const char *from, const char *to)
+{
+    char old[128], new[128];
+    path_of(place, from, old);
+    path_of(place, to, new);
+    ok(rename(old, new) == 0, "%s goes to %s", from, to);
+}
+
+/* Files of `from` that `to` does not have. */
+static void joins(const struct place *place, const char *from, const char *to)
+{
+    char dir[128], old[512], new[512];
+    long n = 0;
+
+    path_of(place, from, dir);
+    DIR *list = opendir(dir);
+    for (const struct dirent *entry; list && (entry = readdir(list));) {
+        if (entry->d_name[0] == '.')
+            continue;
+        snprintf(old, sizeof old, "%s/%s", dir, entry->d_name);
+        snprintf(new, sizeof new, "%s/%s/%s", place->dir, to, entry->d_name);
+        n += link(old, new) == 0;
+    }
+    ok(list && closedir(list) == 0 && n > 0, "%ld files of %s are in %s too", n, from, to);
+}
+
+/* What was set aside for a missing key comes back with the next drain when the key is there. */
+static void locked(void)
+{
+    static const struct drain_options options = {.budget_ms = CLOCK_NEVER, .heartbeat = true};
+    struct place place;
+    struct app app;
+    struct error e = ERROR_NONE;
+    struct spool_stats stats = {0};
+    struct drain_counts counts;
+
+    if (!begin(&place, &app))
+        return;
+    spooled(&app, "{\"id\":1,\"status\":\"processing\",\"total\":\"1\"}", MINUTE_MS);
+    app_close(&app);
+    moves(&place, "data/vault", "vault");
+    moves(&place, "data/store.db", "store.db");
+    ok(place_app(&place, "location1", &app), "a start without the key");
+    is_int(unspool(&app), 0, "the delivery cannot be opened");
+    ok(spool_stats(app.spool, &stats, &e), "the spool tells");
+    is_int(stats.locked, 1, "it is set aside");
+    ok(drain_run(&app, &options, &counts), "a drain");
+    is_int(counts.done, 0, "changes nothing");
+    ok(spool_stats(app.spool, &stats, &e), "the spool tells");
+    is_int(stats.locked, 1, "it is still there");
+
+    joins(&place, "vault", "data/vault");
+    ok(drain_run(&app, &options, &counts), "a drain with the key");
+    is_int(counts.done, 1, "brings it to GHL");
+    ok(spool_stats(app.spool, &stats, &e), "the spool tells");
+    is_int(stats.locked + stats.deliveries, 0, "and nothing is left");
+    end(&place, &app);
+}
+
 int main(void)
 {
     by_arrival();
     ids();
     not_understood();
+    locked();
     return tap_done();
 }
