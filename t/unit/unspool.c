@@ -15,6 +15,7 @@
 
 static bool begin(struct place *place, struct app *app)
 {
+    *app = (struct app){0};
     if (!ok(place_begin(place) && place_app(place, "location1", app), "an app"))
         return false;
     return ok(app->spool != NULL, "and its spool");
