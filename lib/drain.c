@@ -137,6 +137,16 @@ static bool turn(struct drain *d, bool *reachable)
     return rest(d, -1);
 }
 
+/* What was set aside for a missing key: a person may have put it back. Whatever still does not open is set
+ * aside again, and said again. */
+static void retry_locked(struct app *app)
+{
+    struct error e = ERROR_NONE;
+
+    if (app->spool && spool_retry_locked(app->spool, &e) < 0)
+        log_event(app->log, LOG_LEVEL_ERROR, "spool", NULL, "%s", e.text);
+}
+
 bool drain_run(struct app *app, const struct drain_options *options, struct drain_counts *counts)
 {
     struct drain d = {
@@ -152,6 +162,8 @@ bool drain_run(struct app *app, const struct drain_options *options, struct drai
         log_event(app->log, LOG_LEVEL_ERROR, "store", NULL, "%s", e.text);
         return false;
     }
+    if (options->heartbeat)
+        retry_locked(app);
     bool go_on = true;
     while (go_on && !stopped(&d)) {
         go_on = turn(&d, &reachable);

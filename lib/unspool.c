@@ -1,4 +1,5 @@
 #include "unspool.h"
+#include "delivery.h"
 #include "intake.h"
 
 #define REFUSED_MAX 3 /* files in a row that could not be moved: the store is away, not they */
@@ -28,6 +29,23 @@ static bool move_one(struct app *app, const struct spool_item *item)
     return intake_replay(app, item->delivery.packed, item->delivery.packed_len, item->arrived_ago_ms);
 }
 
+/* A form of another version would be refused again and again, and hold up all that came later. */
+static bool is_understood(struct spool_item *item)
+{
+    struct delivery delivery;
+
+    if (item->kind == SPOOL_IDS)
+        return true;
+    bool good = delivery_unpack(item->delivery.packed, item->delivery.packed_len, &delivery);
+    delivery_free(&delivery);
+    if (!good) {
+        item->unreadable = VAULT_DAMAGED;
+        error_set(&item->why, "its content is no delivery as this version writes them: a version of woo_ghl "
+                              "that knows it can move it, when the file has its old name");
+    }
+    return good;
+}
+
 static void set_aside(struct app *app, struct spool_item *item)
 {
     struct error alert = ERROR_NONE;
@@ -53,6 +71,10 @@ long unspool(struct app *app)
         case SPOOL_FAILED: log_event(app->log, LOG_LEVEL_ERROR, "spool", NULL, "%s", e.text); return -1;
         case SPOOL_UNREADABLE: set_aside(app, &item); continue;
         case SPOOL_OK: break;
+        }
+        if (!is_understood(&item)) {
+            set_aside(app, &item);
+            continue;
         }
         if (!move_one(app, &item)) {
             /* One that the store never takes must not hold up all that came after it. */

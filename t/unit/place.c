@@ -34,6 +34,7 @@ bool place_app(const struct place *place, const char *location, struct app *app)
     snprintf(data, sizeof data, "%s/data", place->dir);
     snprintf(log, sizeof log, "%s/log", place->dir);
     clearenv();
+    setenv("WOO_GHL_ENV", "/dev/null", 1); /* not the settings of a program that is installed here */
     setenv("WOO_WEBHOOK_SECRET", "my_super_secret_woo_key", 1);
     setenv("GHL_DRY_RUN", "yes", 1);
     setenv("GHL_LOCATION_ID", location, 1);
