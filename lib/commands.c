@@ -2,6 +2,7 @@
 #include "app.h"
 #include "clock.h"
 #include "drain.h"
+#include "drain_jobs.h"
 #include "failed.h"
 #include "trigger.h"
 #include "version.h"
@@ -99,32 +100,57 @@ static int run_check(int argc, char **argv, volatile int *stop)
 
 /* -- drain -- */
 
+/* A whole number from 1 to DRAIN_JOBS_MAX; 0 = it is none. */
+static int parse_jobs(const char *text)
+{
+    char *end = NULL;
+    long jobs = text ? strtol(text, &end, 10) : 0;
+    return text && *text && !*end && jobs >= 1 && jobs <= DRAIN_JOBS_MAX ? (int)jobs : 0;
+}
+
+static int end_drain(bool good, const struct drain_counts *counts)
+{
+    if (good)
+        printf("drained: %ld synced, %ld needed nothing, %ld wait on, %ld parked; %ld in the queue\n",
+               counts->done, counts->nothing, counts->queued, counts->parked, counts->left);
+    else
+        fprintf(stderr, "woo_ghl drain: the store cannot be used; see the log\n");
+    return good ? EX_OK : EX_TEMPFAIL;
+}
+
 static int run_drain(int argc, char **argv, volatile int *stop)
 {
     struct app app;
     struct drain_counts counts;
     struct drain_options options = {.budget_ms = CLOCK_NEVER, .heartbeat = true};
+    int jobs = 1;
 
     for (int i = 2; i < argc; i++) {
-        if (!strcmp(argv[i], "--watch"))
+        if (!strcmp(argv[i], "--watch")) {
             options.watch = true;
-        else if (!strcmp(argv[i], "--now"))
+        } else if (!strcmp(argv[i], "--now")) {
             options.now = true;
-        else
+        } else if (!strcmp(argv[i], "--jobs")) {
+            jobs = parse_jobs(argv[++i]); /* behind the last one argv ends with NULL */
+            if (!jobs) {
+                fprintf(stderr, "woo_ghl drain: --jobs takes a whole number from 1 to %d\n", DRAIN_JOBS_MAX);
+                return EX_USAGE;
+            }
+        } else {
             return usage("drain", argv[i]);
+        }
     }
     if (!open_app(&app, stop)) {
         app_close(&app);
         return EX_CONFIG;
     }
+    if (jobs > 1) { /* each opens its own */
+        app_close(&app);
+        return end_drain(drain_jobs(jobs, &options, stop, &counts), &counts);
+    }
     bool good = drain_run(&app, &options, &counts);
-    if (good)
-        printf("drained: %ld synced, %ld needed nothing, %ld wait on, %ld parked; %ld in the queue\n",
-               counts.done, counts.nothing, counts.queued, counts.parked, counts.left);
-    else
-        fprintf(stderr, "woo_ghl drain: the store cannot be used; see the log\n");
     app_close(&app);
-    return good ? EX_OK : EX_TEMPFAIL;
+    return end_drain(good, &counts);
 }
 
 /* -- status -- */
@@ -270,7 +296,8 @@ static int run_help(int argc, char **argv, volatile int *stop);
 
 static const struct command commands[] = {
     {"check", "", "show the settings, try the store and GHL", run_check},
-    {"drain", "[--watch] [--now]", "bring waiting orders to GHL: once (cron), or until stopped", run_drain},
+    {"drain", "[--watch] [--now] [--jobs N]", "bring waiting orders to GHL: once (cron), or until stopped",
+     run_drain},
     {"status", "[--json]", "what waits, what is parked, breaker and pauses", run_status},
     {"failed", "[list | show | retry | drop]", "the parked orders: look at them, try them again, drop them",
      run_failed},
