@@ -4,6 +4,7 @@
 #include "drain.h"
 #include "drain_jobs.h"
 #include "failed.h"
+#include "status.h"
 #include "trigger.h"
 #include "version.h"
 #include <stdio.h>
@@ -155,65 +156,14 @@ static int run_drain(int argc, char **argv, volatile int *stop)
 
 /* -- status -- */
 
-static void print_status(const struct store_stats *s)
-{
-    printf("waiting %lld, due %lld, oldest %lld s, parked %lld\n", (long long)s->waiting, (long long)s->due,
-           (long long)s->oldest_s, (long long)s->parked);
-    if (s->breaker_open_ms > 0)
-        printf("breaker open, next try in %lld s\n", (long long)(s->breaker_open_ms / 1000));
-    else
-        printf("breaker closed, %lld failures in a row\n", (long long)s->breaker_failures);
-    if (s->paused)
-        printf("paused for %lld s: %s\n", (long long)s->pause_age_s, s->pause_reason);
-    if (s->undrained)
-        printf("nothing has drained for 10 minutes: run `woo_ghl drain` from cron or as a service\n");
-    if (*s->durability)
-        printf("durability: %s\n", s->durability);
-    if (*s->problem)
-        printf("problem: %s\n", s->problem);
-    for (size_t i = 0; i < s->counter_count; i++)
-        printf("counted %s: %lld\n", s->counter[i].word, (long long)s->counter[i].count);
-}
-
-static bool print_status_json(const struct store_stats *s)
-{
-    json_t *pauses =
-        s->paused ? json_pack("[{ss sI}]", "reason", s->pause_reason, "age_s", (json_int_t)s->pause_age_s)
-                  : json_array();
-    json_t *all = json_pack(
-        "{sI sI sI sI s{ss sI sI} so}", "waiting", (json_int_t)s->waiting, "due", (json_int_t)s->due,
-        "oldest_s", (json_int_t)s->oldest_s, "parked", (json_int_t)s->parked, "breaker", "state",
-        s->breaker_open_ms > 0 ? "open" : "closed", "open_ms", (json_int_t)s->breaker_open_ms, "failures",
-        (json_int_t)s->breaker_failures, "pauses", pauses);
-    bool good = all && json_dumpf(all, stdout, JSON_COMPACT) == 0;
-    putchar('\n');
-    json_decref(all);
-    return good;
-}
-
 static int run_status(int argc, char **argv, volatile int *stop)
 {
     struct app app;
-    struct store_stats stats;
-    struct error e = ERROR_NONE;
-    int code = EX_TEMPFAIL;
     bool json = argc > 2 && !strcmp(argv[2], "--json");
 
     if (argc > 3 || (argc == 3 && !json))
         return usage("status", argv[argc - 1]);
-    if (!open_app(&app, stop)) {
-        code = EX_CONFIG;
-    } else if (!app_ready(&app, &e)) {
-        fprintf(stderr, "woo_ghl status: %s\n", e.text);
-    } else if (store_stats(app.store, &stats) != STORE_OK) {
-        fprintf(stderr, "woo_ghl status: %s\n", store_trouble(app.store));
-    } else {
-        code = EX_OK;
-        if (!json)
-            print_status(&stats);
-        else if (!print_status_json(&stats))
-            code = EX_IOERR;
-    }
+    int code = open_app(&app, stop) ? status_print(&app, json) : EX_CONFIG;
     app_close(&app);
     return code;
 }
