@@ -134,7 +134,9 @@ install: all
 	ln -sf ../lib/woo-ghl/woo_ghl $(DESTDIR)$(PREFIX)/bin/woo_ghl
 	install -m 0644 $(filter-out %.sh,$(wildcard deploy/*)) $(DESTDIR)$(PREFIX)/share/doc/woo-ghl/deploy
 	install -m 0644 $(wildcard README.md LICENSE .env.sample) $(DESTDIR)$(PREFIX)/share/doc/woo-ghl
-	if [ -f doc/woo_ghl.1 ]; then install -D -m 0644 doc/woo_ghl.1 $(DESTDIR)$(PREFIX)/share/man/man1/woo_ghl.1; fi
+	@# The owner's settings stay as they are.
+	[ -e $(DESTDIR)/etc/woo-ghl/env ] || install -D -m 0640 deploy/env $(DESTDIR)/etc/woo-ghl/env
+	install -D -m 0644 doc/woo_ghl.1 $(DESTDIR)$(PREFIX)/share/man/man1/woo_ghl.1
 
 clean:
 	rm -rf $(BUILD) woo_ghl
