@@ -1,5 +1,10 @@
 #include "app.h"
+#include <errno.h>
+#include <grp.h>
+#include <pwd.h>
 #include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
 
 static void keep_secrets_out_of_the_log(struct app *app)
 {
@@ -23,12 +28,35 @@ static bool open_parts(struct app *app, struct error *e)
     return app->ghl != NULL;
 }
 
+/*
+ * Root who runs a command must not leave files behind that the workers cannot read: root becomes the owner of
+ * DATA_DIR, for good. False with the error set; a directory of root's own, or none yet, changes nothing.
+ */
+static bool become_owner(const char *data_dir, struct error *e)
+{
+    struct stat st;
+
+    if (geteuid() != 0 || stat(data_dir, &st) != 0 || st.st_uid == 0)
+        return true;
+    const struct passwd *owner = getpwuid(st.st_uid);
+    bool good = owner ? initgroups(owner->pw_name, st.st_gid) == 0 : setgroups(1, &st.st_gid) == 0;
+    if (good && setgid(st.st_gid) == 0 && setuid(st.st_uid) == 0)
+        return true;
+    error_set(e, "DATA_DIR: root cannot become its owner (user %ld): %s; run this as that user",
+              (long)st.st_uid, strerror(errno));
+    return false;
+}
+
 bool app_open(struct app *app, volatile int *stop)
 {
     struct error e = ERROR_NONE;
 
+    struct error owner = ERROR_NONE;
+
     *app = (struct app){.stop = stop};
     app->config_ok = config_load(&app->config, &app->report);
+    if (app->config_ok && !become_owner(app->config.data_dir, &owner))
+        app->config_ok = false;
     app->log = log_open(app->config.log_to, app->config.log_level, &e);
     if (!app->log) {
         struct error ignored = ERROR_NONE;
@@ -36,6 +64,8 @@ bool app_open(struct app *app, volatile int *stop)
         log_event(app->log, LOG_LEVEL_ERROR, "log", NULL, "%s; logging to stderr instead", e.text);
     }
     keep_secrets_out_of_the_log(app);
+    if (*owner.text)
+        log_event(app->log, LOG_LEVEL_ERROR, "start", NULL, "%s", owner.text);
     for (size_t i = 0; i < app->report.problem_count; i++)
         log_event(app->log, LOG_LEVEL_ERROR, "config", NULL, "%s", app->report.problem[i]);
     for (size_t i = 0; i < app->report.warning_count; i++)
