@@ -30,12 +30,16 @@ struct load {
 
 /* -- the report -- */
 
-static void say(char ***list, size_t *n, const char *text)
+static void say(char ***list, size_t *n, const char *fmt, va_list args) PRINTF_LIKE(3, 0);
+static void say(char ***list, size_t *n, const char *fmt, va_list args)
 {
+    char text[1024];
     char **more = realloc(*list, (*n + 1) * sizeof **list);
+
     if (!more)
         return;
     *list = more;
+    vsnprintf(text, sizeof text, fmt, args);
     more[*n] = strdup(text);
     if (more[*n])
         (*n)++;
@@ -44,23 +48,19 @@ static void say(char ***list, size_t *n, const char *text)
 static void problem(struct load *l, const char *fmt, ...) PRINTF_LIKE(2, 3);
 static void problem(struct load *l, const char *fmt, ...)
 {
-    char text[1024];
     va_list args;
     va_start(args, fmt);
-    vsnprintf(text, sizeof text, fmt, args);
+    say(&l->report->problem, &l->report->problem_count, fmt, args);
     va_end(args);
-    say(&l->report->problem, &l->report->problem_count, text);
 }
 
 static void warning(struct load *l, const char *fmt, ...) PRINTF_LIKE(2, 3);
 static void warning(struct load *l, const char *fmt, ...)
 {
-    char text[1024];
     va_list args;
     va_start(args, fmt);
-    vsnprintf(text, sizeof text, fmt, args);
+    say(&l->report->warning, &l->report->warning_count, fmt, args);
     va_end(args);
-    say(&l->report->warning, &l->report->warning_count, text);
 }
 
 void config_report_free(struct config_report *report)
