@@ -2,6 +2,7 @@
 # `woo_ghl trigger`: what it sends is what the program takes, and its exit code tells.
 use strict;
 use warnings;
+use File::Copy qw(copy);
 use FindBin;
 use lib "$FindBin::Bin/lib";
 use FakeGHL::Client;
@@ -47,7 +48,11 @@ subtest 'one delivery, by its options' => sub {
 
 subtest 'a file, byte for byte' => sub {
     $ghl->reset;
-    my $run = $server->command('trigger', '--order', "$FindBin::Bin/fixtures/order.created-simple.json");
+    # The program may run as a user who cannot read this checkout.
+    my $file = $server->dir . '/order.json';
+    copy("$FindBin::Bin/fixtures/order.created-simple.json", $file) or die "copy: $!";
+    chmod 0644, $file or die "chmod: $!";
+    my $run = $server->command('trigger', '--order', $file);
     is $run->{code}, 0, 'taken' or diag $run->{err};
     # The captured signature of these bytes under this secret.
     like $run->{out}, qr{^> X-WC-Webhook-Signature: RxH9gKXTMzGPTWwrVIOOw\+WCBMvE3lgbT6m9tXUim5Y=$}m, 'signed like WooCommerce';
