@@ -260,10 +260,11 @@ static bool read_links(struct order *order)
 
 static bool read_order(struct order *order)
 {
-    const json_t *body = order->json;
+    json_t *body = order->json;
+    if (is_blank(json_text(body, "number")) &&
+        json_object_set_new(body, "number", json_string(order->id)) != 0)
+        return false;
     order->number = json_text(body, "number");
-    if (is_blank(order->number))
-        order->number = order->id;
     order->status = json_text(body, "status");
     if (!strncmp(order->status, "wc-", 3))
         order->status += 3;

@@ -26,9 +26,9 @@ enum order_kind {
 };
 
 struct order {
-    json_t *json;       /* owned; the whole body, numbers as strings */
+    json_t *json;       /* owned; the whole body, numbers as strings, with a "number" in every case */
     char id[24];        /* decimal digits, no leading zero, not "0" */
-    const char *number; /* what people see; the id where a body has none. Borrowed from json (or id) */
+    const char *number; /* what people see; the id where a body has none. Borrowed from json */
     const char *status; /* without "wc-"; "" when the body has none */
     const char *currency;
     struct decimal total;   /* as sent, not reduced by refunds */
