@@ -3,6 +3,7 @@
 #   make deps      installs what is missing (Debian, Ubuntu)   make lint     compilers' and checkers' findings
 #   make unit      the C tests alone                           make asan     all tests under the sanitizers
 #   make install   program, man page, examples                 make format   clang-format, in place
+#   make chaos     a long run of t/chaos.t; SEED=N repeats one
 #
 # Knobs:
 #   CC=gcc|clang   compiler              BUILD=build    where objects go
@@ -97,6 +98,11 @@ unit: $(UNIT)
 test: $(PROGRAM) $(UNIT) $(DRIVERS)
 	@BUILD=$(BUILD) WOO_GHL_PROGRAM=$(abspath $(PROGRAM)) PERL5LIB=$(CURDIR)/t/lib prove -j$(JOBS) --exec '' $(UNIT) $(TESTS)
 
+# Everything is killed and stopped at random for a while; SEED=N, which is printed, repeats the plan.
+CHAOS_SECONDS ?= 90
+chaos: $(PROGRAM) $(DRIVERS)
+	@BUILD=$(BUILD) WOO_GHL_PROGRAM=$(abspath $(PROGRAM)) CHAOS_SECONDS=$(CHAOS_SECONDS) SEED=$(SEED) prove -v t/chaos.t
+
 check: deps
 	@$(MAKE) -j$(JOBS) --no-print-directory test
 
@@ -143,5 +149,5 @@ clean:
 
 -include $(shell find $(BUILD) -name '*.d' 2>/dev/null)
 FORCE:
-.PHONY: all run unit test check asan deps lint build-tests format install clean FORCE
+.PHONY: all run unit test chaos check asan deps lint build-tests format install clean FORCE
 .SECONDARY:

@@ -1,0 +1,219 @@
+#!/usr/bin/env perl
+# Everything is killed, stopped and started at random while orders come in: no order that was answered with 2xx is
+# lost, and none makes a second card.
+#
+#   SEED=N             the same plan again (the moments are the machine's)
+#   CHAOS_SECONDS=N    how long, for each store; `make chaos` takes longer
+use strict;
+use warnings;
+use Digest::SHA qw(hmac_sha256_base64);
+use FindBin;
+use lib "$FindBin::Bin/lib";
+use FakeGHL::Client;
+use File::Copy qw(copy);
+use JSON::PP qw(decode_json);
+use POSIX ();
+use Test::More;
+use Time::HiRes qw(sleep time);
+use WooGHL::Chaos;
+use WooGHL::Server;
+
+my $root  = "$FindBin::Bin/..";
+my $build = $ENV{BUILD} || 'build';
+system('make', '-s', '-C', $root, "BUILD=$build", "$build/t/driver/later") == 0 or BAIL_OUT('the driver cannot be made');
+my $later = $build =~ m{^/} ? "$build/t/driver/later" : "$root/$build/t/driver/later";
+
+my $SECRET  = 'my_super_secret_woo_key';
+my $SEED    = $ENV{SEED} || 1 + (time * 1000) % 1_000_000;
+my $SECONDS = $ENV{CHAOS_SECONDS} || 4;
+my $LONG    = $SECONDS > 30;
+my ($WORKERS, $SENDERS) = (4, 6);
+my $prefix  = "SEED=$SEED";
+my @stores  = $ENV{CHAOS_STORE} ? $ENV{CHAOS_STORE} : qw(sqlite redis);
+diag $prefix if $LONG;
+note $prefix;
+
+# -- senders: each in a process of its own; what they hear comes back as lines --
+
+sub send_all {
+    my ($server, $plan, $began) = @_;
+    pipe my $in, my $out or die "pipe: $!";
+    my @pids;
+    for my $row (@{ $plan->{sendings} }) {
+        my $pid = fork // die "fork: $!";
+        if (!$pid) {
+            for my $sending (@$row) {
+                my $early = $began + $sending->{at} - time;
+                sleep $early if $early > 0;
+                my $body = $plan->{orders}{ $sending->{order} }{states}[$sending->{n}]{body};
+                my $answer = eval {
+                    $server->request(POST => '/woo-order', { 'Content-Type' => 'application/json',
+                        'X-WC-Webhook-Topic' => 'order.updated',
+                        'X-WC-Webhook-Signature' => hmac_sha256_base64($body, $SECRET) . '=' }, $body, timeout => $LONG ? 20 : 8);
+                } || { status => 0, body => 'none' };
+                syswrite $out, "$sending->{order} $sending->{n} $answer->{status} " . ($answer->{body} =~ s/\s+/ /gr) . "\n";
+            }
+            POSIX::_exit(0);
+        }
+        push @pids, $pid;
+    }
+    close $out;
+    return sub {
+        my @answers = map { chomp; my %a; @a{qw(order n status body)} = split / /, $_, 4; \%a } <$in>;
+        waitpid $_, 0 for @pids;
+        return @answers;
+    };
+}
+
+# -- who can be killed: workers, drain, redis, ghl --
+
+my %DEED = (
+    worker => {
+        kill  => sub { my ($w, $i) = @_; my $p = $w->{worker}[$i]; $p->signal('KILL'); $p->wait(10) },
+        start => sub { my ($w, $i) = @_; $w->{worker}[$i] = $w->{server}->add_worker },
+        stop  => sub { my ($w, $i) = @_; $w->{worker}[$i]->signal('STOP') },
+        go_on => sub { my ($w, $i) = @_; $w->{worker}[$i]->signal('CONT') },
+    },
+    drain => {
+        kill  => sub { my ($w) = @_; $w->{drain}->signal('KILL'); $w->{drain}->wait(10) },
+        start => sub { my ($w) = @_; $w->{drain} = $w->{server}->background('drain', '--watch') },
+        stop  => sub { my ($w) = @_; $w->{drain}->signal('STOP') },
+        go_on => sub { my ($w) = @_; $w->{drain}->signal('CONT') },
+    },
+    redis => {
+        kill  => sub { my ($w) = @_; $w->{redis}->signal('KILL') },
+        start => sub { my ($w) = @_; $w->{redis}->restart },
+        stop  => sub { my ($w) = @_; $w->{redis}->signal('STOP') },
+        go_on => sub { my ($w) = @_; $w->{redis}->signal('CONT') },
+    },
+    # Its memory is GHL's, which nobody loses: instead of a kill the port closes and all connections break.
+    ghl => {
+        down  => sub { my ($w) = @_; $w->{ghl}->down },
+        up    => sub { my ($w) = @_; $w->{ghl}->up },
+        stop  => sub { my ($w) = @_; kill STOP => $w->{ghl}->pid },
+        go_on => sub { my ($w) = @_; kill CONT => $w->{ghl}->pid },
+        fault => sub { my ($w, undef, $deed) = @_; $w->{ghl}->fault(@{ $deed->{faults} }) },
+    },
+);
+
+sub do_deeds {
+    my ($world, $plan, $began) = @_;
+    my %done;
+    for my $deed (@{ $plan->{deeds} }) {
+        my $early = $began + $deed->{at} - time;
+        sleep $early if $early > 0;
+        $DEED{ $deed->{who} }{ $deed->{what} }->($world, $deed->{which}, $deed);
+        $done{"$deed->{who} $deed->{what}"}++;
+    }
+    note 'done: ', join ', ', map {"$_ $done{$_}"} sort keys %done;
+    return;
+}
+
+# As of so many seconds later: whatever was in flight is over.
+sub drain_later {
+    my ($server, $seconds) = @_;
+    my $program = $server->dir . '/later';
+    -e $program or copy($later, $program) && chmod 0755, $program or die "$program: $!";
+    my $process = $server->_spawn([$program, $seconds], err => $server->dir . '/stderr');
+    my $status = $process->wait(120) // die 'the drain did not end within 120 s';
+    return $status == 0;
+}
+
+sub status_of { my ($server) = @_; return decode_json($server->command('status', '--json')->{out}) }
+
+# Nothing is killed any more, and nobody works: what waits can be brought to its end.
+sub calm {
+    my ($world) = @_;
+    my $server = $world->{server};
+    is $world->{drain}->stop, 0, 'the drain ends when it is told to';
+    $server->restart_workers;
+    ok drain_later($server, 400), 'a drain after all leases and waits';
+    my ($deadline, $waiting) = (time + 60);
+    do {
+        my $run = $server->command('drain', '--now');
+        is $run->{code}, 0, 'drain --now' or diag $run->{err};
+        $waiting = status_of($server)->{waiting};
+    } while ($waiting && time < $deadline);
+    return;
+}
+
+# What is wrong with the order's cards, in words; '' = nothing.
+sub wrong_with {
+    my ($verdict, @cards) = @_;
+    my @may = @{ $verdict->{may} };
+    return 'two cards' if @cards > 1;
+    if (!@cards) {
+        return 'no card' if $verdict->{must};
+        return $verdict->{answered} && !grep({ $WooGHL::Chaos::OUTCOME{ $_->{status} } ne 'won' } @may) ? 'no card' : '';
+    }
+    return 'a card, though it was never sold' unless $verdict->{could};
+    for my $state (@may) {
+        return '' if $cards[0]{status} eq $WooGHL::Chaos::OUTCOME{ $state->{status} }
+            && abs($cards[0]{monetaryValue} - $state->{value}) < 0.001;
+    }
+    return sprintf 'its card is %s %s instead of %s', $cards[0]{status}, $cards[0]{monetaryValue},
+        join ' or ', map {"$WooGHL::Chaos::OUTCOME{$_->{status}} $_->{value}"} @may;
+}
+
+sub judge {
+    my ($world, $plan, @answers) = @_;
+    my (%cards, %people, @wrong);
+    my $verdict = $plan->verdict(@answers);
+    push @{ $cards{ $_->{name} } }, $_ for $world->{ghl}->opportunities;
+    push @{ $people{ $_->{firstName} } }, $_ for $world->{ghl}->contacts;
+    for my $id (sort { $a <=> $b } keys %$verdict) {
+        my @cards = @{ delete $cards{"Order #$id"} || [] };
+        my $wrong = wrong_with($verdict->{$id}, @cards);
+        my $customer = $plan->{orders}{$id}{customer};
+        $wrong ||= "its card is not at $customer"
+            if grep { my $card = $_; !grep { $_->{id} eq $card->{contactId} } @{ $people{$customer} || [] } } @cards;
+        next unless $wrong;
+        push @wrong, "Order #$id ($customer): $wrong";
+        diag "$wrong[-1]; it was said: ", join '; ', map {"$plan->{orders}{$id}{states}[$_->{n}]{status} -> $_->{status} $_->{body}"}
+            grep { $_->{order} == $id } @answers;
+        diag $_ for grep {/order=shop:$id /} split /\n/, $world->{server}->log;
+    }
+    is scalar @wrong, 0, 'each order that was taken has its one card, as of its newest state';
+    is_deeply [keys %cards], [], 'and there is no other card';
+    is_deeply [grep { @{ $people{$_} } > 1 } sort keys %people], [], 'no customer is two contacts';
+    return;
+}
+
+for my $store (@stores) {
+    subtest $store => sub {
+        my $plan = WooGHL::Chaos->plan(seed => $SEED, seconds => $SECONDS, redis => $store eq 'redis', workers => $WORKERS,
+            senders => $SENDERS, count => $LONG ? 4 * $SECONDS : 60);
+        my %world = (ghl => FakeGHL::Client->start(search_lag_ms => 300, latency_ms => 20, rate_window_ms => 10_000, rate_count => 1000));
+        $world{redis} = WooGHL::Server->redis(appendonly => 'yes', appendfsync => 'always') if $store eq 'redis';
+        my $server = $world{server} = WooGHL::Server->new(mode => 'nginx', workers => $WORKERS, settings => {
+            WOO_WEBHOOK_SECRET => $SECRET, GHL_API_BASE => $world{ghl}->url, GHL_API_KEY => $world{ghl}->token,
+            GHL_LOCATION_ID => $world{ghl}->location_id, GHL_PIPELINE_ID => 'fakePipelineAAAAAAAA', GHL_RATE => '1000/10s',
+            GHL_TIMEOUT => '3s', SYNC_BUDGET => $LONG ? '10s' : '7s',
+            $world{redis} ? (REDIS_URL => $world{redis}->url) : (),
+        })->start;
+        $world{worker} = [@{ $server->{pool} }];
+        $DEED{drain}{start}->(\%world);
+
+        my $began = time;
+        my $answers = send_all($server, $plan, $began);
+        do_deeds(\%world, $plan, $began);
+        $world{ghl}->clear_faults;
+        my @answers = $answers->();
+        my %how;
+        $how{"$_->{status} " . ($_->{body} =~ s/"ghl_id":"[^"]+"/"ghl_id"/r)}++ for @answers;
+        note "$how{$_} times $_" for sort keys %how;
+        cmp_ok scalar(grep { $_->{status} =~ /^2/ } @answers), '>', @answers / 2, 'most are answered with 2xx';
+
+        calm(\%world);
+        my $status = status_of($server);
+        is_deeply [@$status{qw(waiting parked)}], [0, 0], 'nothing waits and nothing is parked' or diag explain $status;
+        is_deeply [glob $server->dir . '/data/spool/*'], [], 'the spool is empty';
+        is $world{ghl}->limits->{violations}, 0, "GHL's limits are kept";
+        judge(\%world, $plan, @answers);
+        diag "repeat with $prefix" unless Test::More->builder->is_passing;
+        $server->stop;
+        $world{ghl}->stop;
+    };
+}
+
+done_testing;
