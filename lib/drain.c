@@ -116,8 +116,9 @@ static bool turn(struct drain *d, bool *reachable)
     struct store_entry entry = {0};
     enum store_hold hold = STORE_GO;
     int64_t next_due_ms = -1;
+    struct error e = ERROR_NONE;
 
-    *reachable = chores(d);
+    *reachable = app_ready(d->app, &e) && chores(d);
     enum store_result result =
         *reachable ? store_lease_due(d->app->store, SYNC_LEASE_MS, take_early(d), &entry, &next_due_ms, &hold)
                    : STORE_UNAVAILABLE;
@@ -158,9 +159,13 @@ bool drain_run(struct app *app, const struct drain_options *options, struct drai
     *counts = (struct drain_counts){.left = -1};
     if (options->budget_ms != CLOCK_NEVER)
         d.end_mono_ms = clock_mono_ms() + options->budget_ms;
+    /* One that watches waits for a store that is away at its start as it does later. */
     if (!app_ready(app, &e)) {
         log_event(app->log, LOG_LEVEL_ERROR, "store", NULL, "%s", e.text);
-        return false;
+        if (!options->watch)
+            return false;
+        reachable = false;
+        complained = true;
     }
     if (options->heartbeat)
         retry_locked(app);
@@ -169,10 +174,10 @@ bool drain_run(struct app *app, const struct drain_options *options, struct drai
         go_on = turn(&d, &reachable);
         if (!reachable && !complained)
             log_event(app->log, LOG_LEVEL_ERROR, "store", NULL, "The queue cannot be read: %s",
-                      store_trouble(app->store));
+                      app->store ? store_trouble(app->store) : "it cannot be opened");
         complained = !reachable;
     }
-    if (store_stats(app->store, &stats) == STORE_OK)
+    if (app->store && store_stats(app->store, &stats) == STORE_OK)
         counts->left = (long)stats.waiting;
     return reachable;
 }
