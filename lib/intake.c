@@ -313,6 +313,17 @@ static const char *deferred_reason(const struct store_claim_reply *reply)
     return reply->hold == STORE_HOLD_BREAKER ? "ghl_unavailable" : "later";
 }
 
+/* A sale that lies in the spool must be known to the store before the order's end is judged: without it the
+ * end is that of an order that was never sold, and the sale then is stale. */
+static bool comes_after_the_spool(const struct visit *v)
+{
+    struct spool_stats waiting;
+    struct error e = ERROR_NONE;
+
+    return !outcome_creates(v->plan.outcome) && !v->replayed && v->app->spool &&
+           spool_stats(v->app->spool, &waiting, &e) && waiting.deliveries > 0;
+}
+
 static void take(struct visit *v, const struct buf *packed)
 {
     const struct config *config = &v->app->config;
@@ -386,6 +397,10 @@ static void take_order(struct visit *v)
     }
     if (!v->ready) {
         spool(v, v->not_ready);
+        return;
+    }
+    if (comes_after_the_spool(v)) {
+        spool(v, "older deliveries lie in the spool, and this state must not overtake them");
         return;
     }
     struct buf packed;
