@@ -158,7 +158,7 @@ struct store_claim_reply {
  * place wins, fingerprint of the newest), IGNORED;
  * 3. fingerprint == seen's: keep the newer place; if the order is parked and this is not older than seen: go
  * on at 5; else DUPLICATE;
- * 4. older than seen: STALE;
+ * 4. older than seen: STALE; but a creating one makes a body that waits `sold`: the order was sold after all;
  * 5. accept: seen := this state, the idempotency key is deleted; a parked order leaves parking. A lease that
  * is in force: the body becomes the waiting one (newest wins, one at most), BUSY. Otherwise the body becomes
  * the current one (with sold |= creates, attempts 0, accepted now, progress and link kept, a waiting body

@@ -170,6 +170,20 @@ static bool is_unknown(const struct record *r)
     return !record_has_link(r) && r->attempt == STORE_ATTEMPT_NONE && !r->current.body && !r->waiting.body;
 }
 
+/* It was sold after all: the newer state that waits, whatever it is, must reach GHL. Whoever has it does not
+ * know: then it is looked at once more. */
+static void sell_what_waits(struct work *w)
+{
+    struct record *r = &w->record;
+
+    r->sold = true;
+    if (record_lease_holds(w->db, r) && !r->waiting.body) {
+        r->waiting = r->current;
+        r->waiting.body = blob_copy(w->db, r->current.body);
+    }
+    record_save(w->db, r);
+}
+
 static enum store_claim_result decide(struct work *w)
 {
     const struct store_claim *c = w->claim;
@@ -189,8 +203,11 @@ static enum store_claim_result decide(struct work *w)
         record_save(w->db, r);
         return CLAIM_DUPLICATE;
     }
-    if (older)
+    if (older) {
+        if (c->creates && r->current.body && !r->sold)
+            sell_what_waits(w);
         return CLAIM_STALE;
+    }
     enum store_claim_result result = accept(w);
     record_save(w->db, r);
     return result;

@@ -55,7 +55,19 @@ if fingerprint == o.fingerprint and not (e.parked_at and not older) then
     if not e.accepted then call('PEXPIRE', ok, link_ttl) end
     return reply(DUPLICATE)
 end
-if older then return reply(STALE) end
+if older then
+    -- It was sold after all: the newer state that waits, whatever it is, must reach GHL.
+    if creates and e.accepted and flag(call('HGET', ek, 'sold')) == 0 then
+        call('HSET', ek, 'sold', '1')
+        if in_force(e) and not e.waiting_accepted then
+            -- Whoever has it does not know: it is looked at once more.
+            local c = fields(ek, 'body', 'trashed', 'fingerprint', 'accepted', 'held_at')
+            call('HSET', ek, 'waiting_body', c.body, 'waiting_trashed', flag(c.trashed), 'waiting_fingerprint',
+                c.fingerprint or '', 'waiting_accepted', c.accepted, 'waiting_held', c.held_at or '0')
+        end
+    end
+    return reply(STALE)
+end
 
 call('HSET', ok, 'fingerprint', fingerprint, 'hmac', hmac)
 see_place()

@@ -198,6 +198,53 @@ static void stale(struct rig *rig)
     ok(rig_look(rig, "shop:1").idempotency_key, "the idempotency key stays");
 }
 
+static void stale_sale_of_a_waiting_end(struct rig *rig)
+{
+    char token[STORE_TOKEN_SIZE];
+    int64_t t = then();
+    struct store_entry entry = {0};
+    struct store_claim claim = never_creating("shop:1", "aa", t);
+
+    claim.created_s = t - 10 * 365 * 24 * 3600; /* may have a card: it is looked for */
+    claim.work = false;
+    is_claim(rig_claim(rig, &claim, NULL), CLAIM_DEFERRED, "given an end that waits");
+    claim = never_creating("shop:1", "bb", t - 20);
+    is_claim(rig_claim(rig, &claim, NULL), CLAIM_STALE, "an older end is stale");
+    rig_due(rig, "shop:1", &entry);
+    ok(!entry.sold, "and says nothing of a sale");
+    memcpy(token, entry.token, sizeof token);
+    store_entry_free(&entry);
+    is_result(store_retry(rig->store, "shop:1", token, 0, false, false, "why"), STORE_OK, "it waits again");
+    claim = rig_state("shop:1", "cc", t - 10);
+    is_claim(rig_claim(rig, &claim, NULL), CLAIM_STALE, "an older sale is stale");
+    rig_due(rig, "shop:1", &entry);
+    ok(entry.sold, "but the order was sold: its end must reach GHL");
+    is_str(entry.fingerprint, "aa", "as its newest state");
+    store_entry_free(&entry);
+}
+
+static void stale_sale_of_a_leased_end(struct rig *rig)
+{
+    int64_t t = then();
+    struct store_entry entry = {0};
+    struct store_claim claim = never_creating("shop:1", "aa", t);
+
+    claim.created_s = t - 10 * 365 * 24 * 3600;
+    claim.work = false;
+    is_claim(rig_claim(rig, &claim, NULL), CLAIM_DEFERRED, "given an end that waits");
+    rig_due(rig, "shop:1", &entry);
+    claim = rig_state("shop:1", "bb", t - 10);
+    is_claim(rig_claim(rig, &claim, NULL), CLAIM_STALE, "an older sale, while a worker looks at the end");
+    rig_finish(rig, "shop:1", entry.token, "aa", "", "");
+    store_entry_free(&entry);
+    rig_due(rig, "shop:1", &entry);
+    ok(entry.sold, "the end comes once more, as of an order that was sold");
+    is_str(entry.fingerprint, "aa", "and is the newest state still");
+    rig_finish(rig, "shop:1", entry.token, "aa", "contact", "card");
+    store_entry_free(&entry);
+    ok(!rig_look(rig, "shop:1").waiting, "then it is done");
+}
+
 static void equal_second(struct rig *rig)
 {
     char token[STORE_TOKEN_SIZE];
@@ -662,6 +709,8 @@ int main(void)
         CASE(look_first_with_a_contact_alone),
         CASE(duplicates),
         CASE(stale),
+        CASE(stale_sale_of_a_waiting_end),
+        CASE(stale_sale_of_a_leased_end),
         CASE(equal_second),
         CASE(missing_time),
         CASE(a_shop_clock_ahead),
