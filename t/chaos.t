@@ -32,6 +32,7 @@ my $prefix  = "SEED=$SEED";
 my @stores  = $ENV{CHAOS_STORE} ? $ENV{CHAOS_STORE} : qw(sqlite redis);
 diag $prefix if $LONG;
 note $prefix;
+$| = 1;
 
 # -- senders: each in a process of its own; what they hear comes back as lines --
 
@@ -46,12 +47,13 @@ sub send_all {
                 my $early = $began + $sending->{at} - time;
                 sleep $early if $early > 0;
                 my $body = $plan->{orders}{ $sending->{order} }{states}[$sending->{n}]{body};
+                my $sent = time;
                 my $answer = eval {
                     $server->request(POST => '/woo-order', { 'Content-Type' => 'application/json',
                         'X-WC-Webhook-Topic' => 'order.updated',
                         'X-WC-Webhook-Signature' => hmac_sha256_base64($body, $SECRET) . '=' }, $body, timeout => $LONG ? 20 : 8);
                 } || { status => 0, body => 'none' };
-                syswrite $out, "$sending->{order} $sending->{n} $answer->{status} " . ($answer->{body} =~ s/\s+/ /gr) . "\n";
+                syswrite $out, join(' ', @$sending{qw(order n)}, $sent, time, $answer->{status}, '') . ($answer->{body} =~ s/\s+/ /gr) . "\n";
             }
             POSIX::_exit(0);
         }
@@ -59,7 +61,7 @@ sub send_all {
     }
     close $out;
     return sub {
-        my @answers = map { chomp; my %a; @a{qw(order n status body)} = split / /, $_, 4; \%a } <$in>;
+        my @answers = map { chomp; my %a; @a{qw(order n sent heard status body)} = split / /, $_, 6; \%a } <$in>;
         waitpid $_, 0 for @pids;
         return @answers;
     };
@@ -85,6 +87,10 @@ my %DEED = (
         start => sub { my ($w) = @_; $w->{redis}->restart },
         stop  => sub { my ($w) = @_; $w->{redis}->signal('STOP') },
         go_on => sub { my ($w) = @_; $w->{redis}->signal('CONT') },
+    },
+    # Also ends the breaker's wait, so that there is something to disturb.
+    person => {
+        drain_now => sub { my ($w) = @_; push @{ $w->{by_hand} }, $w->{server}->background('drain', '--now') },
     },
     # Its memory is GHL's, which nobody loses: instead of a kill the port closes and all connections break.
     ghl => {
@@ -126,6 +132,7 @@ sub calm {
     my ($world) = @_;
     my $server = $world->{server};
     is $world->{drain}->stop, 0, 'the drain ends when it is told to';
+    defined $_->wait(60) or fail 'a drain by hand ends' for @{ $world->{by_hand} || [] };
     $server->restart_workers;
     ok drain_later($server, 400), 'a drain after all leases and waits';
     my ($deadline, $waiting) = (time + 60);

@@ -79,11 +79,11 @@ sub _make_orders {
             @says[$i, $i + 1] = @says[$i + 1, $i];
         }
         my $mine = $sendings[$self->_under(scalar @sendings)];
-        my $at = $self->{dice}->() * $self->{seconds};
+        my $at = $self->_between(0, 0.6 * $self->{seconds});
         for my $n (@says) {
             push @$mine, { at => $at, order => $id, n => $n };
-            push @{ $self->_one(@sendings) }, { at => $at + $self->_between(0, 1), order => $id, n => $n } if $self->_chance(0.2);
-            $at += $self->_chance(0.5) ? $self->_between(0, 0.3) : $self->_between(0, $self->{seconds} / 4);
+            push @{ $self->_one(@sendings) }, { at => $at + $self->_between(0, 0.1 * $self->{seconds}), order => $id, n => $n } if $self->_chance(0.2);
+            $at += $self->_chance(0.5) ? $self->_between(0, 0.3) : $self->_between(0, $self->{seconds} / 6);
         }
     }
     $self->{sendings} = [map { [sort { $a->{at} <=> $b->{at} } @$_] } @sendings];
@@ -109,14 +109,17 @@ sub _make_state {
 
 sub _make_deeds {
     my ($self) = @_;
-    my @rows = (map({ ['worker', $_, 1.5] } 0 .. $self->{workers} - 1), ['drain', 0, 1], ['ghl', 0, 0.4]);
+    my @rows = (map({ ['worker', $_, 1.5] } 0 .. $self->{workers} - 1), ['drain', 0, 1], ['ghl', 0, $self->{seconds} > 30 ? 1.5 : 0.4], ['person', 0, 3]);
     push @rows, ['redis', 0, 1] if $self->{redis};
     for my $row (@rows) {
         my ($who, $which, $pause) = @$row;
         my $at = $self->_between(0, $pause);
         while ($at < $self->{seconds}) {
             my $long = $self->_length($who);
-            if ($who eq 'ghl' && $self->_chance(0.7)) {
+            if ($who eq 'person') {
+                $self->_deed($at, $who, $which, 'drain_now');
+            }
+            elsif ($who eq 'ghl' && $self->_chance(0.7)) {
                 my @faults = map { { match => $self->_one(@CALLS), do => $self->_one(@FAULTS) } } 0 .. $self->_under(4);
                 $self->_deed($at, $who, $which, 'fault', faults => \@faults);
             }
@@ -149,21 +152,31 @@ sub _deed { my ($self, $at, $who, $which, $what, %more) = @_; push @{ $self->{de
 
 # -- what must be true in the end --
 
-# The states that GHL may hold, given the answers [{ order, n, status, body }, ...]: the newest that was answered
-# with 2xx, or a newer one whose answer nobody heard. { order id => { may => [state, ...], must => bool } }; must:
-# there is a card. Without: there is none or one, as far as the answers tell; without `may` there is none.
+# What GHL may hold, given the answers ({ order, n, sent, heard, status, body }, ...): order id => { may, must,
+# could, answered }.
+#   may       the states: the newest that was answered with 2xx, or a newer one whose answer nobody heard
+#   answered  any of them was
+#   could     a state that makes a card was sent
+#   must      there has to be a card even if the newest state never makes one: a state that makes one was taken
+#             before. The spool's answer does not tell whether it is stale: it was not if nothing newer was sent
+#             before that answer.
 sub verdict {
     my ($self, @answers) = @_;
     my %verdict;
+    my %of;
+    push @{ $of{ $_->{order} } }, $_ for @answers;
     for my $id (keys %{ $self->{orders} }) {
         my (%taken, %asked);
-        for my $answer (grep { $_->{order} == $id } @answers) {
+        for my $answer (@{ $of{$id} || [] }) {
             my $state = $self->{orders}{$id}{states}[$answer->{n}];
             next unless $OUTCOME{ $state->{status} };
             $asked{ $state->{n} } = $state;
             next unless $answer->{status} =~ /^2/;
-            $taken{ $state->{n} } = 'seen' unless $taken{ $state->{n} };
-            $taken{ $state->{n} } = 'sold' if $OUTCOME{ $state->{status} } eq 'won' && $answer->{body} !~ /stale/;
+            $taken{ $state->{n} } ||= 'seen';
+            next if $OUTCOME{ $state->{status} } ne 'won' || $answer->{body} =~ /stale/;
+            my $spooled = $answer->{body} =~ /store_unavailable/;
+            $taken{ $state->{n} } = 'sold'
+                unless $spooled && grep { $_->{n} > $answer->{n} && $_->{sent} < $answer->{heard} } @{ $of{$id} };
         }
         my ($newest) = sort { $b <=> $a } keys %taken;
         my @may = map { $asked{$_} } grep { !defined $newest || $_ >= $newest } sort { $a <=> $b } keys %asked;
