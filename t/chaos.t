@@ -25,7 +25,7 @@ my $later = $build =~ m{^/} ? "$build/t/driver/later" : "$root/$build/t/driver/l
 
 my $SECRET  = 'my_super_secret_woo_key';
 my $SEED    = $ENV{SEED} || 1 + (time * 1000) % 1_000_000;
-my $SECONDS = $ENV{CHAOS_SECONDS} || 4;
+my $SECONDS = $ENV{CHAOS_SECONDS} || 3;
 my $LONG    = $SECONDS > 30;
 my ($WORKERS, $SENDERS) = (4, 6);
 my $prefix  = "SEED=$SEED";
@@ -189,7 +189,7 @@ sub judge {
 for my $store (@stores) {
     subtest $store => sub {
         my $plan = WooGHL::Chaos->plan(seed => $SEED, seconds => $SECONDS, redis => $store eq 'redis', workers => $WORKERS,
-            senders => $SENDERS, count => $LONG ? 4 * $SECONDS : 60);
+            senders => $SENDERS, count => $LONG ? 4 * $SECONDS : 50);
         my %world = (ghl => FakeGHL::Client->start(search_lag_ms => 300, latency_ms => 20, rate_window_ms => 10_000, rate_count => 1000));
         $world{redis} = WooGHL::Server->redis(appendonly => 'yes', appendfsync => 'always') if $store eq 'redis';
         my $server = $world{server} = WooGHL::Server->new(mode => 'nginx', workers => $WORKERS, settings => {
@@ -206,12 +206,14 @@ for my $store (@stores) {
         do_deeds(\%world, $plan, $began);
         $world{ghl}->clear_faults;
         my @answers = $answers->();
+        note sprintf 'all are answered after %.1f s', time - $began;
         my %how;
         $how{"$_->{status} " . ($_->{body} =~ s/"ghl_id":"[^"]+"/"ghl_id"/r)}++ for @answers;
         note "$how{$_} times $_" for sort keys %how;
         cmp_ok scalar(grep { $_->{status} =~ /^2/ } @answers), '>', @answers / 2, 'most are answered with 2xx';
 
         calm(\%world);
+        note sprintf 'calm after %.1f s', time - $began;
         my $status = status_of($server);
         is_deeply [@$status{qw(waiting parked)}], [0, 0], 'nothing waits and nothing is parked' or diag explain $status;
         is_deeply [glob $server->dir . '/data/spool/*'], [], 'the spool is empty';

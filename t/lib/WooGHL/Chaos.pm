@@ -110,7 +110,7 @@ sub _make_state {
 sub _make_deeds {
     my ($self) = @_;
     my @rows = (map({ ['worker', $_, 1.5] } 0 .. $self->{workers} - 1), ['drain', 0, 1], ['ghl', 0, $self->{seconds} > 30 ? 1.5 : 0.4], ['person', 0, 3]);
-    push @rows, ['redis', 0, 1] if $self->{redis};
+    push @rows, ['redis', 0, 2] if $self->{redis};
     for my $row (@rows) {
         my ($who, $which, $pause) = @$row;
         my $at = $self->_between(0, $pause);
