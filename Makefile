@@ -99,7 +99,7 @@ test: $(PROGRAM) $(UNIT) $(DRIVERS)
 	@BUILD=$(BUILD) WOO_GHL_PROGRAM=$(abspath $(PROGRAM)) PERL5LIB=$(CURDIR)/t/lib prove -j$(JOBS) --exec '' $(UNIT) $(TESTS)
 
 # Everything is killed and stopped at random for a while; SEED=N, which is printed, repeats the plan.
-CHAOS_SECONDS ?= 90
+CHAOS_SECONDS ?= 60
 chaos: $(PROGRAM) $(DRIVERS)
 	@BUILD=$(BUILD) WOO_GHL_PROGRAM=$(abspath $(PROGRAM)) CHAOS_SECONDS=$(CHAOS_SECONDS) SEED=$(SEED) prove -v t/chaos.t
 
