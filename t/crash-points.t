@@ -3,12 +3,17 @@
 # the spool (lib/crash.h). Whatever was accepted by then is one contact and one card in GHL in the end.
 #
 # A first run of each scenario records the points it passes. Then, for each of them in a world of its own: the
-# program dies there; the delivery comes again at once, later, or never; drains follow when leases and attempts are
-# over; a last state moves the same card.
+# program dies there; the delivery comes again or not; drains follow when leases and attempts are over; a last state
+# moves the same card.
+#
+# Between STEP:after and the next STEP:before nothing happens that outlives the program, so what is left behind is
+# the same. Both are died at: after STEP:after the delivery never comes again, after STEP:before it does, by turns at
+# once and when the lease is over. ALL=1: every way at every point.
 use strict;
 use warnings;
 use Digest::SHA qw(hmac_sha256_base64);
 use File::Temp ();
+use IO::Handle;
 use FindBin;
 use JSON::PP ();
 use lib "$FindBin::Bin/lib";
@@ -21,14 +26,13 @@ my $CRASH  = 70;     # lib/crash.h
 my $LATER  = 300;    # seconds: leases, an attempt's window, waits are over
 my $DRAINS = 5;      # at most, until nothing waits
 my $SECRET = 'my_super_secret_woo_key';
-my @AGAIN  = qw(never at_once later);
 my %RESET  = (card => { method => 'POST', path => '^/opportunities/$' }, contact => { method => 'POST', path => '^/contacts/$' });
 
 my $root  = "$FindBin::Bin/..";
 my $build = ($ENV{BUILD} || 'build') . '/crash';
-system('make', '-s', '-C', $root, 'CRASH=1', "BUILD=$build", "$build/t/driver/later") == 0
+system('make', '-s', '-C', $root, 'CRASH=1', "BUILD=$build", "$build/t/driver/crash-points") == 0
     or BAIL_OUT('the test build cannot be made');
-$ENV{WOO_GHL_PROGRAM} = $build =~ m{^/} ? "$build/t/driver/later" : "$root/$build/t/driver/later";
+$ENV{WOO_GHL_PROGRAM} = $build =~ m{^/} ? "$build/t/driver/crash-points" : "$root/$build/t/driver/crash-points";
 
 # -- the scenarios --
 # before: what happens first, unharmed.  dies: what dies: a delivery's name, or 'drain'.  nobody: no email, no phone.
@@ -91,29 +95,46 @@ sub body {
     return qq({"id":7,"number":"7",$state{$state},"billing":{"first_name":"Ann","last_name":"$name"$reach}});
 }
 
-# Runs the program in the world, as of its time. The exit code (128 + N for signal N) and what it wrote.
+# Runs the program in the world, as of its time. The exit status (128 + N for signal N) and what it wrote.
 sub run {
     my ($world, $env, $in) = @_;
-    my $server = $world->{lane}{server};
-    my $out = $server->dir . '/run.out';
-    unlink $out;
-    my $process = $server->_spawn([$server->program, $world->{at}], out => $out, defined $in ? (in => $in) : (),
-        env => { %{ $world->{env} }, %$env });
-    my $status = $process->wait(60) // die 'a run did not end within 60 s';
-    return ($status & 127 ? 128 + ($status & 127) : $status >> 8, WooGHL::Server::_slurp($out));
+    my ($lane, $out) = ($world->{lane}, $world->{lane}{server}->dir . '/run.out');
+    my %all = (%{ $world->{env} }, %$env);
+    print { $lane->{to} } map({"$_\t"} $world->{at}, $in // '/dev/null', $out, map {"$_=$all{$_}"} sort keys %all), "\n";
+    my $status = readline $lane->{from};
+    die "the driver ended: " . $lane->{server}->errors unless defined $status;
+    return ($status + 0, WooGHL::Server::_slurp($out));
+}
+
+# Redis: nobody listens there. SQLite: its file is not to be opened.
+sub put_away {
+    my ($world, $away) = @_;
+    if ($world->{store} eq 'redis') {
+        $world->{env}{REDIS_URL} = $away ? 'unix://' . $world->{lane}{server}->dir . '/nobody' : $world->{lane}{redis}->url;
+        return;
+    }
+    my ($file, $aside) = map {"$world->{env}{DATA_DIR}/$_"} qw(store.db store.db.aside);
+    if ($away) {
+        rename $file, $aside and mkdir $file or die "$file: $!";
+    } else {
+        rmdir $file and rename $aside, $file or die "$file: $!";
+    }
+    return;
 }
 
 sub deliver {
     my ($world, $state, %env) = @_;
+    my $scenario = $world->{scenario};
     my $body = body($world, $state);
     my $in = $world->{lane}{server}->_write('body', $body);
-    # Nobody listens there, or no file can be made there.
-    my %away = $world->{store} eq 'redis' ? (REDIS_URL => 'unix://' . $world->{lane}{server}->dir . '/nobody') : (WOO_GHL_NO_STORE => 1);
+    my $away = ($scenario->{away} || '') eq $state && !$world->{back};
+    put_away($world, 1) if $away;
     my ($code, $answer) = run($world, {
         GATEWAY_INTERFACE => 'CGI/1.1', REQUEST_METHOD => 'POST', SCRIPT_NAME => '/woo-order', REQUEST_URI => '/woo-order',
         REMOTE_ADDR => '127.0.0.1', CONTENT_TYPE => 'application/json', CONTENT_LENGTH => length $body,
         HTTP_X_WC_WEBHOOK_TOPIC => 'order.updated', HTTP_X_WC_WEBHOOK_SIGNATURE => hmac_sha256_base64($body, $SECRET) . '=',
-        ($world->{scenario}{away} || '') eq $state && !$world->{back} ? %away : (), %env }, $in);
+        %env }, $in);
+    put_away($world, 0) if $away;
     my ($status) = $answer =~ /^Status: (\d+)/;
     return ($code, $status || 0, $answer);
 }
@@ -124,19 +145,20 @@ sub drain {
     return ($code, $out =~ /left (\d+)/ ? $1 : -1);
 }
 
-sub pass { my ($world, $seconds) = @_; $world->{at} += $seconds; return }
+sub wait_for { my ($world, $seconds) = @_; $world->{at} += $seconds; return }
 
 # What comes before, unharmed; then what dies, or is recorded.
 sub begin {
     my ($world, %env) = @_;
     my $scenario = $world->{scenario};
+    drain($world) if $scenario->{away};    # the store was there before
     for my $state (@{ $scenario->{before} || [] }) {
         my ($code, $status, $answer) = deliver($world, $state);
         die "$state, which comes before, was answered: $answer" unless $code == 0 && $status =~ /^20[02]$/;
     }
     return (deliver($world, $scenario->{dies}, %env))[0] if $scenario->{dies} ne 'drain';
     $world->{back} = 1;
-    pass($world, $LATER);
+    wait_for($world, $LATER);
     return (drain($world, %env))[0];
 }
 
@@ -146,7 +168,7 @@ sub drain_all {
     my ($world) = @_;
     $world->{back} = 1;
     for (1 .. $DRAINS) {
-        pass($world, $LATER);
+        wait_for($world, $LATER);
         my ($code, $left) = drain($world);
         return "a drain ended with $code" if $code;
         return if $left == 0;
@@ -183,14 +205,14 @@ sub live {
     my ($state) = $scenario->{dies} eq 'drain' ? @{ $scenario->{before} } : $scenario->{dies};
     if ($again ne 'never') {
         $world->{back} = 1 if $again eq 'later';
-        pass($world, $LATER) if $again eq 'later';
+        wait_for($world, $LATER) if $again eq 'later';
         my ($end, $status, $answer) = deliver($world, $state);
         return "sent again, it was answered: $answer" if $end || $status !~ /^20[02]$/;
         $kept = 1;
     }
     my $wrong = drain_all($world) // look($world, $kept, $scenario->{card});
     return $wrong if $wrong;
-    pass($world, $LATER);
+    wait_for($world, $LATER);
     my ($end, $status, $answer) = deliver($world, 'last');
     return "the last state was answered: $answer" if $end || $status !~ /^20[02]$/;
     $wrong = drain_all($world) // look($world, $kept || $scenario->{before}, { status => 'abandoned', value => 7 });
@@ -219,8 +241,11 @@ sub examine {
     my ($lane, $store, $scenario) = @_;
     my ($points, $missing) = record($lane, $store, $scenario);
     my @wrong = map {"it never comes to $_"} @$missing;
+    my @turn = qw(at_once later);
     for my $point (@$points) {
-        for my $again (@AGAIN) {
+        my @ways = $ENV{ALL} ? qw(never at_once later) : $point->[0] =~ /:after/ ? 'never' : $turn[0];
+        @turn = reverse @turn if $point->[0] =~ /:before/;
+        for my $again (@ways) {
             my $world = world($lane, $store, $scenario);
             my $wrong = eval { live($world, @$point, $again) } // $@;
             push @wrong, "death at $point->[0], sent again $again: $wrong" if $wrong;
@@ -241,12 +266,19 @@ sub lane {
     my $lane = { ghl => $ghl, redis => WooGHL::Server->redis, server => WooGHL::Server->new(settings => {
         WOO_WEBHOOK_SECRET => $SECRET, GHL_API_BASE => $ghl->url, GHL_API_KEY => $ghl->token,
         GHL_LOCATION_ID => $ghl->location_id, GHL_PIPELINE_ID => 'fakePipelineAAAAAAAA', GHL_TAGS => 'shop' }) };
+    pipe my $in, $lane->{to} or die "pipe: $!";
+    pipe $lane->{from}, my $out or die "pipe: $!";
+    $lane->{to}->autoflush;
+    my $driver = $lane->{server}->_spawn([$lane->{server}->program], in => $in, out => $out);
+    close $_ for $in, $out;
     while (sysread $next, my $byte, 1) {
         my $i = ord $byte;
         open my $file, '>', "$results/$i" or die "result: $!";
         print {$file} $json->encode(examine($lane, @{ $jobs[$i] }));
         close $file or die "result: $!";
     }
+    close $lane->{to};
+    $driver->wait(20) // die 'the driver did not end';
     return;
 }
 
