@@ -93,14 +93,13 @@ int main(void)
 {
     char *line = NULL;
     size_t size = 0;
-    ssize_t n;
     int status = 0;
     unsigned char warm[DIGEST_LEN] = {0};
 
     /* Loaded once, for all children. */
     if (curl_global_init(CURL_GLOBAL_DEFAULT) != CURLE_OK || !digest_hmac(warm, sizeof warm, "", 0, warm))
         return EXIT_FAILURE;
-    while ((n = getline(&line, &size, stdin)) > 0) {
+    while (getline(&line, &size, stdin) > 0) {
         pid_t pid = fork();
         if (pid == 0)
             _exit(child(line));
