@@ -35,10 +35,10 @@ system('make', '-s', '-C', $root, 'CRASH=1', "BUILD=$build", "$build/t/driver/cr
 $ENV{WOO_GHL_PROGRAM} = $build =~ m{^/} ? "$build/t/driver/crash-points" : "$root/$build/t/driver/crash-points";
 
 # -- the scenarios --
-# before: what happens first, unharmed.  dies: what dies: a delivery's name, or 'drain'.  nobody: no email, no phone.
-# paid: the card after it all, before the last state.  settings: more of them, for all; away: the store cannot be
-# asked by what is named so.  reset: GHL carries out the first create of this kind and resets the connection.
-# must: points without which the scenario does not test what it says.
+# before: what happens first, unharmed unless it names a point.  dies: what dies: a delivery's name, or 'drain'.  nobody: no email, no phone.
+# card: how it is after that, if what dies was accepted.  settings: more of them.  away: the store cannot be reached
+# by this delivery.  reset: GHL carries out the first create of this kind and resets the connection.  must: steps
+# without which the scenario does not test what it says.
 my %WON  = (status => 'won', value => 10);
 my %MORE = (status => 'won', value => 12.5);
 my %LOST = (status => 'lost', value => 0);
@@ -59,8 +59,8 @@ my @SCENARIOS = (
         must => [qw(store_lease_due store_card_take store_progress store_finish GET)] },
     { name => 'a drain that looks for a contact', before => ['paid'], dies => 'drain', nobody => 1,
         reset => 'contact', card => \%WON, must => [qw(store_lease_due store_progress store_finish POST)] },
-    { name => 'a drain with a state that waited for the first', before => [qw(paid refunded)], dies => 'drain',
-        reset => 'card', card => \%LOST, must => [qw(store_lease_due store_card_take store_finish PUT)] },
+    { name => 'a drain with a state that waited for the first', before => ['paid POST:after#3', 'refunded'],
+        dies => 'drain', card => \%LOST, must => [qw(store_lease_due store_card_take store_finish GET PUT)] },
     { name => 'the store is away', dies => 'paid', away => 'paid', card => \%WON, must => ['spool_put'] },
     { name => 'a drain that moves the spool', before => ['paid'], dies => 'drain', away => 'paid', card => \%WON,
         must => [qw(spool_remove store_claim store_finish)] },
@@ -147,14 +147,16 @@ sub drain {
 
 sub wait_for { my ($world, $seconds) = @_; $world->{at} += $seconds; return }
 
-# What comes before, unharmed; then what dies, or is recorded.
+# What comes before, then what dies, or is recorded.
 sub begin {
     my ($world, %env) = @_;
     my $scenario = $world->{scenario};
     drain($world) if $scenario->{away};    # the store was there before
-    for my $state (@{ $scenario->{before} || [] }) {
-        my ($code, $status, $answer) = deliver($world, $state);
-        die "$state, which comes before, was answered: $answer" unless $code == 0 && $status =~ /^20[02]$/;
+    for my $before (@{ $scenario->{before} || [] }) {
+        my ($state, $point) = split / /, $before;
+        my ($code, $status, $answer) = deliver($world, $state, $point ? (WOO_GHL_CRASH_AT => $point) : ());
+        die "$before, which comes before, ended with $code and was answered: $answer"
+            unless $point ? $code == $CRASH : $code == 0 && $status =~ /^20[02]$/;
     }
     return (deliver($world, $scenario->{dies}, %env))[0] if $scenario->{dies} ne 'drain';
     $world->{back} = 1;
@@ -202,7 +204,7 @@ sub live {
     my $scenario = $world->{scenario};
     my $code = begin($world, WOO_GHL_CRASH_AT => $point);
     return "it ended with $code, not at the point" if $code != $CRASH;
-    my ($state) = $scenario->{dies} eq 'drain' ? @{ $scenario->{before} } : $scenario->{dies};
+    my ($state) = $scenario->{dies} eq 'drain' ? $scenario->{before}[0] =~ /^(\w+)/ : $scenario->{dies};
     if ($again ne 'never') {
         $world->{back} = 1 if $again eq 'later';
         wait_for($world, $LATER) if $again eq 'later';
@@ -210,7 +212,8 @@ sub live {
         return "sent again, it was answered: $answer" if $end || $status !~ /^20[02]$/;
         $kept = 1;
     }
-    my $wrong = drain_all($world) // look($world, $kept, $scenario->{card});
+    # A state that was not accepted leaves the card as it was.
+    my $wrong = drain_all($world) // look($world, $kept || $scenario->{before}, $kept ? $scenario->{card} : \%WON);
     return $wrong if $wrong;
     wait_for($world, $LATER);
     my ($end, $status, $answer) = deliver($world, 'last');
@@ -228,7 +231,7 @@ sub record {
     my $trace = $lane->{server}->dir . '/trace';
     unlink $trace;
     begin(world($lane, $store, $scenario), WOO_GHL_CRASH_TRACE => $trace);
-    my $kept = !!$scenario->{before};
+    my $kept = $scenario->{dies} eq 'drain';
     my (%hits, @points);
     for my $name (split /\n/, WooGHL::Server::_slurp($trace)) {
         $kept ||= $name =~ /^(?:store_claim|spool_put):after$/;
