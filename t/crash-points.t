@@ -6,9 +6,9 @@
 # program dies there; the delivery comes again or not; drains follow when leases and attempts are over; a last state
 # moves the same card.
 #
-# Between STEP:after and the next STEP:before nothing happens that outlives the program, so what is left behind is
-# the same. Both are died at: after STEP:after the delivery never comes again, after STEP:before it does, by turns at
-# once and when the lease is over. ALL=1: every way at every point.
+# At every point there is a death after which the delivery never comes again. Before each step that changes what is
+# known of the order there is another, and the delivery comes again, by turns at once and when the lease is over.
+# ALL=1: every way at every point.
 use strict;
 use warnings;
 use Digest::SHA qw(hmac_sha256_base64);
@@ -26,6 +26,7 @@ my $CRASH  = 70;     # lib/crash.h
 my $LATER  = 300;    # seconds: leases, an attempt's window, waits are over
 my $DRAINS = 5;      # at most, until nothing waits
 my $SECRET = 'my_super_secret_woo_key';
+my $CHANGES = qr/^(?!store_(?:get|stats|pace|pace_correct|breaker|heartbeat|allow):).*:before/;
 my %RESET  = (card => { method => 'POST', path => '^/opportunities/$' }, contact => { method => 'POST', path => '^/contacts/$' });
 
 my $root  = "$FindBin::Bin/..";
@@ -247,8 +248,8 @@ sub examine {
     my @wrong = map {"it never comes to $_"} @$missing;
     my @turn = qw(at_once later);
     for my $point (@$points) {
-        my @ways = $ENV{ALL} ? qw(never at_once later) : $point->[0] =~ /:after/ ? 'never' : $turn[0];
-        @turn = reverse @turn if $point->[0] =~ /:before/;
+        my @ways = $ENV{ALL} ? qw(never at_once later) : $point->[0] =~ $CHANGES ? ('never', $turn[0]) : 'never';
+        @turn = reverse @turn if @ways == 2;
         for my $again (@ways) {
             my $world = world($lane, $store, $scenario);
             my $wrong = eval { live($world, @$point, $again) } // $@;
