@@ -10,15 +10,16 @@
 #   CFLAGS=...     optimisation, debug   SANITIZE=address,undefined
 #   PREFIX=/usr/local DESTDIR=           for `make install`
 #   WERROR=        empty: warnings do not stop the build
+#   CRASH=1                a test build that can die at named steps (lib/crash.h), in build/crash
 #   JOBS=2         how many jobs at once         V=1            show the whole commands
 
 CC      ?= cc
-BUILD   ?= build
+BUILD   ?= $(if $(CRASH),build/crash,build)
 PREFIX  ?= /usr/local
 CFLAGS  ?= -O2 -g
 WERROR  ?= -Werror
 JOBS    ?= 2
-PROGRAM ?= woo_ghl
+PROGRAM ?= $(if $(CRASH),$(BUILD)/woo_ghl,woo_ghl)
 Q       := $(if $(V),,@)
 PKG      = libcrypto libcurl jansson hiredis sqlite3
 FCGI_PC := $(firstword $(foreach p,libfcgi fcgi,$(shell pkg-config --exists $(p) 2>/dev/null && echo $(p))))
@@ -35,10 +36,10 @@ HARDEN  += -fsanitize=$(SANITIZE) -fno-omit-frame-pointer
 LDHARDEN += -fsanitize=$(SANITIZE)
 endif
 ALL_CFLAGS := -std=c11 -D_GNU_SOURCE $(CFLAGS) $(WARN) $(HARDEN) $(if $(TLS_PC),-DHAVE_HIREDIS_SSL) \
-              -Ilib -I$(BUILD)/gen $(shell pkg-config --cflags $(PKG) $(FCGI_PC) $(TLS_PC))
+              $(if $(CRASH),-DWOO_GHL_CRASH) -Ilib -I$(BUILD)/gen $(shell pkg-config --cflags $(PKG) $(FCGI_PC) $(TLS_PC))
 LIBS    := $(shell pkg-config --libs $(PKG) $(TLS_PC)) $(if $(FCGI_PC),$(shell pkg-config --libs $(FCGI_PC)),-lfcgi)
 
-LIB_SRC  = $(wildcard lib/*.c)
+LIB_SRC  = $(filter-out $(if $(CRASH),,lib/crash.c),$(wildcard lib/*.c))
 LIB_OBJ  = $(LIB_SRC:lib/%.c=$(BUILD)/lib/%.o)
 LUA      = $(wildcard lib/lua/*.lua)
 UNIT_AID = t/unit/tap.c t/unit/place.c t/unit/store_rig.c

@@ -1,5 +1,6 @@
 /* Carries a call out: GHL's limits, the lease, the time left, the tries. */
 #include "clock.h"
+#include "crash.h"
 #include "ghl_work.h"
 #include <stdlib.h>
 #include <string.h>
@@ -71,7 +72,7 @@ static void send_once(struct ghl *ghl, const struct ghl_call *call, const struct
     struct http_answer heard;
 
     http_answer_init(&heard);
-    enum http_result sent = http_call(ghl->http, &http, &heard);
+    enum http_result sent = CRASH_AROUND(request->method, http_call(ghl->http, &http, &heard));
     ghl_judge(request, sent, &heard, answer);
     if (ghl->hooks.heard && sent != HTTP_TOO_LATE && sent != HTTP_UNUSABLE)
         ghl->hooks.heard(ghl->hooks.context, &heard, !answer->transport_failed);

@@ -1,5 +1,6 @@
 #include "spool.h"
 #include "clock.h"
+#include "crash.h"
 #include "files.h"
 #include "spool_name.h"
 #include <errno.h>
@@ -126,7 +127,8 @@ static bool put(struct spool *spool, enum spool_kind kind, int64_t wall_ms, stru
         !vault_seal(spool->vault, "spool", about, content->data, content->len, &sealed)) {
         error_set(e, "%s: a file cannot be made: out of memory, of random bytes, or over %ld bytes",
                   spool->path, SPOOL_CONTENT_MAX);
-    } else if (files_write(spool->dir, name, sealed.data, sealed.len, false, e) == FILES_OK) {
+    } else if (CRASH_AROUND("spool_put", files_write(spool->dir, name, sealed.data, sealed.len, false, e)) ==
+               FILES_OK) {
         good = true;
     } else {
         error_prefix(e, "%s", spool->path);
@@ -378,7 +380,7 @@ static void free_item(struct spool_item *item)
 bool spool_remove(struct spool *spool, struct spool_item *item, struct error *e)
 {
     /* The directory is not fsynced: a file that a crash brings back is moved again, and deduped. */
-    bool good = unlinkat(spool->dir, item->name, 0) == 0 || errno == ENOENT;
+    bool good = CRASH_AROUND("spool_remove", unlinkat(spool->dir, item->name, 0)) == 0 || errno == ENOENT;
     if (good)
         spool->removed = true;
     else

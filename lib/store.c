@@ -1,4 +1,5 @@
 #include "clock.h"
+#include "crash.h"
 #include "store_backend.h"
 #include "vault.h"
 #include <openssl/evp.h>
@@ -6,6 +7,9 @@
 #include <string.h>
 
 #define SEALED_MAX (STORE_BODY_MAX + 1024)
+
+/* Every verb goes through here, so that a test build can die before and after each. */
+#define ASK(verb, ...) CRASH_AROUND("store_" #verb, store->backend->verb(__VA_ARGS__))
 
 struct store {
     const struct store_backend *backend;
@@ -227,7 +231,7 @@ enum store_claim_result store_claim(struct store *store, const struct store_clai
     if (make_token(entry->token) && seal(store, "body", claim->key, claim->body, claim->body_len, &sealed)) {
         with_seal.body = sealed.data;
         with_seal.body_len = sealed.len;
-        result = store->backend->claim(store->state, &with_seal, reply, entry);
+        result = ASK(claim, store->state, &with_seal, reply, entry);
     }
     buf_free(&sealed);
     if (result != CLAIM_NEW) {
@@ -254,8 +258,7 @@ enum store_result store_progress(struct store *store, const char *key, const cha
     buf_init(&note, SEALED_MAX);
     if (!progress->attempt_note || seal_text(store, key, progress->attempt_note, &note)) {
         with_seal.attempt_note = progress->attempt_note ? note.data : NULL;
-        result =
-            store->backend->progress(store->state, key, token, &with_seal, conflict ? conflict : &ignored);
+        result = ASK(progress, store->state, key, token, &with_seal, conflict ? conflict : &ignored);
     }
     buf_free(&note);
     return result;
@@ -263,7 +266,7 @@ enum store_result store_progress(struct store *store, const char *key, const cha
 
 enum store_result store_renew(struct store *store, const char *key, const char *token, int64_t lease_ms)
 {
-    return store->backend->renew(store->state, key, token, lease_ms);
+    return ASK(renew, store->state, key, token, lease_ms);
 }
 
 enum store_result store_finish(struct store *store, const char *key, const char *token,
@@ -276,7 +279,7 @@ enum store_result store_finish(struct store *store, const char *key, const char 
     if (!store->vault || !make_token(next->token))
         next_lease_ms = 0; /* what waits is promoted all the same */
     enum store_result result =
-        store->backend->finish(store->state, key, token, fingerprint, link, next_lease_ms, next, has_next);
+        ASK(finish, store->state, key, token, fingerprint, link, next_lease_ms, next, has_next);
     if (result != STORE_OK || !*has_next) {
         *has_next = false;
         store_entry_free(next);
@@ -293,14 +296,14 @@ enum store_result store_finish(struct store *store, const char *key, const char 
 enum store_result store_retry(struct store *store, const char *key, const char *token, int64_t delay_ms,
                               bool counted, bool hold, const char *why)
 {
-    return store->backend->retry(store->state, key, token, delay_ms, counted, hold, why);
+    return ASK(retry, store->state, key, token, delay_ms, counted, hold, why);
 }
 
 enum store_result store_park(struct store *store, const char *key, const char *token, const char *why,
                              bool *parked)
 {
     bool ignored;
-    return store->backend->park(store->state, key, token, why, parked ? parked : &ignored);
+    return ASK(park, store->state, key, token, why, parked ? parked : &ignored);
 }
 
 enum store_result store_park_bytes(struct store *store, const char *key, const void *bytes, size_t len,
@@ -311,7 +314,7 @@ enum store_result store_park_bytes(struct store *store, const char *key, const v
 
     buf_init(&sealed, SEALED_MAX);
     if (seal(store, "body", key, bytes, len, &sealed))
-        result = store->backend->park_bytes(store->state, key, sealed.data, sealed.len, why);
+        result = ASK(park_bytes, store->state, key, sealed.data, sealed.len, why);
     buf_free(&sealed);
     return result;
 }
@@ -332,9 +335,8 @@ enum store_result store_lease_due(struct store *store, int64_t lease_ms, bool no
         int64_t asked = entry->asked_mono_ms;
         if (!make_token(entry->token))
             return STORE_UNAVAILABLE;
-        enum store_result result =
-            store->backend->lease_due(store->state, lease_ms, now, entry,
-                                      next_due_ms ? next_due_ms : &due_ignored, hold ? hold : &hold_ignored);
+        enum store_result result = ASK(lease_due, store->state, lease_ms, now, entry,
+                                       next_due_ms ? next_due_ms : &due_ignored, hold ? hold : &hold_ignored);
         if (result != STORE_OK) {
             store_entry_free(entry);
             return result;
@@ -349,7 +351,7 @@ enum store_result store_lease_due(struct store *store, int64_t lease_ms, bool no
 
 enum store_result store_heartbeat(struct store *store)
 {
-    return store->backend->heartbeat(store->state);
+    return ASK(heartbeat, store->state);
 }
 
 /* -- two orders of one customer, two orders on one card -- */
@@ -357,38 +359,38 @@ enum store_result store_heartbeat(struct store *store)
 enum store_result store_contact_lock(struct store *store, const char *const hash[], size_t n,
                                      const char *token, int64_t lease_ms, int64_t *newest_s)
 {
-    return store->backend->contact_lock(store->state, hash, n, token, lease_ms, newest_s);
+    return ASK(contact_lock, store->state, hash, n, token, lease_ms, newest_s);
 }
 
 enum store_result store_contact_unlock(struct store *store, const char *const hash[], size_t n,
                                        const char *token, int64_t wrote_s)
 {
-    return store->backend->contact_unlock(store->state, hash, n, token, wrote_s);
+    return ASK(contact_unlock, store->state, hash, n, token, wrote_s);
 }
 
 enum store_result store_card_take(struct store *store, const char *opportunity_id, const char *key,
                                   int64_t created_s, enum store_card how)
 {
-    return store->backend->card_take(store->state, opportunity_id, key, created_s, how);
+    return ASK(card_take, store->state, opportunity_id, key, created_s, how);
 }
 
 /* -- shared counters -- */
 
 enum store_result store_allow(struct store *store, const char *client, int64_t *count)
 {
-    return store->backend->allow(store->state, client, count);
+    return ASK(allow, store->state, client, count);
 }
 
 enum store_result store_pace(struct store *store, int64_t max_wait_ms, int64_t *wait_ms)
 {
-    return store->backend->pace(store->state, max_wait_ms, wait_ms);
+    return ASK(pace, store->state, max_wait_ms, wait_ms);
 }
 
 enum store_result store_pace_correct(struct store *store, int64_t hold_ms, int64_t window_remaining,
                                      int64_t window_ms, int64_t daily_remaining, int64_t daily_reset_ms)
 {
-    return store->backend->pace_correct(store->state, hold_ms, window_remaining, window_ms, daily_remaining,
-                                        daily_reset_ms);
+    return ASK(pace_correct, store->state, hold_ms, window_remaining, window_ms, daily_remaining,
+               daily_reset_ms);
 }
 
 /* Two calls are kept back, so that at 99 % of the rate a window with its burst never holds more than `count`.
@@ -409,34 +411,34 @@ void store_pace_terms(int64_t count, int64_t window_ms, int64_t *interval_us, in
 enum store_result store_breaker(struct store *store, bool success, int64_t *open_ms)
 {
     int64_t ignored;
-    return store->backend->breaker(store->state, success, open_ms ? open_ms : &ignored);
+    return ASK(breaker, store->state, success, open_ms ? open_ms : &ignored);
 }
 
 enum store_result store_probe(struct store *store, enum store_hold what)
 {
-    return store->backend->probe(store->state, what);
+    return ASK(probe, store->state, what);
 }
 
 enum store_result store_pause(struct store *store, const char *token_hash, const char *why, bool *first)
 {
-    return store->backend->pause(store->state, token_hash, why, first);
+    return ASK(pause, store->state, token_hash, why, first);
 }
 
 enum store_result store_resume(struct store *store, const char *token_hash)
 {
-    return store->backend->resume(store->state, token_hash);
+    return ASK(resume, store->state, token_hash);
 }
 
 enum store_result store_count(struct store *store, const char *word, bool reconcile)
 {
-    return store->backend->count(store->state, word, reconcile);
+    return ASK(count, store->state, word, reconcile);
 }
 
 enum store_result store_put(struct store *store, const char *name, const char *value, int64_t ttl_ms,
                             bool if_absent, char **out)
 {
     char *there = NULL;
-    enum store_result result = store->backend->put(store->state, name, value, ttl_ms, if_absent, &there);
+    enum store_result result = ASK(put, store->state, name, value, ttl_ms, if_absent, &there);
 
     if (out)
         *out = there;
@@ -448,7 +450,7 @@ enum store_result store_put(struct store *store, const char *name, const char *v
 enum store_result store_get(struct store *store, const char *name, char **out)
 {
     *out = NULL;
-    return store->backend->get(store->state, name, out);
+    return ASK(get, store->state, name, out);
 }
 
 /* -- for commands and the health page -- */
@@ -456,7 +458,7 @@ enum store_result store_get(struct store *store, const char *name, char **out)
 enum store_result store_stats(struct store *store, struct store_stats *stats)
 {
     *stats = (struct store_stats){0};
-    return store->backend->stats(store->state, stats);
+    return ASK(stats, store->state, stats);
 }
 
 enum store_result store_parked_list(struct store *store, const char *after, size_t max,
@@ -464,7 +466,7 @@ enum store_result store_parked_list(struct store *store, const char *after, size
 {
     *list = NULL;
     *n = 0;
-    return store->backend->parked_list(store->state, after, max, list, n);
+    return ASK(parked_list, store->state, after, max, list, n);
 }
 
 enum store_result store_parked_get(struct store *store, const char *key, struct store_parked *out)
@@ -472,7 +474,7 @@ enum store_result store_parked_get(struct store *store, const char *key, struct 
     struct buf body;
 
     *out = (struct store_parked){0};
-    enum store_result result = store->backend->parked_get(store->state, key, out);
+    enum store_result result = ASK(parked_get, store->state, key, out);
     if (result != STORE_OK || !out->body)
         return result;
     buf_init(&body, SEALED_MAX);
@@ -489,21 +491,21 @@ enum store_result store_parked_get(struct store *store, const char *key, struct 
 
 enum store_result store_requeue(struct store *store, const char *key)
 {
-    return store->backend->requeue(store->state, key);
+    return ASK(requeue, store->state, key);
 }
 
 enum store_result store_drop(struct store *store, const char *key)
 {
-    return store->backend->drop(store->state, key);
+    return ASK(drop, store->state, key);
 }
 
 enum store_result store_expire_parked(struct store *store, int64_t *n)
 {
-    return store->backend->expire_parked(store->state, n);
+    return ASK(expire_parked, store->state, n);
 }
 
 enum store_result store_look(struct store *store, const char *key, struct store_order *out)
 {
     *out = (struct store_order){0};
-    return store->backend->look(store->state, key, out);
+    return ASK(look, store->state, key, out);
 }

@@ -1,0 +1,37 @@
+/*
+ * crash: named steps at which a test build dies. In a normal build nothing of it exists: CRASH_AROUND is its
+ * call, and crash.c is not compiled.
+ *
+ * `make CRASH=1` makes the test build, in a place of its own. Every call of the store's verbs (STEP is
+ * store_claim, store_progress ...), every call of GHL (its method: GET, POST, PUT, DELETE), and what puts and
+ * removes the spool's files (spool_put, spool_remove) has two points: STEP:before and STEP:after.
+ *
+ *   WOO_GHL_CRASH_AT=store_claim:after#2    _exit(70) when this process comes there for the second time
+ *   WOO_GHL_CRASH_TRACE=FILE                each point that is passed is appended to FILE, one a line
+ *
+ * _exit and not kill: nothing is flushed, given back or answered either way, and the status tells a wanted
+ * death from any other. t/crash-points.t records a run, then dies at each point of it.
+ */
+#ifndef WOO_GHL_CRASH_H
+#define WOO_GHL_CRASH_H
+
+#ifdef WOO_GHL_CRASH
+
+#define CRASH_EXIT 70
+
+/* Comes back unless it is this step's turn. */
+void crash_point(const char *step, const char *when);
+
+#define CRASH_AROUND(step, call)                                                                             \
+    __extension__({                                                                                          \
+        crash_point(step, "before");                                                                         \
+        __typeof__(call) crash_result = (call);                                                              \
+        crash_point(step, "after");                                                                          \
+        crash_result;                                                                                        \
+    })
+
+#else
+#define CRASH_AROUND(step, call) (call)
+#endif
+
+#endif

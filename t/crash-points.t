@@ -1,0 +1,309 @@
+#!/usr/bin/env perl
+# The program dies before and after every step there is: every verb of the store, every call of GHL, every file of
+# the spool (lib/crash.h). Whatever was accepted by then is one contact and one card in GHL in the end.
+#
+# A first run of each scenario records the points it passes. Then, for each of them in a world of its own: the
+# program dies there; the delivery comes again or not; drains follow when leases and attempts are over; a last state
+# moves the same card.
+#
+# At every point there is a death after which the delivery never comes again. Before each step that changes what is
+# known of the order there is another, and the delivery comes again, by turns at once and when the lease is over.
+# ALL=1: every way at every point.
+use strict;
+use warnings;
+use Digest::SHA qw(hmac_sha256_base64);
+use File::Temp ();
+use IO::Handle;
+use FindBin;
+use JSON::PP ();
+use lib "$FindBin::Bin/lib";
+use FakeGHL::Client;
+use Test::More;
+use WooGHL::Server;
+
+my $LANES  = 2;
+my $CRASH  = 70;     # lib/crash.h
+my $LATER  = 300;    # seconds: leases, an attempt's window, waits are over
+my $DRAINS = 5;      # at most, until nothing waits
+my $SECRET = 'my_super_secret_woo_key';
+my $CHANGES = qr/^(?!store_(?:get|stats|pace|pace_correct|breaker|heartbeat|allow):).*:before/;
+my %RESET  = (card => { method => 'POST', path => '^/opportunities/$' }, contact => { method => 'POST', path => '^/contacts/$' });
+
+my $root  = "$FindBin::Bin/..";
+my $build = ($ENV{BUILD} || 'build') . '/crash';
+system('make', '-s', '-C', $root, 'CRASH=1', "BUILD=$build", "$build/t/driver/crash-points") == 0
+    or BAIL_OUT('the test build cannot be made');
+$ENV{WOO_GHL_PROGRAM} = $build =~ m{^/} ? "$build/t/driver/crash-points" : "$root/$build/t/driver/crash-points";
+
+# -- the scenarios --
+# before: what happens first, unharmed unless it names a point.  dies: what dies: a delivery's name, or 'drain'.  nobody: no email, no phone.
+# card: how it is after that, if what dies was accepted.  settings: more of them.  away: the store cannot be reached
+# by this delivery.  reset: GHL carries out the first create of this kind and resets the connection.  must: steps
+# without which the scenario does not test what it says.
+my %WON  = (status => 'won', value => 10);
+my %MORE = (status => 'won', value => 12.5);
+my %LOST = (status => 'lost', value => 0);
+my @SCENARIOS = (
+    { name => 'a new order', dies => 'paid', card => \%WON,
+        must => [qw(store_claim store_contact_lock store_contact_unlock store_progress store_card_take store_finish POST)] },
+    { name => 'a new order without email and phone', dies => 'paid', nobody => 1, card => \%WON,
+        must => [qw(store_claim store_progress store_finish POST)] },
+    { name => 'a card whose create is reset after it happened', dies => 'paid', reset => 'card', card => \%WON,
+        must => [qw(store_progress store_retry)] },
+    { name => 'a contact whose create is reset after it happened', dies => 'paid', nobody => 1, reset => 'contact',
+        card => \%WON, must => [qw(store_progress store_retry)] },
+    { name => 'a new state of an order that has a card', before => ['paid'], dies => 'more', card => \%MORE,
+        must => [qw(store_claim store_card_take store_finish PUT)] },
+    { name => 'a drain', before => ['paid'], dies => 'drain', settings => { SYNC_BUDGET => 0 }, card => \%WON,
+        must => [qw(store_heartbeat store_lease_due store_progress store_finish store_stats POST)] },
+    { name => 'a drain that looks for a card', before => ['paid'], dies => 'drain', reset => 'card', card => \%WON,
+        must => [qw(store_lease_due store_card_take store_progress store_finish GET)] },
+    { name => 'a drain that looks for a contact', before => ['paid'], dies => 'drain', nobody => 1,
+        reset => 'contact', card => \%WON, must => [qw(store_lease_due store_progress store_finish POST)] },
+    { name => 'a drain with a state that waited for the first', before => ['paid POST:after#3', 'refunded'],
+        dies => 'drain', card => \%LOST, must => [qw(store_lease_due store_card_take store_finish GET PUT)] },
+    { name => 'the store is away', dies => 'paid', away => 'paid', card => \%WON, must => ['spool_put'] },
+    { name => 'a drain that moves the spool', before => ['paid'], dies => 'drain', away => 'paid', card => \%WON,
+        must => [qw(spool_remove store_claim store_finish)] },
+);
+
+# -- one world: a namespace of the store, GHL as at its start, and one order --
+
+my $worlds = 0;
+
+sub world {
+    my ($lane, $store, $scenario) = @_;
+    my ($ghl, $server) = @$lane{qw(ghl server)};
+    my $n = ++$worlds;
+    $ghl->reset;
+    $ghl->fault({ match => $RESET{ $scenario->{reset} }, do => { reset => 'after' } }) if $scenario->{reset};
+    my $env = { %{ $scenario->{settings} || {} }, DATA_DIR => $server->dir . "/data.$n",
+        $store eq 'redis' ? (REDIS_URL => $lane->{redis}->url, REDIS_PREFIX => "w$n") : () };
+    return { n => $n, lane => $lane, store => $store, scenario => $scenario, env => $env, at => 0 };
+}
+
+sub body {
+    my ($world, $state) = @_;
+    my %state = (
+        paid     => '"status":"processing","total":"10.00","date_modified_gmt":"2026-03-01T10:00:00"',
+        more     => '"status":"completed","total":"12.50","date_modified_gmt":"2026-03-01T11:00:00"',
+        refunded => '"status":"refunded","total":"10.00","refunds":[{"id":1,"total":"-10.00"}],'
+            . '"date_modified_gmt":"2026-03-01T12:00:00"',
+        last => '"status":"cancelled","total":"7.00","date_modified_gmt":"2026-03-01T13:00:00"',
+    );
+    my $name = $state eq 'more' ? 'Leeson' : 'Lee';
+    my $reach = $world->{scenario}{nobody} ? '' : ',"email":"ann@example.com","phone":"+12025550143"';
+    return qq({"id":7,"number":"7",$state{$state},"billing":{"first_name":"Ann","last_name":"$name"$reach}});
+}
+
+# Runs the program in the world, as of its time. The exit status (128 + N for signal N) and what it wrote.
+sub run {
+    my ($world, $env, $in) = @_;
+    my ($lane, $out) = ($world->{lane}, $world->{lane}{server}->dir . '/run.out');
+    my %all = (%{ $world->{env} }, %$env);
+    print { $lane->{to} } map({"$_\t"} $world->{at}, $in // '/dev/null', $out, map {"$_=$all{$_}"} sort keys %all), "\n";
+    my $status = readline $lane->{from};
+    die "the driver ended: " . $lane->{server}->errors unless defined $status;
+    return ($status + 0, WooGHL::Server::_slurp($out));
+}
+
+# Redis: nobody listens there. SQLite: its file is not to be opened.
+sub put_away {
+    my ($world, $away) = @_;
+    if ($world->{store} eq 'redis') {
+        $world->{env}{REDIS_URL} = $away ? 'unix://' . $world->{lane}{server}->dir . '/nobody' : $world->{lane}{redis}->url;
+        return;
+    }
+    my ($file, $aside) = map {"$world->{env}{DATA_DIR}/$_"} qw(store.db store.db.aside);
+    if ($away) {
+        rename $file, $aside and mkdir $file or die "$file: $!";
+    } else {
+        rmdir $file and rename $aside, $file or die "$file: $!";
+    }
+    return;
+}
+
+sub deliver {
+    my ($world, $state, %env) = @_;
+    my $scenario = $world->{scenario};
+    my $body = body($world, $state);
+    my $in = $world->{lane}{server}->_write('body', $body);
+    my $away = ($scenario->{away} || '') eq $state && !$world->{back};
+    put_away($world, 1) if $away;
+    my ($code, $answer) = run($world, {
+        GATEWAY_INTERFACE => 'CGI/1.1', REQUEST_METHOD => 'POST', SCRIPT_NAME => '/woo-order', REQUEST_URI => '/woo-order',
+        REMOTE_ADDR => '127.0.0.1', CONTENT_TYPE => 'application/json', CONTENT_LENGTH => length $body,
+        HTTP_X_WC_WEBHOOK_TOPIC => 'order.updated', HTTP_X_WC_WEBHOOK_SIGNATURE => hmac_sha256_base64($body, $SECRET) . '=',
+        %env }, $in);
+    put_away($world, 0) if $away;
+    my ($status) = $answer =~ /^Status: (\d+)/;
+    return ($code, $status || 0, $answer);
+}
+
+sub drain {
+    my ($world, %env) = @_;
+    my ($code, $out) = run($world, \%env);
+    return ($code, $out =~ /left (\d+)/ ? $1 : -1);
+}
+
+sub wait_for { my ($world, $seconds) = @_; $world->{at} += $seconds; return }
+
+# What comes before, then what dies, or is recorded.
+sub begin {
+    my ($world, %env) = @_;
+    my $scenario = $world->{scenario};
+    drain($world) if $scenario->{away};    # the store was there before
+    for my $before (@{ $scenario->{before} || [] }) {
+        my ($state, $point) = split / /, $before;
+        my ($code, $status, $answer) = deliver($world, $state, $point ? (WOO_GHL_CRASH_AT => $point) : ());
+        die "$before, which comes before, ended with $code and was answered: $answer"
+            unless $point ? $code == $CRASH : $code == 0 && $status =~ /^20[02]$/;
+    }
+    return (deliver($world, $scenario->{dies}, %env))[0] if $scenario->{dies} ne 'drain';
+    $world->{back} = 1;
+    wait_for($world, $LATER);
+    return (drain($world, %env))[0];
+}
+
+# -- what must be true in the end --
+
+sub drain_all {
+    my ($world) = @_;
+    $world->{back} = 1;
+    for (1 .. $DRAINS) {
+        wait_for($world, $LATER);
+        my ($code, $left) = drain($world);
+        return "a drain ended with $code" if $code;
+        return if $left == 0;
+    }
+    return "something waits after $DRAINS drains";
+}
+
+sub look {
+    my ($world, $kept, $want) = @_;
+    my $state = $world->{lane}{ghl}->state;
+    my @contacts = @{ $state->{contacts} };
+    my @cards = @{ $state->{opportunities} };
+    return (@contacts || @cards ? 'what was not accepted is in GHL' : undef) if !$kept;
+    return @contacts . ' contacts' if @contacts != 1;
+    return @cards . ' cards' if @cards != 1;
+    my ($contact, $card) = ($contacts[0], $cards[0]);
+    my $email = $world->{scenario}{nobody} ? '' : 'ann@example.com';
+    return 'another email' if ($contact->{email} // '') ne $email;
+    return 'a card of another contact' if $card->{contactId} ne $contact->{id};
+    return "a card named $card->{name}" if $card->{name} ne 'Order #7';
+    return 'the card changed' if $world->{card} && $world->{card} ne $card->{id};
+    $world->{card} = $card->{id};
+    return "$card->{status} $card->{monetaryValue}, not $want->{status} $want->{value}"
+        if $card->{status} ne $want->{status} || $card->{monetaryValue} != $want->{value};
+    return;
+}
+
+# One death and what follows; what is wrong, or undef.
+sub live {
+    my ($world, $point, $kept, $again) = @_;
+    my $scenario = $world->{scenario};
+    my $code = begin($world, WOO_GHL_CRASH_AT => $point);
+    return "it ended with $code, not at the point" if $code != $CRASH;
+    my ($state) = $scenario->{dies} eq 'drain' ? $scenario->{before}[0] =~ /^(\w+)/ : $scenario->{dies};
+    if ($again ne 'never') {
+        $world->{back} = 1 if $again eq 'later';
+        wait_for($world, $LATER) if $again eq 'later';
+        my ($end, $status, $answer) = deliver($world, $state);
+        return "sent again, it was answered: $answer" if $end || $status !~ /^20[02]$/;
+        $kept = 1;
+    }
+    # A state that was not accepted leaves the card as it was.
+    my $wrong = drain_all($world) // look($world, $kept || $scenario->{before}, $kept ? $scenario->{card} : \%WON);
+    return $wrong if $wrong;
+    wait_for($world, $LATER);
+    my ($end, $status, $answer) = deliver($world, 'last');
+    return "the last state was answered: $answer" if $end || $status !~ /^20[02]$/;
+    $wrong = ($status == 202 ? drain_all($world) : undef)
+        // look($world, $kept || $scenario->{before}, { status => 'abandoned', value => 7 });
+    return $wrong && "after the last state: $wrong";
+}
+
+# -- one scenario on one store --
+
+# The points that it passes, in order, as [NAME#N, is the delivery kept from there on?].
+sub record {
+    my ($lane, $store, $scenario) = @_;
+    my $trace = $lane->{server}->dir . '/trace';
+    unlink $trace;
+    begin(world($lane, $store, $scenario), WOO_GHL_CRASH_TRACE => $trace);
+    my $kept = $scenario->{dies} eq 'drain';
+    my (%hits, @points);
+    for my $name (split /\n/, WooGHL::Server::_slurp($trace)) {
+        $kept ||= $name =~ /^(?:store_claim|spool_put):after$/;
+        push @points, [$name . '#' . ++$hits{$name}, $kept];
+    }
+    my @missing = grep { !$hits{"$_:before"} || !$hits{"$_:after"} } @{ $scenario->{must} };
+    return (\@points, \@missing);
+}
+
+sub examine {
+    my ($lane, $store, $scenario) = @_;
+    my ($points, $missing) = record($lane, $store, $scenario);
+    my @wrong = map {"it never comes to $_"} @$missing;
+    my @turn = qw(at_once later);
+    for my $point (@$points) {
+        my @ways = $ENV{ALL} ? qw(never at_once later) : $point->[0] =~ $CHANGES ? ('never', $turn[0]) : 'never';
+        @turn = reverse @turn if @ways == 2;
+        for my $again (@ways) {
+            my $world = world($lane, $store, $scenario);
+            my $wrong = eval { live($world, @$point, $again) } // $@;
+            push @wrong, "death at $point->[0], sent again $again: $wrong" if $wrong;
+        }
+    }
+    return { points => scalar @$points, wrong => \@wrong };
+}
+
+# -- lanes: each has a GHL, a server and a Redis of its own, and takes the next job --
+
+my @jobs = map { my $store = $_; map { [$store, $_] } grep { !$ENV{ONLY} || $_->{name} =~ /$ENV{ONLY}/ } @SCENARIOS } qw(sqlite redis);
+my $results = File::Temp->newdir('woo-ghl-XXXXXX', TMPDIR => 1);
+my $json = JSON::PP->new->canonical;
+
+sub lane {
+    my ($next) = @_;
+    my $ghl = FakeGHL::Client->start;
+    my $lane = { ghl => $ghl, redis => WooGHL::Server->redis, server => WooGHL::Server->new(settings => {
+        WOO_WEBHOOK_SECRET => $SECRET, GHL_API_BASE => $ghl->url, GHL_API_KEY => $ghl->token,
+        GHL_LOCATION_ID => $ghl->location_id, GHL_PIPELINE_ID => 'fakePipelineAAAAAAAA', GHL_TAGS => 'shop' }) };
+    pipe my $in, $lane->{to} or die "pipe: $!";
+    pipe $lane->{from}, my $out or die "pipe: $!";
+    $lane->{to}->autoflush;
+    my $driver = $lane->{server}->_spawn([$lane->{server}->program], in => $in, out => $out);
+    close $_ for $in, $out;
+    while (sysread $next, my $byte, 1) {
+        my $i = ord $byte;
+        open my $file, '>', "$results/$i" or die "result: $!";
+        print {$file} $json->encode(examine($lane, @{ $jobs[$i] }));
+        close $file or die "result: $!";
+    }
+    close $lane->{to};
+    $driver->wait(20) // die 'the driver did not end';
+    return;
+}
+
+pipe my $next, my $queue or die "pipe: $!";
+syswrite $queue, join '', map {chr} 0 .. $#jobs;
+close $queue;
+my @lanes;
+for (1 .. $LANES) {
+    my $pid = fork // die "fork: $!";
+    if (!$pid) { lane($next); exit 0 }
+    push @lanes, $pid;
+}
+for my $pid (@lanes) {
+    waitpid $pid, 0;
+    is $?, 0, 'a lane ended well';
+}
+for my $i (0 .. $#jobs) {
+    my ($store, $scenario) = @{ $jobs[$i] };
+    my $text = WooGHL::Server::_slurp("$results/$i");
+    my $result = $text ? $json->decode($text) : { points => 0, wrong => ['the scenario did not end'] };
+    is_deeply $result->{wrong}, [], "$store: $scenario->{name}: $result->{points} points";
+}
+done_testing;
