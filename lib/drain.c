@@ -1,4 +1,5 @@
 #include "drain.h"
+#include "alert.h"
 #include "clock.h"
 #include "gate.h"
 #include "sync.h"
@@ -10,14 +11,16 @@
 #define POLL_MS 500 /* a watching drain looks for new work so often */
 #define HEARTBEAT_MS 20000
 #define EXPIRE_MS (3600 * 1000)
-#define SPOOL_MS 1000 /* the spool's directory is looked at so often */
+#define ALERT_MS 60000 /* what lasts is looked for so often */
+#define SPOOL_MS 1000  /* the spool's directory is looked at so often */
 
 struct drain {
     struct app *app;
     const struct drain_options *options;
     struct drain_counts *counts;
-    int64_t end_mono_ms, heartbeat_mono_ms, expire_mono_ms, spool_mono_ms; /* when the next is due */
-    int64_t early; /* so many entries are still taken before their time; -1 = not counted yet */
+    int64_t end_mono_ms, heartbeat_mono_ms, expire_mono_ms, spool_mono_ms,
+        alert_mono_ms; /* when the next is due */
+    int64_t early;     /* so many entries are still taken before their time; -1 = not counted yet */
 };
 
 static bool stopped(const struct drain *d)
@@ -82,6 +85,10 @@ static bool chores(struct drain *d)
                       "reason stay",
                       (long long)expired);
         d->expire_mono_ms = now + EXPIRE_MS;
+    }
+    if (d->options->heartbeat && now >= d->alert_mono_ms) {
+        alert_look(d->app);
+        d->alert_mono_ms = now + ALERT_MS;
     }
     return true;
 }
@@ -160,6 +167,7 @@ bool drain_run(struct app *app, const struct drain_options *options, struct drai
         d.end_mono_ms = clock_mono_ms() + options->budget_ms;
     if (!app_ready(app, &e)) {
         log_event(app->log, LOG_LEVEL_ERROR, "store", NULL, "%s", e.text);
+        (void)alert_raise(app, ALERT_STORE, "%s", e.text);
         return false;
     }
     if (options->heartbeat)
@@ -167,9 +175,11 @@ bool drain_run(struct app *app, const struct drain_options *options, struct drai
     bool go_on = true;
     while (go_on && !stopped(&d)) {
         go_on = turn(&d, &reachable);
-        if (!reachable && !complained)
+        if (!reachable && !complained) {
             log_event(app->log, LOG_LEVEL_ERROR, "store", NULL, "The queue cannot be read: %s",
                       store_trouble(app->store));
+            (void)alert_raise(app, ALERT_STORE, "The queue cannot be read: %s", store_trouble(app->store));
+        }
         complained = !reachable;
     }
     if (store_stats(app->store, &stats) == STORE_OK)
