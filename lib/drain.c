@@ -112,8 +112,12 @@ static bool take_early(struct drain *d)
 
     if (d->early < 0 && !d->options->now)
         d->early = 0;
-    if (d->early < 0 && store_stats(d->app->store, &stats) == STORE_OK)
+    if (d->early < 0 && store_stats(d->app->store, &stats) == STORE_OK) {
         d->early = stats.waiting;
+        /* What goes well past a pause must not leave it behind. */
+        if (stats.paused)
+            (void)gate_probe(d->app, STORE_HOLD_PAUSED, true);
+    }
     return d->early > 0 && d->early-- > 0;
 }
 
