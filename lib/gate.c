@@ -5,8 +5,7 @@
 #include <string.h>
 
 #define PROBE_BUDGET_MS 5000
-#define BREAKER_LONG_MS (4LL * 60 * 1000) /* it opens for so long only after some minutes without an answer  \
-                                           */
+#define BREAKER_LONG_MS (4LL * 60 * 1000) /* so long only after minutes without an answer */
 #define WINDOW_NEARLY_USED 5 /* remaining calls of GHL's window from which on its own count is taken over */
 
 /* -- hooks -- */
