@@ -3,8 +3,7 @@
 #include <string.h>
 #include <strings.h>
 
-#define CONTACT_LEASE_MARGIN_MS 5000 /* a customer's lease ends after the work's last call must have ended   \
-                                      */
+#define CONTACT_LEASE_MARGIN_MS 5000 /* beyond the end of the work's last call */
 #define CONTACT_WAIT_MS 50           /* between two tries to lock a customer whom another order is writing */
 #define CONTACT_WAIT_MAX_MS 3000
 #define CONTACT_BUSY_RETRY_MS 2000
