@@ -77,6 +77,84 @@ bool app_open(struct app *app, volatile int *stop)
     return app->config_ok;
 }
 
+/* -- the settings, anew -- */
+
+static bool same_pairs(const struct pair *a, size_t a_count, const struct pair *b, size_t b_count)
+{
+    bool same = a_count == b_count;
+
+    for (size_t i = 0; same && i < a_count; i++)
+        same = !strcmp(a[i].key, b[i].key) && !strcmp(a[i].value, b[i].value);
+    return same;
+}
+
+#define SWAP(type, field)                                                                                    \
+    do {                                                                                                     \
+        type swap_ = mine->field;                                                                            \
+        mine->field = other->field;                                                                          \
+        other->field = swap_;                                                                                \
+    } while (0)
+
+static bool differ(const struct config *a, const struct config *b)
+{
+    return strcmp(a->ghl_api_key, b->ghl_api_key) != 0 || strcmp(a->ghl_api_base, b->ghl_api_base) != 0 ||
+           strcmp(a->ghl_api_version, b->ghl_api_version) != 0 ||
+           strcmp(a->ghl_pipeline_id, b->ghl_pipeline_id) != 0 ||
+           strcmp(a->order_field, b->order_field) != 0 ||
+           !same_pairs(a->stage_map, a->stage_map_count, b->stage_map, b->stage_map_count) ||
+           !same_pairs(a->contact_fields, a->contact_field_count, b->contact_fields,
+                       b->contact_field_count) ||
+           !same_pairs(a->opportunity_fields, a->opportunity_field_count, b->opportunity_fields,
+                       b->opportunity_field_count);
+}
+
+static void swap(struct config *mine, struct config *other)
+{
+    SWAP(char *, ghl_api_key);
+    SWAP(char *, ghl_api_base);
+    SWAP(char *, ghl_api_version);
+    SWAP(char *, ghl_pipeline_id);
+    SWAP(char *, order_field);
+    SWAP(struct pair *, stage_map);
+    SWAP(size_t, stage_map_count);
+    SWAP(struct pair *, contact_fields);
+    SWAP(size_t, contact_field_count);
+    SWAP(struct pair *, opportunity_fields);
+    SWAP(size_t, opportunity_field_count);
+}
+
+/* A token of another location would write this location's orders there. */
+static bool may_take_over(const struct app *app, const struct config *fresh)
+{
+    if (!strcmp(app->config.ghl_location_id, fresh->ghl_location_id) && app->config.dry_run == fresh->dry_run)
+        return true;
+    log_event(app->log, LOG_LEVEL_WARN, "config", NULL,
+              "GHL_LOCATION_ID or GHL_DRY_RUN was changed: that takes effect with the next start");
+    return false;
+}
+
+bool app_reload(struct app *app)
+{
+    struct config fresh;
+    struct config_report report;
+    bool good = config_load(&fresh, &report), changed = false;
+
+    for (size_t i = 0; !good && i < report.problem_count; i++)
+        log_event(app->log, LOG_LEVEL_ERROR, "config", NULL, "%s", report.problem[i]);
+    if (good && differ(&app->config, &fresh) && may_take_over(app, &fresh)) {
+        log_secret(app->log, fresh.ghl_api_key);
+        swap(&app->config, &fresh);
+        changed = ghl_renew(app->ghl);
+        if (changed)
+            log_event(app->log, LOG_LEVEL_INFO, "config", NULL, "The settings were changed: read anew");
+        else
+            swap(&app->config, &fresh);
+    }
+    config_report_free(&report);
+    config_free(&fresh);
+    return changed;
+}
+
 /* -- the shared state -- */
 
 static enum store_result shelf_get(void *context, const char *name, char **out)

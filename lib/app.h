@@ -35,4 +35,9 @@ void app_close(struct app *app);
  * claimed; false, with the error set, when they can only be spooled. Cheap when all is well. */
 bool app_ready(struct app *app, struct error *e);
 
+/* Reads the settings anew and takes over those that say how GHL is called and what it shall hold (GHL_*, but
+ * for the location, the dry run and the rates: those need a new start). True when one of them is another one
+ * now. Not while a call to GHL is on its way. */
+bool app_reload(struct app *app);
+
 #endif

@@ -1,4 +1,5 @@
 #include "drain.h"
+#include "alert.h"
 #include "clock.h"
 #include "gate.h"
 #include "sync.h"
@@ -10,14 +11,16 @@
 #define POLL_MS 500 /* a watching drain looks for new work so often */
 #define HEARTBEAT_MS 20000
 #define EXPIRE_MS (3600 * 1000)
-#define SPOOL_MS 1000 /* the spool's directory is looked at so often */
+#define ALERT_MS 60000 /* what lasts is looked for so often */
+#define SPOOL_MS 1000  /* the spool's directory is looked at so often */
 
 struct drain {
     struct app *app;
     const struct drain_options *options;
     struct drain_counts *counts;
-    int64_t end_mono_ms, heartbeat_mono_ms, expire_mono_ms, spool_mono_ms; /* when the next is due */
-    int64_t early; /* so many entries are still taken before their time; -1 = not counted yet */
+    int64_t end_mono_ms, heartbeat_mono_ms, expire_mono_ms, spool_mono_ms,
+        alert_mono_ms; /* when the next is due */
+    int64_t early;     /* so many entries are still taken before their time; -1 = not counted yet */
 };
 
 static bool stopped(const struct drain *d)
@@ -83,6 +86,10 @@ static bool chores(struct drain *d)
                       (long long)expired);
         d->expire_mono_ms = now + EXPIRE_MS;
     }
+    if (d->options->heartbeat && now >= d->alert_mono_ms) {
+        alert_look(d->app);
+        d->alert_mono_ms = now + ALERT_MS;
+    }
     return true;
 }
 
@@ -105,8 +112,12 @@ static bool take_early(struct drain *d)
 
     if (d->early < 0 && !d->options->now)
         d->early = 0;
-    if (d->early < 0 && store_stats(d->app->store, &stats) == STORE_OK)
+    if (d->early < 0 && store_stats(d->app->store, &stats) == STORE_OK) {
         d->early = stats.waiting;
+        /* What goes well past a pause must not leave it behind. */
+        if (stats.paused)
+            (void)gate_probe(d->app, STORE_HOLD_PAUSED, true);
+    }
     return d->early > 0 && d->early-- > 0;
 }
 
@@ -162,6 +173,7 @@ bool drain_run(struct app *app, const struct drain_options *options, struct drai
     /* One that watches waits for a store that is away at its start as it does later. */
     if (!app_ready(app, &e)) {
         log_event(app->log, LOG_LEVEL_ERROR, "store", NULL, "%s", e.text);
+        (void)alert_raise(app, ALERT_STORE, "%s", e.text);
         if (!options->watch)
             return false;
         reachable = false;
@@ -172,9 +184,11 @@ bool drain_run(struct app *app, const struct drain_options *options, struct drai
     bool go_on = true;
     while (go_on && !stopped(&d)) {
         go_on = turn(&d, &reachable);
-        if (!reachable && !complained)
-            log_event(app->log, LOG_LEVEL_ERROR, "store", NULL, "The queue cannot be read: %s",
-                      app->store ? store_trouble(app->store) : "it cannot be opened");
+        if (!reachable && !complained) {
+            const char *trouble = app->store ? store_trouble(app->store) : "it cannot be opened";
+            log_event(app->log, LOG_LEVEL_ERROR, "store", NULL, "The queue cannot be read: %s", trouble);
+            (void)alert_raise(app, ALERT_STORE, "The queue cannot be read: %s", trouble);
+        }
         complained = !reachable;
     }
     if (app->store && store_stats(app->store, &stats) == STORE_OK)

@@ -1,10 +1,11 @@
 #include "gate.h"
+#include "alert.h"
 #include "clock.h"
 #include "digest.h"
 #include <string.h>
-#include <strings.h>
 
 #define PROBE_BUDGET_MS 5000
+#define BREAKER_LONG_MS (4LL * 60 * 1000) /* so long only after minutes without an answer */
 #define WINDOW_NEARLY_USED 5 /* remaining calls of GHL's window from which on its own count is taken over */
 
 /* -- hooks -- */
@@ -25,6 +26,16 @@ static bool may_write(void *context)
     return !watch->may_write || watch->may_write(watch->context);
 }
 
+static void tell_breaker(struct app *app, int64_t open_ms)
+{
+    log_event(app->log, LOG_LEVEL_ERROR, "breaker", NULL,
+              "GHL does not answer: orders are stored and wait; next try in %lld s",
+              (long long)(open_ms / 1000));
+    if (open_ms >= BREAKER_LONG_MS)
+        (void)alert_raise(app, ALERT_BREAKER,
+                          "GHL has not answered for minutes: orders are stored and wait, none is lost");
+}
+
 static void heard(void *context, const struct http_answer *answer, bool transport_ok)
 {
     struct gate_watch *watch = context;
@@ -32,11 +43,11 @@ static void heard(void *context, const struct http_answer *answer, bool transpor
     int64_t open_ms = 0;
     bool limited = answer->status == 429;
 
+    watch->took |= answer->status >= 200 && answer->status < 300;
+
     /* 429 says nothing of GHL's health. */
     if (!limited && store_breaker(store, transport_ok, &open_ms) == STORE_OK && !transport_ok && open_ms > 0)
-        log_event(watch->app->log, LOG_LEVEL_ERROR, "breaker", NULL,
-                  "GHL does not answer: orders are stored and wait; next try in %lld s",
-                  (long long)(open_ms / 1000));
+        tell_breaker(watch->app, open_ms);
     bool window = answer->rate_remaining >= 0 && answer->rate_remaining < WINDOW_NEARLY_USED;
     if (limited || window || answer->rate_daily_remaining == 0) {
         int64_t hold = limited && answer->retry_after_ms > 0 ? answer->retry_after_ms : 0;
@@ -48,10 +59,18 @@ static void heard(void *context, const struct http_answer *answer, bool transpor
     }
 }
 
+/* A worker that was told to stop begins no further try; its order waits in the queue. */
+static bool wait_ms(void *context, int64_t ms)
+{
+    const struct gate_watch *watch = context;
+    return clock_sleep_ms(ms, watch->app->stop);
+}
+
 void gate_watch_begin(struct gate_watch *watch, struct app *app, bool (*allowed)(void *), void *context)
 {
     *watch = (struct gate_watch){.app = app, .may_write = allowed, .context = context};
-    const struct ghl_hooks hooks = {.context = watch, .pace = pace, .may_write = may_write, .heard = heard};
+    const struct ghl_hooks hooks = {
+        .context = watch, .pace = pace, .may_write = may_write, .heard = heard, .wait = wait_ms};
     ghl_set_hooks(app->ghl, &hooks);
 }
 
@@ -75,17 +94,18 @@ static struct ghl_call probe_call(void)
                              .send_deadline_mono_ms = CLOCK_NEVER};
 }
 
-bool gate_token_refused(struct app *app, const struct ghl_answer *answer)
+enum gate_fault gate_whose_fault(struct app *app, const struct ghl_answer *answer)
 {
-    static const char *const words[] = {"token", "jwt", "scope", "version", "location"};
-    for (size_t i = 0; i < sizeof words / sizeof *words; i++)
-        if (strcasestr(answer->message, words[i]))
-            return true;
     struct ghl_answer neutral;
     struct ghl_call call = probe_call();
-    bool refused = ghl_pipelines(app->ghl, &call, &neutral) == GHL_AUTH;
+
+    if (answer->names_access)
+        return GATE_TOKEN;
+    enum ghl_result result = ghl_pipelines(app->ghl, &call, &neutral);
     ghl_answer_free(&neutral);
-    return refused;
+    if (result == GHL_AUTH)
+        return GATE_TOKEN;
+    return result == GHL_OK ? GATE_ORDER : GATE_UNKNOWN;
 }
 
 void gate_pause(struct app *app, const struct ghl_answer *answer, const char *why)
@@ -101,6 +121,9 @@ void gate_pause(struct app *app, const struct ghl_answer *answer, const char *wh
     else if (first)
         log_event(app->log, LOG_LEVEL_ERROR, "paused", NULL,
                   "Everything waits until this is mended; no order is lost. %s", why);
+    if (first)
+        (void)alert_raise(app, ALERT_PAUSED, "Everything waits until this is mended; no order is lost. %s",
+                          why);
 }
 
 bool gate_probe(struct app *app, enum store_hold hold, bool now)
@@ -119,6 +142,9 @@ bool gate_probe(struct app *app, enum store_hold hold, bool now)
     }
     if (!now && store_probe(app->store, hold) != STORE_OK)
         return false;
+    /* A person mends the settings' file; that we run on with what we read at our start is our affair. */
+    if (hold == STORE_HOLD_PAUSED)
+        (void)app_reload(app);
     gate_watch_begin(&watch, app, NULL, NULL);
     enum ghl_result result = ghl_pipelines(app->ghl, &call, &answer);
     gate_watch_end(&watch);

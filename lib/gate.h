@@ -15,19 +15,22 @@ struct gate_watch {
     struct app *app;
     bool (*may_write)(void *context);
     void *context;
+    bool took; /* GHL answered a call well */
 };
 /* may_write may be NULL: work without writes. */
 void gate_watch_begin(struct gate_watch *watch, struct app *app, bool (*may_write)(void *), void *context);
 void gate_watch_end(struct gate_watch *watch);
 
-/* Is it the token (scope, version, location), and not this order? Asks GHL one neutral question where the
- * answer does not say so itself. */
-bool gate_token_refused(struct app *app, const struct ghl_answer *answer);
+/* Whose fault is a 401 or 403: the token's (scope, version, location) or this order's alone? Asks GHL one
+ * neutral question where the answer does not say so itself. */
+enum gate_fault { GATE_TOKEN, GATE_ORDER, GATE_UNKNOWN };
+enum gate_fault gate_whose_fault(struct app *app, const struct ghl_answer *answer);
 
 /* Pauses everything, for this answer. */
 void gate_pause(struct app *app, const struct ghl_answer *answer, const char *why);
 
-/* Something holds: if a probe is due (or `now`), one neutral GET; lifts the pause or closes the breaker when
+/* Something holds: if a probe is due (or `now`), the settings are read anew (of a pause) and GHL is asked one
+ * neutral GET; lifts the pause or closes the breaker when
  * GHL answers well. True when work may go on. */
 bool gate_probe(struct app *app, enum store_hold hold, bool now);
 

@@ -24,6 +24,30 @@ static char *line(const char *name, const char *value)
     return NULL;
 }
 
+static void free_lines(char *authorization, char *version)
+{
+    if (authorization)
+        explicit_bzero(authorization, strlen(authorization));
+    free(authorization);
+    free(version);
+}
+
+bool ghl_renew(struct ghl *ghl)
+{
+    char *authorization = line("Authorization: Bearer ", ghl->config->ghl_api_key);
+    char *version = line("Version: ", ghl->config->ghl_api_version);
+
+    if (!authorization || !version) {
+        free_lines(authorization, version);
+        return false;
+    }
+    free_lines(ghl->authorization, ghl->version);
+    ghl->authorization = authorization;
+    ghl->version = version;
+    ghl->camel_case = ghl->config->ghl_api_version[0] == 'v';
+    return true;
+}
+
 struct ghl *ghl_new(const struct config *config, struct log *log, struct error *e)
 {
     struct ghl *ghl = calloc(1, sizeof *ghl);
@@ -31,10 +55,7 @@ struct ghl *ghl_new(const struct config *config, struct log *log, struct error *
         goto no_memory;
     ghl->config = config;
     ghl->log = log;
-    ghl->camel_case = config->ghl_api_version[0] == 'v';
-    ghl->authorization = line("Authorization: Bearer ", config->ghl_api_key);
-    ghl->version = line("Version: ", config->ghl_api_version);
-    if (!ghl->authorization || !ghl->version)
+    if (!ghl_renew(ghl))
         goto no_memory;
     ghl->http = http_new("woo_ghl/" WOO_GHL_VERSION " (+webhook receiver)", e);
     if (ghl->http)
@@ -52,10 +73,7 @@ void ghl_free(struct ghl *ghl)
     if (!ghl)
         return;
     http_free(ghl->http);
-    if (ghl->authorization)
-        explicit_bzero(ghl->authorization, strlen(ghl->authorization));
-    free(ghl->authorization);
-    free(ghl->version);
+    free_lines(ghl->authorization, ghl->version);
     free(ghl);
 }
 

@@ -10,6 +10,7 @@
 #define WOO_GHL_GHL_H
 
 #include "config.h"
+#include "digest.h"
 #include "http.h"
 #include "json.h"
 
@@ -46,8 +47,10 @@ struct ghl_answer {
     char message[200]; /* of GHL's own words only those of a known form, else "(N bytes)"; safe to log */
     char code[64];     /* "OPPORTUNITY_NO_DUPLICATE" */
     char trace_id[80];
-    int64_t retry_after_ms; /* -1 = not told */
-    bool transport_failed;  /* network, timeout or 5xx: what the breaker counts */
+    int64_t retry_after_ms;          /* -1 = not told */
+    bool transport_failed;           /* network, timeout or 5xx: what the breaker counts */
+    bool names_access;               /* AUTH: its words speak of token, scope, version or location */
+    unsigned char words[DIGEST_LEN]; /* of an error: a hash of status, code and GHL's words as they came */
 };
 void ghl_answer_free(struct ghl_answer *answer);
 
@@ -72,6 +75,8 @@ struct ghl; /* one per process */
  * id "dry-...". */
 struct ghl *ghl_new(const struct config *config, struct log *log, struct error *e);
 void ghl_free(struct ghl *ghl);
+/* The token and the version of its config are others now. False, and all as it was, when out of memory. */
+bool ghl_renew(struct ghl *ghl) MUST_CHECK;
 void ghl_set_hooks(struct ghl *ghl, const struct ghl_hooks *hooks); /* copied; NULL = none */
 
 /* What every call takes: the absolute end of its retries, and the order it is for (for the log). */

@@ -322,6 +322,19 @@ static enum ghl_result judge_refusal(const struct ghl_request *request, const js
     return GHL_REFUSED;
 }
 
+static void keep_words(const json_t *words, struct ghl_answer *answer)
+{
+    static const char *const access[] = {"token", "jwt", "scope", "version", "location"};
+    char text[WORDS_MAX], key[128];
+
+    lower_words(words, text);
+    for (size_t i = 0; i < sizeof access / sizeof *access; i++)
+        answer->names_access = answer->names_access || strstr(text, access[i]);
+    int n = snprintf(key, sizeof key, "%d %s", answer->status, answer->code);
+    if (!digest_hmac(key, (size_t)n, text, strlen(text), answer->words))
+        memset(answer->words, 0, sizeof answer->words);
+}
+
 static enum ghl_result judge_error(const struct ghl_request *request, const json_t *json, size_t body_len,
                                    struct ghl_answer *answer)
 {
@@ -329,6 +342,7 @@ static enum ghl_result judge_error(const struct ghl_request *request, const json
 
     keep_message(words, body_len, answer);
     (void)take(json_text(json, "code"), "_", answer->code, sizeof answer->code);
+    keep_words(words, answer);
     switch (answer->status) {
     case 401:
     case 403: return GHL_AUTH;

@@ -1,4 +1,5 @@
 #include "intake.h"
+#include "alert.h"
 #include "clock.h"
 #include "delivery.h"
 #include "order.h"
@@ -223,6 +224,8 @@ static void spool(struct visit *v, const char *trouble)
     else
         log_event(app->log, LOG_LEVEL_ERROR, "spool", &what,
                   "Neither the store nor the spool can take this delivery: %s; %s", trouble, e.text);
+    (void)alert_raise(app, ALERT_STORE, "The store cannot take a delivery, the spool %s: %s",
+                      kept ? "has it" : "cannot either", trouble);
 }
 
 static void keep_bad_json(struct visit *v)
@@ -245,6 +248,8 @@ static void keep_bad_json(struct visit *v)
     struct log_about what = about(v, "bad_json");
     log_event(v->app->log, LOG_LEVEL_ERROR, "bad_json", &what,
               "A signed body of %zu bytes is not JSON; its bytes are kept", v->body.len);
+    (void)alert_raise(v->app, ALERT_PARKED, "A signed body of %zu bytes is not JSON; its bytes are kept",
+                      v->body.len);
 }
 
 static void ignore(struct visit *v, enum log_level level, const char *reason, const char *advice)
@@ -359,10 +364,13 @@ static void take(struct visit *v, const struct buf *packed)
     case CLAIM_FULL: spool(v, store_trouble(v->app->store)); break;
     }
     v->response->drain_wanted = config->drain_after && reply.drain_needed;
-    if (reply.undrained)
-        log_event(v->app->log, LOG_LEVEL_WARN, "undrained", NULL,
-                  "Orders wait and nothing has drained for 10 minutes: run `woo_ghl drain` from cron or as a "
-                  "service");
+    if (reply.undrained) {
+        static const char text[] =
+            "Orders wait and nothing has drained for 10 minutes: run `woo_ghl drain` from "
+            "cron or as a service";
+        log_event(v->app->log, LOG_LEVEL_WARN, "undrained", NULL, "%s", text);
+        (void)alert_raise(v->app, ALERT_UNDRAINED, "%s", text);
+    }
     store_entry_free(&entry);
 }
 

@@ -80,9 +80,9 @@ const struct setting settings[] = {
 
     {"LOG", SETTING_TEXT, AT(log_to), "stderr", ANY, NULL, "stderr, syslog, or a path.", NOW},
     {"LOG_LEVEL", SETTING_LOG_LEVEL, AT(log_level), "info", ANY, NULL, "error, warn, info or debug.", NOW},
-    {"ALERT_COMMAND", SETTING_TEXT, AT(alert_command), NULL, ANY, "mail -s woo_ghl admin@example.com", "Run with an alert's text on standard input.", LATER},
-    {"ALERT_EVERY", SETTING_DURATION, AT(alert_every_ms), "1h", SECOND, 30 * DAY, NULL, "The same alert at most so often.", LATER},
-    {"ALERT_SILENCE", SETTING_OFF_DURATION, AT(alert_silence_ms), "off", 0, 365 * DAY, NULL, "Alert when no signed delivery came for so long.", LATER},
+    {"ALERT_COMMAND", SETTING_TEXT, AT(alert_command), NULL, ANY, "mail -s woo_ghl admin@example.com", "Run by the shell with an alert's text on standard input, for 30 s at most.", NOW},
+    {"ALERT_EVERY", SETTING_DURATION, AT(alert_every_ms), "1h", SECOND, 30 * DAY, NULL, "The same alert at most so often.", NOW},
+    {"ALERT_SILENCE", SETTING_OFF_DURATION, AT(alert_silence_ms), "off", 0, 365 * DAY, NULL, "Alert when no signed order came for so long; the drain looks.", NOW},
 
     {"WOO_URL", SETTING_HTTPS_URL, AT(woo_url), NULL, ANY, "https://shop.example.com", "The shop, for reconcile.", LATER},
     {"WOO_CONSUMER_KEY", SETTING_SECRET, AT(woo_consumer_key), NULL, ANY, "ck_...", "A REST API key that may read orders.", LATER},

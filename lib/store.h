@@ -308,6 +308,7 @@ struct store_stats {
     bool undrained;      /* entries wait and no heartbeat for 10 minutes */
     bool reconcile_wanted;
     int64_t born_age_s;
+    int64_t delivery_age_s; /* since the last signed order came, to be claimed; -1 = none yet */
     struct store_counter counter[64];
     size_t counter_count;
     char durability[STORE_REASON_SIZE]; /* in words: what a crash of the machine can lose; "" = nothing */

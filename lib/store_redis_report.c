@@ -133,6 +133,8 @@ static void read_stats(const redisReply *r, struct store_stats *out)
     out->reconcile_wanted = redis_reply_number(r, 11) != 0;
     out->born_age_s = redis_reply_number(r, 12) / 1000;
     read_counters(redis_reply_array(r, 13), out);
+    int64_t delivery_age_ms = redis_reply_number(r, 14);
+    out->delivery_age_s = delivery_age_ms < 0 ? -1 : delivery_age_ms / 1000;
 }
 
 enum store_result redis_stats(void *context, struct store_stats *out)

@@ -17,6 +17,8 @@
 #include "store_clients.h"
 #include "store_sqlite_record.h"
 
+#define DB_DELIVERED "delivered" /* the thing that holds when the shop last delivered, ms */
+
 struct store_sqlite {
     struct db db;
     struct store_clients clients; /* the front door's counters */

@@ -1,4 +1,5 @@
 #include "store_sqlite.h"
+#include <stdio.h>
 #include <string.h>
 
 #define DAY_MS (24 * 3600 * 1000LL)
@@ -32,6 +33,22 @@ static void count_client(struct work *w)
                    "ON CONFLICT DO UPDATE SET count = count + 1 RETURNING count",
                    "itii", w->db->space, c->client, day, (day + 1) * DAY_MS);
     w->over_limit = c->client_limit > 0 && count > c->client_limit;
+}
+
+/* When the shop last delivered. A body from REST has neither a client nor a past. */
+static void note_delivery(struct work *w)
+{
+    const struct store_claim *c = w->claim;
+    char text[24];
+
+    if ((c->client && *c->client) || c->arrived_ago_ms > 0) {
+        snprintf(text, sizeof text, "%lld",
+                 (long long)(w->db->now_ms - (c->arrived_ago_ms > 0 ? c->arrived_ago_ms : 0)));
+        db_run(w->db,
+               "INSERT INTO things(space, name, value, until_ms) VALUES(?, ?, ?, 0) ON CONFLICT DO UPDATE "
+               "SET value = max(CAST(value AS INTEGER), CAST(excluded.value AS INTEGER))",
+               "itt", w->db->space, DB_DELIVERED, text);
+    }
 }
 
 /* -- a state's place in time -- */
@@ -236,6 +253,7 @@ enum store_claim_result sqlite_claim(void *self, const struct store_claim *claim
         return db->full ? CLAIM_FULL : CLAIM_UNAVAILABLE;
     space_load(db, &w.space);
     count_client(&w);
+    note_delivery(&w);
     if (record_load(db, claim->key, &w.record)) {
         find_place(&w);
         result = decide(&w);

@@ -65,6 +65,10 @@ static void tell_switches(struct db *db, const struct space *space, struct store
     stats->undrained = space_undrained_ms(space, db->now_ms) > UNDRAINED_MS && queue_first(db, true, key);
     stats->reconcile_wanted = space->reconcile_wanted;
     stats->born_age_s = age_s(db, space->born_ms);
+    int64_t delivered_ms =
+        db_integer(db, 0, "SELECT CAST(value AS INTEGER) FROM things WHERE space = ? AND name = ?", "it",
+                   db->space, DB_DELIVERED);
+    stats->delivery_age_s = delivered_ms ? age_s(db, delivered_ms) : -1;
 }
 
 enum store_result sqlite_stats(void *self, struct store_stats *stats)

@@ -1,5 +1,7 @@
+#include "alert.h"
 #include "clock.h"
 #include "gate.h"
+#include "refusal.h"
 #include "sync_work.h"
 #include <stdlib.h>
 #include <string.h>
@@ -7,6 +9,8 @@
 #define BACKOFF_MIN_MS (30LL * 1000)
 #define BACKOFF_MAX_MS (4LL * 3600 * 1000)
 #define RETRY_AFTER_MAX_MS BACKOFF_MAX_MS
+#define RELOADED_MS 1000
+#define BEHIND_MS (5LL * 60 * 1000)
 #define LEASE_MARGIN_MS 20000 /* renewed before a write when less is left */
 #define SEND_MARGIN_MS 5000   /* no write begins so shortly before the lease may run out */
 
@@ -71,12 +75,38 @@ static enum step stop_limited(struct sync_work *w, const struct ghl_answer *answ
     return sync_stop_retry(w, delay < RETRY_AFTER_MAX_MS ? delay : RETRY_AFTER_MAX_MS, false, "ghl_limit");
 }
 
-/* The configuration is wrong, not the order: everything waits, nothing is parked. */
-static enum step stop_paused(struct sync_work *w, const struct ghl_answer *answer)
+/* The configuration is wrong, not the order: everything waits, nothing is parked. Unless it was mended since
+ * we read it. */
+static enum step stop_paused(struct sync_work *w, const struct ghl_answer *answer, int64_t delay_ms)
 {
+    if (app_reload(w->app))
+        return sync_stop_retry(w, RELOADED_MS, false, "settings_changed");
     gate_pause(w->app, answer, w->why);
     w->hold = true;
-    return sync_stop_retry(w, 0, false, "paused");
+    return sync_stop_retry(w, delay_ms, false, "paused");
+}
+
+static enum step stop_unauthorized(struct sync_work *w, const struct ghl_answer *answer)
+{
+    switch (gate_whose_fault(w->app, answer)) {
+    case GATE_TOKEN: return stop_paused(w, answer, 0);
+    case GATE_ORDER:
+        if (refusal_is_final(w->app, w->entry))
+            return sync_stop(w, END_PARK, "parked");
+        break;
+    case GATE_UNKNOWN: break;
+    }
+    return stop_later(w, answer, "ghl_refused");
+}
+
+/* When it looks like the configuration, this order goes behind the others: one of them may go through. */
+static enum step stop_refused(struct sync_work *w, const struct ghl_answer *answer)
+{
+    if (answer->result != GHL_REFUSED || !refusal_is_configuration(w->app, w->entry->key, answer))
+        return sync_stop(w, END_PARK, "parked");
+    log_event(w->app->log, LOG_LEVEL_ERROR, "refused", &(struct log_about){.order = w->entry->key},
+              "GHL says the same to three orders in a row: that is no order's fault");
+    return stop_paused(w, answer, BEHIND_MS);
 }
 
 enum step sync_stop_answer(struct sync_work *w, const char *what, const struct ghl_answer *answer)
@@ -96,16 +126,14 @@ enum step sync_stop_answer(struct sync_work *w, const char *what, const struct g
     case GHL_LIMITED: return stop_limited(w, answer);
     case GHL_TOO_LATE: return sync_stop_retry(w, 0, false, "no_time");
     case GHL_LOST: return sync_stop(w, END_LEAVE, "lease_lost");
-    case GHL_AUTH:
-        return gate_token_refused(w->app, answer) ? stop_paused(w, answer)
-                                                  : stop_later(w, answer, "ghl_refused");
-    case GHL_CONFIG: return stop_paused(w, answer);
+    case GHL_AUTH: return stop_unauthorized(w, answer);
+    case GHL_CONFIG: return stop_paused(w, answer, 0);
     case GHL_OK:
     case GHL_GONE:
     case GHL_DUPLICATE:
     case GHL_REFUSED: break;
     }
-    return sync_stop(w, END_PARK, "parked");
+    return stop_refused(w, answer);
 }
 
 /* -- the lease -- */
@@ -169,6 +197,10 @@ enum step sync_progress(struct sync_work *w, const struct store_progress *progre
             w->app->log, LOG_LEVEL_ERROR, "conflict", &about,
             "Another id is remembered for this order already: look for a second card in GHL (opportunity %s)",
             progress->opportunity_id ? progress->opportunity_id : "-");
+    if (conflict)
+        (void)alert_raise(w->app, ALERT_CONFLICT,
+                          "Order %s has a second id: look for a second card in GHL (opportunity %s)",
+                          w->entry->key, progress->opportunity_id ? progress->opportunity_id : "-");
     if (result == STORE_OK) {
         lease_confirmed(w, asked);
         return STEP_NEXT;
@@ -306,6 +338,8 @@ static struct sync_outcome sync_one(struct app *app, struct store_entry *entry, 
     gate_watch_begin(&watch, app, may_write, &w);
     run_steps(&w);
     gate_watch_end(&watch);
+    if (w.end == END_FINISH && watch.took)
+        refusal_forget(app);
     bool told = tell(&w, clock_left_ms(deadline_mono_ms) > 0 ? SYNC_LEASE_MS : 0, next, has_next);
     struct sync_outcome outcome = outcome_of(&w);
     /* GHL holds the order, but the store does not know that it is done: it stays queued and is compared
@@ -316,6 +350,9 @@ static struct sync_outcome sync_one(struct app *app, struct store_entry *entry, 
         struct log_about about = {.order = entry->key, .reason = w.reason};
         log_event(app->log, LOG_LEVEL_ERROR, "parked", &about,
                   "Parked until a person looks at it (woo_ghl failed): %s", w.why);
+        (void)alert_raise(app, ALERT_PARKED,
+                          "Order %s is parked until a person looks at it (woo_ghl failed): %s", entry->key,
+                          w.why);
     }
     plan_free(&w.plan);
     order_free(&w.order);

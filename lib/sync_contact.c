@@ -3,8 +3,8 @@
 #include <string.h>
 #include <strings.h>
 
-#define CONTACT_LEASE_MS 30000
-#define CONTACT_WAIT_MS 50 /* between two tries to lock a customer whom another order is writing */
+#define CONTACT_LEASE_MARGIN_MS 5000 /* beyond the end of the work's last call */
+#define CONTACT_WAIT_MS 50           /* between two tries to lock a customer whom another order is writing */
 #define CONTACT_WAIT_MAX_MS 3000
 #define CONTACT_BUSY_RETRY_MS 2000
 #define CONTACT_SEND_MS 5000 /* as with a card: nothing leaves so long after the attempt was recorded */
@@ -60,8 +60,8 @@ static enum step lock_customer(struct sync_work *w, struct customer *c)
     if (c->n == 0)
         return STEP_NEXT;
     for (;;) {
-        switch (store_contact_lock(w->app->store, c->name, c->n, w->entry->token, CONTACT_LEASE_MS,
-                                   &c->newest_s)) {
+        int64_t lease_ms = clock_left_ms(w->deadline_mono_ms) + CONTACT_LEASE_MARGIN_MS;
+        switch (store_contact_lock(w->app->store, c->name, c->n, w->entry->token, lease_ms, &c->newest_s)) {
         case STORE_OK: return STEP_NEXT;
         case STORE_NONE: break;
         default: return sync_stop(w, END_LEAVE, "store_unavailable");

@@ -1,4 +1,5 @@
 #include "unspool.h"
+#include "alert.h"
 #include "delivery.h"
 #include "intake.h"
 
@@ -18,6 +19,10 @@ static bool move_ids(struct app *app, const struct spool_ids *ids)
         const struct log_about about = {.order = ids->key, .ghl_id = ids->opportunity_id};
         log_event(app->log, LOG_LEVEL_ERROR, "conflict", &about,
                   "The spool holds another id for this order than the store: look for a second card in GHL");
+        (void)alert_raise(
+            app, ALERT_CONFLICT,
+            "The spool holds another id for order %s than the store: look for a second card in GHL",
+            ids->key);
     }
     return true;
 }
@@ -52,6 +57,7 @@ static void set_aside(struct app *app, struct spool_item *item)
 
     (void)spool_quarantine(app->spool, item, &alert); /* false = it comes again, and is said again */
     log_event(app->log, LOG_LEVEL_ERROR, "spool", NULL, "%s", alert.text);
+    (void)alert_raise(app, ALERT_SPOOL, "%s", alert.text);
 }
 
 long unspool(struct app *app)

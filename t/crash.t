@@ -120,6 +120,20 @@ for my $store (qw(sqlite redis)) {
         $server->stop;
     };
 
+    subtest "$store: a customer is one order's for as long as its call may take" => sub {
+        my $server = $new->('nginx', SYNC_BUDGET => '50s');
+        $ghl->fault({ match => { path => '^/contacts/upsert$' }, do => { delay_ms => 9000 } });
+        my $first = deliver_all($server, order(10, 'fay'));
+        $ghl->wait_calls(1, 20, path => '/contacts/upsert');
+        is deliver($server, order(11, 'fay'))->{body}, '{"status":"queued","reason":"contact_busy"}', 'another order waits';
+        ok drain_later($server, 40), 'a drain as of 40 s later';
+        is $ghl->count(path => '/contacts/upsert'), 1, 'leaves the customer alone, too';
+        is_deeply { $first->() }, { 10 => 200 }, 'the first order is done';
+        is $server->command('drain', '--now')->{code}, 0, 'a drain';
+        is_deeply names($ghl), ['Order #10', 'Order #11'], 'brings the other';
+        $server->stop;
+    };
+
     subtest "$store: workers create while nobody else drains" => sub {
         my $server = $new->('nginx', DRAIN_AFTER => 'on', SYNC_BUDGET => '0');
         is deliver($server, order(9, 'eve'))->{body}, '{"status":"queued","reason":"later"}', 'only stored';

@@ -17,6 +17,13 @@ local state = fields(state_key, 'born', 'born_run', 'paused_at', 'opened', 'fail
 local o = fields(ok, 'place', 'arrived', 'fingerprint', 'contact', 'opportunity', 'gone')
 local e = fields(ek, 'accepted', 'token', 'lease_end', 'parked_at', 'attempt', 'waiting_accepted', 'created')
 
+-- A body from REST has neither a client nor a past.
+ago = tonumber(ago)
+if client ~= '' or ago > 0 then
+    local last = tonumber(call('HGET', state_key, 'delivered') or 0)
+    if now - ago > last then call('HSET', state_key, 'delivered', text(now - ago)) end
+end
+
 -- A state's place in time, in s because WooCommerce's times have no more: then the arrival, in ms.
 local arrived = now - ago
 local place = math.min(modified, math.floor(arrived / 1000))

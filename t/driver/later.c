@@ -1,7 +1,7 @@
 /*
- * Drains the queue once as of a later time, for t/crash.t: leases and waits that take minutes are over then.
+ * Drains the queue once as of another time: leases and waits that take minutes are over then.
  *
- *   later SECONDS
+ *   later SECONDS [asked]        asked: reads its settings, and waits for the end of standard input
  */
 #include "clock.h"
 #include "drain.h"
@@ -17,6 +17,9 @@ int main(int argc, char **argv)
     long seconds = argc > 1 ? strtol(argv[1], NULL, 10) : 0;
     bool good = app_open(&app, NULL) && app_ready(&app, &e);
 
+    if (argc > 2 && puts("open") >= 0 && fflush(stdout) == 0)
+        while (getchar() != EOF)
+            ;
     if (good) {
         store_shift_clock(app.store, seconds * 1000);
         good = drain_run(&app, &options, &counts);

@@ -1,0 +1,149 @@
+#!/usr/bin/env perl
+# A person is told, once in ALERT_EVERY, and nobody waits for it.
+use strict;
+use warnings;
+use Digest::SHA qw(hmac_sha256_base64);
+use FindBin;
+use lib "$FindBin::Bin/lib";
+use FakeGHL::Client;
+use File::Copy qw(copy);
+use POSIX ();
+use Test::More;
+use Time::HiRes qw(sleep time);
+use WooGHL::Server;
+
+my $root  = "$FindBin::Bin/..";
+my $build = $ENV{BUILD} || 'build';
+system('make', '-s', '-C', $root, "BUILD=$build", "$build/t/driver/later") == 0 or BAIL_OUT('the driver cannot be made');
+my $later = $build =~ m{^/} ? "$build/t/driver/later" : "$root/$build/t/driver/later";
+
+my $SECRET = 'my_super_secret_woo_key';
+my $DAY = 24 * 3600;
+my $prefix = 0;
+
+sub deliver {
+    my ($server, $id) = @_;
+    my $body = qq({"id":$id,"status":"processing","total":"10.00","billing":{"first_name":"Ann","email":"ann\@example.com"}});
+    return $server->request(POST => '/woo-order', { 'Content-Type' => 'application/json',
+        'X-WC-Webhook-Topic' => 'order.created', 'X-WC-Webhook-Signature' => hmac_sha256_base64($body, $SECRET) . '=' }, $body)->{body};
+}
+
+sub drain_later {
+    my ($server, $seconds) = @_;
+    my $program = $server->dir . '/later';
+    -e $program or copy($later, $program) && chmod 0755, $program or die "$program: $!";
+    my $status = $server->_spawn([$program, $seconds], err => $server->dir . '/stderr')->wait(60);
+    return defined $status && $status == 0;
+}
+
+sub file_of { my ($path) = @_; open my $in, '<', $path or return ''; local $/; return scalar(<$in>) // '' }
+
+# What was told of a kind, when at least so much was, or after 10 s.
+sub told {
+    my ($server, $kind, $n) = @_;
+    my $deadline = time + 10;
+    my @told;
+    do { @told = file_of($server->dir . '/told') =~ /^woo_ghl $kind: (.*)$/mg; sleep 0.02 if @told < $n }
+        while @told < $n && time < $deadline;
+    return \@told;
+}
+
+my $ghl = FakeGHL::Client->start;
+for my $store (qw(sqlite redis)) {
+    my $redis = $store eq 'redis' ? WooGHL::Server->redis : undef;
+    my $new = sub {
+        my (%more) = @_;
+        $ghl->reset;
+        my $server = WooGHL::Server->new(mode => 'cgi', settings => {
+            WOO_WEBHOOK_SECRET => $SECRET, GHL_API_BASE => $ghl->url, GHL_API_KEY => $ghl->token,
+            GHL_LOCATION_ID => $ghl->location_id, GHL_PIPELINE_ID => 'fakePipelineAAAAAAAA',
+            $redis ? (REDIS_URL => $redis->url, REDIS_PREFIX => 'p' . ++$prefix) : (), %more });
+        # One write a text, so that two commands do not mix their lines.
+        $server->set(ALERT_COMMAND => q{text=$(cat); printf '%s\n' "$text" >>} . $server->dir . '/told') unless $more{ALERT_COMMAND};
+        return $server->start;
+    };
+
+    subtest "$store: a pause is told once, and no part of the text is a command" => sub {
+        my $server = $new->();
+        my $name = '$(touch ' . $server->dir . '/pwned)';
+        $server->set(GHL_PIPELINE_ID => $name);
+        is deliver($server, 1), '{"status":"queued","reason":"paused"}', 'given a pipeline that is not there';
+        like told($server, 'paused', 1)->[0], qr/GHL_PIPELINE_ID: the location has no "\Q$name\E"/, 'the reason is told as it is';
+        ok drain_later($server, 61), 'a probe lifts the pause, and it begins again';
+        is deliver($server, 2), '{"status":"queued","reason":"paused"}', 'a further order';
+        ok drain_later($server, 1800), 'a drain half an hour later';
+        is scalar @{ told($server, 'paused', 1) }, 1, 'is not told within ALERT_EVERY';
+        ok drain_later($server, 3700), 'a drain more than an hour later';
+        is scalar @{ told($server, 'paused', 2) }, 2, 'is told again';
+        ok !-e $server->dir . '/pwned', 'nothing of it was run';
+        $server->stop;
+    };
+
+    subtest "$store: parked orders are told, and again before their content goes" => sub {
+        my $server = $new->();
+        $ghl->fault({ match => { path => '^/opportunities/$' }, do => { status => 422, body => { message => ['monetaryValue must be a number'] } } });
+        is deliver($server, 1), '{"status":"queued","reason":"parked"}', 'given a parked order';
+        like told($server, 'parked', 1)->[0], qr/^Order shop:1 is parked .*monetaryValue must be a number/, 'it is told';
+        ok drain_later($server, 26 * $DAY), 'four days before PARKED_TTL';
+        unlike $server->log, qr/event=expiring/, 'nothing is said';
+        ok drain_later($server, 27.5 * $DAY), 'two days and a half before';
+        like told($server, 'expiring', 1)->[0], qr/^1 parked orders lose their content within 3 days/, 'it is told';
+        like $server->log, qr/level=warn event=expiring .*1 parked orders/, 'and said in the log';
+        ok drain_later($server, 31 * $DAY), 'after PARKED_TTL';
+        like $server->log, qr/event=expired .*1 parked orders/, 'it has lost its content';
+        is scalar @{ told($server, 'expiring', 1) }, 1, 'that it is about to is not told any more';
+        unlike file_of($server->dir . '/told'), qr/ann\@example/, 'nobody is named';
+        $server->stop;
+    };
+
+    subtest "$store: silence" => sub {
+        my $server = $new->(ALERT_SILENCE => '1h');
+        like deliver($server, 1), qr/synced/, 'given an order';
+        ok drain_later($server, 3500), 'a drain within ALERT_SILENCE';
+        unlike $server->log, qr/event=silent/, 'says nothing';
+        ok drain_later($server, 3700), 'a drain after it';
+        like told($server, 'silent', 1)->[0], qr/^No signed order has come for 37\d\d s/, 'tells it';
+        like $server->log, qr/level=warn event=silent/, 'and says it in the log';
+        $server->stop;
+    };
+
+    subtest "$store: nobody drains" => sub {
+        my $server = $new->(SYNC_BUDGET => '0');
+        ok drain_later($server, -700), 'given a last drain 700 s ago';
+        is deliver($server, 1), '{"status":"queued","reason":"later"}', 'an order';
+        is deliver($server, 2), '{"status":"queued","reason":"later"}', 'another, while the first one waits';
+        like $server->log, qr/level=warn event=undrained/, 'the log says it';
+        like told($server, 'undrained', 1)->[0], qr/nothing has drained for 10 minutes/, 'it is told';
+        like $server->command('status')->{out}, qr/^nothing has drained for 10 minutes/m, 'status says it';
+        is $server->command('drain')->{code}, 0, 'after a drain';
+        unlike $server->command('status')->{out}, qr/nothing has drained/, 'status says nothing';
+        $server->stop;
+    };
+
+    subtest "$store: the store is away" => sub {
+        my $server = $new->(REDIS_URL => 'redis://127.0.0.1:1');
+        like deliver($server, $_), qr/store_unavailable/, 'spooled' for 1, 2;
+        like told($server, 'store', 1)->[0], qr/^The store cannot take a delivery, the spool has it/, 'it is told';
+        is scalar @{ told($server, 'store', 1) }, 1, 'once';
+        $server->stop;
+    } if $redis;
+}
+
+subtest 'nobody waits for the command' => sub {
+    $ghl->reset;
+    my $server = WooGHL::Server->new(mode => 'apache_cgi', settings => { WOO_WEBHOOK_SECRET => $SECRET, GHL_API_BASE => $ghl->url,
+        GHL_API_KEY => 'pit-wrong-token', GHL_LOCATION_ID => $ghl->location_id, GHL_PIPELINE_ID => 'fakePipelineAAAAAAAA' });
+    my $dir = $server->dir;
+    POSIX::mkfifo("$dir/gate", 0666) or die "mkfifo: $!";
+    chmod 0666, "$dir/gate" or die "chmod: $!";
+    $server->set(ALERT_COMMAND => "read go <$dir/gate; echo \"woo_ghl paused: \$go\" >>$dir/told")->start;
+    is deliver($server, 1), '{"status":"queued","reason":"paused"}', 'the answer comes while the command still waits';
+    is file_of("$dir/told"), '', 'it does';
+    open my $gate, '>', "$dir/gate" or die "$dir/gate: $!";
+    print {$gate} "on\n";
+    close $gate;
+    is_deeply told($server, 'paused', 1), ['on'], 'and goes on after the answer';
+    $server->stop;
+};
+$ghl->stop;
+done_testing;

@@ -1,0 +1,117 @@
+#!/usr/bin/env perl
+# Settings that are mended while processes run, and processes that are told to stop while they wait.
+use strict;
+use warnings;
+use Digest::SHA qw(hmac_sha256_base64);
+use FindBin;
+use lib "$FindBin::Bin/lib";
+use FakeGHL::Client;
+use File::Copy qw(copy);
+use POSIX ();
+use Test::More;
+use Time::HiRes qw(sleep time);
+use WooGHL::Server;
+
+my $root  = "$FindBin::Bin/..";
+my $build = $ENV{BUILD} || 'build';
+system('make', '-s', '-C', $root, "BUILD=$build", "$build/t/driver/later") == 0 or BAIL_OUT('the driver cannot be made');
+my $later = $build =~ m{^/} ? "$build/t/driver/later" : "$root/$build/t/driver/later";
+my $SECRET = 'my_super_secret_woo_key';
+my $prefix = 0;
+
+sub deliver {
+    my ($server, $id) = @_;
+    my $body = qq({"id":$id,"status":"processing","total":"10.00","billing":{"first_name":"Ann","email":"ann\@example.com"}});
+    return $server->request(POST => '/woo-order', { 'Content-Type' => 'application/json',
+        'X-WC-Webhook-Topic' => 'order.created', 'X-WC-Webhook-Signature' => hmac_sha256_base64($body, $SECRET) . '=' }, $body)->{body};
+}
+
+sub file_of { my ($path) = @_; open my $in, '<', $path or return ''; local $/; return scalar(<$in>) // '' }
+
+# A drain that has read its settings already; the function that is returned lets it begin, 61 s later.
+sub drain_with_old_settings {
+    my ($server) = @_;
+    my $program = $server->dir . '/later';
+    my $out = $server->dir . '/later.out';
+    copy($later, $program) && chmod 0755, $program or die "$program: $!";
+    pipe my $in, my $go or die "pipe: $!";
+    my $process = $server->_spawn([$program, 61, 'asked'], in => $in, out => $out);
+    close $in;
+    my $deadline = time + 10;
+    sleep 0.02 until file_of($out) =~ /open/ || time > $deadline;
+    return sub { close $go; return $process->wait(30) };
+}
+
+my $ghl = FakeGHL::Client->start;
+for my $store (qw(sqlite redis)) {
+    my $redis = $store eq 'redis' ? WooGHL::Server->redis : undef;
+    my $new = sub {
+        my (%more) = @_;
+        $ghl->reset;
+        return WooGHL::Server->new(mode => 'nginx', workers => 1, settings => {
+            WOO_WEBHOOK_SECRET => $SECRET, GHL_API_BASE => $ghl->url, GHL_API_KEY => $ghl->token,
+            GHL_LOCATION_ID => $ghl->location_id, GHL_PIPELINE_ID => 'fakePipelineAAAAAAAA', %more,
+            $redis ? (REDIS_URL => $redis->url, REDIS_PREFIX => 'p' . ++$prefix) : () })->start;
+    };
+
+    for my $case (
+        ['token', 'GHL_API_KEY', 'pit-wrong-token', $ghl->token],
+        ['pipeline', 'GHL_PIPELINE_ID', 'No such pipeline', 'fakePipelineAAAAAAAA'],
+    ) {
+        my ($what, $name, $wrong, $right) = @$case;
+        subtest "$store: a mended $what needs no new start" => sub {
+            my $server = $new->($name => $wrong);
+            is deliver($server, 1), '{"status":"queued","reason":"paused"}', "given a wrong $what";
+            my $drain = drain_with_old_settings($server);
+            $server->set($name => $right);
+            is $drain->(), 0, 'when the settings are mended, a drain that has read the old ones goes on';
+            is_deeply [map { $_->{name} } $ghl->opportunities], ['Order #1'], 'and the order is in GHL';
+            unlike $server->log, qr/\Q$wrong\E/, 'the log holds no token' if $what eq 'token';
+            $server->stop;
+        };
+
+        subtest "$store: a worker with an old $what reads the settings anew" => sub {
+            my $server = $new->($name => $wrong);
+            is deliver($server, 1), '{"status":"queued","reason":"paused"}', "given a wrong $what";
+            $server->set($name => $right);
+            is $server->command('drain', '--now')->{code}, 0, 'when it is mended and a new drain has lifted the pause';
+            is deliver($server, 2), '{"status":"queued","reason":"settings_changed"}', 'the worker does not pause again';
+            like deliver($server, 3), qr/"synced"/, 'and goes on by the new ones';
+            is $server->command('drain', '--now')->{code}, 0, 'a drain';
+            is_deeply [sort map { $_->{name} } $ghl->opportunities], ['Order #1', 'Order #2', 'Order #3'], 'every order is there once';
+            $server->stop;
+        };
+    }
+
+    subtest "$store: another location is not taken over without a new start" => sub {
+        my $server = $new->(GHL_API_KEY => 'pit-wrong-token');
+        is deliver($server, 1), '{"status":"queued","reason":"paused"}', 'given a wrong token';
+        my $drain = drain_with_old_settings($server);
+        $server->set(GHL_API_KEY => $ghl->token, GHL_LOCATION_ID => 'anotherLocation00000');
+        is $drain->(), 0, 'a drain that runs on';
+        is_deeply [$ghl->opportunities], [], 'writes nothing with the token of another location';
+        like $server->log, qr/GHL_LOCATION_ID or GHL_DRY_RUN was changed/, 'and says why';
+        $server->stop;
+    };
+
+    subtest "$store: a worker that is told to stop begins no further try" => sub {
+        my $server = $new->();
+        $ghl->fault({ times => 0, do => { status => 503, delay_ms => 300 } });
+        pipe my $in, my $out or die "pipe: $!";
+        my $pid = fork // die "fork: $!";
+        if (!$pid) { syswrite $out, eval { deliver($server, 1) } // "$@"; POSIX::_exit(0) }
+        close $out;
+        $ghl->wait_calls(1, 20);
+        kill TERM => $server->worker_pids;
+        is do { local $/; <$in> }, '{"status":"queued","reason":"ghl_unavailable"}', 'the request in hand is answered';
+        waitpid $pid, 0;
+        is $ghl->count(path => '/contacts/upsert'), 1, 'after the one try';
+        $ghl->clear_faults;
+        $server->restart_workers;
+        is $server->command('drain', '--now')->{code}, 0, 'a drain';
+        is_deeply [map { $_->{name} } $ghl->opportunities], ['Order #1'], 'brings it';
+        $server->stop;
+    };
+}
+$ghl->stop;
+done_testing;
