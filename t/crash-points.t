@@ -21,6 +21,7 @@ use FakeGHL::Client;
 use Test::More;
 use WooGHL::Server;
 
+my $test   = $$;
 my $LANES  = 2;
 my $CRASH  = 70;     # lib/crash.h
 my $LATER  = 300;    # seconds: leases, an attempt's window, waits are over
@@ -251,6 +252,7 @@ sub examine {
         my @ways = $ENV{ALL} ? qw(never at_once later) : $point->[0] =~ $CHANGES ? ('never', $turn[0]) : 'never';
         @turn = reverse @turn if @ways == 2;
         for my $again (@ways) {
+            exit 1 if getppid != $test;    # nobody waits for it any more
             my $world = world($lane, $store, $scenario);
             my $wrong = eval { live($world, @$point, $again) } // $@;
             push @wrong, "death at $point->[0], sent again $again: $wrong" if $wrong;
