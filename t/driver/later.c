@@ -1,5 +1,5 @@
 /*
- * Drains the queue once as of a later time, for t/crash.t: leases and waits that take minutes are over then.
+ * Drains the queue once as of a later time, for t/crash.t and others: leases and waits that take minutes are over then.
  *
  *   later SECONDS
  */
