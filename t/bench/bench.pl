@@ -113,7 +113,7 @@ for my $store (qw(redis sqlite)) {
     my $limits = $ghl->limits;
     printf "%-34s %9.0f /s %6.1f %% of GHL's rate, %d answers of 429, %d cards\n", "$store: drain --jobs 4",
         100 * $used * 1000 / $window_ms, 100 * $used, $limits->{answered_429}, scalar(() = $ghl->opportunities);
-    $failed ||= $used < 0.96 || $limits->{answered_429} > 0 || $ghl->opportunities != $BACKLOG;
+    $failed ||= $used < 0.96 || $limits->{answered_429} > 0 || scalar(() = $ghl->opportunities) != $BACKLOG;
     $server->stop;
     $ghl->stop;
 }
