@@ -4,6 +4,7 @@
 #   make unit      the C tests alone                           make asan     all tests under the sanitizers
 #   make install   program, man page, examples                 make format   clang-format, in place
 #   make chaos     a long run of t/chaos.t; SEED=N repeats one
+#   make bench     how fast it is
 #
 # Knobs:
 #   CC=gcc|clang   compiler              BUILD=build    where objects go
@@ -110,6 +111,15 @@ check: deps
 asan:
 	$(MAKE) -j$(JOBS) test SANITIZE=address,undefined BUILD=build/asan PROGRAM=build/asan/woo_ghl CFLAGS='-O1 -g'
 
+# Ratios to a program that does nothing, measured in the same run; see t/bench/bench.pl.
+bench: $(PROGRAM) $(BUILD)/bench/hello
+	@WOO_GHL_PROGRAM=$(abspath $(PROGRAM)) perl t/bench/bench.pl $(BUILD)/bench/hello
+
+$(BUILD)/bench/hello: $(BUILD)/t/bench/hello.o
+	@mkdir -p $(@D)
+	@echo '  LINK  $@'
+	$(Q)$(CC) $(ALL_CFLAGS) $(LDHARDEN) -o $@ $^ $(LIBS)
+
 deps:
 	@deploy/deps.sh
 
@@ -150,5 +160,5 @@ clean:
 
 -include $(shell find $(BUILD) -name '*.d' 2>/dev/null)
 FORCE:
-.PHONY: all run unit test chaos check asan deps lint build-tests format install clean FORCE
+.PHONY: bench all run unit test chaos check asan deps lint build-tests format install clean FORCE
 .SECONDARY:

@@ -33,6 +33,7 @@ static void install_signals(void)
     sigaction(SIGUSR1, &leave, NULL);
     sigaction(SIGINT, &leave, NULL);
     sigaction(SIGPIPE, &ignore, NULL);
+    sigaction(SIGXFSZ, &ignore, NULL); /* a limit of files' sizes is a full disk, and answered as one */
 }
 
 static void handle(void *context, const struct request *request, struct response *response)

@@ -21,7 +21,8 @@
  * one keyed hash per part. Kept LINK_TTL, renewed by every finish.
  *
  * A state's PLACE IN TIME is (the smaller of its modified time and its arrival, then its arrival). An earlier
- * first member is older; an equal one is not older (WooCommerce's times have 1 s resolution). A missing
+ * first member is older; an equal one is not older (WooCommerce's times have 1 s resolution), unless it
+ * comes from the spool and arrived more than a second before what was seen. A missing
  * modified time counts as the stored first member, or as the arrival where nothing is stored. `seen` always
  * keeps the newest place of all accepted or duplicate states.
  */

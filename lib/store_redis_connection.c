@@ -8,6 +8,7 @@
 #include <poll.h>
 #include <stdarg.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 #include <sys/un.h>
 #include <unistd.h>
@@ -225,13 +226,30 @@ static void learn_server(struct redis_connection *c, const redisReply *info)
         c->major = c->major * 10 + (*p - '0');
 }
 
-/* AUTH, SELECT and INFO in one round trip. Only INFO may be refused: hosted servers do. */
+/* TIME answers seconds and microseconds. */
+static void learn_clock(struct redis_connection *c, const redisReply *time, int64_t asked_mono_ms)
+{
+    c->ahead_ms = INT64_MIN;
+    if (time->type != REDIS_REPLY_ARRAY || time->elements != 2 ||
+        time->element[0]->type != REDIS_REPLY_STRING || time->element[1]->type != REDIS_REPLY_STRING)
+        return;
+    c->ahead_ms = strtoll(time->element[0]->str, NULL, 10) * 1000 +
+                  strtoll(time->element[1]->str, NULL, 10) / 1000 - asked_mono_ms;
+}
+
+int64_t redis_server_ms(const struct redis_connection *c, int64_t mono_ms)
+{
+    return c->ahead_ms == INT64_MIN ? 0 : mono_ms + c->ahead_ms;
+}
+
+/* AUTH, SELECT, TIME and INFO in one round trip. Only the last two may be refused: hosted servers do. */
 static bool greet(struct redis_connection *c, int64_t deadline)
 {
-    const char *auth[3], *select[2] = {"SELECT"}, *info[2] = {"INFO", "server"};
-    size_t auth_len[3], select_len[2], info_len[2] = {4, 6};
-    struct redis_command command[3];
-    redisReply *reply[3] = {NULL};
+    const char *auth[3], *select[2] = {"SELECT"}, *clock[1] = {"TIME"}, *info[2] = {"INFO", "server"};
+    size_t auth_len[3], select_len[2], clock_len[1] = {4}, info_len[2] = {4, 6};
+    struct redis_command command[4];
+    redisReply *reply[4] = {NULL};
+    int64_t asked = clock_mono_ms();
     char database[24];
     int words = 0;
     size_t n = 0;
@@ -253,14 +271,16 @@ static bool greet(struct redis_connection *c, int64_t deadline)
             select_len[i] = strlen(select[i]);
         command[n++] = (struct redis_command){2, select, select_len};
     }
+    command[n++] = (struct redis_command){1, clock, clock_len};
     command[n++] = (struct redis_command){2, info, info_len};
     if (!redis_pipeline(c, command, n, reply, deadline))
         return false;
-    for (size_t i = 0; i + 1 < n; i++)
+    for (size_t i = 0; i + 2 < n; i++)
         if (reply[i]->type == REDIS_REPLY_ERROR) {
             redis_fail(c, "%s: %s", command[i].argv[0], reply[i]->str);
             goto out;
         }
+    learn_clock(c, reply[n - 2], asked);
     learn_server(c, reply[n - 1]);
     good = true;
 out:

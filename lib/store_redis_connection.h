@@ -36,8 +36,9 @@ struct redis_connection {
     struct redis_address address[REDIS_ADDRESSES];
     size_t address_count;           /* 0 = not resolved */
     char run_id[REDIS_RUN_ID_SIZE]; /* of the server at the other end; "" = it does not tell */
-    int major;                      /* its version; 0 = it does not tell */
-    struct error trouble;           /* "" = the last call worked */
+    int64_t ahead_ms;     /* the server's wall clock less our monotonic one; INT64_MIN = it does not tell */
+    int major;            /* its version; 0 = it does not tell */
+    struct error trouble; /* "" = the last call worked */
 };
 
 struct redis_command {
@@ -54,6 +55,9 @@ int64_t redis_deadline(const struct redis_connection *c);
 /* Connected, by this process, to a server that still answers as far as can be told without asking it. False
  * with c->trouble set. */
 bool redis_ready(struct redis_connection *c, int64_t deadline_mono_ms) MUST_CHECK;
+/* A time of clock_mono_ms as the connected server's wall clock shows it; 0 = unknown. May be late by one
+ * round trip. */
+int64_t redis_server_ms(const struct redis_connection *c, int64_t mono_ms);
 /* The reply to one command, the caller's; may be an error reply, whose meaning is up to the caller. NULL = no
  * reply in time, and the connection is gone. Needs redis_ready. */
 redisReply *redis_call(struct redis_connection *c, const struct redis_command *command,

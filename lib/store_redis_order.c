@@ -65,8 +65,11 @@ static bool read_entry(const redisReply *r, const struct store_claim *claim, str
 
 /* -- claim -- */
 
+#define CLAIM_LATE                                                                                           \
+    100 /* the script's word, not the store's: it came to its turn after the caller's deadline */
+
 static void add_claim(struct redis_args *args, const struct redis_store *store,
-                      const struct store_claim *claim, const char *token)
+                      const struct store_claim *claim, const char *token, int64_t expires_ms)
 {
     redis_arg_number(args, store->config->link_ttl_ms);
     redis_arg_text(args, claim->key);
@@ -83,6 +86,7 @@ static void add_claim(struct redis_args *args, const struct redis_store *store,
     redis_arg_number(args, claim->work);
     redis_arg_number(args, claim->lease_ms);
     redis_arg_text(args, token);
+    redis_arg_number(args, expires_ms);
 }
 
 enum store_claim_result redis_claim(void *context, const struct store_claim *claim,
@@ -94,10 +98,19 @@ enum store_claim_result redis_claim(void *context, const struct store_claim *cla
     bool full;
 
     *out = (struct store_claim_reply){0};
-    add_claim(&args, store, claim, entry->token);
+    int64_t deadline = redis_deadline(&store->connection);
+    if (!redis_ready(&store->connection, deadline))
+        return CLAIM_UNAVAILABLE;
+    add_claim(&args, store, claim, entry->token, redis_server_ms(&store->connection, deadline));
     redisReply *reply = redis_script(&store->connection, &store->scripts, SCRIPT_CLAIM, &args, &full);
     if (!reply)
         return full ? CLAIM_FULL : CLAIM_UNAVAILABLE;
+    if (redis_reply_number(reply, 0) == CLAIM_LATE) {
+        freeReplyObject(reply);
+        redis_fail(&store->connection,
+                   "its clock jumped: it held a delivery for one that is given up already");
+        return CLAIM_UNAVAILABLE;
+    }
     enum store_claim_result result = (enum store_claim_result)redis_reply_number(reply, 0);
     if (result == CLAIM_DEFERRED) {
         out->over_limit = redis_reply_number(reply, 1) != 0;

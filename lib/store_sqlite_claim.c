@@ -5,6 +5,7 @@
 #define DAY_MS (24 * 3600 * 1000LL)
 #define DRAIN_NEEDED_MS 60000
 #define UNDRAINED_MS 600000
+#define ARRIVAL_SLACK_MS 1000
 
 /* One claim while it is decided. */
 struct work {
@@ -72,7 +73,13 @@ static void find_place(struct work *w)
 
 static bool is_older(const struct work *w)
 {
-    return has_seen(&w->record) && w->place_s < w->record.seen_place_s;
+    const struct record *r = &w->record;
+
+    if (!has_seen(r))
+        return false;
+    /* Something newer may have overtaken what comes from the spool. Its arrival is right to a second. */
+    return w->place_s < r->seen_place_s || (w->claim->arrived_ago_ms > 0 && w->place_s == r->seen_place_s &&
+                                            w->arrived_ms + ARRIVAL_SLACK_MS < r->seen_arrived_ms);
 }
 
 static bool is_newest(const struct work *w)

@@ -1,6 +1,6 @@
 local _, _, hold, window_left, window, day_left, day_reset = unpack(ARGV)
 local key = base .. ':pace'
-local p = fields(key, 'hold_until', 'window_left', 'window_end', 'day_left', 'day_end')
+local p = fields(key, 'hold_until', 'day_left', 'day_end')
 
 -- What is left only sinks, until the end of its window.
 local function lower(name, left, span)
@@ -16,13 +16,18 @@ local function lower(name, left, span)
     call('HSET', key, name .. '_left', text(left), name .. '_end', text(till))
 end
 
+-- GHL's window slides: in a steady run at its rate hardly anything is ever left, and waiting for a whole window would
+-- halve the rate. A short wait that grows as less is left.
+window_left, window = tonumber(window_left), tonumber(window)
+if window_left >= 0 and window > 0 then
+    hold = math.max(tonumber(hold), math.floor(math.min(window, DAY) / 10 / (window_left + 1)))
+end
 if tonumber(hold) > 0 then
     local till = now + math.min(tonumber(hold), DAY)
     local known = tonumber(p.hold_until or 0)
     if known <= now + DAY then till = math.max(till, known) end
     call('HSET', key, 'hold_until', text(till))
 end
-lower('window', window_left, window)
 lower('day', day_left, tonumber(day_reset) > 0 and day_reset or DAY)
 call('PEXPIRE', key, 2 * DAY)
 return {1}

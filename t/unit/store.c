@@ -256,8 +256,19 @@ static void equal_second(struct rig *rig)
     is_claim(rig_claim(rig, &claim, token), CLAIM_NEW, "another of the same second is not older");
     rig_finish(rig, "shop:1", token, "bb", "contact", "card");
     claim.fingerprint = "cc";
+    claim.arrived_ago_ms = 500;
+    is_claim(rig_claim(rig, &claim, token), CLAIM_NEW, "nor is one that arrived just before");
+    rig_finish(rig, "shop:1", token, "cc", "contact", "card");
+    claim.fingerprint = "dd";
     claim.arrived_ago_ms = 500000;
-    is_claim(rig_claim(rig, &claim, NULL), CLAIM_NEW, "nor is one that arrived before");
+    is_claim(rig_claim(rig, &claim, NULL), CLAIM_STALE, "one that was overtaken on its way is");
+
+    claim = rig_state("shop:2", "aa", 0);
+    is_claim(rig_claim(rig, &claim, token), CLAIM_NEW, "given a state without a time");
+    rig_finish(rig, "shop:2", token, "aa", "contact", "card");
+    claim.fingerprint = "bb";
+    claim.arrived_ago_ms = 500000;
+    is_claim(rig_claim(rig, &claim, NULL), CLAIM_STALE, "another that was overtaken is older, too");
 }
 
 static void missing_time(struct rig *rig)

@@ -274,7 +274,7 @@ static void refuse_one(int fd, const char *error)
 
     while ((n = read(fd, bytes, sizeof bytes - 1)) > 0) {
         bytes[n] = '\0';
-        const char *answer = strstr(bytes, "EVAL") ? error : "$0\r\n\r\n";
+        const char *answer = strstr(bytes, "EVAL") ? error : "*0\r\n$0\r\n\r\n";
         if (write(fd, answer, strlen(answer)) < 0)
             return;
     }

@@ -1,0 +1,201 @@
+#!/usr/bin/env perl
+# Redis is away, in every way that it can be: each signed delivery is answered 202 in time and lies in the spool;
+# when Redis is back everything is moved over, in its order, and no order makes a second deal.
+use strict;
+use warnings;
+use Digest::SHA qw(hmac_sha256_base64);
+use FindBin;
+use lib "$FindBin::Bin/lib";
+use FakeGHL::Client;
+use File::Copy qw(copy);
+use POSIX ();
+use Test::More;
+use Time::HiRes qw(sleep time);
+use WooGHL::Halfway;
+use WooGHL::Server;
+
+my $root  = "$FindBin::Bin/..";
+my $build = $ENV{BUILD} || 'build';
+system('make', '-s', '-C', $root, "BUILD=$build", "$build/t/driver/later") == 0 or BAIL_OUT('the driver cannot be made');
+my $later = $build =~ m{^/} ? "$build/t/driver/later" : "$root/$build/t/driver/later";
+
+my $SECRET   = 'my_super_secret_woo_key';
+my $TIMEOUT  = 0.5;     # REDIS_TIMEOUT
+my $LITTLE   = 1.5;     # fsync and a busy machine
+my $DEADLINE = 20;
+my $SPOOLED  = '{"status":"queued","reason":"store_unavailable"}';
+my $CREATED  = POSIX::strftime('%Y-%m-%dT%H:%M:%S', gmtime(time - 120));    # before any Redis here was started
+
+sub order {
+    my ($id, $status) = @_;
+    return qq({"id":$id,"status":"$status","total":"10.00","date_created_gmt":"$CREATED",)
+        . qq("billing":{"first_name":"Ann","last_name":"Lee","email":"c$id\@example.com"}});
+}
+
+sub deliver {
+    my ($server, $body) = @_;
+    return $server->request(POST => '/woo-order', { 'Content-Type' => 'application/json',
+        'X-WC-Webhook-Topic' => 'order.updated', 'X-WC-Webhook-Signature' => hmac_sha256_base64($body, $SECRET) . '=' }, $body);
+}
+
+sub spooled { my ($server) = @_; return scalar(() = glob $server->dir . '/data/spool/*.delivery') }
+sub cards { my ($ghl) = @_; return { map { $_->{name} => $_->{status} } $ghl->opportunities } }
+
+# As of five minutes later: a claim whose reply was lost has left a lease behind.
+sub drain_later {
+    my ($server) = @_;
+    my $program = $server->dir . '/later';
+    -e $program or copy($later, $program) && chmod 0755, $program or die "$program: $!";
+    my $status = $server->_spawn([$program, 300], err => $server->dir . '/stderr')->wait(60) // die 'the drain did not end within 60 s';
+    return $status == 0;
+}
+
+sub until_true {
+    my ($what, $true) = @_;
+    my $deadline = time + $DEADLINE;
+    until ($true->()) {
+        die "$what: not within $DEADLINE s\n" if time > $deadline;
+        sleep 0.02;
+    }
+    return;
+}
+
+# A write is refused with this word: the fault is there.
+sub refuses { my ($redis, $word) = @_; until_true("Redis answers $word", sub { $redis->cli(SET => 'x', 1) =~ /^$word/ }); return }
+
+my @AWAY = (
+    { name => 'refused', away => sub { $_[0]->stop }, back => sub { $_[0]->restart }, forgets => 1 },
+    { name => 'hung', away => sub { $_[0]->signal('STOP') }, back => sub { $_[0]->signal('CONT') } },
+    {
+        name => 'READONLY',
+        away => sub { $_[0]->cli(qw(REPLICAOF 127.0.0.1 1)); refuses($_[0], 'READONLY') },
+        back => sub { $_[0]->cli(qw(REPLICAOF NO ONE)) },
+    },
+    {
+        name => 'MISCONF',
+        away => sub {
+            my ($redis) = @_;
+            mkdir $redis->dir . '/dump.rdb' or die "dump.rdb: $!";    # no file can take this name
+            $redis->cli('CONFIG', 'SET', 'save', '3600 1');
+            $redis->cli('BGSAVE');
+            refuses($redis, 'MISCONF');
+        },
+        back => sub { $_[0]->cli('CONFIG', 'SET', 'save', ''); rmdir $_[0]->dir . '/dump.rdb' },
+    },
+    {
+        name => 'OOM',
+        away => sub { $_[0]->cli(qw(CONFIG SET maxmemory 1)); refuses($_[0], 'OOM') },
+        back => sub { $_[0]->cli(qw(CONFIG SET maxmemory 0)) },
+    },
+    {
+        name => 'LOADING',
+        away => sub {
+            my ($redis) = @_;
+            $redis->cli('CONFIG', 'SET', 'rdbcompression', 'no');
+            $redis->cli('EVAL', 'for i = 1, 300 do redis.call("SET", "filler" .. i, string.rep("x", 1100)) end', 0);
+            $redis->cli(qw(CONFIG SET loading-process-events-interval-bytes 1024));
+            $redis->cli(qw(CONFIG SET key-load-delay 50000));    # 15 s in all
+            $redis->{loading} = WooGHL::Process->start(['redis-cli', '-s', $redis->socket, 'DEBUG', 'RELOAD'],
+                out => '/dev/null');
+            refuses($redis, 'LOADING');
+        },
+        back => sub {
+            my ($redis) = @_;
+            until_true('loaded', sub { $redis->cli('PING') =~ /^PONG/ });
+            delete $redis->{loading};
+        },
+    },
+    {
+        name => 'timing out in the middle of a reply', halfway => 1,
+        away => sub { $_[1]->withhold(1) }, back => sub { $_[1]->withhold(0) },
+    },
+    { name => 'closing in the middle of a reply', halfway => 1,
+        away => sub { $_[1]->withhold(2) }, back => sub { $_[1]->withhold(0) } },
+);
+
+for my $case (@AWAY) {
+    for my $fresh (0, 1) {
+        next if $fresh && $case->{name} !~ /^(?:refused|hung|LOADING)$/;
+        subtest "$case->{name}, " . ($fresh ? 'new workers' : 'workers that knew it') => sub {
+            my $redis = WooGHL::Server->redis('enable-debug-command' => 'yes');
+            my $halfway = $case->{halfway} ? WooGHL::Halfway->start($redis->socket) : undef;
+            my $ghl = FakeGHL::Client->start;
+            my $server = WooGHL::Server->new(mode => 'nginx', workers => 4, settings => {
+                WOO_WEBHOOK_SECRET => $SECRET, GHL_API_BASE => $ghl->url, GHL_API_KEY => $ghl->token,
+                GHL_LOCATION_ID => $ghl->location_id, GHL_PIPELINE_ID => 'fakePipelineAAAAAAAA', REDIS_TIMEOUT => '500ms',
+                REDIS_URL => $halfway ? $halfway->url : $redis->url,
+            })->start;
+            is deliver($server, order(1, 'processing'))->{status}, 200, 'an order before';
+            my $calls = $ghl->count;
+
+            $case->{away}->($redis, $halfway);
+            $server->restart_workers if $fresh;
+            my ($slowest, @answers) = (0);
+            for my $body (order(1, 'processing'), order(2, 'processing'), order(2, 'refunded'), (order(3, 'processing')) x 2,
+                (map { order($_, 'completed') } 4 .. 9)) {
+                my $began = time;
+                my $answer = deliver($server, $body);
+                my $took = time - $began;
+                $slowest = $took if $took > $slowest;
+                push @answers, "$answer->{status} $answer->{body}";
+            }
+            is_deeply \@answers, [("202 $SPOOLED") x 11], 'each is answered 202' or diag $server->log;
+            cmp_ok $slowest, '<', $TIMEOUT + $LITTLE, 'in time';
+            is spooled($server), 11, 'the spool has them all';
+            is $ghl->count, $calls, 'GHL was not called';
+
+            $case->{back}->($redis, $halfway);
+            $redis->cli('SCRIPT', 'FLUSH');
+            is $server->command('drain', '--now')->{code}, 0, 'a drain' or diag $server->log;
+            is spooled($server), 0, 'the spool is empty';
+            ok drain_later($server), 'a drain after the leases';
+            my %want = ('Order #2' => 'lost', map { ("Order #$_" => 'won') } 1, 3 .. 9);
+            is_deeply cards($ghl), \%want, 'each order is in GHL, in its newest state' or diag $server->log;
+            is scalar(() = $ghl->opportunities), 9, 'no order has a second deal';
+            is scalar(() = $ghl->contacts), 9, 'no customer is two contacts';
+
+            my ($card2) = grep { $_->{name} eq 'Order #2' } $ghl->opportunities;
+            # The later drain took GHL's rate of a time to come.
+            my $taken2 = qr/^\{"status":"(?:synced","ghl_id":"$card2->{id}|queued","reason":"ghl_limit)"\}$/;
+
+            # Across the move: what was spooled is known. A worker asks Redis again after a second.
+            my $answer;
+            until_true('the workers are back', sub { ($answer = deliver($server, order(3, 'processing')))->{status} == 200 });
+            is $answer->{body}, '{"status":"skipped","reason":"duplicate"}', 'a duplicate of a spooled one';
+            $server->restart_workers;
+            like deliver($server, order(2, 'processing'))->{body}, $taken2, 'an order that is sold again';
+            like deliver($server, order(2, 'refunded'))->{body}, $taken2, 'and lost again';
+            is $server->command('drain', '--now')->{code}, 0, 'a drain';
+            ok drain_later($server), 'a drain after the leases';
+            is_deeply cards($ghl), \%want, 'still so';
+            is scalar(() = $ghl->opportunities), 9, 'still no second deal';
+            $server->stop;
+            $ghl->stop;
+        };
+    }
+}
+
+# What arrived first counts as first, whatever is moved when.
+subtest 'a newer state goes to the store before the older one leaves the spool' => sub {
+    my $redis = WooGHL::Server->redis;
+    my $ghl = FakeGHL::Client->start;
+    my $server = WooGHL::Server->new(mode => 'nginx', workers => 4, settings => {
+        WOO_WEBHOOK_SECRET => $SECRET, GHL_API_BASE => $ghl->url, GHL_API_KEY => $ghl->token,
+        GHL_LOCATION_ID => $ghl->location_id, GHL_PIPELINE_ID => 'fakePipelineAAAAAAAA', REDIS_URL => $redis->url,
+    })->start;
+    is deliver($server, order(1, 'processing'))->{status}, 200, 'won, with a card';
+    $redis->signal('STOP');
+    is deliver($server, order(1, 'completed'))->{body}, $SPOOLED, 'changed while Redis hangs';
+    sleep 1.5;    # two states of one second are not told apart
+    $redis->signal('CONT');
+    $server->restart_workers;
+    is deliver($server, order(1, 'refunded'))->{status}, 200, 'refunded when it is back';
+    is_deeply cards($ghl), { 'Order #1' => 'lost' }, 'lost';
+    is $server->command('drain', '--now')->{code}, 0, 'the older one is moved';
+    is spooled($server), 0, 'out of the spool';
+    is_deeply cards($ghl), { 'Order #1' => 'lost' }, 'and is stale';
+    $server->stop;
+    $ghl->stop;
+};
+
+done_testing;
