@@ -12,7 +12,12 @@
 
 /* GHL_NOTE=yes */
 #define NOTE_DEFAULT                                                                                         \
-    "Order #{number} is {status}: {items|no items}. Value: {value|unknown} {currency}. {admin_url}"
+    "Order #{number} of {date_created|an unknown day} is {status}.\n"                                        \
+    "Items: {items|none}\n"                                                                                  \
+    "Total: {total|unknown} {currency}; less refunds: {value|unknown} {currency}\n"                          \
+    "Payment: {payment_method_title|none}\n"                                                                 \
+    "Customer's note: {customer_note|none}\n"                                                                \
+    "{admin_url}"
 
 static bool set(json_t *object, const char *key, const char *value)
 {

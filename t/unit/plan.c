@@ -62,7 +62,7 @@ static void is_json(const json_t *got, const char *want, const char *what)
 
 static void test_default(void)
 {
-    struct made m = make(BODY(BILLING), NULL, NULL);
+    struct made m = make(BODY("\"number\":\"1001\"," BILLING), NULL, NULL);
     is_int(m.result, PLAN_OK, "the smallest order has a plan");
     is_str(m.plan.key, "shop:1001", "key");
     is_str(m.plan.shop, "shop", "shop");
