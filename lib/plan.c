@@ -164,7 +164,9 @@ static bool plan_note(struct plan *plan, const struct config *config, const stru
     struct buf text;
     buf_init(&text, TEMPLATE_VALUE_MAX + 100);
     bool good = template_render(strcmp(config->note, "yes") ? config->note : NOTE_DEFAULT, scope, &text);
-    if (good && text.data[strspn(text.data, " \t\r\n")])
+    while (good && text.len > 0 && strchr(" \t\r\n", text.data[text.len - 1]))
+        text.data[--text.len] = '\0';
+    if (good && text.len > 0)
         good = add_phone_line(plan, &text) && (plan->note = buf_steal(&text)) != NULL;
     buf_wipe(&text);
     return good;
