@@ -11,7 +11,7 @@ use WooGHL::Server;
 
 my $SECRET = 'my_super_secret_woo_key';
 my $SEED = $ENV{WALKS_SEED} // int rand 2**31;
-my $ORDERS = $ENV{WALKS_ORDERS} // 25;
+my $ORDERS = $ENV{WALKS_ORDERS} // 18;
 my $JSON = JSON::PP->new->ascii->canonical;
 
 srand $SEED;
