@@ -4,6 +4,8 @@
 #include "drain.h"
 #include "drain_jobs.h"
 #include "failed.h"
+#include "fields.h"
+#include "mapping.h"
 #include "status.h"
 #include "trigger.h"
 #include "version.h"
@@ -75,7 +77,7 @@ static bool check_ghl(struct app *app)
             "GHL        FAILED: %s, status %d %s; are GHL_API_KEY, its scopes and GHL_LOCATION_ID right?\n",
             ghl_result_name(result), answer.status, answer.message);
     ghl_answer_free(&answer);
-    return result == GHL_OK;
+    return result == GHL_OK && mapping_check(app, &call);
 }
 
 static int run_check(int argc, char **argv, volatile int *stop)
@@ -233,6 +235,37 @@ out:
     return code;
 }
 
+static int run_fields(int argc, char **argv, volatile int *stop)
+{
+    struct app app;
+    struct ghl_answer answer = {0};
+    int code = EX_CONFIG;
+    size_t i;
+    const json_t *field;
+
+    if (argc > 2)
+        return usage("fields", argv[2]);
+    if (!open_app(&app, stop))
+        goto out;
+    struct ghl_call call = {.deadline_mono_ms = clock_mono_ms() + CHECK_BUDGET_MS,
+                            .order = "",
+                            .send_deadline_mono_ms = CLOCK_NEVER};
+    if (ghl_custom_fields(app.ghl, &call, &answer) != GHL_OK) {
+        fprintf(stderr, "woo_ghl fields: GHL refused: %s, status %d %s\n", ghl_result_name(answer.result),
+                answer.status, answer.message);
+        code = EX_UNAVAILABLE;
+        goto out;
+    }
+    json_array_foreach(answer.json, i, field)
+        printf("%-24s %-11s %-16s %-32s %s\n", json_text(field, "id"), json_text(field, "model"),
+               json_text(field, "dataType"), json_text(field, "fieldKey"), json_text(field, "name"));
+    code = EX_OK;
+out:
+    ghl_answer_free(&answer);
+    app_close(&app);
+    return code;
+}
+
 static int run_version(int argc, char **argv, volatile int *stop)
 {
     (void)stop;
@@ -254,6 +287,7 @@ static const struct command commands[] = {
     {"trigger", "[--scenarios] [--url URL] ...", "send simulated, signed deliveries and print the answers",
      run_trigger},
     {"pipelines", "", "the location's pipelines and stages with their ids", run_pipelines},
+    {"fields", "", "the location's custom fields: id, model, type, key, name", run_fields},
     {"help", "[settings|man]", "this text; every setting as .env.sample; the settings for the man page",
      run_help},
     {"version", "", "the version", run_version},

@@ -301,9 +301,9 @@ static void default_data_dir(struct load *l)
     l->out_of_memory = l->out_of_memory || !l->config->data_dir;
 }
 
-static bool names_order(const char *template)
+bool config_name_is_unique(const struct config *config)
 {
-    return template_uses(template, "number") || template_uses(template, "id");
+    return template_uses(config->opportunity_name, "number") || template_uses(config->opportunity_name, "id");
 }
 
 /* What one setting alone cannot tell. */
@@ -327,8 +327,10 @@ static void check_together(struct load *l)
                 c->ghl_location_id);
     if (strpbrk(c->redis_prefix, "{}"))
         problem(l, "REDIS_PREFIX: '%s' must not hold braces", c->redis_prefix);
-    if (!names_order(c->opportunity_name))
-        problem(l, "GHL_OPPORTUNITY_NAME: '%s' names no order; put {number} or {id} into it",
+    if (!config_name_is_unique(c) && !*c->order_field)
+        problem(l,
+                "GHL_OPPORTUNITY_NAME: '%s' names no order; put {number} or {id} into it, or let "
+                "GHL_ORDER_FIELD name a field that marks the order",
                 c->opportunity_name);
     if (strspn(c->shop, "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789_.-") !=
         strlen(c->shop))

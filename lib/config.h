@@ -49,7 +49,9 @@ struct config {
     size_t stage_map_count;
     struct status_rule *status_map;
     size_t status_map_count;
-    char *opportunity_name, *tags, *tags_remove, *note, *source, *order_field;
+    char *opportunity_name, *tags, *note, *source, *order_field;
+    struct pair *tags_remove; /* status -> templates of tags, in the order given; a status may come twice */
+    size_t tags_remove_count;
     struct pair *contact_fields, *opportunity_fields; /* field id or key -> template */
     size_t contact_field_count, opportunity_field_count;
     enum on_duplicate on_duplicate;
@@ -98,6 +100,9 @@ void config_report_free(struct config_report *report);
 /* The outcome for an order status ("processing"; "wc-processing" is taken too); IGNORE when it is not mapped.
  */
 enum outcome config_outcome(const struct config *config, const char *status);
+
+/* Does the opportunity's name tell one order from another? */
+bool config_name_is_unique(const struct config *config);
 
 /* -- made from the same table -- */
 bool config_print_sample(struct buf *out); /* the text of .env.sample */

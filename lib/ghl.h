@@ -42,8 +42,8 @@ struct ghl_answer {
     char id[GHL_ID_SIZE]; /* of the contact, opportunity or note that the call wrote */
     char existing_id[GHL_ID_SIZE];
     bool created;   /* upsert: GHL says that the contact is new */
-    char field[32]; /* REFUSED: the field of the body that the message speaks of ("phone", "country"); else ""
-                     */
+    char field[32]; /* REFUSED: the field of the body that the message speaks of ("phone", "country"); CONFIG:
+                       "customFields" where the message speaks of those of the body; else "" */
     char message[200]; /* of GHL's own words only those of a known form, else "(N bytes)"; safe to log */
     char code[64];     /* "OPPORTUNITY_NO_DUPLICATE" */
     char trace_id[80];

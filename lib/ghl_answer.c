@@ -250,13 +250,18 @@ static bool names(const char *text, const char *begin)
     return false;
 }
 
+static bool names_custom_field(const char *text)
+{
+    return names(text, "customfield") || strstr(text, "custom field");
+}
+
 static bool names_configuration(const char *text)
 {
-    static const char *const thing[] = {"pipeline", "stage", "location", "user", "assignedto", "customfield"};
+    static const char *const thing[] = {"pipeline", "stage", "location", "user", "assignedto"};
     for (size_t i = 0; i < sizeof thing / sizeof *thing; i++)
         if (names(text, thing[i]))
             return true;
-    return strstr(text, "custom field") != NULL;
+    return names_custom_field(text);
 }
 
 /* The field of the sent body that one message speaks of. */
@@ -314,8 +319,11 @@ static enum ghl_result judge_refusal(const struct ghl_request *request, const js
         bool path_is_wrong = strncmp(text, "cannot ", 7) == 0 || !missing || names_configuration(text);
         return request->subject && request->kind != GHL_CREATE && !path_is_wrong ? GHL_GONE : GHL_CONFIG;
     }
-    if ((answer->status == 400 || answer->status == 422) && names_configuration(text))
+    if ((answer->status == 400 || answer->status == 422) && names_configuration(text)) {
+        if (names_custom_field(text) && json_object_get(request->body, "customFields"))
+            snprintf(answer->field, sizeof answer->field, "customFields");
         return GHL_CONFIG;
+    }
     for (size_t i = 0; i < word_count(words); i++)
         if (field_of(request->body, word_at(words, i), answer->field))
             break;

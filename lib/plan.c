@@ -1,5 +1,6 @@
 #include "plan.h"
 #include "contact.h"
+#include "mask.h"
 #include "shop.h"
 #include "template.h"
 #include "text.h"
@@ -11,14 +12,50 @@
 
 /* GHL_NOTE=yes */
 #define NOTE_DEFAULT                                                                                         \
-    "Order #{number} is {status}: {items|no items}. Value: {value|unknown} {currency}. {admin_url}"
-
-/* -- the opportunity -- */
+    "Order #{number} of {date_created|an unknown day} is {status}.\n"                                        \
+    "Items: {items|none}\n"                                                                                  \
+    "Total: {total|unknown} {currency}; less refunds: {value|unknown} {currency}\n"                          \
+    "Payment: {payment_method_title|none}\n"                                                                 \
+    "Customer's note: {customer_note|none}\n"                                                                \
+    "{admin_url}"
 
 static bool set(json_t *object, const char *key, const char *value)
 {
     return !*value || !json_object_set_new(object, key, json_string(value));
 }
+
+/* -- custom fields -- */
+
+/* A field without a value is left out: GHL takes no empty ones. */
+static bool add_field(json_t *fields, const struct pair *field, const struct template_scope *scope)
+{
+    struct buf whole;
+    buf_init(&whole, TEMPLATE_VALUE_MAX);
+    json_t *values = template_values(field->value, scope);
+    char *text = values && template_render(field->value, scope, &whole)
+                     ? text_clean(whole.data ? whole.data : "", TEMPLATE_VALUE_MAX)
+                     : NULL;
+    bool good = text && (!*text || (!json_array_insert_new(values, 0, json_string(text)) &&
+                                    !json_object_set(fields, field->key, values)));
+    free(text);
+    json_decref(values);
+    buf_wipe(&whole);
+    return good;
+}
+
+static bool set_fields(json_t *part, const struct pair *field, size_t n, const struct template_scope *scope)
+{
+    json_t *fields = json_object();
+    bool good = fields != NULL;
+    for (size_t i = 0; good && i < n; i++)
+        good = add_field(fields, &field[i], scope);
+    if (good && json_object_size(fields))
+        good = !json_object_set(part, "customFields", fields);
+    json_decref(fields);
+    return good;
+}
+
+/* -- the opportunity -- */
 
 /* A template's text, trimmed and cleaned like what a person typed. malloc'ed; NULL when it cannot be
  * rendered. */
@@ -72,7 +109,9 @@ static bool plan_opportunity(struct plan *plan, const struct config *config,
         return false;
     return plan->status_only ||
            (set_name(plan->opportunity, config, scope) && set_value(plan->opportunity, order) &&
-            set(plan->opportunity, "stage", find_stage(config, order->status)));
+            set(plan->opportunity, "stage", find_stage(config, order->status)) &&
+            set_fields(plan->opportunity, config->opportunity_fields, config->opportunity_field_count,
+                       scope));
 }
 
 /* -- tags, note, source -- */
@@ -87,15 +126,48 @@ static bool plan_tags(struct plan *plan, const struct config *config, const stru
     return good;
 }
 
+static bool plan_tags_remove(struct plan *plan, const struct config *config,
+                             const struct template_scope *scope)
+{
+    bool good = (plan->tags_remove = json_array()) != NULL;
+    for (size_t i = 0; good && i < config->tags_remove_count; i++) {
+        if (strcmp(config->tags_remove[i].key, scope->order->status) != 0)
+            continue;
+        json_t *tags = template_list(config->tags_remove[i].value, scope);
+        good = tags && !json_array_extend(plan->tags_remove, tags);
+        json_decref(tags);
+    }
+    if (good && json_array_size(plan->tags_remove) > 0)
+        return true;
+    json_decref(plan->tags_remove);
+    plan->tags_remove = NULL;
+    return good;
+}
+
+/* The note shows that a phone was given: the contact has none. */
+static bool add_phone_line(const struct plan *plan, struct buf *text)
+{
+    return !plan->phone_left_out[0] ||
+           buf_addf(text, "\nPhone that is not complete: %s", plan->phone_left_out);
+}
+
+static bool plan_source(struct plan *plan, const struct config *config, const struct template_scope *scope)
+{
+    plan->source = strcmp(config->source, "no") ? render_line(config->source, scope) : strdup("");
+    return plan->source != NULL;
+}
+
 static bool plan_note(struct plan *plan, const struct config *config, const struct template_scope *scope)
 {
     if (!*config->note || !strcmp(config->note, "no"))
         return true;
     struct buf text;
-    buf_init(&text, TEMPLATE_VALUE_MAX);
+    buf_init(&text, TEMPLATE_VALUE_MAX + 100);
     bool good = template_render(strcmp(config->note, "yes") ? config->note : NOTE_DEFAULT, scope, &text);
-    if (good && text.data[strspn(text.data, " \t\r\n")])
-        good = (plan->note = buf_steal(&text)) != NULL;
+    while (good && text.len > 0 && strchr(" \t\r\n", text.data[text.len - 1]))
+        text.data[--text.len] = '\0';
+    if (good && text.len > 0)
+        good = add_phone_line(plan, &text) && (plan->note = buf_steal(&text)) != NULL;
     buf_wipe(&text);
     return good;
 }
@@ -109,6 +181,25 @@ static bool hash_json(const json_t *value, const char *label, const unsigned cha
     bool good = text && digest_label_hex(key, DIGEST_LEN, label, text, strlen(text), out);
     free(text);
     return good;
+}
+
+/* Two halves, so that sync sees which of the two lists is another one. An empty list is zeros. */
+static bool hash_tags(struct plan *plan, const unsigned char *key)
+{
+    const json_t *const list[2] = {plan->tags, plan->tags_remove};
+    static const char *const label[2] = {"tags to add", "tags to remove"};
+    char *half = plan->part_hash[PLAN_TAGS];
+    for (int i = 0; i < 2; i++, half += PLAN_TAGS_HALF) {
+        char whole[DIGEST_HEX_SIZE];
+        if (!list[i])
+            memset(half, '0', PLAN_TAGS_HALF);
+        else if (hash_json(list[i], label[i], key, whole))
+            memcpy(half, whole, PLAN_TAGS_HALF);
+        else
+            return false;
+    }
+    *half = '\0';
+    return true;
 }
 
 /* The source is told once, with a new card: it is no part of what GHL should hold later. */
@@ -134,17 +225,33 @@ static bool plan_hashes(struct plan *plan, const unsigned char *key)
     }
     good = good && hash_json(whole, "fingerprint", key, plan->fingerprint);
     json_decref(whole);
+    if (good && plan->part_hash[PLAN_TAGS][0])
+        good = hash_tags(plan, key);
     return good;
 }
 
 /* -- the plan -- */
+
+static bool plan_phone_left_out(struct plan *plan, const struct order *order)
+{
+    char *typed = text_clean(order_billing(order, "phone"), CONTACT_FIELD_MAX);
+    if (typed && *typed && !*plan_phone(plan))
+        mask_phone(typed, plan->phone_left_out, sizeof plan->phone_left_out);
+    bool good = typed != NULL;
+    free(typed);
+    return good;
+}
 
 static bool plan_content(struct plan *plan, const struct config *config, const struct template_scope *scope)
 {
     if (plan->status_only)
         return true;
     plan->contact = contact_of(scope->order, plan->shop);
-    return plan->contact && plan_tags(plan, config, scope) && plan_note(plan, config, scope);
+    if (!plan->contact || !plan_phone_left_out(plan, scope->order))
+        return false;
+    return set_fields(plan->contact, config->contact_fields, config->contact_field_count, scope) &&
+           plan_tags(plan, config, scope) && plan_tags_remove(plan, config, scope) &&
+           plan_note(plan, config, scope);
 }
 
 static bool plan_key(struct plan *plan, const char *shop, const char *id)
@@ -172,7 +279,7 @@ enum plan_result plan_make(const struct order *order, const char *source, const 
     out->outcome = config_outcome(config, order->status);
     /* only the body of an order.deleted has no status of its own */
     out->status_only = !json_object_get(order->json, "status");
-    if (!plan_key(out, shop, order->id) || !(out->source = render_line(config->source, &scope)))
+    if (!plan_key(out, shop, order->id) || !plan_source(out, config, &scope))
         goto failed;
     if (out->outcome == OUTCOME_IGNORE)
         return PLAN_OK;

@@ -15,6 +15,8 @@
  * link's. */
 enum plan_part { PLAN_CONTACT, PLAN_TAGS, PLAN_OPPORTUNITY, PLAN_NOTE, PLAN_PARTS };
 
+#define PLAN_TAGS_HALF 32 /* hex digits */
+
 struct plan {
     enum outcome outcome; /* IGNORE: nothing to do for this status */
     bool status_only;     /* an order.deleted: only the card's status is told, content is unknown */
@@ -25,15 +27,20 @@ struct plan {
 
     /* What to send, each a JSON object or array, owned; NULL = nothing to send for it. Numbers are numbers
      * here. No empty values. */
-    json_t *contact;     /* GHL's contact fields, without locationId, tags, source */
-    json_t *tags;        /* strings to add */
+    json_t *contact;     /* GHL's contact fields, without locationId, tags, source; customFields as below */
+    json_t *tags;        /* strings to add, but for those that are to remove */
     json_t *tags_remove; /* strings to take off */
     json_t *opportunity; /* name, monetaryValue, status; "stage" is a name or id and no field of GHL's */
-    char *note;          /* text, or NULL */
-    char *source;        /* for a new contact and opportunity; "" = none */
+    /* customFields of both: {"the configured id or key": ["whole text", "each", "value"]}; fields.h makes
+     * GHL's form of it */
+    char *note;   /* text, or NULL */
+    char *source; /* for a new contact and opportunity; "" = none */
+    char
+        phone_left_out[16]; /* what was typed as a phone and is none that GHL would take, masked; "" = none */
 
     char fingerprint[DIGEST_HEX_SIZE];
-    char part_hash[PLAN_PARTS][DIGEST_HEX_SIZE]; /* "" where the part is NULL */
+    char part_hash[PLAN_PARTS][DIGEST_HEX_SIZE]; /* "" where the part is NULL; of the tags one half is the
+                                                  * hash of those to add, the other of those to remove */
 };
 
 enum plan_result {

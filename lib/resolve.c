@@ -21,9 +21,7 @@ static bool copy_id(char out[GHL_ID_SIZE], const char *id)
     return true;
 }
 
-/* The element of the array whose id, else whose name (in any case), is `wanted`; the first one for "".
- * Borrowed. */
-static const json_t *find(const json_t *array, const char *wanted)
+const json_t *resolve_find(const json_t *array, const char *wanted)
 {
     size_t i;
     const json_t *element;
@@ -86,8 +84,8 @@ enum ghl_result resolve_pipeline(struct app *app, const struct ghl_call *call, c
         json_t *list = pipelines(app, call, anew, answer);
         if (!list)
             return answer->result == GHL_OK ? (answer->result = GHL_RETRY) : answer->result;
-        const json_t *pipeline = find(list, wanted);
-        const json_t *found = known_stage ? NULL : find(json_object_get(pipeline, "stages"), stage);
+        const json_t *pipeline = resolve_find(list, wanted);
+        const json_t *found = known_stage ? NULL : resolve_find(json_object_get(pipeline, "stages"), stage);
         bool good = pipeline && copy_id(pipeline_id, json_text(pipeline, "id")) &&
                     (known_stage || (found && copy_id(stage_id, json_text(found, "id"))));
         bool have_pipeline = pipeline != NULL;

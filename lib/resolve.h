@@ -11,6 +11,10 @@
 
 bool resolve_is_id(const char *text);
 
+/* The element of the array whose id, else whose name (in any case), is `wanted`; the first one for "".
+ * Borrowed. */
+const json_t *resolve_find(const json_t *array, const char *wanted);
+
 /* GHL_PIPELINE_ID (or the location's first pipeline) and, in it, the stage named (NULL or "" = none;
  * *stage_id is then ""). GHL_OK, or the result of the look-up in *answer; an unknown name is GHL_CONFIG with
  * the message naming it. */

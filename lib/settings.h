@@ -19,6 +19,7 @@ enum setting_type {
     SETTING_RATE,         /* 100/10s, into ghl_rate_count and ghl_rate_window_ms */
     SETTING_STATUS_MAP,   /* status:outcome,... */
     SETTING_STAGE_MAP,    /* status:stage,... */
+    SETTING_STATUS_TAGS,  /* status:tag template,... */
     SETTING_FIELDS,       /* field={template},... */
     SETTING_SHOPS,        /* name=host[/path],alias name2=... */
     SETTING_ON_DUPLICATE,

@@ -199,6 +199,11 @@ static bool parse_status_map(const char *text, struct config *config, struct err
     return true;
 }
 
+static bool check_template(const char *text, struct error *e)
+{
+    return template_check(text, e) && template_check_paths(text, e);
+}
+
 static bool parse_pairs(const char *text, char separator, const char *form, struct pair **list, size_t *n,
                         bool templates, struct error *e)
 {
@@ -210,13 +215,13 @@ static bool parse_pairs(const char *text, char separator, const char *form, stru
             free(piece);
             return false;
         }
-        if (templates && !template_check(value, e)) {
+        if (templates && !check_template(value, e)) {
             free(piece);
             return false;
         }
         struct pair *pair = grow(list, n, sizeof *pair);
         if (pair) {
-            pair->key = strdup(templates ? piece : plain_status(piece));
+            pair->key = strdup(separator == ':' ? plain_status(piece) : piece);
             pair->value = strdup(value);
         }
         free(piece);
@@ -394,7 +399,7 @@ bool settings_parse(const struct setting *s, const char *text, struct config *co
     switch (s->type) {
     case SETTING_TEXT:
     case SETTING_SECRET: return set_text(field, text, e);
-    case SETTING_TEMPLATE: return template_check(text, e) && set_text(field, text, e);
+    case SETTING_TEMPLATE: return check_template(text, e) && set_text(field, text, e);
     case SETTING_HTTPS_URL: return set_url(field, text, e);
     case SETTING_PATH: return set_path(field, text, e);
     case SETTING_REDIS_URL: return set_redis_url(field, text, e);
@@ -423,6 +428,10 @@ bool settings_parse(const struct setting *s, const char *text, struct config *co
     case SETTING_STAGE_MAP:
         settings_clear(s, config);
         return parse_pairs(text, ':', "status:stage", &config->stage_map, &config->stage_map_count, false, e);
+    case SETTING_STATUS_TAGS:
+        settings_clear(s, config);
+        return parse_pairs(text, ':', "status:tag", &config->tags_remove, &config->tags_remove_count, true,
+                           e);
     case SETTING_FIELDS: {
         bool contact = s->offset == offsetof(struct config, contact_fields);
         settings_clear(s, config);
@@ -476,6 +485,7 @@ void settings_clear(const struct setting *s, struct config *config)
     switch (s->type) {
     case SETTING_STATUS_MAP: clear_status_map(config); break;
     case SETTING_STAGE_MAP: clear_pairs(&config->stage_map, &config->stage_map_count); break;
+    case SETTING_STATUS_TAGS: clear_pairs(&config->tags_remove, &config->tags_remove_count); break;
     case SETTING_SHOPS: clear_shops(config); break;
     case SETTING_FIELDS:
         if (s->offset == offsetof(struct config, contact_fields))

@@ -132,6 +132,9 @@ static bool add_value(struct buf *out, const struct setting *s, const struct con
     case SETTING_STAGE_MAP:
         return c->stage_map_count ? add_pairs(out, c->stage_map, c->stage_map_count, ':')
                                   : buf_addc(out, '-');
+    case SETTING_STATUS_TAGS:
+        return c->tags_remove_count ? add_pairs(out, c->tags_remove, c->tags_remove_count, ':')
+                                    : buf_addc(out, '-');
     case SETTING_FIELDS:
         if (s->offset == offsetof(struct config, contact_fields))
             return c->contact_field_count ? add_pairs(out, c->contact_fields, c->contact_field_count, '=')

@@ -80,7 +80,12 @@ struct store_link {
 };
 
 /* A create whose outcome is not recorded yet. */
-enum store_attempt { STORE_ATTEMPT_NONE, STORE_ATTEMPT_CONTACT, STORE_ATTEMPT_OPPORTUNITY };
+enum store_attempt {
+    STORE_ATTEMPT_NONE,
+    STORE_ATTEMPT_CONTACT,
+    STORE_ATTEMPT_OPPORTUNITY,
+    STORE_ATTEMPT_NOTE
+};
 
 /* An entry leased to the caller. Zero-initialise; store_entry_free after use; may then be used again. */
 struct store_entry {
@@ -177,11 +182,11 @@ struct store_progress {
     const char *contact_id; /* "" or NULL = nothing new */
     const char *opportunity_id;
     bool replace_contact; /* the remembered contact is gone in GHL: take contact_id (may be "") instead */
-    enum store_attempt
-        attempt; /* CONTACT/OPPORTUNITY: about to create; NONE: leave what is recorded, see clear_attempt */
-    const char *attempt_note; /* JSON kept with it */
-    bool clear_attempt;       /* the outcome is known */
-    int64_t lease_ms;         /* the lease is renewed for so long */
+    enum store_attempt attempt; /* CONTACT/OPPORTUNITY/NOTE: about to create; NONE: leave what is recorded,
+                                   see clear_attempt */
+    const char *attempt_note;   /* JSON kept with it */
+    bool clear_attempt;         /* the outcome is known */
+    int64_t lease_ms;           /* the lease is renewed for so long */
 };
 
 /* Ids are taken even from a worker that lost its lease: stored when there are none. *conflict (may be NULL)

@@ -222,6 +222,31 @@ void sync_holds(struct sync_work *w, enum plan_part part)
     memcpy(w->link.part_hash[part], w->plan.part_hash[part], DIGEST_HEX_SIZE);
 }
 
+enum step sync_fields(struct sync_work *w, enum fields_model model, json_t *part, const char *mark)
+{
+    struct ghl_answer answer;
+    struct ghl_call call = sync_call(w);
+    enum step step = STEP_NEXT;
+
+    if (fields_resolve(w->app, &call, model, part, mark, &answer) != GHL_OK)
+        step = sync_stop_answer(w, "custom fields", &answer);
+    ghl_answer_free(&answer);
+    return step;
+}
+
+bool sync_drop_fields(const struct sync_work *w, json_t *part, const struct ghl_answer *answer)
+{
+    struct log_about about = {.order = w->plan.key, .trace_id = answer->trace_id, .status = answer->status};
+
+    if (answer->result != GHL_CONFIG || strcmp(answer->field, "customFields") != 0 ||
+        json_object_set_new(part, "customFields", json_array()) != 0) /* in GHL's form: not resolved anew */
+        return false;
+    fields_forget(w->app);
+    log_event(w->app->log, LOG_LEVEL_WARN, "degraded", &about,
+              "GHL does not take these custom fields: they are left out. %s", answer->message);
+    return true;
+}
+
 bool sync_only_looks(const struct sync_work *w)
 {
     return w->entry->look_first && !w->entry->sold && !outcome_creates(w->plan.outcome) &&
@@ -274,8 +299,8 @@ static enum step wanted(struct sync_work *w)
 
 static enum step run_steps(struct sync_work *w)
 {
-    static enum step (*const steps[])(struct sync_work *) = {prepare, wanted, sync_contact, sync_tags,
-                                                             sync_opportunity};
+    static enum step (*const steps[])(struct sync_work *) = {prepare,   wanted,           sync_contact,
+                                                             sync_tags, sync_opportunity, sync_note};
 
     for (size_t i = 0; i < sizeof steps / sizeof *steps; i++)
         if (steps[i](w) == STEP_STOP)

@@ -85,23 +85,6 @@ static void unlock_customer(struct sync_work *w, const struct customer *c, bool 
 
 /* -- the contact itself -- */
 
-/* The tags that the contact has, as GHL just told: a plan's tag that is among them need not be added. */
-static bool has_all_tags(const json_t *contact, const json_t *tags)
-{
-    size_t i, j;
-    const json_t *want, *have, *list = json_object_get(contact, "tags");
-
-    json_array_foreach(tags, i, want)
-    {
-        bool found = false;
-        json_array_foreach(list, j, have) found =
-            found || (json_is_string(have) && !strcasecmp(json_string_value(have), json_string_value(want)));
-        if (!found)
-            return false;
-    }
-    return true;
-}
-
 /* What is sent of the contact. An older order than the one that wrote it last overwrites nothing: it only
  * finds the contact. */
 static json_t *contact_body(const struct sync_work *w, bool older)
@@ -110,6 +93,35 @@ static json_t *contact_body(const struct sync_work *w, bool older)
         return json_deep_copy(w->plan.contact);
     const char *email = plan_email(&w->plan);
     return *email ? json_pack("{ss}", "email", email) : json_pack("{ss}", "phone", plan_phone(&w->plan));
+}
+
+/* A source is told to a new contact only: the one that a known contact has stays. A call of its own, because
+ * only the upsert's answer says that the contact is new. It is no reason to hold up the order. */
+static void tell_source(struct sync_work *w)
+{
+    struct ghl_answer answer;
+    struct ghl_call call = sync_call(w);
+    json_t *body = json_pack("{ss}", "source", w->plan.source);
+
+    if (body) {
+        if (ghl_contact_update(w->app->ghl, &call, w->link.contact_id, body, &answer) != GHL_OK) {
+            struct log_about about = {.order = w->plan.key, .status = answer.status};
+            log_event(w->app->log, LOG_LEVEL_WARN, "degraded", &about,
+                      "The new contact's source could not be told: %s %s", ghl_result_name(answer.result),
+                      answer.message);
+        }
+        ghl_answer_free(&answer);
+    }
+    json_decref(body);
+}
+
+static void log_phone(const struct sync_work *w)
+{
+    struct log_about about = {.order = w->plan.key};
+    if (w->plan.phone_left_out[0])
+        log_event(w->app->log, LOG_LEVEL_INFO, "phone", &about,
+                  "The phone %s is not complete, or not one of its country: the contact gets none",
+                  w->plan.phone_left_out);
 }
 
 /* Upserts; drops an optional field that GHL does not take, once each, and goes on. */
@@ -130,6 +142,10 @@ static enum step upsert(struct sync_work *w, bool older)
             step = sync_stop(w, END_PARK, "contact_refused");
             break;
         }
+        if (sync_drop_fields(w, body, &answer)) {
+            ghl_answer_free(&answer);
+            continue;
+        }
         if (result == GHL_REFUSED && answer.field[0] && json_object_get(body, answer.field)) {
             struct log_about about = {
                 .order = w->plan.key, .trace_id = answer.trace_id, .status = answer.status};
@@ -144,8 +160,9 @@ static enum step upsert(struct sync_work *w, bool older)
         }
         if (result == GHL_OK) {
             memcpy(w->link.contact_id, answer.id, sizeof answer.id);
-            if (w->plan.tags && has_all_tags(json_object_get(answer.json, "contact"), w->plan.tags))
-                sync_holds(w, PLAN_TAGS);
+            sync_tags_seen(w, json_object_get(answer.json, "contact"));
+            if (answer.created && *w->plan.source)
+                tell_source(w);
             sync_holds(w, PLAN_CONTACT);
             step = STEP_NEXT;
         } else {
@@ -223,23 +240,33 @@ out:
 static enum step create(struct sync_work *w)
 {
     struct ghl_answer answer;
-    json_t *contact = w->plan.contact;
+    json_t *contact = json_deep_copy(w->plan.contact);
     char full[512];
 
+    if (!contact ||
+        (*w->plan.source && json_object_set_new(contact, "source", json_string(w->plan.source)) != 0)) {
+        json_decref(contact);
+        return sync_stop_retry(w, CONTACT_BUSY_RETRY_MS, true, "out_of_memory");
+    }
     full_name(contact, full, sizeof full);
     json_t *note = json_pack("{ss}", "name", full);
     char *text = note ? json_dumps(note, JSON_COMPACT) : NULL;
     json_decref(note);
-    if (!text)
+    if (!text) {
+        json_decref(contact);
         return sync_stop_retry(w, CONTACT_BUSY_RETRY_MS, true, "out_of_memory");
+    }
     struct ghl_call call = sync_call(w);
     call.send_deadline_mono_ms = clock_mono_ms() + CONTACT_SEND_MS; /* from before it is recorded */
     enum step step = sync_progress(w, &(struct store_progress){.attempt = STORE_ATTEMPT_CONTACT,
                                                                .attempt_note = text,
                                                                .lease_ms = SYNC_LEASE_MS});
     free(text);
-    if (step == STEP_STOP)
+    if (step == STEP_STOP) {
+        json_decref(contact);
         return step;
+    }
+    bool again = false; /* once: without custom fields */
     enum ghl_result result = ghl_contact_create(w->app->ghl, &call, contact, &answer);
     if (result == GHL_OK) {
         memcpy(w->link.contact_id, answer.id, sizeof answer.id);
@@ -254,9 +281,12 @@ static enum step create(struct sync_work *w)
                            &(struct store_progress){.clear_attempt = true, .lease_ms = SYNC_LEASE_MS},
                            NULL) == STORE_UNAVAILABLE)
             sync_stop(w, END_LEAVE, "store_unavailable");
+        else if (sync_drop_fields(w, w->plan.contact, &answer))
+            again = true;
     }
     ghl_answer_free(&answer);
-    return step;
+    json_decref(contact);
+    return again ? create(w) : step;
 }
 
 /* Known and changed, without email and phone: GHL cannot find it by itself. */
@@ -272,7 +302,13 @@ static enum step update(struct sync_work *w)
         ghl_answer_free(&answer);
         w->link.contact_id[0] = '\0';
         return create(w);
-    default: step = sync_stop_answer(w, "contact update", &answer); break;
+    default:
+        if (sync_drop_fields(w, w->plan.contact, &answer)) {
+            ghl_answer_free(&answer);
+            return update(w);
+        }
+        step = sync_stop_answer(w, "contact update", &answer);
+        break;
     }
     ghl_answer_free(&answer);
     return step;
@@ -308,6 +344,9 @@ enum step sync_contact(struct sync_work *w)
     if (w->entry->look_first && !w->entry->sold && !outcome_creates(w->plan.outcome) &&
         !w->link.contact_id[0])
         return find_only(w);
+    if (sync_fields(w, FIELDS_CONTACT, w->plan.contact, NULL) == STEP_STOP)
+        return STEP_STOP;
+    log_phone(w);
     if (!*plan_email(&w->plan) && !*plan_phone(&w->plan)) {
         if (w->entry->attempt == STORE_ATTEMPT_CONTACT && !w->link.contact_id[0]) {
             if (look_for_contact(w) == STEP_STOP)
@@ -328,6 +367,7 @@ enum step sync_contact(struct sync_work *w)
 enum step sync_contact_again(struct sync_work *w)
 {
     w->link.contact_id[0] = '\0';
+    w->tags_added = w->tags_removed = false;
     memset(w->link.part_hash[PLAN_CONTACT], 0, DIGEST_HEX_SIZE);
     memset(w->link.part_hash[PLAN_TAGS], 0, DIGEST_HEX_SIZE);
     if (sync_progress(w, &(struct store_progress){.contact_id = "",
@@ -335,32 +375,4 @@ enum step sync_contact_again(struct sync_work *w)
                                                   .lease_ms = SYNC_LEASE_MS}) == STEP_STOP)
         return STEP_STOP;
     return sync_contact(w);
-}
-
-enum step sync_tags(struct sync_work *w)
-{
-    struct ghl_answer answer;
-    enum step step = STEP_NEXT;
-
-    if (!w->plan.tags || !sync_differs(w, PLAN_TAGS) || !w->link.contact_id[0] || sync_only_looks(w))
-        return STEP_NEXT;
-    for (int again = 0;; again++) {
-        struct ghl_call call = sync_call(w);
-        enum ghl_result result =
-            ghl_contact_add_tags(w->app->ghl, &call, w->link.contact_id, w->plan.tags, &answer);
-        if (result == GHL_OK) {
-            sync_holds(w, PLAN_TAGS);
-        } else if (result == GHL_GONE && !again) {
-            ghl_answer_free(&answer);
-            if (sync_contact_again(w) == STEP_STOP)
-                return STEP_STOP;
-            if (sync_differs(w, PLAN_TAGS))
-                continue;
-            return STEP_NEXT;
-        } else {
-            step = sync_stop_answer(w, "tags", &answer);
-        }
-        ghl_answer_free(&answer);
-        return step;
-    }
 }

@@ -53,6 +53,26 @@ static enum step resolve(struct sync_work *w, char pipeline_id[GHL_ID_SIZE], cha
     return step;
 }
 
+/* What tells this order's card from others, for those that are to find it: the field that marks it ("" =
+ * none) and, where it is one of its own, the name. */
+struct order_mark {
+    char field[GHL_ID_SIZE];
+    const char *name;
+};
+
+static enum step order_mark(struct sync_work *w, struct order_mark *mark)
+{
+    struct ghl_answer answer;
+    struct ghl_call call = sync_call(w);
+    enum step step = STEP_NEXT;
+
+    mark->name = config_name_is_unique(&w->app->config) ? json_text(w->plan.opportunity, "name") : "";
+    if (fields_mark(w->app, &call, mark->field, &answer) != GHL_OK)
+        step = sync_stop_answer(w, "custom fields", &answer);
+    ghl_answer_free(&answer);
+    return step;
+}
+
 static enum step card_gone(struct sync_work *w)
 {
     struct log_about about = {.order = w->plan.key, .ghl_id = w->link.opportunity_id};
@@ -82,19 +102,28 @@ static enum step update(struct sync_work *w)
     }
     if (*json_text(w->plan.opportunity, "stage") && resolve(w, pipeline_id, stage_id) == STEP_STOP)
         return STEP_STOP;
+    /* With the mark: the card may be from a time before it. */
+    if (!w->plan.status_only &&
+        sync_fields(w, FIELDS_OPPORTUNITY, w->plan.opportunity, w->plan.key) == STEP_STOP)
+        return STEP_STOP;
     json_t *body = update_body(w, pipeline_id, stage_id);
     if (!body)
         return sync_stop_retry(w, UNKNOWN_RETRY_MS, true, "out_of_memory");
     struct ghl_call call = sync_call(w);
     enum step step = STEP_NEXT;
+    bool again = false; /* once: without custom fields */
     switch (ghl_opportunity_update(w->app->ghl, &call, w->link.opportunity_id, body, &answer)) {
     case GHL_OK: sync_holds(w, PLAN_OPPORTUNITY); break;
     case GHL_GONE: step = card_gone(w); break;
-    default: step = sync_stop_answer(w, "opportunity update", &answer); break;
+    default:
+        again = sync_drop_fields(w, w->plan.opportunity, &answer);
+        if (!again)
+            step = sync_stop_answer(w, "opportunity update", &answer);
+        break;
     }
     ghl_answer_free(&answer);
     json_decref(body);
-    return step;
+    return again ? update(w) : step;
 }
 
 /* The id is this order's from now on: recorded at once, then the content is compared. */
@@ -120,11 +149,23 @@ static enum step adopt(struct sync_work *w, const char *id, bool take_over)
 /* -- looking for a card whose create has an unknown outcome, or that was made before the store was born -- */
 
 struct wanted_card {
-    const char *contact_id, *pipeline_id, *name;
+    const char *contact_id, *pipeline_id;
+    const char *name;     /* "" = it says nothing */
+    const char *field;    /* the field that marks the order; "" = none */
+    const char *key;      /* what it then holds */
     int64_t not_before_s; /* 0 = any */
 };
 
-/* Fills `id` with the first card of that name which no other order owns; "" when there is none. */
+/* A mark decides, whatever the name; a card without one may be from a time before GHL_ORDER_FIELD was set. */
+static bool is_wanted(const json_t *found, const struct wanted_card *card)
+{
+    const char *mark = fields_value(found, card->field);
+    if (*mark)
+        return !strcmp(mark, card->key);
+    return *card->name && !strcmp(json_text(found, "name"), card->name);
+}
+
+/* Fills `id` with the first such card which no other order owns; "" when there is none. */
 static enum step search(struct sync_work *w, const struct wanted_card *card, char id[GHL_ID_SIZE])
 {
     struct ghl_answer answer;
@@ -141,7 +182,7 @@ static enum step search(struct sync_work *w, const struct wanted_card *card, cha
     json_array_foreach(answer.json, i, found)
     {
         int64_t created_s;
-        if (strcmp(json_text(found, "name"), card->name) != 0)
+        if (!is_wanted(found, card))
             continue;
         if (card->not_before_s && clock_parse_iso(json_text(found, "createdAt"), &created_s) &&
             created_s < card->not_before_s)
@@ -173,10 +214,12 @@ static enum step settle_attempt(struct sync_work *w)
     struct wanted_card card = {.contact_id = json_text(note, "contact"),
                                .pipeline_id = "",
                                .name = json_text(note, "name"),
+                               .field = json_text(note, "field"),
+                               .key = w->plan.key,
                                .not_before_s = (clock_wall_ms() - age) / 1000 - CLOCK_SLACK_S};
     enum step step = STEP_NEXT;
 
-    if (!*card.contact_id || !*card.name)
+    if (!*card.contact_id || (!*card.name && !*card.field))
         step = sync_stop(w, END_PARK, "attempt_unreadable");
     else
         step = search(w, &card, id);
@@ -203,7 +246,8 @@ static enum step park_duplicate(struct sync_work *w)
 }
 
 /* GHL says that the contact has a card already. Is it this order's, an earlier order's, a salesperson's? */
-static enum step resolve_duplicate(struct sync_work *w, const char *existing_id, const char *name)
+static enum step resolve_duplicate(struct sync_work *w, const char *existing_id,
+                                   const struct order_mark *mark)
 {
     struct ghl_answer answer;
     struct ghl_call call = sync_call(w);
@@ -218,15 +262,15 @@ static enum step resolve_duplicate(struct sync_work *w, const char *existing_id,
         return step;
     }
     const json_t *card = json_object_get(answer.json, "opportunity");
-    bool same_name = !strcmp(json_text(card, "name"), name),
-         open = !strcmp(json_text(card, "status"), "open");
+    const struct wanted_card wanted = {.name = mark->name, .field = mark->field, .key = w->plan.key};
+    bool same = is_wanted(card, &wanted), open = !strcmp(json_text(card, "status"), "open");
     ghl_answer_free(&answer);
 
     enum store_result mine =
         store_card_take(w->app->store, existing_id, w->plan.key, w->plan.created_s, CARD_LOOK);
     if (mine == STORE_UNAVAILABLE)
         return sync_stop(w, END_LEAVE, "store_unavailable");
-    if (mine == STORE_OK && same_name)
+    if (mine == STORE_OK && same)
         return adopt(w, existing_id, false);
     if (w->app->config.on_duplicate == ON_DUPLICATE_PARK || (mine == STORE_OK && !open))
         return park_duplicate(w);
@@ -262,10 +306,10 @@ static json_t *create_body(const struct sync_work *w, const char *pipeline_id, c
 }
 
 /* Makes it durable that a create may be on its way, and what to look for if nobody hears of it. */
-static enum step record_attempt(struct sync_work *w, const char *pipeline_id, const char *name)
+static enum step record_attempt(struct sync_work *w, const char *pipeline_id, const struct order_mark *mark)
 {
-    json_t *note =
-        json_pack("{ssssss}", "contact", w->link.contact_id, "pipeline", pipeline_id, "name", name);
+    json_t *note = json_pack("{ssssssss}", "contact", w->link.contact_id, "pipeline", pipeline_id, "name",
+                             mark->name, "field", mark->field);
     char *text = note ? json_dumps(note, JSON_COMPACT | JSON_SORT_KEYS) : NULL;
     enum step step;
 
@@ -318,21 +362,23 @@ static enum step create(struct sync_work *w, bool again)
 {
     char pipeline_id[GHL_ID_SIZE], stage_id[GHL_ID_SIZE];
     struct ghl_answer answer;
+    struct order_mark mark;
     enum step step = STEP_STOP;
 
-    if (resolve(w, pipeline_id, stage_id) == STEP_STOP)
+    if (resolve(w, pipeline_id, stage_id) == STEP_STOP || order_mark(w, &mark) == STEP_STOP ||
+        sync_fields(w, FIELDS_OPPORTUNITY, w->plan.opportunity, w->plan.key) == STEP_STOP)
         return STEP_STOP;
     if (clock_left_ms(w->deadline_mono_ms) < CREATE_NEEDS_MS)
         return sync_stop_retry(w, 0, false, "no_time");
+    bool without = false; /* custom fields: GHL refused them */
     json_t *body = create_body(w, pipeline_id, stage_id);
     if (!body)
         return sync_stop_retry(w, UNKNOWN_RETRY_MS, true, "out_of_memory");
-    const char *name = json_text(body, "name");
     struct ghl_call call = sync_call(w);
     call.send_deadline_mono_ms =
         clock_mono_ms() +
         CREATE_SEND_MS; /* from before it is recorded: never later than what others reckon with */
-    if (record_attempt(w, pipeline_id, name) == STEP_STOP)
+    if (record_attempt(w, pipeline_id, &mark) == STEP_STOP)
         goto out;
     enum ghl_result result = ghl_opportunity_create(w->app->ghl, &call, body, &answer);
     switch (result) {
@@ -341,15 +387,22 @@ static enum step create(struct sync_work *w, bool again)
     case GHL_LOST: step = sync_stop_answer(w, "opportunity create", &answer); break;
     case GHL_DUPLICATE:
         clear_attempt(w);
-        step = resolve_duplicate(w, answer.existing_id, name);
+        step = resolve_duplicate(w, answer.existing_id, &mark);
         break;
     default:
         clear_attempt(w);
+        without = (*mark.name || !*mark.field) && sync_drop_fields(w, w->plan.opportunity, &answer);
+        if (without) {
+            step = STEP_NEXT;
+            break;
+        }
         step = result == GHL_GONE && !again ? STEP_NEXT : sync_stop_answer(w, "opportunity create", &answer);
         break;
     }
     ghl_answer_free(&answer);
-    if (result == GHL_GONE && step == STEP_NEXT) {
+    if (without) {
+        step = create(w, again);
+    } else if (result == GHL_GONE && step == STEP_NEXT) {
         /* The remembered contact was deleted or merged in GHL. */
         step = sync_contact_again(w);
         if (step == STEP_NEXT)
@@ -369,12 +422,15 @@ static enum step look_first(struct sync_work *w, char id[GHL_ID_SIZE])
     id[0] = '\0';
     if (!w->entry->look_first)
         return STEP_NEXT;
-    if (resolve(w, pipeline_id, stage_id) == STEP_STOP)
+    struct order_mark mark;
+    if (resolve(w, pipeline_id, stage_id) == STEP_STOP || order_mark(w, &mark) == STEP_STOP)
         return STEP_STOP;
     struct wanted_card card = {.contact_id = w->link.contact_id,
                                .pipeline_id = pipeline_id,
-                               .name = json_text(w->plan.opportunity, "name")};
-    return *card.name ? search(w, &card, id) : STEP_NEXT;
+                               .name = mark.name,
+                               .field = mark.field,
+                               .key = w->plan.key};
+    return *card.name || *card.field ? search(w, &card, id) : STEP_NEXT;
 }
 
 enum step sync_opportunity(struct sync_work *w)

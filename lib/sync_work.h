@@ -8,6 +8,7 @@
 #define WOO_GHL_SYNC_WORK_H
 
 #include "delivery.h"
+#include "fields.h"
 #include "sync.h"
 
 enum step { STEP_NEXT, STEP_STOP };
@@ -30,6 +31,8 @@ struct sync_work {
     struct order order;
     struct plan plan;
     struct store_link link; /* what GHL holds as far as known; written back by finish */
+
+    bool tags_added, tags_removed; /* GHL just showed, or was told: nothing to add, nothing to take off */
 
     enum sync_end end;
     char reason[64];             /* a word */
@@ -55,6 +58,12 @@ bool sync_differs(const struct sync_work *w, enum plan_part part);
 /* GHL holds the plan's part now. */
 void sync_holds(struct sync_work *w, enum plan_part part);
 
+/* Custom fields of a part in GHL's form, with the order's mark if there is one. */
+enum step sync_fields(struct sync_work *w, enum fields_model model, json_t *part, const char *mark);
+/* GHL does not take the part's custom fields, whatever else it says: they are left out. False: it is not
+ * that. */
+bool sync_drop_fields(const struct sync_work *w, json_t *part, const struct ghl_answer *answer);
+
 /* Is it only to be looked for? A state that creates nothing, of an order that may have a card which the store
  * does not know: nothing may be written before the card is found. */
 bool sync_only_looks(const struct sync_work *w);
@@ -63,8 +72,11 @@ bool sync_only_looks(const struct sync_work *w);
 enum step sync_contact(struct sync_work *w);
 enum step sync_tags(struct sync_work *w);
 enum step sync_opportunity(struct sync_work *w);
+enum step sync_note(struct sync_work *w);
 
 /* The contact does not exist any more: forget its id, upsert anew. Once a work. */
 enum step sync_contact_again(struct sync_work *w);
+/* GHL showed the contact as it is: tags that are right already need no call. */
+void sync_tags_seen(struct sync_work *w, const json_t *contact);
 
 #endif

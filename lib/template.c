@@ -1,9 +1,14 @@
 #include "template.h"
+#include "attribution.h"
 #include "text.h"
 #include <stdlib.h>
 #include <string.h>
 
 #define PATH_MAX_LEN 255
+
+/* A computed name: adds its values. */
+typedef bool helper(json_t *values, const struct template_scope *scope);
+static helper *find_helper(const char *name); /* NULL = there is none */
 
 /* -- the language: a text is a row of pieces -- */
 
@@ -113,6 +118,28 @@ bool template_check(const char *text, struct error *e)
     return step == STEP_END;
 }
 
+bool template_check_paths(const char *text, struct error *e)
+{
+    struct piece p;
+    const char *at = text;
+    while (next_piece(text, &at, NULL, &p, NULL) == STEP_PIECE) {
+        char path[PATH_MAX_LEN + 1];
+        if (!p.is_path || p.fallback)
+            continue;
+        memcpy(path, p.text, p.len);
+        path[p.len] = '\0';
+        if (!find_helper(path) && !order_may_have(path)) {
+            error_set(
+                e,
+                "{%.100s} is nothing that WooCommerce sends of an order; a field of a plugin is written "
+                "with a default, {%.100s|}, or read from the meta data, {meta.KEY}",
+                path, path);
+            return false;
+        }
+    }
+    return true;
+}
+
 bool template_uses(const char *text, const char *name)
 {
     struct piece p;
@@ -200,8 +227,6 @@ static bool walk_path(json_t *values, const json_t *at, const char *path)
 
 /* -- helpers: computed names -- */
 
-typedef bool helper(json_t *values, const struct template_scope *scope);
-
 static bool help_shop(json_t *values, const struct template_scope *scope)
 {
     return add_text(values, scope->shop);
@@ -260,6 +285,14 @@ static bool help_items(json_t *values, const struct template_scope *scope)
     return good;
 }
 
+static bool help_attribution(json_t *values, const struct template_scope *scope)
+{
+    char *from = attribution_of(scope);
+    bool good = from && add_text(values, from);
+    free(from);
+    return good;
+}
+
 /* The day of "2026-11-25T00:43:19", in the shop's own time zone. */
 static bool add_day(json_t *values, const char *date)
 {
@@ -283,10 +316,25 @@ static const struct {
     const char *name;
     helper *help;
 } helpers[] = {
-    {"shop", help_shop},           {"number", help_number},       {"status", help_status},
-    {"admin_url", help_admin_url}, {"value", help_value},         {"customer.name", help_customer_name},
-    {"items", help_items},         {"date_paid", help_date_paid}, {"date_created", help_date_created},
+    {"shop", help_shop},
+    {"number", help_number},
+    {"status", help_status},
+    {"admin_url", help_admin_url},
+    {"value", help_value},
+    {"customer.name", help_customer_name},
+    {"items", help_items},
+    {"date_paid", help_date_paid},
+    {"date_created", help_date_created},
+    {"attribution", help_attribution},
 };
+
+static helper *find_helper(const char *name)
+{
+    for (size_t i = 0; i < sizeof helpers / sizeof *helpers; i++)
+        if (!strcmp(helpers[i].name, name))
+            return helpers[i].help;
+    return NULL;
+}
 
 /* A new array of what a piece stands for; its default where there is nothing else. NULL when out of memory.
  */
@@ -303,10 +351,7 @@ static json_t *values_of(const struct piece *p, const struct template_scope *sco
     }
     memcpy(path, p->text, p->len);
     path[p->len] = '\0';
-    helper *help = NULL;
-    for (size_t i = 0; i < sizeof helpers / sizeof *helpers; i++)
-        if (!strcmp(helpers[i].name, path))
-            help = helpers[i].help;
+    helper *help = find_helper(path);
     if (help ? !help(values, scope) : !walk_path(values, scope->order->json, path))
         goto failed;
     if (!json_array_size(values) && p->fallback &&
@@ -405,23 +450,28 @@ static bool render_row(const json_t *columns, size_t row, struct buf *out)
     return true;
 }
 
-/* seen holds what the list has already: a shop's order may have thousands of lines. */
-static bool add_distinct(json_t *list, json_t *seen, const char *text)
+struct list {
+    json_t *values;
+    json_t *seen; /* what it has already: a shop's order may have thousands of lines */
+    bool lower;
+};
+
+static bool add_distinct(struct list *list, const char *text)
 {
     char *clean = text_clean(text, TEMPLATE_TAG_MAX);
     if (!clean)
         return false;
-    text_lower(clean);
+    if (list->lower)
+        text_lower(clean);
     bool good = true;
-    if (*clean && !json_object_get(seen, clean) && json_array_size(list) < TEMPLATE_LIST_MAX)
-        good = !json_object_set_new(seen, clean, json_true()) &&
-               !json_array_append_new(list, json_string(clean));
+    if (*clean && !json_object_get(list->seen, clean) && json_array_size(list->values) < TEMPLATE_LIST_MAX)
+        good = !json_object_set_new(list->seen, clean, json_true()) &&
+               !json_array_append_new(list->values, json_string(clean));
     free(clean);
     return good;
 }
 
-static bool add_item(json_t *list, json_t *seen, const char *item, const char *end,
-                     const struct template_scope *scope)
+static bool add_item(struct list *list, const char *item, const char *end, const struct template_scope *scope)
 {
     size_t rows;
     json_t *columns = item_columns(item, end, scope, &rows);
@@ -430,30 +480,41 @@ static bool add_item(json_t *list, json_t *seen, const char *item, const char *e
     buf_init(&line, (size_t)TEMPLATE_VALUE_MAX * 4);
     for (size_t row = 0; good && row < rows; row++) {
         buf_reset(&line);
-        good = render_row(columns, row, &line) && add_distinct(list, seen, line.data);
+        good = render_row(columns, row, &line) && add_distinct(list, line.data);
     }
     buf_free(&line);
     json_decref(columns);
     return good;
 }
 
-json_t *template_list(const char *text, const struct template_scope *scope)
+/* Of the templates divided by commas, or of the whole text as one. */
+static json_t *make_list(const char *text, const struct template_scope *scope, bool divided)
 {
     if (!template_check(text, NULL))
         return NULL;
-    json_t *list = json_array(), *seen = json_object();
-    bool good = list && seen;
+    struct list list = {json_array(), json_object(), divided};
+    bool good = list.values && list.seen;
     for (const char *item = text; good; item++) {
-        const char *end = item_end(item);
-        good = add_item(list, seen, item, end, scope);
+        const char *end = divided ? item_end(item) : item + strlen(item);
+        good = add_item(&list, item, end, scope);
         item = end;
         if (!*item)
             break;
     }
-    json_decref(seen);
+    json_decref(list.seen);
     if (!good) {
-        json_decref(list);
-        list = NULL;
+        json_decref(list.values);
+        list.values = NULL;
     }
-    return list;
+    return list.values;
+}
+
+json_t *template_list(const char *text, const struct template_scope *scope)
+{
+    return make_list(text, scope, true);
+}
+
+json_t *template_values(const char *text, const struct template_scope *scope)
+{
+    return make_list(text, scope, false);
 }

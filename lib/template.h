@@ -11,6 +11,7 @@
  *   {status}         without "wc-"              {customer.name}  first and last name, else the company
  *   {items}          "2 x Tee, 1 x Cap"         {value}      the total less the refunds
  *   {admin_url}      the order in wp-admin      {date_paid}, {date_created}  the day, "2026-11-25"
+ *   {attribution}    where the customer came from: "newsletter / email", "www.example.org"
  */
 #ifndef WOO_GHL_TEMPLATE_H
 #define WOO_GHL_TEMPLATE_H
@@ -31,6 +32,11 @@ struct template_scope {
  * right. */
 bool template_check(const char *text, struct error *e) MUST_CHECK;
 
+/* Can each path be one of an order's? What WooCommerce sends of an order, of billing and of shipping is
+ * known; what plugins add to it is written with a default ("{their_field|}"), which is taken without a
+ * question. The error names the path. The text is well formed. */
+bool template_check_paths(const char *text, struct error *e) MUST_CHECK;
+
 /* Does it use {name}? */
 bool template_uses(const char *text, const char *name);
 
@@ -44,5 +50,9 @@ bool template_render(const char *text, const struct template_scope *scope, struc
  * such paths in one template go side by side); where a path has no value and no default the string is left
  * out. NULL when the text is not well formed or out of memory. */
 json_t *template_list(const char *text, const struct template_scope *scope) MUST_CHECK;
+
+/* The same of one template, where commas are literal and upper case stays: the values of a custom field that
+ * takes several. */
+json_t *template_values(const char *text, const struct template_scope *scope) MUST_CHECK;
 
 #endif

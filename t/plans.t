@@ -26,7 +26,10 @@ my %settings = (
     GHL_STAGE_MAP => 'shipped:Sent',
     GHL_TAGS      => 'woocommerce,bought-{line_items.sku},utm-{meta._wc_order_attribution_utm_source}',
     GHL_NOTE      => 'yes',
-    GHL_SOURCE    => '{shop} {created_via}',
+    GHL_SOURCE    => '{attribution|none}, by {created_via}',
+    GHL_TAGS_REMOVE        => 'refunded:woocommerce,refunded:bought-{line_items.sku}',
+    GHL_CONTACT_FIELDS     => 'last_total={value},interests={line_items.name}',
+    GHL_OPPORTUNITY_FIELDS => 'paid_on={date_paid},paid_by={payment_method_title}',
 );
 
 sub slurp {

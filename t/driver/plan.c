@@ -22,11 +22,12 @@ static bool read_all(FILE *in, struct buf *out)
 
 static json_t *plan_as_json(const struct plan *plan)
 {
-    return json_pack("{ss ss ss sb sI sI sO* sO* sO* ss* ss}", "key", plan->key, "number", plan->number,
-                     "outcome", outcome_name(plan->outcome), "status_only", plan->status_only, "created_s",
-                     (json_int_t)plan->created_s, "modified_s", (json_int_t)plan->modified_s, "contact",
-                     plan->contact, "tags", plan->tags, "opportunity", plan->opportunity, "note", plan->note,
-                     "source", plan->source);
+    return json_pack("{ss ss ss sb sI sI sO* sO* sO* sO* ss* ss ss}", "key", plan->key, "number",
+                     plan->number, "outcome", outcome_name(plan->outcome), "status_only", plan->status_only,
+                     "created_s", (json_int_t)plan->created_s, "modified_s", (json_int_t)plan->modified_s,
+                     "contact", plan->contact, "tags", plan->tags, "tags_remove", plan->tags_remove,
+                     "opportunity", plan->opportunity, "note", plan->note, "source", plan->source,
+                     "phone_left_out", plan->phone_left_out);
 }
 
 static json_t *planned(const struct order *order, const char *source)

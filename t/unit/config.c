@@ -188,8 +188,8 @@ static void warnings(void)
        "but warned of, with the nearest");
     ok(has(r.warning, r.warning_count, "there is no setting ZZZ;"), "or without one");
     drop(&c, &r);
-    ok(load(&c, &r, GOOD "GHL_NOTE=yes\n", NULL), "a setting of later");
-    ok(has(r.warning, r.warning_count, "GHL_NOTE is set, and has no effect"), "is told");
+    ok(load(&c, &r, GOOD "WOO_URL=https://shop.example.com\n", NULL), "a setting of later");
+    ok(has(r.warning, r.warning_count, "WOO_URL is set, and has no effect"), "is told");
     drop(&c, &r);
 
     const char *const document_root[] = {"DOCUMENT_ROOT", dir, NULL};

@@ -212,6 +212,25 @@ static void test_silence(void)
     }
 }
 
+static void test_custom_fields(void)
+{
+    json_t *with = json_pack("{s[{ss}]}", "customFields", "id", "x"),
+           *without = json_pack("{ss}", "name", "x");
+    struct ghl_request call = {.kind = GHL_WRITE, .method = "PUT", .subject = "opportunity", .body = with};
+    static const char text[] =
+        "{\"statusCode\":422,\"message\":[\"customFields.0.field_value must be a number\"]}";
+    struct ghl_answer answer = judge_text(&call, 422, text);
+    is_int(answer.result, GHL_CONFIG, "a custom field's trouble is one of the configuration");
+    is_str(answer.field, "customFields", "and told, so that they can be left out");
+    ghl_answer_free(&answer);
+    call.body = without;
+    answer = judge_text(&call, 422, text);
+    is_str(answer.field, "", "but not where none were sent");
+    ghl_answer_free(&answer);
+    json_decref(with);
+    json_decref(without);
+}
+
 int main(void)
 {
     test_ids();
@@ -219,6 +238,7 @@ int main(void)
     test_good();
     test_half();
     test_subjects();
+    test_custom_fields();
     test_huge();
     test_silence();
     return tap_done();

@@ -62,7 +62,7 @@ static void is_json(const json_t *got, const char *want, const char *what)
 
 static void test_default(void)
 {
-    struct made m = make(BODY(BILLING), NULL, NULL);
+    struct made m = make(BODY("\"number\":\"1001\"," BILLING), NULL, NULL);
     is_int(m.result, PLAN_OK, "the smallest order has a plan");
     is_str(m.plan.key, "shop:1001", "key");
     is_str(m.plan.shop, "shop", "shop");
@@ -176,8 +176,84 @@ static void test_templates(void)
     is_int(strlen(m.plan.part_hash[PLAN_NOTE]), 64, "and the note");
     unmake(&m);
     m = make(BODY(BILLING "," ITEMS), NULL, yes);
-    is_str(m.plan.note, "Order #1001 is processing: 2 x Tee, 1 x Cap. Value: 150 USD. ",
+    is_str(m.plan.note,
+           "Order #1001 of an unknown day is processing.\nItems: 2 x Tee, 1 x Cap\n"
+           "Total: 150.00 USD; less refunds: 150 USD\nPayment: none\nCustomer's note: none",
            "the note by default");
+    unmake(&m);
+}
+
+static void test_fields(void)
+{
+    static const char *const fields[][2] = {
+        {"GHL_CONTACT_FIELDS", "total={total},skus={line_items.sku}, x={coupon_lines.code}"},
+        {"GHL_OPPORTUNITY_FIELDS", "Paid by={payment_method_title}"},
+        {0}};
+    struct made m = make(BODY(BILLING "," ITEMS), NULL, fields);
+    is_json(json_object_get(m.plan.contact, "customFields"),
+            "{\"skus\":[\"TEE, CAP\",\"TEE\",\"CAP\"],\"total\":[\"150.00\",\"150.00\"]}",
+            "each field as a whole and as its values; none without a value");
+    ok(!json_object_get(m.plan.opportunity, "customFields"), "no fields without any value");
+    unmake(&m);
+}
+
+static void test_tags_removed(void)
+{
+    static const char *const set[][2] = {
+        {"GHL_TAGS", "Shop"},
+        {"GHL_TAGS_REMOVE", "wc-refunded:Customer, refunded:has-{line_items.sku},failed:x"},
+        {0}};
+    struct made paid = make(BODY(BILLING "," ITEMS), NULL, set);
+    struct made refunded =
+        make("{\"id\":1001,\"status\":\"refunded\",\"total\":\"150.00\"," BILLING "," ITEMS "}", NULL, set);
+    const char *a = paid.plan.part_hash[PLAN_TAGS], *b = refunded.plan.part_hash[PLAN_TAGS];
+    ok(!paid.plan.tags_remove, "nothing to take off for another status");
+    is_json(refunded.plan.tags_remove, "[\"customer\",\"has-tee\",\"has-cap\"]",
+            "each template of the status");
+    ok(!strncmp(a, b, PLAN_TAGS_HALF), "the half of what is added is the same");
+    ok(strcmp(a, b) != 0, "the other is not");
+    is_int(strspn(a + PLAN_TAGS_HALF, "0"), PLAN_TAGS_HALF, "nothing to take off is zeros");
+    unmake(&paid);
+    unmake(&refunded);
+}
+
+static void test_phone_left_out(void)
+{
+    static const char *const note[][2] = {{"GHL_NOTE", "x"}, {0}};
+    struct made m =
+        make(BODY("\"billing\":{\"email\":\"a@example.com\",\"country\":\"US\",\"phone\":\"555-4567\"}"),
+             NULL, note);
+    is_str(plan_phone(&m.plan), "", "a phone without its area is none");
+    is_str(m.plan.phone_left_out, "***-4567", "but kept, masked");
+    is_str(m.plan.note, "x\nPhone that is not complete: ***-4567", "and in the note");
+    unmake(&m);
+}
+
+#define META(source, medium, referrer)                                                                       \
+    "\"_links\":{\"self\":[{\"href\":\"https://shop.example.com/wp-json/wc/v3/orders/1\"}]},\"meta_data\":[" \
+    "{\"key\":\"_wc_order_attribution_utm_source\",\"value\":\"" source "\"},"                               \
+    "{\"key\":\"_wc_order_attribution_utm_medium\",\"value\":\"" medium "\"},"                               \
+    "{\"key\":\"_wc_order_attribution_referrer\",\"value\":\"" referrer "\"}]"
+
+static void is_source(const char *body, const char *want)
+{
+    struct made m = make(body, NULL, NULL);
+    is_str(m.plan.source, want, "source %s", want);
+    unmake(&m);
+}
+
+static void test_source(void)
+{
+    static const char *const no[][2] = {{"GHL_SOURCE", "no"}, {0}};
+    is_source(BODY(META("newsletter", "email", "")), "newsletter / email");
+    is_source(BODY(META("newsletter", "(none)", "")), "newsletter");
+    is_source(BODY(META("(direct)", "(none)", "")), "");
+    is_source(BODY(META("", "", "https://www.example.org/news?a=1")), "www.example.org");
+    is_source(BODY(META("", "", "https://shop.example.com/cart")), "");
+    is_source(BODY(META("", "", "app://somewhere")), "");
+    is_source(BODY(BILLING), "");
+    struct made m = make(BODY(META("newsletter", "email", "")), NULL, no);
+    is_str(m.plan.source, "", "none is wanted");
     unmake(&m);
 }
 
@@ -268,6 +344,10 @@ int main(void)
     test_status();
     test_deleted();
     test_templates();
+    test_fields();
+    test_tags_removed();
+    test_phone_left_out();
+    test_source();
     test_hashes();
     test_shops();
     test_broken_template();

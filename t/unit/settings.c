@@ -25,7 +25,7 @@ static const struct {
     {"GHL_CONTACT_FIELDS", NULL},
     {"GHL_OPPORTUNITY_FIELDS", NULL},
     {"GHL_NOTE", NULL},
-    {"GHL_SOURCE", NULL},
+    {"GHL_SOURCE", "{attribution}"},
     {"GHL_ORDER_FIELD", NULL},
     {"GHL_ON_DUPLICATE", "update"},
     {"GHL_DRY_RUN", "no"},

@@ -188,6 +188,42 @@ static void test_limits(void)
     order_free(&many);
 }
 
+static void test_known_paths(void)
+{
+    static const char *const good[] = {"",
+                                       "x",
+                                       "{number}",
+                                       "{items} {customer.name} {attribution}",
+                                       "{billing.city}",
+                                       "{shipping.city}",
+                                       "{line_items.anything.below}",
+                                       "{meta.any thing}",
+                                       "{meta_data.0.value}",
+                                       "{gift_wrap|}",
+                                       "{coupon_lines.code}"};
+    static const char *const bad[] = {"{nmber}",          "a{biling.city}",   "{billing}",
+                                      "{billing.town}",   "{shipping.email}", "{customer.first_name}",
+                                      "{billing.city.0}", "{metadata.x}"};
+    struct error e = ERROR_NONE;
+    for (size_t i = 0; i < sizeof good / sizeof *good; i++)
+        ok(template_check_paths(good[i], &e), "\"%s\" may be", good[i]);
+    for (size_t i = 0; i < sizeof bad / sizeof *bad; i++)
+        ok(!template_check_paths(bad[i], &e), "\"%s\" is nothing of an order's", bad[i]);
+    ok(!template_check_paths("{ok|x} {biling.city}", &e) && strstr(e.text, "{biling.city} is nothing"),
+       "the path is named");
+}
+
+static void test_values(void)
+{
+    json_t *list = template_values("A, {line_items.sku}", &scope);
+    char *got = json_canonical(list);
+    ok(got && strstr(got, "\"A, "), "commas are literal and capitals stay: %s", got);
+    ok(json_array_size(list) > 1, "one value for each item");
+    free(got);
+    json_decref(list);
+    ok(!template_values("{", &scope), "none of what is not well formed");
+}
+
 int main(void)
 {
     struct order_verdict verdict = order_parse(body, strlen(body), NULL, &order);
@@ -199,6 +235,8 @@ int main(void)
     test_uses();
     test_list();
     test_limits();
+    test_known_paths();
+    test_values();
     order_free(&order);
     return tap_done();
 }

@@ -365,6 +365,10 @@ sub _fill {
 sub _differences {
     my ($got, $want, $path) = @_;
     return if defined $want && !ref $want && $want eq '<any>' && defined $got;
+    if (defined $want && !ref $want && $want =~ /<any>/ && defined $got && !ref $got) {
+        my $pattern = join '.*', map { quotemeta } split /<any>/, $want, -1;
+        return if $got =~ /^$pattern\z/s;
+    }
     if (ref $want eq 'HASH') {
         return "$path is no object" if ref $got ne 'HASH';
         return map { _differences($got->{$_}, $want->{$_}, "$path.$_") } sort keys %$want;

@@ -1,0 +1,129 @@
+#!/usr/bin/perl
+# Random orders on random walks, delivered late, twice and out of order: GHL ends in the newest state of each,
+# with one card an order. WALKS_SEED=N repeats a run, WALKS_ORDERS=N makes it longer.
+use strict;
+use warnings;
+use Digest::SHA qw(hmac_sha256_base64);
+use FakeGHL::Client;
+use JSON::PP;
+use Test::More;
+use WooGHL::Server;
+
+my $SECRET = 'my_super_secret_woo_key';
+my $SEED = $ENV{WALKS_SEED} // int rand 2**31;
+my $ORDERS = $ENV{WALKS_ORDERS} // 18;
+my $JSON = JSON::PP->new->ascii->canonical;
+
+srand $SEED;
+diag "WALKS_SEED=$SEED" if $ENV{WALKS_SEED};
+note "WALKS_SEED=$SEED";
+
+my %OUTCOME = (processing => 'won', completed => 'won', refunded => 'lost', map { $_ => 'abandoned' } qw(cancelled failed trash));
+my @STATUS = (('processing') x 3, qw(completed completed refunded cancelled failed trash pending on-hold checkout-draft));
+my @NAME = ('Joan', "J\x{f6}rg", "\x{5dc}\x{5d9}\x{5d0}", "O'Brien", 'A & B', '');
+
+sub one_of { return $_[rand @_] }
+sub money { my $cents = shift; return sprintf '%s%d.%02d', $cents < 0 ? '-' : '', abs($cents) / 100, abs($cents) % 100 }
+
+# The states of an order, oldest first; some share a second.
+sub walk {
+    my ($id) = @_;
+    my $total = int rand 50_000;
+    my ($modified, $refunded, @refunds) = (3600 * $id, 0);
+    my %always = (
+        id => $id, number => rand() < .2 ? "W-$id" : "$id", currency => one_of(qw(USD EUR JPY)),
+        billing => { first_name => one_of(@NAME), last_name => one_of(@NAME), email => 'walker' . int(rand 8) . '@example.com',
+            phone => one_of('', '+1 202 555 0123', '555') },
+        line_items => [map { { sku => "S$_", name => "Thing $_", quantity => $_ } } 1 .. 1 + rand 3],
+        meta_data => one_of([], {}, [{ id => 1, key => 'gift', value => one_of('yes', 3, ['a']) }]),
+    );
+    return map {
+        $modified += int rand 3;
+        if (rand() < .25) {
+            push @refunds, { id => 9000 + @refunds, total => money(-(my $part = int rand 3000)) };
+            $refunded += $part;
+        }
+        my @t = gmtime(1_700_000_000 + $modified);
+        +{ modified => $modified, value => $total - $refunded, order => {
+            %always, status => one_of(@STATUS), total => one_of(money($total), money($total) . '0', $total / 100),
+            refunds => [@refunds],
+            date_modified_gmt => sprintf('%04d-%02d-%02dT%02d:%02d:%02d', $t[5] + 1900, $t[4] + 1, @t[3, 2, 1, 0]),
+        } };
+    } 1 .. 1 + rand 7;
+}
+
+# What WooCommerce's queue makes of a walk: in order but for a few, some of them twice, a deletion now and then.
+sub deliveries {
+    my ($id, @states) = @_;
+    my @at = map { [$_ + (rand() < .3 ? rand 3 : 0), $states[$_]] } 0 .. $#states;
+    push @at, map { rand() < .3 ? [$_->[0] + rand 2, $_->[1]] : () } @at;
+    push @at, [rand @states, { deleted => 1, order => { id => $id } }] if rand() < .2;
+    return map { $_->[1] } sort { $a->[0] <=> $b->[0] } @at;
+}
+
+# What GHL should hold after this delivery too.
+sub expect {
+    my ($model, $state) = @_;
+    if ($state->{deleted}) {
+        $model->{status} = 'abandoned' if $model->{card};
+        return;
+    }
+    my $outcome = $OUTCOME{ $state->{order}{status} } or return;
+    return if defined $model->{seen} && $state->{modified} < $model->{seen};
+    $model->{seen} = $state->{modified};
+    $model->{card} = 1 if $outcome eq 'won';
+    @$model{qw(status value name)} = ($outcome, $state->{value}, "Order #$state->{order}{number}") if $model->{card};
+    return;
+}
+
+my $ghl = FakeGHL::Client->start;
+my $server = WooGHL::Server->new(mode => 'cgi', settings => {
+    WOO_WEBHOOK_SECRET => $SECRET, GHL_API_BASE => $ghl->url, GHL_API_KEY => $ghl->token,
+    GHL_LOCATION_ID => $ghl->location_id, GHL_PIPELINE_ID => 'fakePipelineAAAAAAAA', DRAIN_AFTER => 'off',
+})->start;
+
+sub deliver {
+    my ($state) = @_;
+    my $body = $JSON->encode($state->{order});
+    return $server->request('POST', '/woo-order', { 'Content-Type' => 'application/json',
+        'X-WC-Webhook-Topic' => $state->{deleted} ? 'order.deleted' : 'order.updated', 'X-WC-Webhook-Resource' => 'order',
+        'X-WC-Webhook-Signature' => hmac_sha256_base64($body, $SECRET) . '=' }, $body);
+}
+
+# The orders' deliveries, mixed; each order's own stay in their order.
+my %left = map { $_ => [deliveries($_, walk($_))] } 1 .. $ORDERS;
+my (%model, %told, $count);
+while (my @open = sort { $a <=> $b } grep { @{ $left{$_} } } keys %left) {
+    my $id = one_of(@open);
+    my $state = shift @{ $left{$id} };
+    $ghl->fault({ match => { path => one_of('^/contacts/upsert$', '^/opportunities/.') }, do => { status => 502 }, times => 1 })
+        if rand() < .01;
+    my $answer = deliver($state);
+    $count++;
+    expect($model{$id} //= {}, $state);
+    push @{ $told{$id} }, ($state->{deleted} ? 'deleted' : "$state->{order}{status} \@$state->{modified}") . " -> $answer->{status} $answer->{body}";
+    fail("order $id: $answer->{status} $answer->{body}") if $answer->{status} !~ /^20[02]$/;
+}
+cmp_ok $count, '>=', $ORDERS, "$count deliveries of $ORDERS orders were taken";
+
+$ghl->clear_faults;
+my $drained = $server->command('drain', '--now');
+is $drained->{code}, 0, 'what waits is drained' or diag $drained->{err};
+
+my %cards;
+push @{ $cards{ $_->{name} } }, $_ for $ghl->opportunities;
+for my $id (1 .. $ORDERS) {
+    my $model = $model{$id};
+    my ($name) = grep { $cards{$_} } "Order #$id", "Order #W-$id";
+    my @held = map { join ' ', @$_{qw(name status)}, $_->{monetaryValue} * 100 } $name ? @{ $cards{$name} } : ();
+    my @want = $model->{card} ? join(' ', @$model{qw(name status value)}) : ();
+    is_deeply [map { s/(\S+)$/sprintf '%.0f', $1/er } @held], \@want, "order $id: " . ($want[0] // 'no card')
+        or diag join "\n", "WALKS_SEED=$SEED", @{ $told{$id} };
+}
+my %email;
+$email{ $_->{email} }++ for $ghl->contacts;
+is_deeply [grep { $email{$_} > 1 } sort keys %email], [], 'each customer is one contact';
+
+$server->stop;
+$ghl->stop;
+done_testing;
