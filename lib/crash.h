@@ -22,16 +22,16 @@
 /* Comes back unless it is this step's turn. */
 void crash_point(const char *step, const char *when);
 
-#define CRASH_AROUND(step, call)                                                                             \
+#define CRASH_AROUND(step, ...)                                                                              \
     __extension__({                                                                                          \
         crash_point(step, "before");                                                                         \
-        __typeof__(call) crash_result = (call);                                                              \
+        __typeof__(__VA_ARGS__) crash_result = (__VA_ARGS__);                                                \
         crash_point(step, "after");                                                                          \
         crash_result;                                                                                        \
     })
 
 #else
-#define CRASH_AROUND(step, call) (call)
+#define CRASH_AROUND(step, ...) (__VA_ARGS__)
 #endif
 
 #endif
