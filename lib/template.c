@@ -278,7 +278,7 @@ static bool help_items(json_t *values, const struct template_scope *scope)
         if (!*name)
             continue;
         buf_init(&line, TEMPLATE_VALUE_MAX);
-        buf_addf(&line, "%.40s x %.2000s", *quantity ? quantity : "1", name);
+        buf_addf(&line, "%.40s \xc3\x97 %.2000s", *quantity ? quantity : "1", name);
         good = !line.failed && add_text(values, line.data);
         buf_free(&line);
     }

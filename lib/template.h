@@ -9,7 +9,7 @@
  *
  *   {shop}           the shop's name            {number}     what people see; the id where a body has none
  *   {status}         without "wc-"              {customer.name}  first and last name, else the company
- *   {items}          "2 x Tee, 1 x Cap"         {value}      the total less the refunds
+ *   {items}          "2 × Tee, 1 × Cap"         {value}      the total less the refunds
  *   {admin_url}      the order in wp-admin      {date_paid}, {date_created}  the day, "2026-11-25"
  *   {attribution}    where the customer came from: "newsletter / email", "www.example.org"
  */

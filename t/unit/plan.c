@@ -169,7 +169,7 @@ static void test_templates(void)
     struct made m = make(BODY(BILLING "," ITEMS), NULL, all);
     is_str(json_text(m.plan.opportunity, "name"), "John Doe: 1001 (USD)", "name");
     is_json(m.plan.tags, "[\"woocommerce\",\"bought-tee\",\"bought-cap\"]", "tags");
-    is_str(m.plan.note, "2 x Tee, 1 x Cap\nno link", "note");
+    is_str(m.plan.note, "2 \xc3\x97 Tee, 1 \xc3\x97 Cap\nno link", "note");
     is_str(m.plan.source, "main", "source");
     is_str(m.plan.key, "main:1001", "key");
     is_int(strlen(m.plan.part_hash[PLAN_TAGS]), 64, "tags have a hash");
@@ -177,7 +177,7 @@ static void test_templates(void)
     unmake(&m);
     m = make(BODY(BILLING "," ITEMS), NULL, yes);
     is_str(m.plan.note,
-           "Order #1001 of an unknown day is processing.\nItems: 2 x Tee, 1 x Cap\n"
+           "Order #1001 of an unknown day is processing.\nItems: 2 \xc3\x97 Tee, 1 \xc3\x97 Cap\n"
            "Total: 150.00 USD; less refunds: 150 USD\nPayment: none\nCustomer's note: none",
            "the note by default");
     unmake(&m);
