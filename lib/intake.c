@@ -13,6 +13,7 @@
 
 #define RETRY_AFTER_UNAVAILABLE "60"
 #define DAY_S (24 * 3600)
+#define WORK_NEEDS_MS 5000 /* a create does not begin with less */
 
 /* One request on its way down. */
 struct visit {
@@ -329,6 +330,15 @@ static bool comes_after_the_spool(const struct visit *v)
            spool_stats(v->app->spool, &waiting, &e) && waiting.deliveries > 0;
 }
 
+/* A delivery that waited long for its worker is stored and answered: who sent it has waited enough. */
+static bool time_to_work(const struct visit *v)
+{
+    int64_t budget_ms = v->app->config.sync_budget_ms,
+            left_ms = clock_left_ms(v->request->arrived_mono_ms + budget_ms);
+
+    return left_ms > 0 && (left_ms >= WORK_NEEDS_MS || budget_ms < WORK_NEEDS_MS);
+}
+
 static void take(struct visit *v, const struct buf *packed)
 {
     const struct config *config = &v->app->config;
@@ -345,7 +355,7 @@ static void take(struct visit *v, const struct buf *packed)
         .arrived_ago_ms = v->arrived_ago_ms,
         .client = v->client,
         .client_limit = config->rate_limit_per_day,
-        .work = config->sync_budget_ms > 0 && !v->replayed,
+        .work = !v->replayed && time_to_work(v),
         .lease_ms = SYNC_LEASE_MS,
     };
     struct store_claim_reply reply = {0};

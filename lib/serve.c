@@ -96,6 +96,22 @@ static bool find_path(lookup *look, void *context, struct buf *out)
     return buf_adds(out, itself ? ROUTE : script) && buf_adds(out, info);
 }
 
+/*
+ * When the web server got the request, in ms of this process's clock: nginx tells it (REQUEST_ARRIVED, s.ms
+ * of the wall clock), because a request may have waited for a worker. What is no such time, lies ahead, or a
+ * day back, is now.
+ */
+static int64_t arrived(const char *told)
+{
+    char *end = NULL;
+    double seconds = *told ? strtod(told, &end) : 0;
+    int64_t ago = clock_wall_ms() - (int64_t)(seconds * 1000);
+
+    if (!end || *end || !(seconds > 0 && seconds < 1e11) || ago < 0 || ago > 24LL * 3600 * 1000)
+        ago = 0;
+    return clock_mono_ms() - ago;
+}
+
 static void fill_request(lookup *look, void *context, struct request *request)
 {
     request->method = look(context, "REQUEST_METHOD");
@@ -107,7 +123,7 @@ static void fill_request(lookup *look, void *context, struct request *request)
     request->resource = look(context, "HTTP_X_WC_WEBHOOK_RESOURCE");
     request->source = look(context, "HTTP_X_WC_WEBHOOK_SOURCE");
     request->accept = look(context, "HTTP_ACCEPT");
-    request->arrived_mono_ms = clock_mono_ms();
+    request->arrived_mono_ms = arrived(look(context, "REQUEST_ARRIVED"));
 }
 
 static bool head_of(const struct response *response, struct buf *head)
