@@ -1,0 +1,84 @@
+#!/usr/bin/perl
+# Two pools with directories of their own on one Redis, as on two web servers: they take deliveries and drain together.
+use strict;
+use warnings;
+use Digest::SHA qw(hmac_sha256_base64);
+use FakeGHL::Client;
+use POSIX ();
+use Test::More;
+use WooGHL::Server;
+
+my $SECRET = 'my_super_secret_woo_key';
+
+sub order {
+    my ($id, $status) = @_;
+    return qq({"id":$id,"status":"$status","total":"10.00","billing":{"first_name":"Ann","last_name":"Lee",)
+        . qq("email":"c$id\@example.com"}});
+}
+
+sub deliver {
+    my ($server, $body) = @_;
+    my $got = $server->request('POST', '/woo-order',
+        { 'Content-Type' => 'application/json', 'X-WC-Webhook-Topic' => 'order.updated',
+            'X-WC-Webhook-Signature' => hmac_sha256_base64($body, $SECRET) . '=' }, $body);
+    return "$got->{status} $got->{body}";
+}
+
+# Each of [server, body] from a process of its own, all at once.
+sub deliver_all {
+    my @what = @_;
+    pipe my $in, my $out or die "pipe: $!";
+    my @pids;
+    for my $what (@what) {
+        my $pid = fork // die "fork: $!";
+        if (!$pid) {
+            my $got = eval { deliver(@$what) } // '0 none';
+            syswrite $out, "$got\n";
+            POSIX::_exit(0);
+        }
+        push @pids, $pid;
+    }
+    close $out;
+    my @got = map { chomp; $_ } <$in>;
+    waitpid $_, 0 for @pids;
+    return @got;
+}
+
+my $redis = WooGHL::Server->redis;
+my $ghl = FakeGHL::Client->start;
+my %settings = (
+    WOO_WEBHOOK_SECRET => $SECRET, GHL_API_BASE => $ghl->url, GHL_API_KEY => $ghl->token, REDIS_URL => $redis->url,
+    GHL_LOCATION_ID => $ghl->location_id, GHL_PIPELINE_ID => 'fakePipelineAAAAAAAA', DRAIN_AFTER => 'off',
+);
+my @machine = map { WooGHL::Server->new(mode => 'nginx', workers => 2, settings => {%settings})->start } 1, 2;
+
+# Given one order that arrives at both at once, again and again.
+my @got = deliver_all(map { [$machine[$_ % 2], order(1, 'processing')] } 1 .. 20);
+is scalar(grep { /^200 .*synced/ } @got), 1, 'one order, two machines: it is written once';
+is scalar(grep { /"duplicate"/ } @got), 19, 'and is a duplicate everywhere else';
+
+# Given a sale at one machine and its refund at the other.
+like deliver($machine[0], order(2, 'processing')), qr/synced/, 'a sale at one machine';
+like deliver($machine[1], order(2, 'refunded')), qr/synced/, 'its refund at the other';
+
+# Given that GHL is away while both take orders: one machine goes down, the other drains all of them.
+$ghl->down;
+@got = deliver_all(map { [$machine[$_ % 2], order(10 + $_, 'processing')] } 1 .. 4);
+is scalar(grep { /^202 / } @got), 4, 'both store what GHL cannot take now';
+$ghl->up;
+$machine[0]->stop;
+my $drained = $machine[1]->command('drain', '--now');
+is $drained->{code}, 0, 'the other drains' or diag $drained->{err};
+for (1 .. 20) {
+    last if $machine[1]->command('status')->{out} =~ /^waiting 0,/;
+    $machine[1]->command('drain', '--now');
+}
+my %cards;
+push @{ $cards{ $_->{name} } }, $_->{status} for $ghl->opportunities;
+is_deeply \%cards,
+    { 'Order #1' => ['won'], 'Order #2' => ['lost'], map { ("Order #$_" => ['won']) } 11 .. 14 },
+    'each order has its one card, in its newest state';
+
+$machine[1]->stop;
+$ghl->stop;
+done_testing;
