@@ -13,6 +13,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sysexits.h>
+#include <unistd.h>
 
 #define CHECK_BUDGET_MS 15000
 
@@ -111,6 +112,19 @@ static int parse_jobs(const char *text)
     return text && *text && !*end && jobs >= 1 && jobs <= DRAIN_JOBS_MAX ? (int)jobs : 0;
 }
 
+#define BAR_WIDTH 40
+/* A bar on the terminal, which its end wipes away. */
+static void draw_progress(long looked_at, long waited)
+{
+    long all = waited > looked_at ? waited : looked_at;
+    int filled = all > 0 ? (int)(looked_at * BAR_WIDTH / all) : 0;
+
+    fprintf(stderr, "\r[%.*s%*s] %ld of %ld", filled, "########################################",
+            BAR_WIDTH - filled, "", looked_at, all);
+    if (looked_at == all)
+        fprintf(stderr, "\r\033[K");
+}
+
 static int end_drain(bool good, const struct drain_counts *counts)
 {
     if (good)
@@ -151,6 +165,8 @@ static int run_drain(int argc, char **argv, volatile int *stop)
         app_close(&app);
         return end_drain(drain_jobs(jobs, &options, stop, &counts), &counts);
     }
+    if (!options.watch && isatty(STDERR_FILENO))
+        options.progress = draw_progress;
     bool good = drain_run(&app, &options, &counts);
     app_close(&app);
     return end_drain(good, &counts);

@@ -18,6 +18,7 @@ struct drain {
     struct app *app;
     const struct drain_options *options;
     struct drain_counts *counts;
+    long waited; /* at the start */
     int64_t end_mono_ms, heartbeat_mono_ms, expire_mono_ms, spool_mono_ms,
         alert_mono_ms; /* when the next is due */
     int64_t early;     /* so many entries are still taken before their time; -1 = not counted yet */
@@ -57,6 +58,9 @@ static void work(struct drain *d, struct store_entry *entry)
     log_event(d->app->log, LOG_LEVEL_INFO, outcome.result == SYNC_DONE ? "synced" : "drained", &about,
               outcome.result == SYNC_DONE ? "A waiting order is in GHL" : "A waiting order was looked at");
     count(d, outcome.result);
+    if (d->options->progress)
+        d->options->progress(d->counts->done + d->counts->nothing + d->counts->queued + d->counts->parked,
+                             d->waited);
 }
 
 /* What is to be done now and then; false when the store does not answer. */
@@ -181,6 +185,8 @@ bool drain_run(struct app *app, const struct drain_options *options, struct drai
     }
     if (options->heartbeat)
         retry_locked(app);
+    if (options->progress && app->store && store_stats(app->store, &stats) == STORE_OK)
+        d.waited = (long)stats.waiting;
     bool go_on = true;
     while (go_on && !stopped(&d)) {
         go_on = turn(&d, &reachable);

@@ -12,6 +12,9 @@ struct drain_options {
     bool now;          /* do not wait for due times; probe a pause or an open breaker at once */
     int64_t budget_ms; /* CLOCK_NEVER, or stop taking entries after that */
     bool heartbeat;    /* this is a real drain: workers need not */
+    /* Told after each entry: how many were looked at, and how many waited at the start. NULL = nobody
+     * watches. */
+    void (*progress)(long looked_at, long waited);
 };
 
 struct drain_counts {
