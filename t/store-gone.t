@@ -27,8 +27,9 @@ my $SPOOLED  = '{"status":"queued","reason":"store_unavailable"}';
 my $CREATED  = POSIX::strftime('%Y-%m-%dT%H:%M:%S', gmtime(time - 120));    # before any Redis here was started
 
 sub order {
-    my ($id, $status) = @_;
-    return qq({"id":$id,"status":"$status","total":"10.00","date_created_gmt":"$CREATED",)
+    my ($id, $status, $total) = @_;
+    $total //= '10.00';
+    return qq({"id":$id,"status":"$status","total":"$total","date_created_gmt":"$CREATED",)
         . qq("billing":{"first_name":"Ann","last_name":"Lee","email":"c$id\@example.com"}});
 }
 
@@ -176,7 +177,7 @@ for my $case (@AWAY) {
 }
 
 # What arrived first counts as first, whatever is moved when.
-subtest 'a newer state goes to the store before the older one leaves the spool' => sub {
+subtest 'a state that was spooled is older than the one that the store took after it' => sub {
     my $redis = WooGHL::Server->redis;
     my $ghl = FakeGHL::Client->start;
     my $server = WooGHL::Server->new(mode => 'nginx', workers => 4, settings => {
@@ -185,15 +186,25 @@ subtest 'a newer state goes to the store before the older one leaves the spool' 
     })->start;
     is deliver($server, order(1, 'processing'))->{status}, 200, 'won, with a card';
     $redis->signal('STOP');
-    is deliver($server, order(1, 'completed'))->{body}, $SPOOLED, 'changed while Redis hangs';
+    is deliver($server, order(1, 'refunded'))->{body}, $SPOOLED, 'refunded while Redis hangs';
     sleep 1.5;    # two states of one second are not told apart
     $redis->signal('CONT');
     $server->restart_workers;
-    is deliver($server, order(1, 'refunded'))->{status}, 200, 'refunded when it is back';
-    is_deeply cards($ghl), { 'Order #1' => 'lost' }, 'lost';
+    is deliver($server, order(1, 'completed'))->{status}, 200, 'a sale again when it is back';
     is $server->command('drain', '--now')->{code}, 0, 'the older one is moved';
     is spooled($server), 0, 'out of the spool';
-    is_deeply cards($ghl), { 'Order #1' => 'lost' }, 'and is stale';
+    is_deeply cards($ghl), { 'Order #1' => 'won' }, 'and is stale';
+
+    $redis->signal('STOP');
+    is deliver($server, order(1, 'completed', '12.00'))->{body}, $SPOOLED, 'changed while Redis hangs';
+    $redis->signal('CONT');
+    $server->restart_workers;
+    is deliver($server, order(1, 'refunded'))->{body}, $SPOOLED, 'a refund does not overtake what may be the sale';
+    is $server->command('drain', '--now')->{code}, 0, 'both are moved';
+    is spooled($server), 0, 'out of the spool';
+    ok drain_later($server), 'a drain after the leases';
+    is_deeply cards($ghl), { 'Order #1' => 'lost' }, 'in their order';
+    is scalar(() = $ghl->opportunities), 1, 'on one card';
     $server->stop;
     $ghl->stop;
 };
