@@ -97,8 +97,12 @@ unit: $(UNIT)
 	prove -j$(JOBS) --exec '' $(UNIT)
 
 # One run of prove over both kinds of tests, so that there is one summary. Each runs by itself.
-test: $(PROGRAM) $(UNIT) $(DRIVERS)
+test: $(PROGRAM) $(UNIT) $(DRIVERS) crash-driver
 	@BUILD=$(BUILD) WOO_GHL_PROGRAM=$(abspath $(PROGRAM)) PERL5LIB=$(CURDIR)/t/lib prove -j$(JOBS) --exec '' $(UNIT) $(TESTS)
+
+# t/crash-points.t has it made, too, but one job at a time.
+crash-driver:
+	@$(MAKE) -s --no-print-directory CRASH=1 BUILD=$(BUILD)/crash $(BUILD)/crash/t/driver/crash-points
 
 # Everything is killed and stopped at random for a while; SEED=N, which is printed, repeats the plan.
 CHAOS_SECONDS ?= 60
@@ -160,5 +164,5 @@ clean:
 
 -include $(shell find $(BUILD) -name '*.d' 2>/dev/null)
 FORCE:
-.PHONY: bench all run unit test chaos check asan deps lint build-tests format install clean FORCE
+.PHONY: bench all run unit test crash-driver chaos check asan deps lint build-tests format install clean FORCE
 .SECONDARY:

@@ -161,7 +161,8 @@ struct store_claim_reply {
  * 1. count the client (if any);
  * 2. never-creating, no link (nor gone mark), no progress (no attempt, no ids), no body anywhere, and not
  * older than born (created_s before `born` or longer ago than LINK_TTL counts as older): write seen (newest
- * place wins, fingerprint of the newest), IGNORED;
+ * place wins, fingerprint of the newest), IGNORED; but status_only of an order that was never seen writes
+ * nothing: it has no time, and a sale that comes after it must not look older;
  * 3. fingerprint == seen's: keep the newer place; if the order is parked and this is not older than seen: go
  * on at 5; else DUPLICATE;
  * 4. older than seen: STALE; but a creating one makes a body that waits `sold`: the order was sold after all;

@@ -215,6 +215,9 @@ static enum store_claim_result decide(struct work *w)
     bool older = is_older(w);
 
     if (!c->creates && is_unknown(r) && !record_is_older(w->db, &w->space, c->created_s)) {
+        /* A deletion has no time: it says nothing of a sale that comes after it. */
+        if (c->status_only && !has_seen(r))
+            return CLAIM_IGNORED;
         if (is_newest(w))
             see(w);
         else

@@ -6,16 +6,10 @@ use Digest::SHA qw(hmac_sha256_base64);
 use FindBin;
 use lib "$FindBin::Bin/lib";
 use FakeGHL::Client;
-use File::Copy qw(copy);
 use POSIX ();
 use Test::More;
 use Time::HiRes qw(sleep time);
 use WooGHL::Server;
-
-my $root  = "$FindBin::Bin/..";
-my $build = $ENV{BUILD} || 'build';
-system('make', '-s', '-C', $root, "BUILD=$build", "$build/t/driver/later") == 0 or BAIL_OUT('the driver cannot be made');
-my $later = $build =~ m{^/} ? "$build/t/driver/later" : "$root/$build/t/driver/later";
 
 my $SECRET = 'my_super_secret_woo_key';
 my $DAY = 24 * 3600;
@@ -26,14 +20,6 @@ sub deliver {
     my $body = qq({"id":$id,"status":"processing","total":"10.00","billing":{"first_name":"Ann","email":"ann\@example.com"}});
     return $server->request(POST => '/woo-order', { 'Content-Type' => 'application/json',
         'X-WC-Webhook-Topic' => 'order.created', 'X-WC-Webhook-Signature' => hmac_sha256_base64($body, $SECRET) . '=' }, $body)->{body};
-}
-
-sub drain_later {
-    my ($server, $seconds) = @_;
-    my $program = $server->dir . '/later';
-    -e $program or copy($later, $program) && chmod 0755, $program or die "$program: $!";
-    my $status = $server->_spawn([$program, $seconds], err => $server->dir . '/stderr')->wait(60);
-    return defined $status && $status == 0;
 }
 
 sub file_of { my ($path) = @_; open my $in, '<', $path or return ''; local $/; return scalar(<$in>) // '' }
@@ -69,11 +55,11 @@ for my $store (qw(sqlite redis)) {
         $server->set(GHL_PIPELINE_ID => $name);
         is deliver($server, 1), '{"status":"queued","reason":"paused"}', 'given a pipeline that is not there';
         like told($server, 'paused', 1)->[0], qr/GHL_PIPELINE_ID: the location has no "\Q$name\E"/, 'the reason is told as it is';
-        ok drain_later($server, 61), 'a probe lifts the pause, and it begins again';
+        ok $server->drain_as_of(61), 'a probe lifts the pause, and it begins again';
         is deliver($server, 2), '{"status":"queued","reason":"paused"}', 'a further order';
-        ok drain_later($server, 1800), 'a drain half an hour later';
+        ok $server->drain_as_of(1800), 'a drain half an hour later';
         is scalar @{ told($server, 'paused', 1) }, 1, 'is not told within ALERT_EVERY';
-        ok drain_later($server, 3700), 'a drain more than an hour later';
+        ok $server->drain_as_of(3700), 'a drain more than an hour later';
         is scalar @{ told($server, 'paused', 2) }, 2, 'is told again';
         ok !-e $server->dir . '/pwned', 'nothing of it was run';
         $server->stop;
@@ -84,12 +70,12 @@ for my $store (qw(sqlite redis)) {
         $ghl->fault({ match => { path => '^/opportunities/$' }, do => { status => 422, body => { message => ['monetaryValue must be a number'] } } });
         is deliver($server, 1), '{"status":"queued","reason":"parked"}', 'given a parked order';
         like told($server, 'parked', 1)->[0], qr/^Order shop:1 is parked .*monetaryValue must be a number/, 'it is told';
-        ok drain_later($server, 26 * $DAY), 'four days before PARKED_TTL';
+        ok $server->drain_as_of(26 * $DAY), 'four days before PARKED_TTL';
         unlike $server->log, qr/event=expiring/, 'nothing is said';
-        ok drain_later($server, 27.5 * $DAY), 'two days and a half before';
+        ok $server->drain_as_of(27.5 * $DAY), 'two days and a half before';
         like told($server, 'expiring', 1)->[0], qr/^1 parked orders lose their content within 3 days/, 'it is told';
         like $server->log, qr/level=warn event=expiring .*1 parked orders/, 'and said in the log';
-        ok drain_later($server, 31 * $DAY), 'after PARKED_TTL';
+        ok $server->drain_as_of(31 * $DAY), 'after PARKED_TTL';
         like $server->log, qr/event=expired .*1 parked orders/, 'it has lost its content';
         is scalar @{ told($server, 'expiring', 1) }, 1, 'that it is about to is not told any more';
         unlike file_of($server->dir . '/told'), qr/ann\@example/, 'nobody is named';
@@ -99,9 +85,9 @@ for my $store (qw(sqlite redis)) {
     subtest "$store: silence" => sub {
         my $server = $new->(ALERT_SILENCE => '1h');
         like deliver($server, 1), qr/synced/, 'given an order';
-        ok drain_later($server, 3500), 'a drain within ALERT_SILENCE';
+        ok $server->drain_as_of(3500), 'a drain within ALERT_SILENCE';
         unlike $server->log, qr/event=silent/, 'says nothing';
-        ok drain_later($server, 3700), 'a drain after it';
+        ok $server->drain_as_of(3700), 'a drain after it';
         like told($server, 'silent', 1)->[0], qr/^No signed order has come for 37\d\d s/, 'tells it';
         like $server->log, qr/level=warn event=silent/, 'and says it in the log';
         $server->stop;
@@ -109,7 +95,7 @@ for my $store (qw(sqlite redis)) {
 
     subtest "$store: nobody drains" => sub {
         my $server = $new->(SYNC_BUDGET => '0');
-        ok drain_later($server, -700), 'given a last drain 700 s ago';
+        ok $server->drain_as_of(-700), 'given a last drain 700 s ago';
         is deliver($server, 1), '{"status":"queued","reason":"later"}', 'an order';
         is deliver($server, 2), '{"status":"queued","reason":"later"}', 'another, while the first one waits';
         like $server->log, qr/level=warn event=undrained/, 'the log says it';

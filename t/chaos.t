@@ -10,18 +10,12 @@ use Digest::SHA qw(hmac_sha256_base64);
 use FindBin;
 use lib "$FindBin::Bin/lib";
 use FakeGHL::Client;
-use File::Copy qw(copy);
 use JSON::PP qw(decode_json);
 use POSIX ();
 use Test::More;
 use Time::HiRes qw(sleep time);
 use WooGHL::Chaos;
 use WooGHL::Server;
-
-my $root  = "$FindBin::Bin/..";
-my $build = $ENV{BUILD} || 'build';
-system('make', '-s', '-C', $root, "BUILD=$build", "$build/t/driver/later") == 0 or BAIL_OUT('the driver cannot be made');
-my $later = $build =~ m{^/} ? "$build/t/driver/later" : "$root/$build/t/driver/later";
 
 my $SECRET  = 'my_super_secret_woo_key';
 my $SEED    = $ENV{SEED} || 1 + (time * 1000) % 1_000_000;
@@ -115,16 +109,6 @@ sub do_deeds {
     return;
 }
 
-# As of so many seconds later: whatever was in flight is over.
-sub drain_later {
-    my ($server, $seconds) = @_;
-    my $program = $server->dir . '/later';
-    -e $program or copy($later, $program) && chmod 0755, $program or die "$program: $!";
-    my $process = $server->_spawn([$program, $seconds], err => $server->dir . '/stderr');
-    my $status = $process->wait(120) // die 'the drain did not end within 120 s';
-    return $status == 0;
-}
-
 sub status_of { my ($server) = @_; return decode_json($server->command('status', '--json')->{out}) }
 
 # Nothing is killed any more, and nobody works: what waits can be brought to its end.
@@ -134,7 +118,7 @@ sub calm {
     is $world->{drain}->stop, 0, 'the drain ends when it is told to';
     defined $_->wait(60) or fail 'a drain by hand ends' for @{ $world->{by_hand} || [] };
     $server->restart_workers;
-    ok drain_later($server, 400), 'a drain after all leases and waits';
+    ok $server->drain_as_of(400), 'a drain after all leases and waits';
     my ($deadline, $waiting) = (time + 60);
     do {
         my $run = $server->command('drain', '--now');

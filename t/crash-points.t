@@ -19,6 +19,7 @@ use JSON::PP ();
 use lib "$FindBin::Bin/lib";
 use FakeGHL::Client;
 use Test::More;
+use WooGHL::Driver;
 use WooGHL::Server;
 
 my $test   = $$;
@@ -30,11 +31,7 @@ my $SECRET = 'my_super_secret_woo_key';
 my $CHANGES = qr/^(?!store_(?:get|stats|pace|pace_correct|breaker|heartbeat|allow):).*:before/;
 my %RESET  = (card => { method => 'POST', path => '^/opportunities/$' }, contact => { method => 'POST', path => '^/contacts/$' });
 
-my $root  = "$FindBin::Bin/..";
-my $build = ($ENV{BUILD} || 'build') . '/crash';
-system('make', '-s', '-C', $root, 'CRASH=1', "BUILD=$build", "$build/t/driver/crash-points") == 0
-    or BAIL_OUT('the test build cannot be made');
-$ENV{WOO_GHL_PROGRAM} = $build =~ m{^/} ? "$build/t/driver/crash-points" : "$root/$build/t/driver/crash-points";
+$ENV{WOO_GHL_PROGRAM} = WooGHL::Driver->program('crash-points', CRASH => 1);
 
 # -- the scenarios --
 # before: what happens first, unharmed unless it names a point.  dies: what dies: a delivery's name, or 'drain'.  nobody: no email, no phone.

@@ -6,15 +6,9 @@ use Digest::SHA qw(hmac_sha256_base64);
 use FindBin;
 use lib "$FindBin::Bin/lib";
 use FakeGHL::Client;
-use File::Copy qw(copy);
 use POSIX ();
 use Test::More;
 use WooGHL::Server;
-
-my $root  = "$FindBin::Bin/..";
-my $build = $ENV{BUILD} || 'build';
-system('make', '-s', '-C', $root, "BUILD=$build", "$build/t/driver/later") == 0 or BAIL_OUT('the driver cannot be made');
-my $later = $build =~ m{^/} ? "$build/t/driver/later" : "$root/$build/t/driver/later";
 
 my $SECRET = 'my_super_secret_woo_key';
 my $prefix = 0;
@@ -52,16 +46,6 @@ sub deliver_all {
     return sub { my %status = map { split } <$in>; waitpid $_, 0 for @pids; return %status };
 }
 
-# Drains as of so many seconds later.
-sub drain_later {
-    my ($server, $seconds) = @_;
-    my $program = $server->dir . '/later';
-    -e $program or copy($later, $program) && chmod 0755, $program or die "$program: $!";
-    my $process = $server->_spawn([$program, $seconds], err => $server->dir . '/stderr');
-    my $status = $process->wait(60) // die 'the drain did not end within 60 s';
-    return $status == 0;
-}
-
 sub names { my ($ghl) = @_; return [sort map { $_->{name} } $ghl->opportunities] }
 
 for my $store (qw(sqlite redis)) {
@@ -88,7 +72,7 @@ for my $store (qw(sqlite redis)) {
         my %status = $answers->();
         my @unanswered = grep { $status{$_} !~ /^20[02]$/ } 1 .. 12;
         is scalar @unanswered, 4, 'four were in hand, the others were taken by the new workers' or diag explain \%status;
-        ok drain_later($server, 300), 'a drain after the leases';
+        ok $server->drain_as_of(300), 'a drain after the leases';
         is_deeply names($ghl), [sort map {"Order #$_"} 1 .. 12], 'each order has one card';
         is scalar(() = $ghl->contacts), 12, 'each customer is one contact';
         is $ghl->count(method => 'POST', path => '/opportunities/'), 12, 'no create was sent twice';
@@ -103,7 +87,7 @@ for my $store (qw(sqlite redis)) {
         my @t = gmtime(time - 600);
         $ghl->change(opportunities => $card->{id}, { pipelineId => 'fakePipelineBBBBBBBB',
             createdAt => POSIX::strftime('%Y-%m-%dT%H:%M:%S.000Z', @t) });
-        ok drain_later($server, 300), 'a drain after the attempt is over';
+        ok $server->drain_as_of(300), 'a drain after the attempt is over';
         is_deeply [map { $_->{id} } $ghl->opportunities], [$card->{id}], 'the same card, and no other';
         $server->stop;
     };
@@ -113,7 +97,7 @@ for my $store (qw(sqlite redis)) {
         $ghl->fault({ match => { method => 'POST', path => '^/contacts/$' }, do => { reset => 'before' } });
         is deliver($server, order(8, 'nobody'))->{status}, 202, 'the create may have happened';
         $ghl->add(contacts => { firstName => 'Joann', lastName => 'Leeds' });    # the search finds this one
-        ok drain_later($server, 300), 'a drain after the attempt is over';
+        ok $server->drain_as_of(300), 'a drain after the attempt is over';
         my ($card) = $ghl->opportunities;
         my ($contact) = grep { $_->{id} eq $card->{contactId} } $ghl->contacts;
         is "$contact->{firstName} $contact->{lastName}", 'Ann Lee', 'the card is at the right contact';
@@ -126,7 +110,7 @@ for my $store (qw(sqlite redis)) {
         my $first = deliver_all($server, order(10, 'fay'));
         $ghl->wait_calls(1, 20, path => '/contacts/upsert');
         is deliver($server, order(11, 'fay'))->{body}, '{"status":"queued","reason":"contact_busy"}', 'another order waits';
-        ok drain_later($server, 40), 'a drain as of 40 s later';
+        ok $server->drain_as_of(40), 'a drain as of 40 s later';
         is $ghl->count(path => '/contacts/upsert'), 1, 'leaves the customer alone, too';
         is_deeply { $first->() }, { 10 => 200 }, 'the first order is done';
         is $server->command('drain', '--now')->{code}, 0, 'a drain';

@@ -10,13 +10,11 @@ use IO::Socket::INET;
 use IPC::Open2;
 use JSON::PP;
 use Test::More;
+use WooGHL::Driver;
 
 alarm 180;    # rather fail than hang
 
-my $root = "$FindBin::Bin/..";
-my $build = $ENV{BUILD} || 'build';
-$build = "$root/$build" unless $build =~ m{^/};
-system('make', '-s', '-C', $root, "BUILD=$build", "$build/t/driver/ghl") == 0 or BAIL_OUT('the driver cannot be made');
+my $driver = WooGHL::Driver->program('ghl');
 
 my $json = JSON::PP->new->utf8->canonical;
 my ($yes, $no) = (JSON::PP::true, JSON::PP::false);
@@ -33,7 +31,7 @@ sub driver {
     my (%config) = @_;
     my %all = (base => $ghl->url, token => $ghl->token, location => $ghl->location_id, version => '2021-07-28',
         pipeline => 'Shop', timeout_ms => 15_000, %config);
-    my $pid = open2(my $out, my $in, "$build/t/driver/ghl", $json->encode(\%all), "$dir/log");
+    my $pid = open2(my $out, my $in, $driver, $json->encode(\%all), "$dir/log");
     return { pid => $pid, in => $in, out => $out };
 }
 

@@ -7,12 +7,10 @@ use File::Temp ();
 use FindBin;
 use JSON::PP;
 use Test::More;
+use WooGHL::Driver;
 
-my $root = "$FindBin::Bin/..";
 my $fixtures = "$FindBin::Bin/fixtures";
-my $build = $ENV{BUILD} || 'build';
-$build = "$root/$build" unless $build =~ m{^/};
-system('make', '-s', '-C', $root, "BUILD=$build", "$build/t/driver/plan") == 0 or BAIL_OUT('the driver cannot be made');
+my $driver = WooGHL::Driver->program('plan');
 
 my $dir = File::Temp->newdir;
 my %settings = (
@@ -52,7 +50,7 @@ sub plan_of {
     my $pid = open my $out, '-|';
     if (!$pid) {
         open STDIN, '<&', $in or die $!;
-        exec "$build/t/driver/plan", @headers or die $!;
+        exec $driver, @headers or die $!;
     }
     local $/ = undef;
     my $text = <$out>;

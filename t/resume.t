@@ -6,16 +6,11 @@ use Digest::SHA qw(hmac_sha256_base64);
 use FindBin;
 use lib "$FindBin::Bin/lib";
 use FakeGHL::Client;
-use File::Copy qw(copy);
 use POSIX ();
 use Test::More;
 use Time::HiRes qw(sleep time);
 use WooGHL::Server;
 
-my $root  = "$FindBin::Bin/..";
-my $build = $ENV{BUILD} || 'build';
-system('make', '-s', '-C', $root, "BUILD=$build", "$build/t/driver/later") == 0 or BAIL_OUT('the driver cannot be made');
-my $later = $build =~ m{^/} ? "$build/t/driver/later" : "$root/$build/t/driver/later";
 my $SECRET = 'my_super_secret_woo_key';
 my $prefix = 0;
 
@@ -31,11 +26,9 @@ sub file_of { my ($path) = @_; open my $in, '<', $path or return ''; local $/; r
 # A drain that has read its settings already; the function that is returned lets it begin, 61 s later.
 sub drain_with_old_settings {
     my ($server) = @_;
-    my $program = $server->dir . '/later';
     my $out = $server->dir . '/later.out';
-    copy($later, $program) && chmod 0755, $program or die "$program: $!";
     pipe my $in, my $go or die "pipe: $!";
-    my $process = $server->_spawn([$program, 61, 'asked'], in => $in, out => $out);
+    my $process = $server->later(61, ['asked'], in => $in, out => $out);
     close $in;
     my $deadline = time + 10;
     sleep 0.02 until file_of($out) =~ /open/ || time > $deadline;

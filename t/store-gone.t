@@ -7,17 +7,11 @@ use Digest::SHA qw(hmac_sha256_base64);
 use FindBin;
 use lib "$FindBin::Bin/lib";
 use FakeGHL::Client;
-use File::Copy qw(copy);
 use POSIX ();
 use Test::More;
 use Time::HiRes qw(sleep time);
 use WooGHL::Halfway;
 use WooGHL::Server;
-
-my $root  = "$FindBin::Bin/..";
-my $build = $ENV{BUILD} || 'build';
-system('make', '-s', '-C', $root, "BUILD=$build", "$build/t/driver/later") == 0 or BAIL_OUT('the driver cannot be made');
-my $later = $build =~ m{^/} ? "$build/t/driver/later" : "$root/$build/t/driver/later";
 
 my $SECRET   = 'my_super_secret_woo_key';
 my $TIMEOUT  = 0.5;     # REDIS_TIMEOUT
@@ -41,15 +35,6 @@ sub deliver {
 
 sub spooled { my ($server) = @_; return scalar(() = glob $server->dir . '/data/spool/*.delivery') }
 sub cards { my ($ghl) = @_; return { map { $_->{name} => $_->{status} } $ghl->opportunities } }
-
-# As of five minutes later: a claim whose reply was lost has left a lease behind.
-sub drain_later {
-    my ($server) = @_;
-    my $program = $server->dir . '/later';
-    -e $program or copy($later, $program) && chmod 0755, $program or die "$program: $!";
-    my $status = $server->_spawn([$program, 300], err => $server->dir . '/stderr')->wait(60) // die 'the drain did not end within 60 s';
-    return $status == 0;
-}
 
 sub until_true {
     my ($what, $true) = @_;
@@ -149,7 +134,7 @@ for my $case (@AWAY) {
             $redis->cli('SCRIPT', 'FLUSH');
             is $server->command('drain', '--now')->{code}, 0, 'a drain' or diag $server->log;
             is spooled($server), 0, 'the spool is empty';
-            ok drain_later($server), 'a drain after the leases';
+            ok $server->drain_as_of(300), 'a drain after the leases';
             my %want = ('Order #2' => 'lost', map { ("Order #$_" => 'won') } 1, 3 .. 9);
             is_deeply cards($ghl), \%want, 'each order is in GHL, in its newest state' or diag $server->log;
             is scalar(() = $ghl->opportunities), 9, 'no order has a second deal';
@@ -167,7 +152,7 @@ for my $case (@AWAY) {
             like deliver($server, order(2, 'processing'))->{body}, $taken2, 'an order that is sold again';
             like deliver($server, order(2, 'refunded'))->{body}, $taken2, 'and lost again';
             is $server->command('drain', '--now')->{code}, 0, 'a drain';
-            ok drain_later($server), 'a drain after the leases';
+            ok $server->drain_as_of(300), 'a drain after the leases';
             is_deeply cards($ghl), \%want, 'still so';
             is scalar(() = $ghl->opportunities), 9, 'still no second deal';
             $server->stop;
@@ -202,7 +187,7 @@ subtest 'a state that was spooled is older than the one that the store took afte
     is deliver($server, order(1, 'refunded'))->{body}, $SPOOLED, 'a refund does not overtake what may be the sale';
     is $server->command('drain', '--now')->{code}, 0, 'both are moved';
     is spooled($server), 0, 'out of the spool';
-    ok drain_later($server), 'a drain after the leases';
+    ok $server->drain_as_of(300), 'a drain after the leases';
     is_deeply cards($ghl), { 'Order #1' => 'lost' }, 'in their order';
     is scalar(() = $ghl->opportunities), 1, 'on one card';
     $server->stop;

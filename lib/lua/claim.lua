@@ -60,6 +60,8 @@ local linked = (o.contact or '') ~= '' or (o.opportunity or '') ~= '' or flag(o.
 if created == 0 then created = tonumber(e.created) or math.floor(now / 1000) end
 if not creates and not linked and not e.attempt and not e.accepted and
     not before_memory(created, state, link_ttl) then
+    -- A deletion has no time: it says nothing of a sale that comes after it.
+    if status_only and not o.place then return reply(IGNORED) end
     if newest then call('HSET', ok, 'fingerprint', fingerprint, 'hmac', hmac) end
     see_place()
     if not e.parked_at then call('PEXPIRE', ok, link_ttl) end

@@ -551,6 +551,8 @@ static void status_only_of_a_finished_order(struct rig *rig)
     store_entry_free(&entry);
     claim = deleted("shop:2", "dd");
     is_claim(rig_claim(rig, &claim, NULL), CLAIM_IGNORED, "deleted and never heard of: ignored");
+    rig_new(rig, "shop:2", "aa", token);
+    is_str(rig_look(rig, "shop:2").fingerprint, "aa", "a sale that comes later, modified before, counts");
 }
 
 static void sold_survives(struct rig *rig)

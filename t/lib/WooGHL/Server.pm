@@ -17,6 +17,7 @@ package WooGHL::Server;
 #   # more after the body: remote_addr => '192.0.2.1' (cgi only), timeout => 30
 #   # a Content-Length among the headers is sent as it is, else the body's length is (no body: none)
 #   my $run = $server->command('drain', '--now');   # { code, out, err }; code is 128+N for signal N
+#   $server->drain_as_of(300);      # drains once as if it were 300 s later; true = it went well
 #   $server->log; $server->errors;  # text of the log file; what went to standard error
 #   $server->set(GHL_DRY_RUN => 'yes'); $server->set(SHOP => undef);   # changes the settings file ...
 #   $server->restart_workers;       # ... which workers read at their start. (fcgid: the url changes)
@@ -44,6 +45,7 @@ use IO::Socket::UNIX;
 use POSIX qw(WNOHANG);
 use Socket qw(SOCK_STREAM SOMAXCONN);
 use Time::HiRes qw(sleep time);
+use WooGHL::Driver;
 use WooGHL::Process;
 
 our $SECRET = q{a 'test' #secret$ & <more>;};
@@ -337,6 +339,20 @@ sub background {
     my $process = $self->_spawn([$self->program, @arguments]);
     push @{ $self->{pool} }, $process unless $self->{listener};
     return $process;
+}
+
+# t/driver/later.c, started: it drains as of so many seconds later.
+sub later {
+    my ($self, $seconds, $more, %option) = @_;
+    my $program = "$self->{dir}/later";
+    -e $program or copy(WooGHL::Driver->program('later'), $program) && chmod 0755, $program or croak "$program: $!";
+    return $self->_spawn([$program, $seconds, @{ $more || [] }], %option);
+}
+
+sub drain_as_of {
+    my ($self, $seconds) = @_;
+    my $status = $self->later($seconds)->wait(120) // croak 'the drain did not end within 120 s';
+    return $status == 0;
 }
 
 sub request {
