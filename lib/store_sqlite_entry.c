@@ -47,9 +47,14 @@ static bool clears(const struct record *r, const struct store_progress *p, bool 
         return false;
     if (mine)
         return true;
-    const char *given = r->attempt == STORE_ATTEMPT_CONTACT ? p->contact_id : p->opportunity_id,
-               *known = r->attempt == STORE_ATTEMPT_CONTACT ? r->link.contact_id : r->link.opportunity_id;
-    return is_set(given) && !strcmp(given, known);
+    switch ((enum store_attempt)r->attempt) {
+    case STORE_ATTEMPT_CONTACT: return is_set(p->contact_id) && !strcmp(p->contact_id, r->link.contact_id);
+    case STORE_ATTEMPT_OPPORTUNITY:
+        return is_set(p->opportunity_id) && !strcmp(p->opportunity_id, r->link.opportunity_id);
+    case STORE_ATTEMPT_NOTE:
+    case STORE_ATTEMPT_NONE: break;
+    }
+    return false;
 }
 
 static void change_attempt(struct db *db, struct record *r, const struct store_progress *p, bool mine)
@@ -80,7 +85,7 @@ enum store_result sqlite_progress(void *self, const char *key, const char *token
     bool agreed = take_ids(&r, p, mine);
     change_attempt(db, &r, p, mine);
     if (is_set(p->contact_id) || is_set(p->opportunity_id))
-        record_renew_link(db, &r);
+        record_renew(db, &r);
     if (mine)
         record_lease(db, &r, token, p->lease_ms);
     record_save(db, &r);
@@ -152,7 +157,7 @@ enum store_result sqlite_finish(void *self, const char *key, const char *token, 
         return STORE_UNAVAILABLE;
     bool mine = record_is_mine(&r, token);
     keep_link(&r, link, mine);
-    record_renew_link(db, &r);
+    record_renew(db, &r);
     if (mine) {
         if (r.seen_fingerprint[0] && !strcmp(fingerprint, r.seen_fingerprint))
             r.idempotent_until_ms = db->now_ms + db->config->idempotency_ttl_ms;
@@ -188,7 +193,6 @@ enum store_result sqlite_retry(void *self, const char *key, const char *token, i
     bool mine = record_is_mine(&r, token);
     if (mine && r.waiting.body) {
         record_promote(db, &r, hold ? delay_ms : 0);
-        record_reason(&r, why);
     } else if (mine) {
         if (counted)
             r.attempts++;

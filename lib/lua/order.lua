@@ -49,6 +49,21 @@ local function leased_reply(key, state, link_ttl, with_body)
         tonumber(e.attempt or 0), e.attempt_note or '', e.attempt_at and math.max(0, now - e.attempt_at) or 0}
 end
 
+-- The key that is due first; a time further ahead than MAX_DELAY counts as due.
+local function first_due()
+    return call('ZRANGEBYSCORE', due_key, '-inf', text(now), 'LIMIT', 0, 1)[1] or
+        call('ZRANGEBYSCORE', due_key, '(' .. text(now + MAX_DELAY), '+inf', 'LIMIT', 0, 1)[1]
+end
+
+-- Whatever no worker has, due or not: the leases in force stand among the first, as many as there are workers.
+local function first_free()
+    for from = 0, call('ZCARD', due_key), 32 do
+        for _, key in ipairs(call('ZRANGE', due_key, from, from + 31)) do
+            if not in_force(fields(entry_key(key), 'token', 'lease_end')) then return key end
+        end
+    end
+end
+
 local function lease(key, token, lease_ms)
     call('HSET', entry_key(key), 'token', token, 'lease_end', text(now + lease_ms))
     call('ZADD', due_key, text(now + lease_ms), key)
