@@ -192,12 +192,16 @@ struct store_progress {
     int64_t lease_ms;           /* the lease is renewed for so long */
 };
 
-/* Ids are taken even from a worker that lost its lease: stored when there are none. *conflict (may be NULL)
+/* Ids that are there already, and are others than those given. */
+#define STORE_OTHER_CONTACT 1U
+#define STORE_OTHER_CARD 2U
+
+/* Ids are taken even from a worker that lost its lease: stored when there are none. *others (may be NULL)
  * is set when others are there already (they stay). attempt and clear_attempt need the lease, but for
  * clear_attempt together with the opportunity id (or contact id) that the attempt was for. OK, LOST,
  * UNAVAILABLE. */
 enum store_result store_progress(struct store *, const char *key, const char *token,
-                                 const struct store_progress *, bool *conflict) MUST_CHECK;
+                                 const struct store_progress *, unsigned *others) MUST_CHECK;
 
 /* Is the lease still mine? Renews it. OK, LOST, UNAVAILABLE. */
 enum store_result store_renew(struct store *, const char *key, const char *token,

@@ -103,18 +103,21 @@ local function forget_bodies(key, link_ttl)
     call('PEXPIRE', order_key(key), link_ttl)
 end
 
--- Ids that were learned, by whomever: taken where there are none. True when others are there.
+-- Ids that were learned, by whomever: taken where there are none. 1 when another contact is there, 2 when another
+-- card is, 3 when both are.
 local function learn(key, link_ttl, contact, opportunity)
     local ok = order_key(key)
-    local o, conflict = fields(ok, 'contact', 'opportunity'), false
-    for name, id in pairs({contact = contact, opportunity = opportunity}) do
+    local o, others = fields(ok, 'contact', 'opportunity'), 0
+    local function take(name, id, bit)
         local known = o[name] or ''
         if id ~= '' and known == '' then
             call('HSET', ok, name, id)
         elseif id ~= '' and known ~= id then
-            conflict = true
+            others = others + bit
         end
     end
+    take('contact', contact, 1)
+    take('opportunity', opportunity, 2)
     if call('HEXISTS', entry_key(key), 'accepted') == 0 then call('PEXPIRE', ok, link_ttl) end
-    return conflict
+    return others
 end

@@ -272,9 +272,9 @@ static void do_progress(struct same *s, struct said said[STORES])
     did(s, "progress %s lease %.4s %s/%s%s attempt %d%s", key, token[SQLITE], p.contact_id, p.opportunity_id,
         p.replace_contact ? " replace" : "", (int)p.attempt, p.clear_attempt ? " clear" : "");
     for (int i = 0; i < STORES; i++) {
-        bool conflict = false;
-        enum store_result result = store_progress(s->rig[i].store, key, token[i], &p, &conflict);
-        say(&said[i], "%s%s", result_word(result), conflict ? " conflict" : "");
+        unsigned others = 0;
+        enum store_result result = store_progress(s->rig[i].store, key, token[i], &p, &others);
+        say(&said[i], "%s others %u", result_word(result), others);
     }
 }
 
@@ -514,13 +514,15 @@ static void tell(const struct same *s, const struct said said[STORES])
     }
 }
 
-/* Near the end of a second the two would see different ones. */
-static void avoid_a_seconds_end(struct same *s)
+/* Two steps in one ms could be told apart by one store alone, and near the end of a second the two would see
+ * different ones. */
+static void await_a_good_moment(void)
 {
-    (void)s;
-    int64_t in_second = clock_wall_ms() % 1000;
-    if (in_second > 900 || in_second < 5)
-        (void)clock_sleep_ms(in_second > 900 ? 1005 - in_second : 5, NULL);
+    int64_t before = clock_wall_ms(), now;
+
+    do
+        (void)clock_sleep_ms(1, NULL);
+    while ((now = clock_wall_ms()) == before || now % 1000 > 900);
 }
 
 /* The number of the step at which they differ; STEPS when they agree. */
@@ -538,7 +540,7 @@ static int sequence(struct same *s, uint32_t seed, bool last)
         s->rig[i].location++;
         good = rig_config(&s->rig[i], settings) && rig_open(&s->rig[i]);
     }
-    avoid_a_seconds_end(s);
+    await_a_good_moment();
     s->began_s = rig_now_s();
     s->step = -1;
     for (int i = 0; good && i < STORES; i++) {
@@ -548,7 +550,7 @@ static int sequence(struct same *s, uint32_t seed, bool last)
     for (s->step = 0; good && s->step < STEPS; s->step++) {
         memset(said, 0, sizeof said);
         s->did[s->step][0] = '\0';
-        avoid_a_seconds_end(s);
+        await_a_good_moment();
         one_step(s, said);
         if (agree(said))
             continue;
