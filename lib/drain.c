@@ -199,5 +199,6 @@ bool drain_run(struct app *app, const struct drain_options *options, struct drai
     }
     if (app->store && store_stats(app->store, &stats) == STORE_OK)
         counts->left = (long)stats.waiting;
-    return reachable;
+    /* One that watches did what it was told, whatever it met last. */
+    return reachable || (options->watch && app->stop && *app->stop);
 }

@@ -352,6 +352,7 @@ static void take(struct visit *v, const struct buf *packed)
         .body_len = packed->len,
         .creates = outcome_creates(v->plan.outcome),
         .status_only = v->plan.status_only,
+        .status = v->order.status,
         .arrived_ago_ms = v->arrived_ago_ms,
         .client = v->client,
         .client_limit = config->rate_limit_per_day,

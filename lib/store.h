@@ -36,7 +36,8 @@
 #define STORE_ID_SIZE 64
 #define STORE_TOKEN_SIZE 33 /* a lease's random token, hex */
 #define STORE_REASON_SIZE 256
-#define STORE_PARTS 4 /* as many as plan.h's parts */
+#define STORE_STATUS_SIZE 32 /* an order's status; a longer one is not kept */
+#define STORE_PARTS 4        /* as many as plan.h's parts */
 #define STORE_BODY_MAX (64L * 1024 * 1024)
 #define STORE_MAX_DELAY_MS                                                                                   \
     (24LL * 3600 * 1000) /* a due time further ahead than this counts as due: a clock stepped back */
@@ -96,7 +97,8 @@ struct store_entry {
                               least lease_ms from then */
     char *body;            /* owned; the bytes as given to claim, NUL after them */
     size_t body_len;
-    bool trashed; /* an order.deleted came later than this body: its status counts as "trash" */
+    char status[STORE_STATUS_SIZE]; /* counts instead of the body's own: of an order.deleted that came after
+                                       this body, or of the end that came before it; "" = the body's own */
     bool sold; /* a creating state of this order was accepted into this entry: a never-creating one must reach
                   GHL too */
     bool look_first; /* created before `born` or longer ago than LINK_TTL, and no link: look for it in GHL
@@ -125,9 +127,10 @@ struct store_claim {
     const char *hmac;        /* of the body, hex; "" = none */
     const void *body;
     size_t body_len;
-    bool creates;     /* the state's outcome may create an opportunity */
-    bool status_only; /* the body has no content (order.deleted): an existing body is kept and marked trashed
-                         instead */
+    bool creates;       /* the state's outcome may create an opportunity */
+    bool status_only;   /* the body has no content (order.deleted): an existing body is kept, with this status
+                           instead of its own */
+    const char *status; /* what the state is called ("refunded"); NULL = "" */
     bool
         requeue_if_seen; /* a reconcile's or spool's claim; no difference to dedupe, not counted per client */
     const char *client;  /* hash of the client's address; "" = do not count */
@@ -167,14 +170,16 @@ struct store_claim_reply {
  * nothing: a sale that comes after it must not look older;
  * 3. fingerprint == seen's: keep the newer place; if the order is parked and this is not older than seen: go
  * on at 5; else DUPLICATE;
- * 4. older than seen: STALE; but a creating one makes a body that waits `sold`: the order was sold after all;
+ * 4. older than seen: STALE; but a creating one says that the order was sold after all. Then a body that
+ * waits becomes `sold`; and where there is neither body nor attempt nor card, because seen's never-creating
+ * state needed nothing in GHL, this body goes on at 5, with seen's status instead of its own, and seen stays;
  * 5. accept: seen := this state, the idempotency key is deleted; a parked order leaves parking. A lease that
  * is in force: the body becomes the waiting one (newest wins, one at most), BUSY. Otherwise the body becomes
  * the current one (with sold |= creates, attempts 0, accepted now, progress and link kept, a waiting body
  * replaced), and it is leased (NEW) or made due now (DEFERRED). status_only at 5: where a body exists (the
  * waiting one first, else the current one), it stays (copied to waiting when the current one is leased) and
- * is marked trashed; where none exists the status-only body itself is stored. `sold` is also set for the
- * waiting body when creates, and survives promotion; finish clears it.
+ * gets the claim's status; where none exists the status-only body itself is stored. `sold` is also set for
+ * the waiting body when creates, and survives promotion; finish clears it.
  */
 enum store_claim_result store_claim(struct store *, const struct store_claim *, struct store_claim_reply *,
                                     struct store_entry *entry) MUST_CHECK;
@@ -335,7 +340,7 @@ struct store_parked {
     char *why;  /* owned */
     char *body; /* owned; NULL when it has expired or only the list was asked for */
     size_t body_len;
-    bool trashed;
+    char status[STORE_STATUS_SIZE]; /* as in store_entry */
     int64_t age_s;
     int64_t attempts;
 };

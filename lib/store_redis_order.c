@@ -9,7 +9,7 @@
 enum {
     ENTRY_KEY,
     ENTRY_BODY,
-    ENTRY_TRASHED,
+    ENTRY_STATUS,
     ENTRY_SOLD,
     ENTRY_LOOK_FIRST,
     ENTRY_FINGERPRINT,
@@ -49,7 +49,6 @@ static bool read_entry(const redisReply *r, const struct store_claim *claim, str
             out->body_len = claim->body_len;
         }
     }
-    out->trashed = redis_reply_number(r, ENTRY_TRASHED) != 0;
     out->sold = redis_reply_number(r, ENTRY_SOLD) != 0;
     out->look_first = redis_reply_number(r, ENTRY_LOOK_FIRST) != 0;
     out->attempts = redis_reply_number(r, ENTRY_ATTEMPTS);
@@ -60,6 +59,7 @@ static bool read_entry(const redisReply *r, const struct store_claim *claim, str
         out->attempt_note = redis_reply_copy(r, ENTRY_NOTE, NULL);
     return out->key && out->body && (out->attempt_note || !*redis_reply_text(r, ENTRY_NOTE)) &&
            redis_copy_text(r, ENTRY_FINGERPRINT, out->fingerprint, sizeof out->fingerprint) &&
+           redis_copy_text(r, ENTRY_STATUS, out->status, sizeof out->status) &&
            read_link(r, ENTRY_CONTACT, &out->link);
 }
 
@@ -79,6 +79,7 @@ static void add_claim(struct redis_args *args, const struct redis_store *store,
     redis_arg_text(args, claim->fingerprint);
     redis_arg_text(args, claim->hmac);
     redis_arg_bytes(args, claim->body, claim->body_len);
+    redis_arg_text(args, claim->status && strlen(claim->status) < STORE_STATUS_SIZE ? claim->status : "");
     redis_arg_number(args, claim->creates);
     redis_arg_number(args, claim->status_only);
     redis_arg_text(args, claim->requeue_if_seen ? "" : claim->client);

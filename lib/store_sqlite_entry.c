@@ -156,7 +156,8 @@ enum store_result sqlite_finish(void *self, const char *key, const char *token, 
         return STORE_UNAVAILABLE;
     bool mine = record_is_mine(&r, token);
     keep_link(&r, link, mine);
-    record_renew(db, &r);
+    if (mine || link->contact_id[0] || link->opportunity_id[0])
+        record_renew(db, &r);
     if (mine) {
         if (r.seen_fingerprint[0] && !strcmp(fingerprint, r.seen_fingerprint))
             r.idempotent_until_ms = db->now_ms + db->config->idempotency_ttl_ms;

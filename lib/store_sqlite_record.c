@@ -22,6 +22,7 @@
 static const struct db_column columns[] = {
     TEXT("seen_fingerprint", seen_fingerprint),
     TEXT("seen_hmac", seen_hmac),
+    TEXT("seen_ended", seen_ended),
     INTEGER("seen_place_s", seen_place_s),
     INTEGER("seen_arrived_ms", seen_arrived_ms),
     INTEGER("seen_until_ms", seen_until_ms),
@@ -45,12 +46,12 @@ static const struct db_column columns[] = {
     TEXT("reason", reason),
     INTEGER("parked_ms", parked_ms),
     INTEGER("current_body", current.body),
-    BOOL("current_trashed", current.trashed),
+    TEXT("current_status", current.status),
     INTEGER("current_accepted_ms", current.accepted_ms),
     INTEGER("current_held_ms", current.held_ms),
     TEXT("current_fingerprint", current.fingerprint),
     INTEGER("waiting_body", waiting.body),
-    BOOL("waiting_trashed", waiting.trashed),
+    TEXT("waiting_status", waiting.status),
     INTEGER("waiting_accepted_ms", waiting.accepted_ms),
     INTEGER("waiting_held_ms", waiting.held_ms),
     TEXT("waiting_fingerprint", waiting.fingerprint),
@@ -62,11 +63,12 @@ static const struct db_column columns[] = {
 _Static_assert(STORE_PARTS == 4, "part0 to part3 hold the parts' hashes");
 
 #define NAMES                                                                                                \
-    "seen_fingerprint, seen_hmac, seen_place_s, seen_arrived_ms, seen_until_ms, idempotent_until_ms, "       \
+    "seen_fingerprint, seen_hmac, seen_ended, seen_place_s, seen_arrived_ms, seen_until_ms, "                \
+    "idempotent_until_ms, "                                                                                  \
     "contact_id, opportunity_id, gone, part0, part1, part2, part3, link_until_ms, kind, due_ms, token, "     \
     "lease_boot, lease_until_ms, attempts, sold, created_s, reason, parked_ms, current_body, "               \
-    "current_trashed, current_accepted_ms, current_held_ms, current_fingerprint, waiting_body, "             \
-    "waiting_trashed, waiting_accepted_ms, waiting_held_ms, waiting_fingerprint, attempt, attempt_note, "    \
+    "current_status, current_accepted_ms, current_held_ms, current_fingerprint, waiting_body, "              \
+    "waiting_status, waiting_accepted_ms, waiting_held_ms, waiting_fingerprint, attempt, attempt_note, "     \
     "attempt_ms"
 
 /* -- load and save -- */
@@ -86,10 +88,12 @@ static int64_t attempt_until_ms(const struct db *db, const struct record *r)
 
 static void forget_expired(const struct db *db, struct record *r)
 {
-    if (attempt_until_ms(db, r) <= db->now_ms && r->kind == RECORD_NONE)
+    if (attempt_until_ms(db, r) <= db->now_ms && r->kind == RECORD_NONE) {
         r->attempt = STORE_ATTEMPT_NONE;
+        r->created_s = 0;
+    }
     if (r->seen_until_ms <= db->now_ms && r->kind == RECORD_NONE) {
-        r->seen_fingerprint[0] = r->seen_hmac[0] = '\0';
+        r->seen_fingerprint[0] = r->seen_hmac[0] = r->seen_ended[0] = '\0';
         r->seen_place_s = r->seen_arrived_ms = r->seen_until_ms = 0;
     }
     if (r->idempotent_until_ms <= db->now_ms)
@@ -140,7 +144,7 @@ void record_save(struct db *db, struct record *r)
     sqlite3_stmt *row =
         db_query(db,
                  "INSERT OR REPLACE INTO orders(space, key, until_ms, " NAMES
-                 ") VALUES(?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, "
+                 ") VALUES(?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, "
                  "?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
                  "iti", db->space, r->key, until);
     db_row_bind(db, row, 4, columns, COLUMNS, r);
@@ -213,7 +217,9 @@ void record_end(struct db *db, struct record *r)
     r->current = r->waiting = (struct record_state){0};
     record_due(db, r, 0);
     r->kind = RECORD_NONE;
-    r->due_ms = r->attempts = r->created_s = 0;
+    r->due_ms = r->attempts = 0;
+    if (r->attempt == STORE_ATTEMPT_NONE)
+        r->created_s = 0;
     r->sold = false;
     r->reason[0] = '\0';
 }
@@ -260,7 +266,7 @@ void record_give(struct db *db, const struct space *space, const struct record *
     if (!entry->key || !entry->body || (r->attempt && r->attempt_note && !entry->attempt_note))
         db_fail(db, "order %s: its body cannot be read", r->key);
     memcpy(entry->token, r->token, sizeof entry->token);
-    entry->trashed = state->trashed;
+    memcpy(entry->status, state->status, sizeof entry->status);
     entry->sold = r->sold;
     /* A contact alone says nothing of a card. */
     entry->look_first =

@@ -48,8 +48,8 @@ enum record_kind { RECORD_NONE, RECORD_DUE, RECORD_LEASED, RECORD_PARKED }; /* s
 
 /* One accepted body. */
 struct record_state {
-    int64_t body; /* id in blobs; 0 = none */
-    bool trashed;
+    int64_t body;                   /* id in blobs; 0 = none */
+    char status[STORE_STATUS_SIZE]; /* counts instead of the body's own; "" = the body's */
     int64_t accepted_ms;
     int64_t held_ms; /* space_held_ms then, less what was waited uncounted since */
     char fingerprint[DIGEST_HEX_SIZE];
@@ -60,6 +60,7 @@ struct record {
     bool found; /* there is a row */
 
     char seen_fingerprint[DIGEST_HEX_SIZE], seen_hmac[DIGEST_HEX_SIZE]; /* "" = nothing seen */
+    char seen_ended[STORE_STATUS_SIZE]; /* the status of a never-creating state; "" = it creates */
     int64_t seen_place_s, seen_arrived_ms, seen_until_ms;
     int64_t idempotent_until_ms;
 

@@ -266,8 +266,8 @@ static enum step prepare(struct sync_work *w)
         order_parse(w->delivery.body, w->delivery.body_len, &w->delivery.headers, &w->order);
     if (verdict.kind != ORDER_FULL && verdict.kind != ORDER_DELETED)
         return sync_stop(w, END_PARK, verdict.reason);
-    if (w->entry->trashed)
-        w->order.status = "trash";
+    if (w->entry->status[0])
+        w->order.status = w->entry->status;
     switch (
         plan_make(&w->order, w->delivery.headers.source, &w->app->config, w->app->hash_key, &w->plan, &e)) {
     case PLAN_OK: break;

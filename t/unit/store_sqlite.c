@@ -200,6 +200,29 @@ static void an_older_schema(void)
     end(&rig);
 }
 
+static void an_entry_of_an_older_schema(void)
+{
+    static const char *const steps[] = {SCHEMA_STEPS};
+    struct rig rig;
+    struct store_parked parked;
+    char text[64];
+
+    snprintf(text, sizeof text, "PRAGMA application_id=%d; PRAGMA user_version=2", SCHEMA_APPLICATION_ID);
+    if (begin(&rig) && ok(mkdir(rig.config.data_dir, 0700) == 0, "given a directory") &&
+        ok(sql(&rig, steps[0]) && sql(&rig, steps[1]) && sql(&rig, text), "and the second schema") &&
+        ok(sql(&rig, "INSERT INTO spaces(id, name, born_ms) VALUES(1, 'woo_ghl:location0', 1);"
+                     "INSERT INTO orders VALUES(1, 'shop:9', 0, 'aa', '', 1, 1, 1, 0, '', '', 0, '', '', '', "
+                     "'', 0, "
+                     "3, 0, '', '', 0, 0, 1, 0, 'no', 1, 0, 1, 1, 0, 'aa', 0, 0, 0, 0, '', 0, 0, 0)"),
+           "with a parked order that was deleted in the shop") &&
+        rig_open(&rig)) {
+        is_result(store_parked_get(rig.store, "shop:9", &parked), STORE_OK, "it is there");
+        is_str(parked.status, "trash", "and deleted");
+        store_parked_free(&parked, 1, false);
+    }
+    end(&rig);
+}
+
 static void another_programs_file(void)
 {
     struct rig rig;
@@ -441,6 +464,7 @@ int main(void)
     leases_end_with_the_boot();
     a_newer_schema();
     an_older_schema();
+    an_entry_of_an_older_schema();
     another_programs_file();
     a_damaged_file();
     damaged_pages();
