@@ -69,7 +69,12 @@ const char *store_trouble(const struct store *store)
 
 void store_shift_clock(struct store *store, int64_t ms)
 {
-    store->backend->shift_clock(store->state, ms);
+    store->backend->shift_clock(store->state, ms, false);
+}
+
+void store_set_clock(struct store *store, int64_t by_ms)
+{
+    store->backend->shift_clock(store->state, by_ms, true);
 }
 
 void store_entry_free(struct store_entry *entry)

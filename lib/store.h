@@ -6,8 +6,9 @@
  * one round trip. The store never sees GHL and never looks into a body.
  *
  * TIME comes from the store: TIME inside the scripts; for SQLite the clock since boot, with the boot id, for
- * leases (another boot = expired), and the wall clock for everything else. Callers pass durations only, in
- * ms. store_shift_clock moves all of it, for tests.
+ * leases (another boot = expired), and the wall clock for everything else. In both the age of an attempt is
+ * told by the clock since boot to who asks on the machine and in the boot in which it was recorded. Callers
+ * pass durations only, in ms. store_shift_clock moves all of it, for tests.
  *
  * NAMESPACE: everything lives under prefix and GHL location; a dry run has its own ("dry:" before the
  * location). Redis keys begin with
@@ -69,8 +70,9 @@ void store_before_fork(struct store *store);
  * the store. */
 struct vault;
 void store_use_vault(struct store *store, struct vault *vault);
-/* Tests: shifts the store's time for this handle by ms. */
+/* Tests: shifts the store's time for this handle by ms, as if it had passed; or sets its wall clock alone. */
 void store_shift_clock(struct store *store, int64_t ms);
+void store_set_clock(struct store *store, int64_t by_ms);
 
 /* -- values -- */
 
@@ -108,8 +110,9 @@ struct store_entry {
     int64_t age_ms; /* since the body was accepted, less the time on hold: what RETRY_FOR is compared with */
     struct store_link link; /* also carries ids known from progress */
     enum store_attempt attempt;
-    char *attempt_note;     /* owned; what progress recorded with the attempt (JSON), NULL = none */
-    int64_t attempt_age_ms; /* since that progress */
+    char *attempt_note; /* owned; what progress recorded with the attempt (JSON), NULL = none */
+    int64_t
+        attempt_age_ms; /* since that progress; where its time lies ahead, a clock was set back: since now */
 };
 void store_entry_free(struct store_entry *entry);
 

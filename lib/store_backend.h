@@ -18,7 +18,7 @@ struct store_backend {
     void (*close)(void *);
     void (*before_fork)(void *); /* NULL = it notices a fork by itself */
     const char *(*trouble)(const void *);
-    void (*shift_clock)(void *, int64_t ms);
+    void (*shift_clock)(void *, int64_t ms, bool wall_alone);
     enum store_claim_result (*claim)(void *, const struct store_claim *, struct store_claim_reply *,
                                      struct store_entry *);
     enum store_result (*progress)(void *, const char *key, const char *token, const struct store_progress *,

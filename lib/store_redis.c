@@ -44,6 +44,7 @@ static void *redis_open(const struct config *config, struct log *log, struct err
     if (log)
         log_secret(log, url.password);
     store->config = config;
+    clock_boot_id(store->boot_id);
     redis_connection_init(&store->connection, &url, config->redis_timeout_ms);
     return store;
 }
@@ -63,7 +64,7 @@ static const char *redis_trouble(const void *context)
     return store->connection.trouble.text;
 }
 
-static void redis_shift_clock(void *context, int64_t ms)
+static void redis_shift_clock(void *context, int64_t ms, bool wall_alone)
 {
     struct redis_store *store = context;
     struct redis_args args = {0};
@@ -74,6 +75,8 @@ static void redis_shift_clock(void *context, int64_t ms)
         return; /* the trouble tells; the time is not shifted */
     freeReplyObject(reply);
     store->scripts.shift_ms += ms;
+    if (!wall_alone)
+        store->boot_shift_ms += ms;
 }
 
 /* -- what all verbs use -- */

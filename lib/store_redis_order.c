@@ -21,7 +21,9 @@ enum {
     ENTRY_PARTS,
     ENTRY_ATTEMPT = ENTRY_PARTS + STORE_PARTS,
     ENTRY_NOTE,
-    ENTRY_ATTEMPT_AGE
+    ENTRY_ATTEMPT_AGE,
+    ENTRY_ATTEMPT_BOOT,
+    ENTRY_ATTEMPT_BOOT_MS
 };
 
 static bool read_link(const redisReply *r, size_t first, struct store_link *out)
@@ -34,9 +36,21 @@ static bool read_link(const redisReply *r, size_t first, struct store_link *out)
     return good;
 }
 
+/* By this machine's clock where it began here, in this boot: the server's may have been set meanwhile. */
+static int64_t attempt_age_ms(const struct redis_store *store, const redisReply *r)
+{
+    int64_t here_ms = clock_boot_ms() + store->boot_shift_ms - redis_reply_number(r, ENTRY_ATTEMPT_BOOT_MS);
+
+    if (redis_reply_number(r, ENTRY_ATTEMPT) && *store->boot_id &&
+        !strcmp(redis_reply_text(r, ENTRY_ATTEMPT_BOOT), store->boot_id) && here_ms >= 0)
+        return here_ms;
+    return redis_reply_number(r, ENTRY_ATTEMPT_AGE);
+}
+
 /* Fills all but the token, which the caller of the verb made. `body` is the claim's own where the reply has
  * none. False when out of memory: the lease runs out by itself. */
-static bool read_entry(const redisReply *r, const struct store_claim *claim, struct store_entry *out)
+static bool read_entry(const struct redis_store *store, const redisReply *r, const struct store_claim *claim,
+                       struct store_entry *out)
 {
     out->key = redis_reply_copy(r, ENTRY_KEY, NULL);
     out->body = redis_reply_copy(r, ENTRY_BODY, &out->body_len);
@@ -54,7 +68,7 @@ static bool read_entry(const redisReply *r, const struct store_claim *claim, str
     out->attempts = redis_reply_number(r, ENTRY_ATTEMPTS);
     out->age_ms = redis_reply_number(r, ENTRY_AGE);
     out->attempt = (enum store_attempt)redis_reply_number(r, ENTRY_ATTEMPT);
-    out->attempt_age_ms = redis_reply_number(r, ENTRY_ATTEMPT_AGE);
+    out->attempt_age_ms = attempt_age_ms(store, r);
     if (*redis_reply_text(r, ENTRY_NOTE))
         out->attempt_note = redis_reply_copy(r, ENTRY_NOTE, NULL);
     return out->key && out->body && (out->attempt_note || !*redis_reply_text(r, ENTRY_NOTE)) &&
@@ -122,7 +136,7 @@ enum store_claim_result redis_claim(void *context, const struct store_claim *cla
     out->breaker_failures = redis_reply_number(reply, 5);
     if (result == CLAIM_NEW) {
         entry->asked_mono_ms = asked;
-        if (!read_entry(redis_reply_array(reply, 6), claim, entry)) {
+        if (!read_entry(store, redis_reply_array(reply, 6), claim, entry)) {
             error_set(&store->connection.trouble, "out of memory, or an id that is too long, for %s",
                       claim->key);
             result = CLAIM_UNAVAILABLE;
@@ -150,6 +164,8 @@ enum store_result redis_progress(void *context, const char *key, const char *tok
     redis_arg_text(&args, progress->attempt_note);
     redis_arg_number(&args, progress->clear_attempt);
     redis_arg_number(&args, progress->lease_ms);
+    redis_arg_text(&args, store->boot_id);
+    redis_arg_number(&args, clock_boot_ms() + store->boot_shift_ms);
     redisReply *reply = redis_ask(store, SCRIPT_PROGRESS, &args);
     if (!reply)
         return STORE_UNAVAILABLE;
@@ -194,7 +210,7 @@ enum store_result redis_finish(void *context, const char *key, const char *token
     if (done == 2) {
         next->asked_mono_ms = asked;
         /* Otherwise its lease runs out and another worker gets it. */
-        *has_next = read_entry(redis_reply_array(reply, 1), NULL, next);
+        *has_next = read_entry(store, redis_reply_array(reply, 1), NULL, next);
     }
     freeReplyObject(reply);
     return done == 0 ? STORE_LOST : STORE_OK;
@@ -263,7 +279,7 @@ enum store_result redis_lease_due(void *context, int64_t lease_ms, bool now, str
     if (redis_reply_number(reply, 0) == 1) {
         entry->asked_mono_ms = asked;
         result = STORE_OK;
-        if (!read_entry(redis_reply_array(reply, 1), NULL, entry)) {
+        if (!read_entry(store, redis_reply_array(reply, 1), NULL, entry)) {
             error_set(&store->connection.trouble, "out of memory, or an id that is too long, for %s",
                       redis_reply_text(redis_reply_array(reply, 1), ENTRY_KEY));
             result = STORE_UNAVAILABLE;

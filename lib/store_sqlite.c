@@ -40,9 +40,13 @@ static const char *sqlite_trouble(const void *self)
     return ((const struct store_sqlite *)self)->db.trouble.text;
 }
 
-static void sqlite_shift_clock(void *self, int64_t ms)
+static void sqlite_shift_clock(void *self, int64_t ms, bool wall_alone)
 {
-    ((struct store_sqlite *)self)->db.shift_ms += ms;
+    struct db *db = &((struct store_sqlite *)self)->db;
+
+    db->shift_ms += ms;
+    if (!wall_alone)
+        db->boot_shift_ms += ms;
 }
 
 static enum store_result sqlite_allow(void *state, const char *client, int64_t *count)

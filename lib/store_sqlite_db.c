@@ -252,7 +252,7 @@ static bool begin(struct db *db, bool writing)
         return false;
     db->writing = writing;
     db->now_ms = clock_wall_ms() + db->shift_ms;
-    db->boot_ms = clock_boot_ms() + db->shift_ms;
+    db->boot_ms = clock_boot_ms() + db->boot_shift_ms;
     sqlite3_busy_timeout(db->sqlite, BUSY_WAIT_MS);
     if (writing)
         db_run(db, "BEGIN IMMEDIATE", "");

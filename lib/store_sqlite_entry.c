@@ -64,7 +64,7 @@ static void change_attempt(struct db *db, struct record *r, const struct store_p
         return;
     blob_drop(db, &r->attempt_note);
     r->attempt = p->attempt;
-    r->attempt_ms = db->now_ms;
+    record_begin_attempt(db, r);
     if (p->attempt_note)
         r->attempt_note = blob_put(db, p->attempt_note, strlen(p->attempt_note));
 }

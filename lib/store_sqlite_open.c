@@ -265,18 +265,6 @@ void db_disconnect(struct db *db)
     store_lock_close(&db->lock);
 }
 
-/* Without /proc (an empty chroot) leases of an earlier boot are known by their length only. */
-static void read_boot_id(char out[DB_BOOT_SIZE])
-{
-    int fd = open("/proc/sys/kernel/random/boot_id", O_RDONLY | O_CLOEXEC);
-    ssize_t n = fd >= 0 ? read(fd, out, DB_BOOT_SIZE - 1) : 0;
-
-    if (fd >= 0)
-        close(fd);
-    out[n > 0 ? n : 0] = '\0';
-    out[strcspn(out, "\n")] = '\0';
-}
-
 bool db_open(struct db *db, const struct config *config, struct log *log, struct error *e)
 {
     *db = (struct db){.config = config, .log = log, .lock = STORE_LOCK_CLOSED};
@@ -288,7 +276,8 @@ bool db_open(struct db *db, const struct config *config, struct log *log, struct
         return false;
     }
     snprintf(db->path, size, "%s/store.db", config->data_dir);
-    read_boot_id(db->boot_id);
+    /* Without it leases of an earlier boot are known by their length only. */
+    clock_boot_id(db->boot_id);
     if (db_connect(db, e))
         return true;
     free(db->path);

@@ -58,6 +58,8 @@ static const struct db_column columns[] = {
     INTEGER("attempt", attempt),
     INTEGER("attempt_note", attempt_note),
     INTEGER("attempt_ms", attempt_ms),
+    TEXT("attempt_boot", attempt_boot),
+    INTEGER("attempt_boot_ms", attempt_boot_ms),
 };
 #define COLUMNS (sizeof columns / sizeof *columns)
 _Static_assert(STORE_PARTS == 4, "part0 to part3 hold the parts' hashes");
@@ -69,7 +71,7 @@ _Static_assert(STORE_PARTS == 4, "part0 to part3 hold the parts' hashes");
     "lease_boot, lease_until_ms, attempts, sold, created_s, reason, parked_ms, current_body, "               \
     "current_status, current_accepted_ms, current_held_ms, current_fingerprint, waiting_body, "              \
     "waiting_status, waiting_accepted_ms, waiting_held_ms, waiting_fingerprint, attempt, attempt_note, "     \
-    "attempt_ms"
+    "attempt_ms, attempt_boot, attempt_boot_ms"
 
 /* -- load and save -- */
 
@@ -144,7 +146,7 @@ void record_save(struct db *db, struct record *r)
     sqlite3_stmt *row =
         db_query(db,
                  "INSERT OR REPLACE INTO orders(space, key, until_ms, " NAMES
-                 ") VALUES(?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, "
+                 ") VALUES(?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, "
                  "?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
                  "iti", db->space, r->key, until);
     db_row_bind(db, row, 4, columns, COLUMNS, r);
@@ -180,6 +182,19 @@ bool record_is_older(const struct db *db, const struct space *space, int64_t cre
 
 /* -- changes -- */
 
+void record_begin_attempt(const struct db *db, struct record *r)
+{
+    r->attempt_ms = db->now_ms;
+    memcpy(r->attempt_boot, db->boot_id, sizeof r->attempt_boot);
+    r->attempt_boot_ms = db->boot_ms;
+}
+
+static int64_t attempt_age_ms(const struct db *db, const struct record *r)
+{
+    bool same_boot = db->boot_id[0] && !strcmp(r->attempt_boot, db->boot_id);
+    return same_boot ? db->boot_ms - r->attempt_boot_ms : db->now_ms - r->attempt_ms;
+}
+
 void record_lease(const struct db *db, struct record *r, const char *token, int64_t lease_ms)
 {
     r->kind = RECORD_LEASED;
@@ -189,6 +204,9 @@ void record_lease(const struct db *db, struct record *r, const char *token, int6
     size_t n = strnlen(token, sizeof r->token - 1);
     memmove(r->token, token, n);
     r->token[n] = '\0';
+    /* A clock was set back: its window would not end before that time has come again. */
+    if (r->attempt != STORE_ATTEMPT_NONE && attempt_age_ms(db, r) < 0)
+        record_begin_attempt(db, r);
 }
 
 void record_due(const struct db *db, struct record *r, int64_t delay_ms)
@@ -278,7 +296,7 @@ void record_give(struct db *db, const struct space *space, const struct record *
         entry->age_ms = 0;
     entry->link = r->link;
     entry->attempt = (enum store_attempt)r->attempt;
-    entry->attempt_age_ms = r->attempt ? later(db->now_ms - r->attempt_ms, 0) : 0;
+    entry->attempt_age_ms = r->attempt ? later(attempt_age_ms(db, r), 0) : 0;
 }
 
 /* -- blobs -- */

@@ -81,12 +81,17 @@ struct record {
     int64_t attempt;      /* enum store_attempt */
     int64_t attempt_note; /* id in blobs */
     int64_t attempt_ms;
+    char attempt_boot[DB_BOOT_SIZE]; /* the same, by the clock since that boot */
+    int64_t attempt_boot_ms;
 };
 
 /* False when the database failed or the key is too long; an unknown key gives an empty record. */
 bool record_load(struct db *db, const char *key, struct record *record) MUST_CHECK;
 /* Writes it, or takes the row away when nothing is left in it. */
 void record_save(struct db *db, struct record *record);
+
+/* The attempt begins now. */
+void record_begin_attempt(const struct db *db, struct record *record);
 
 bool record_has_link(const struct record *record); /* any id, or the gone mark */
 bool record_lease_holds(const struct db *db, const struct record *record);

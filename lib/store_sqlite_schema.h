@@ -73,7 +73,10 @@
     "UPDATE orders SET current_status = 'trash' WHERE current_trashed <> 0;" \
     "UPDATE orders SET waiting_status = 'trash' WHERE waiting_trashed <> 0;" \
     "ALTER TABLE orders DROP COLUMN current_trashed;" \
-    "ALTER TABLE orders DROP COLUMN waiting_trashed;"
+    "ALTER TABLE orders DROP COLUMN waiting_trashed;" \
+    /* and the age of an attempt does not depend on the wall clock */ \
+    "ALTER TABLE orders ADD COLUMN attempt_boot TEXT NOT NULL DEFAULT '';" \
+    "ALTER TABLE orders ADD COLUMN attempt_boot_ms INTEGER NOT NULL DEFAULT 0;"
 
 /* Each takes the time and how many rows at most. */
 #define SCHEMA_SWEEPS \

@@ -16,7 +16,7 @@ if o.fingerprint == fingerprint then
 end
 local attempt = call('HGET', ek, 'attempt')
 if attempt and (gone == '1' or (o.opportunity or '') ~= '' or (attempt == '1' and (o.contact or '') ~= '')) then
-    call('HDEL', ek, 'attempt', 'attempt_note', 'attempt_at')
+    call('HDEL', ek, unpack(ATTEMPT))
 end
 if not promote(key) then
     forget_bodies(key, link_ttl)

@@ -7,6 +7,7 @@
 local MAX_DELAY = DAY
 local LEASE = {'token', 'lease_end'}
 local WAITING = {'waiting_body', 'waiting_status', 'waiting_fingerprint', 'waiting_accepted', 'waiting_held'}
+local ATTEMPT = {'attempt', 'attempt_note', 'attempt_at', 'attempt_boot', 'attempt_boot_ms'}
 local BODY = {'body', 'status', 'fingerprint', 'accepted', 'held_at', 'attempts', 'sold', 'why', 'parked_at',
     'token', 'lease_end'}
 
@@ -38,15 +39,21 @@ end
 -- What store_entry holds, for the caller who has just leased it. with_body: false when the caller has the body.
 local function leased_reply(key, state, link_ttl, with_body)
     local e = fields(entry_key(key), 'status', 'sold', 'created', 'fingerprint', 'attempts', 'accepted',
-        'held_at', 'attempt', 'attempt_note', 'attempt_at')
+        'held_at', unpack(ATTEMPT))
     local o = fields(order_key(key), 'contact', 'opportunity', 'gone', 'part0', 'part1', 'part2', 'part3')
     local linked = (o.opportunity or '') ~= '' or flag(o.gone) == 1
     local look = not linked and before_memory(tonumber(e.created or 0), state, link_ttl)
     local age = (now - e.accepted) - (held(state) - (e.held_at or 0))
+    local since = e.attempt_at and now - e.attempt_at or 0
+    if since < 0 then
+        -- A clock was set back: its window would not end before that time has come again.
+        call('HSET', entry_key(key), 'attempt_at', text(now))
+        since = 0
+    end
     return {key, with_body and call('HGET', entry_key(key), 'body'), e.status or '', flag(e.sold),
         look and 1 or 0, e.fingerprint or '', tonumber(e.attempts or 0), math.max(0, age), o.contact or '',
         o.opportunity or '', flag(o.gone), o.part0 or '', o.part1 or '', o.part2 or '', o.part3 or '',
-        tonumber(e.attempt or 0), e.attempt_note or '', e.attempt_at and math.max(0, now - e.attempt_at) or 0}
+        tonumber(e.attempt or 0), e.attempt_note or '', since, e.attempt_boot or '', e.attempt_boot_ms or '0'}
 end
 
 -- The key that is due first; a time further ahead than MAX_DELAY counts as due.

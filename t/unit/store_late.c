@@ -37,6 +37,32 @@ static void the_clock_was_set_back(struct rig *rig)
     is_claim(rig_claim(rig, &claim, NULL), CLAIM_STALE, "an older one is stale as ever");
 }
 
+/* A create is searched for until nothing of it can be under way; then it is sent again. */
+static void the_clock_is_set_during_an_attempt(struct rig *rig)
+{
+    static const int64_t by_ms[] = {2 * HOUR_MS, -2 * HOUR_MS};
+    const struct store_progress about = {
+        .attempt = STORE_ATTEMPT_OPPORTUNITY, .attempt_note = "{}", .lease_ms = LEASE_MS};
+    char token[STORE_TOKEN_SIZE];
+    struct store_entry entry = {0};
+
+    for (size_t i = 0; i < 2; i++) {
+        const char *key = i ? "shop:2" : "shop:1";
+        rig_new(rig, key, "aa", token);
+        is_result(store_progress(rig->store, key, token, &about, NULL), STORE_OK, "given an attempt");
+        is_result(store_retry(rig->store, key, token, 0, true, false, "why"), STORE_OK, "of unknown outcome");
+        store_set_clock(rig->store, by_ms[i]);
+        store_shift_clock(rig->store, 30000);
+        is_result(store_lease_due(rig->store, LEASE_MS, true, &entry, NULL, NULL), STORE_OK,
+                  "the clock is set, 30 s pass");
+        is_str(entry.key, key, "it is looked for");
+        is_about(entry.attempt_age_ms, 30000, "it is 30 s old");
+        rig_finish(rig, key, entry.token, "aa", "contact", "card");
+        store_entry_free(&entry);
+        store_set_clock(rig->store, -by_ms[i]);
+    }
+}
+
 /* -- without a time -- */
 
 static void an_end_without_a_time(struct rig *rig)
@@ -195,6 +221,7 @@ int main(void)
 {
     static const struct rig_case cases[] = {
         CASE(the_clock_was_set_back),
+        CASE(the_clock_is_set_during_an_attempt),
         CASE(an_end_without_a_time),
         CASE(a_sale_after_the_lease_on_its_end_ran_out),
         CASE(a_sale_after_its_end),

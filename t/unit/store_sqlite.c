@@ -200,6 +200,38 @@ static void an_older_schema(void)
     end(&rig);
 }
 
+/* After a reboot only the wall clock tells the age of an attempt, and it may have been set back. */
+static void an_attempt_of_an_earlier_boot(void)
+{
+    const struct store_progress about = {
+        .attempt = STORE_ATTEMPT_OPPORTUNITY, .attempt_note = "{}", .lease_ms = LEASE_MS};
+    struct rig rig;
+    char token[STORE_TOKEN_SIZE];
+    struct store_entry entry = {0};
+
+    if (begin(&rig) && rig_open(&rig)) {
+        rig_new(&rig, "shop:1", "aa", token);
+        is_result(store_progress(rig.store, "shop:1", token, &about, NULL), STORE_OK, "given an attempt");
+        ok(sql(&rig, "UPDATE orders SET attempt_boot = 'another', lease_boot = 'another'"),
+           "of another boot");
+        store_shift_clock(rig.store, MINUTE_MS);
+        rig_due(&rig, "shop:1", &entry);
+        is_about(entry.attempt_age_ms, MINUTE_MS, "a minute later it is a minute old");
+        store_entry_free(&entry);
+        store_set_clock(rig.store, -DAY_MS);
+        store_shift_clock(rig.store, 2 * MINUTE_MS);
+        is_result(store_lease_due(rig.store, LEASE_MS, true, &entry, NULL, NULL), STORE_OK,
+                  "the clock is set back");
+        is_int(entry.attempt_age_ms, 0, "its time begins anew");
+        store_entry_free(&entry);
+        store_shift_clock(rig.store, 2 * MINUTE_MS);
+        rig_due(&rig, "shop:1", &entry);
+        is_about(entry.attempt_age_ms, 2 * MINUTE_MS, "and goes on");
+        store_entry_free(&entry);
+    }
+    end(&rig);
+}
+
 static void an_entry_of_an_older_schema(void)
 {
     static const char *const steps[] = {SCHEMA_STEPS};
@@ -465,6 +497,7 @@ int main(void)
     a_newer_schema();
     an_older_schema();
     an_entry_of_an_older_schema();
+    an_attempt_of_an_earlier_boot();
     another_programs_file();
     a_damaged_file();
     damaged_pages();
