@@ -1,4 +1,5 @@
 #include "app.h"
+#include "alert.h"
 #include <errno.h>
 #include <grp.h>
 #include <pwd.h>
@@ -190,11 +191,39 @@ static void open_spool(struct app *app)
 {
     struct error e = ERROR_NONE;
 
+    if (app->spool && !spool_is_there(app->spool)) {
+        log_event(app->log, LOG_LEVEL_ERROR, "spool", NULL, "DATA_DIR/spool was deleted while it was in use");
+        spool_close(app->spool);
+        app->spool = NULL;
+    }
     if (app->spool || !app->vault)
         return;
     app->spool = spool_open(&app->config, app->vault, &e);
     if (!app->spool)
         log_event(app->log, LOG_LEVEL_ERROR, "spool", NULL, "%s", e.text);
+}
+
+/* Another file, another server: it may lack the data key. */
+static bool look_at_store(struct app *app)
+{
+    struct error lost = ERROR_NONE;
+    bool changed = store_changed(app->store, &lost);
+
+    if (lost.text[0])
+        (void)alert_raise(app, ALERT_STORE, "%s", lost.text);
+    return changed;
+}
+
+static bool tell_empty_store(struct app *app)
+{
+    static const char text[] =
+        "The store is empty although this machine used one before: orders that waited in it are lost, have "
+        "WooCommerce "
+        "deliver them again. Cards that it knew of are looked for in GHL before any is made";
+
+    log_event(app->log, LOG_LEVEL_ERROR, "store", NULL, "%s", text);
+    (void)alert_raise(app, ALERT_STORE, "%s", text);
+    return store_forgot(app->store) == STORE_OK;
 }
 
 bool app_ready(struct app *app, struct error *e)
@@ -205,14 +234,19 @@ bool app_ready(struct app *app, struct error *e)
         app->store = store_open(&app->config, app->log, e);
     if (!app->vault && !open_vault(app, &why_no_vault))
         *e = why_no_vault;
+    bool changed = app->store && look_at_store(app);
     open_spool(app);
     if (!app->store || !app->vault)
         return false;
-    if (vault_state(app->vault) != VAULT_SETTLED) {
+    if (changed || vault_state(app->vault) != VAULT_SETTLED) {
         if (!vault_settle(app->vault) || !vault_hash_key(app->vault, "plan", app->hash_key)) {
             error_set(e, "%s", vault_trouble(app->vault));
             return false;
         }
+    }
+    if (vault_store_was_empty(app->vault) && !tell_empty_store(app)) {
+        error_set(e, "%s", store_trouble(app->store));
+        return false;
     }
     store_use_vault(app->store, app->vault);
     return true;

@@ -86,6 +86,12 @@ void spool_close(struct spool *spool)
     free(spool);
 }
 
+bool spool_is_there(const struct spool *spool)
+{
+    struct stat st;
+    return fstat(spool->dir, &st) == 0 && st.st_nlink > 0;
+}
+
 /* -- putting -- */
 
 /* The lines before the payload. A line break would move what follows into another line: refused. */

@@ -52,6 +52,16 @@ void store_before_fork(struct store *store)
         store->backend->before_fork(store->state);
 }
 
+bool store_changed(struct store *store, struct error *why)
+{
+    return store->backend->changed(store->state, why);
+}
+
+enum store_result store_forgot(struct store *store)
+{
+    return ASK(forgot, store->state);
+}
+
 void store_use_vault(struct store *store, struct vault *vault)
 {
     store->vault = vault;

@@ -63,6 +63,13 @@ void store_close(struct store *store);
 const char *store_kind(const struct store *store); /* "redis" or "sqlite" */
 /* What was last wrong with it, for people; "" = nothing. */
 const char *store_trouble(const struct store *store);
+/* Is it another store than when this was last asked: replaced, restarted, or without some of what it held?
+ * The vault is to be settled with it then. *why, if something is lost for certain, is for people. Cheap when
+ * nothing changed. */
+bool store_changed(struct store *store, struct error *why);
+/* The store lost what it knew (it came back empty): it is born now, and orders of before are looked for in
+ * GHL with the patience that GHL's search needs (forgot_age_ms). OK, UNAVAILABLE. */
+enum store_result store_forgot(struct store *store) MUST_CHECK;
 /* To be called before a fork whose child uses the store too: connections are not shared. */
 void store_before_fork(struct store *store);
 /* Bodies and attempt notes are sealed by this vault from now on, and opened by it. Without one they
@@ -105,6 +112,8 @@ struct store_entry {
                   GHL too */
     bool look_first; /* created before `born` or longer ago than LINK_TTL, and no link: look for it in GHL
                         before creating */
+    int64_t forgot_age_ms; /* with look_first: since the store lost what it knew; -1 = it never did, as far as
+                              known */
     char fingerprint[DIGEST_HEX_SIZE]; /* of the body's state, as claimed */
     int64_t attempts;                  /* how many retries were counted since the body was accepted */
     int64_t age_ms; /* since the body was accepted, less the time on hold: what RETRY_FOR is compared with */

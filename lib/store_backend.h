@@ -16,6 +16,8 @@ struct store_backend {
     const char *kind;
     void *(*open)(const struct config *, struct log *, struct error *);
     void (*close)(void *);
+    bool (*changed)(void *, struct error *why);
+    enum store_result (*forgot)(void *);
     void (*before_fork)(void *); /* NULL = it notices a fork by itself */
     const char *(*trouble)(const void *);
     void (*shift_clock)(void *, int64_t ms, bool wall_alone);

@@ -64,6 +64,26 @@ static const char *redis_trouble(const void *context)
     return store->connection.trouble.text;
 }
 
+/* Known with the connection: nothing is asked while that stands. */
+static bool redis_changed(void *context, struct error *why)
+{
+    struct redis_store *store = context;
+    const char *run = store->connection.run_id;
+
+    (void)why;
+    if (!redis_ready(&store->connection, redis_deadline(&store->connection)) || !*run ||
+        !strcmp(store->known_run, run))
+        return false;
+    bool changed = store->known_run[0] != '\0';
+    memcpy(store->known_run, run, sizeof store->known_run);
+    return changed;
+}
+
+static enum store_result redis_forgot(void *context)
+{
+    return redis_verb(context, SCRIPT_FORGOT, &(struct redis_args){0}, STORE_UNAVAILABLE);
+}
+
 static void redis_shift_clock(void *context, int64_t ms, bool wall_alone)
 {
     struct redis_store *store = context;
@@ -115,6 +135,8 @@ const struct store_backend store_redis = {
     .close = redis_close,
     .trouble = redis_trouble,
     .shift_clock = redis_shift_clock,
+    .changed = redis_changed,
+    .forgot = redis_forgot,
     .claim = redis_claim,
     .progress = redis_progress,
     .renew = redis_renew,

@@ -17,6 +17,7 @@ struct redis_store {
     struct redis_connection connection;
     struct redis_scripts scripts;
     char boot_id[CLOCK_BOOT_ID_SIZE];
+    char known_run[sizeof((struct redis_connection *)NULL)->run_id]; /* of the server that was last asked */
     int64_t boot_shift_ms; /* tests: added to the clock since boot */
 };
 

@@ -23,7 +23,8 @@ enum {
     ENTRY_NOTE,
     ENTRY_ATTEMPT_AGE,
     ENTRY_ATTEMPT_BOOT,
-    ENTRY_ATTEMPT_BOOT_MS
+    ENTRY_ATTEMPT_BOOT_MS,
+    ENTRY_FORGOT_AGE
 };
 
 static bool read_link(const redisReply *r, size_t first, struct store_link *out)
@@ -65,6 +66,7 @@ static bool read_entry(const struct redis_store *store, const redisReply *r, con
     }
     out->sold = redis_reply_number(r, ENTRY_SOLD) != 0;
     out->look_first = redis_reply_number(r, ENTRY_LOOK_FIRST) != 0;
+    out->forgot_age_ms = redis_reply_number(r, ENTRY_FORGOT_AGE);
     out->attempts = redis_reply_number(r, ENTRY_ATTEMPTS);
     out->age_ms = redis_reply_number(r, ENTRY_AGE);
     out->attempt = (enum store_attempt)redis_reply_number(r, ENTRY_ATTEMPT);

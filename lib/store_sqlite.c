@@ -49,6 +49,22 @@ static void sqlite_shift_clock(void *self, int64_t ms, bool wall_alone)
         db->boot_shift_ms += ms;
 }
 
+static bool sqlite_changed(void *self, struct error *why)
+{
+    return db_has_changed(&((struct store_sqlite *)self)->db, why);
+}
+
+static enum store_result sqlite_forgot(void *self)
+{
+    struct db *db = &((struct store_sqlite *)self)->db;
+
+    if (!db_write(db))
+        return STORE_UNAVAILABLE;
+    db_run(db, "UPDATE spaces SET born_ms = ?, forgot_ms = ? WHERE id = ?", "iii", db->now_ms, db->now_ms,
+           db->space);
+    return db_commit(db) ? STORE_OK : STORE_UNAVAILABLE;
+}
+
 static enum store_result sqlite_allow(void *state, const char *client, int64_t *count)
 {
     struct store_sqlite *self = state;
@@ -69,6 +85,8 @@ const struct store_backend store_sqlite = {
     .before_fork = sqlite_before_fork,
     .trouble = sqlite_trouble,
     .shift_clock = sqlite_shift_clock,
+    .changed = sqlite_changed,
+    .forgot = sqlite_forgot,
     .claim = sqlite_claim,
     .progress = sqlite_progress,
     .renew = sqlite_renew,

@@ -2,6 +2,7 @@
 #include "clock.h"
 #include "log.h"
 #include "store_sqlite_schema.h"
+#include "store_sqlite_wal.h"
 #include <errno.h>
 #include <stdarg.h>
 #include <stdint.h>
@@ -229,6 +230,8 @@ static void look_at_file(struct db *db)
 {
     int moved = 0;
 
+    if (!db->sqlite)
+        return;
     if (db->pid != getpid()) {
         db_disconnect(db);
         return;
@@ -237,15 +240,37 @@ static void look_at_file(struct db *db)
         log_event(db->log, LOG_LEVEL_ERROR, "store", NULL,
                   "%s was deleted or replaced while it was in use: what it held is not seen any more",
                   db->path);
+        db->changed = true;
         db_disconnect(db);
+        return;
     }
+    enum wal_state wal = wal_look(db);
+    if (wal == WAL_MINE)
+        return;
+    db->saved = wal == WAL_GONE;
+    db->changed = true;
+    db_disconnect(db);
+}
+
+bool db_has_changed(struct db *db, struct error *why)
+{
+    struct error ignored = ERROR_NONE; /* it is told when something is asked of it */
+
+    look_at_file(db);
+    if (!db->sqlite && !db_connect(db, &ignored))
+        return false;
+    bool changed = db->changed;
+    if (changed && db->lost.text[0])
+        *why = db->lost;
+    db->changed = false;
+    db->lost.text[0] = '\0';
+    return changed;
 }
 
 static bool begin(struct db *db, bool writing)
 {
     db->writing = db->failed = db->full = false;
-    if (db->sqlite)
-        look_at_file(db);
+    look_at_file(db);
     if (!db->sqlite && !db_connect(db, &db->trouble))
         return false;
     if (writing && !store_lock_take(&db->lock, LOCK_WAIT_MS, &db->trouble))

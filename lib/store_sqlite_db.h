@@ -29,6 +29,10 @@ struct db {
     pid_t pid;                       /* who opened it */
     struct store_lock lock;          /* held while a transaction writes */
     int64_t space;                   /* the row of this namespace */
+    uint64_t wal_number;             /* the inode of its log; 0 = none */
+    bool saved;                      /* what the log held is in the file, though the log is missing */
+    bool changed;                    /* the file is another one, or it lacks its log */
+    struct error lost;               /* what is lost for certain, for people */
     struct {
         const char *sql; /* the literal at the place of use: its address is the key */
         sqlite3_stmt *statement;
@@ -48,6 +52,9 @@ struct db {
  * and log must outlive it. */
 bool db_open(struct db *db, const struct config *config, struct log *log, struct error *e) MUST_CHECK;
 void db_close(struct db *db);
+/* Looks at the file, and opens it where it is not open. True when it is another one than when this was last
+ * asked, or lacked its log; *why then tells what is lost, if anything is. */
+bool db_has_changed(struct db *db, struct error *why);
 /* Closes the connection and the locks; the next transaction opens them again. */
 void db_disconnect(struct db *db);
 

@@ -289,6 +289,8 @@ void record_give(struct db *db, const struct space *space, const struct record *
     /* A contact alone says nothing of a card. */
     entry->look_first =
         !r->link.opportunity_id[0] && !r->link.gone && record_is_older(db, space, r->created_s);
+    entry->forgot_age_ms =
+        entry->look_first && space->forgot_ms ? later(db->now_ms - space->forgot_ms, -1) : -1;
     memcpy(entry->fingerprint, state->fingerprint, sizeof entry->fingerprint);
     entry->attempts = r->attempts;
     entry->age_ms = db->now_ms - state->accepted_ms - (space_held_ms(space, db->now_ms) - state->held_ms);

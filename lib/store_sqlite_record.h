@@ -17,7 +17,7 @@
 /* -- the namespace: its switches -- */
 
 struct space {
-    int64_t born_ms, heartbeat_ms;
+    int64_t born_ms, forgot_ms, heartbeat_ms;
     bool reconcile_wanted;
     int64_t paused_ms; /* since; 0 = not paused */
     char pause_token[DIGEST_HEX_SIZE], pause_reason[STORE_REASON_SIZE];

@@ -76,7 +76,10 @@
     "ALTER TABLE orders DROP COLUMN waiting_trashed;" \
     /* and the age of an attempt does not depend on the wall clock */ \
     "ALTER TABLE orders ADD COLUMN attempt_boot TEXT NOT NULL DEFAULT '';" \
-    "ALTER TABLE orders ADD COLUMN attempt_boot_ms INTEGER NOT NULL DEFAULT 0;"
+    "ALTER TABLE orders ADD COLUMN attempt_boot_ms INTEGER NOT NULL DEFAULT 0;" \
+    /* when the store lost what it knew; from this version on its log stays, so that a missing one tells */ \
+    "ALTER TABLE spaces ADD COLUMN forgot_ms INTEGER NOT NULL DEFAULT 0;"
+#define SCHEMA_LOG_STAYS 3
 
 /* Each takes the time and how many rows at most. */
 #define SCHEMA_SWEEPS \

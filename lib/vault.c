@@ -5,11 +5,13 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 #define VERSION 1
 #define HEAD_LEN (1 + KEYRING_ID_LEN) /* version, key id */
 #define PRIMARY "vault/primary"
+#define SETTLED "vault/settled"
 #define FILE_MAX 4096 /* a wrapped copy has 80 bytes */
 
 struct vault {
@@ -22,17 +24,18 @@ struct vault {
     struct keyring ring;
     const struct data_key *current; /* points into ring */
     enum vault_state state;
+    bool store_was_empty;
     struct error trouble;
 };
 
 /* -- DATA_DIR/vault as a shelf -- */
 
-/* "vault/ID/COPY" -> "ID-COPY"; the primary's file has the namespace's tag. */
+/* "vault/ID/COPY" -> "ID-COPY"; the files that are the namespace's own have its tag. */
 static bool file_name(const struct vault *v, const char *name, char out[KEYRING_NAME_SIZE])
 {
-    bool primary = !strcmp(name, PRIMARY);
-    int n = snprintf(out, KEYRING_NAME_SIZE, "%s%s%s", strchr(name, '/') + 1, primary ? "-" : "",
-                     primary ? v->tag : "");
+    bool own = !strcmp(name, PRIMARY) || !strcmp(name, SETTLED);
+    int n =
+        snprintf(out, KEYRING_NAME_SIZE, "%s%s%s", strchr(name, '/') + 1, own ? "-" : "", own ? v->tag : "");
     for (char *p = out; (p = strchr(p, '/'));)
         *p = '-';
     return n > 0 && n < KEYRING_NAME_SIZE;
@@ -82,6 +85,39 @@ static enum store_result cache_put(void *context, const char *name, const char *
     case FILES_FAILED: error_set(&v->trouble, "%s/vault/%s", v->config->data_dir, e.text); break;
     }
     return STORE_UNAVAILABLE;
+}
+
+/* -- the directory -- */
+
+static bool open_dir(struct vault *v, struct error *e)
+{
+    char path[PATH_MAX];
+
+    if (snprintf(path, sizeof path, "%s/vault", v->config->data_dir) >= (int)sizeof path) {
+        error_set(e, "DATA_DIR: its path is longer than %d bytes", PATH_MAX);
+        return false;
+    }
+    int above = files_open_dir(v->config->data_dir, e);
+    if (above < 0)
+        return false;
+    close(above);
+    v->dir = files_open_dir(path, e);
+    if (v->dir >= 0)
+        (void)files_clean(v->dir); /* a count that nobody needs */
+    return v->dir >= 0;
+}
+
+/* One that was deleted while it was open takes nothing any more. */
+static void look_at_dir(struct vault *v)
+{
+    struct stat st;
+
+    if (v->dir >= 0 && (fstat(v->dir, &st) != 0 || st.st_nlink == 0)) {
+        close(v->dir);
+        v->dir = -1;
+    }
+    if (v->dir < 0 && !open_dir(v, &v->dir_error))
+        v->dir = -1; /* cache_get and cache_put say why when it matters */
 }
 
 /* -- the primary -- */
@@ -194,6 +230,26 @@ static void say_away(struct vault *v)
                            "the spool");
 }
 
+/* Was the store settled with this key by anybody of this machine? */
+static bool was_settled(struct vault *v, const struct data_key *key)
+{
+    char *id = NULL;
+    bool was = cache_get(v, SETTLED, &id) == STORE_OK && !strcmp(id, key->id);
+
+    free(id);
+    return was;
+}
+
+static void note_settled(struct vault *v, const struct data_key *key)
+{
+    char *id = NULL;
+
+    if (!was_settled(v, key) && cache_put(v, SETTLED, key->id, 0, false, &id) != STORE_OK)
+        log_event(v->log, LOG_LEVEL_WARN, "vault", NULL, "DATA_DIR/vault cannot be written: %s",
+                  v->trouble.text);
+    free(id);
+}
+
 /* The store has no key yet: gives it the one in use, else this machine's last, else a new one. *p is the
  * store's primary afterwards, which may be another's. */
 static enum store_result found_store(struct vault *v, struct primary *p)
@@ -207,10 +263,12 @@ static enum store_result found_store(struct vault *v, struct primary *p)
     if (!key)
         return STORE_UNAVAILABLE;
     enum store_result result = put_primary(v, &v->store, key, true, p);
-    if (result == STORE_OK && !strcmp(p->id, key->id))
+    if (result == STORE_OK && !strcmp(p->id, key->id)) {
+        v->store_was_empty = !made && (v->state == VAULT_SETTLED || was_settled(v, key));
         log_event(v->log, LOG_LEVEL_INFO, "vault", NULL,
                   "The store had no data key; it has %s now, %s, wrapped under %s", key->id,
                   made ? "newly made" : "which this machine used before", p->setting);
+    }
     return result;
 }
 
@@ -257,6 +315,7 @@ bool vault_settle(struct vault *v)
     const struct data_key *key = NULL;
     const char *added = NULL;
 
+    look_at_dir(v);
     v->trouble.text[0] = '\0';
     enum store_result result = get_primary(&v->store, &p);
     if (result == STORE_NONE && !p.there)
@@ -278,6 +337,7 @@ bool vault_settle(struct vault *v)
                   key->id, added);
     share_foreign(v, key);
     cache_key(v, key);
+    note_settled(v, key);
     v->current = key;
     v->state = VAULT_SETTLED;
     return true;
@@ -301,24 +361,6 @@ static bool make_tag(struct vault *v)
     return good;
 }
 
-static bool open_dir(struct vault *v, struct error *e)
-{
-    char path[PATH_MAX];
-
-    if (snprintf(path, sizeof path, "%s/vault", v->config->data_dir) >= (int)sizeof path) {
-        error_set(e, "DATA_DIR: its path is longer than %d bytes", PATH_MAX);
-        return false;
-    }
-    int above = files_open_dir(v->config->data_dir, e);
-    if (above < 0)
-        return false;
-    close(above);
-    v->dir = files_open_dir(path, e);
-    if (v->dir >= 0)
-        (void)files_clean(v->dir); /* a count that nobody needs */
-    return v->dir >= 0;
-}
-
 struct vault *vault_open(const struct config *config, const struct vault_shelf *shelf, struct log *log,
                          struct error *e)
 {
@@ -326,7 +368,7 @@ struct vault *vault_open(const struct config *config, const struct vault_shelf *
 
     if (!v)
         goto no_memory;
-    *v = (struct vault){.config = config, .log = log, .store = *shelf, .dir = -1};
+    *v = (struct vault){.config = config, .log = log, .store = *shelf, .dir = -1, .state = VAULT_AWAY};
     v->cache = (struct vault_shelf){v, cache_get, cache_put};
     if (!make_tag(v) || !keyring_init(&v->ring, config))
         goto no_memory;
@@ -334,8 +376,6 @@ struct vault *vault_open(const struct config *config, const struct vault_shelf *
         error_set(e, "vault: there is no secret to wrap the data key under: set WOO_WEBHOOK_SECRET");
         goto fail;
     }
-    if (!open_dir(v, &v->dir_error))
-        v->dir = -1; /* cache_get and cache_put say why when it matters */
     if (vault_settle(v))
         return v;
     struct error why = v->trouble;
@@ -363,6 +403,13 @@ void vault_free(struct vault *v)
     if (v->dir >= 0)
         close(v->dir);
     free(v);
+}
+
+bool vault_store_was_empty(struct vault *v)
+{
+    bool was = v->store_was_empty;
+    v->store_was_empty = false;
+    return was;
 }
 
 enum vault_state vault_state(const struct vault *v)

@@ -15,6 +15,7 @@
  * NAMES, the same in the store (within its namespace) and as files:
  *   vault/primary           the id of the data key in use (and, for people, what it was first wrapped under)
  *   vault/ID/COPY           one wrapped copy; COPY is a short hash of the wrapping key
+ *   vault/settled           a file only: the id of the key that was last known to be the store's
  * ID is a short hash of the data key. A copy is only ever put if it is absent, each under its own name, so
  * two processes that wrap at once cannot lose one. A new key's copies are put first, then vault/primary if it
  * is absent: that one step decides between two creators (the other takes the winner's key), and a crash
@@ -74,6 +75,10 @@ const char *vault_trouble(const struct vault *vault);
  * answers again, and by a long-lived process when the store came back empty or as another one. True when it
  * is settled now. The key in use may have changed: hash keys are to be asked for again. */
 bool vault_settle(struct vault *vault);
+
+/* True once after the store had no key although this machine had settled with it before: it came back empty.
+ */
+bool vault_store_was_empty(struct vault *vault);
 
 /* -- sealing -- */
 

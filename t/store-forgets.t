@@ -13,6 +13,7 @@ use WooGHL::Server;
 
 my $SECRET  = 'my_super_secret_woo_key';
 my $CREATED = POSIX::strftime('%Y-%m-%dT%H:%M:%S', gmtime(time - 120));    # before any store here was made
+my $prefix  = 0;
 my $UPSERT  = { path => '^/contacts/upsert$' };
 
 sub order {
@@ -52,7 +53,7 @@ for my $store (qw(sqlite redis)) {
         return WooGHL::Server->new(mode => 'nginx', workers => 1, settings => {
             WOO_WEBHOOK_SECRET => $SECRET, GHL_API_BASE => $ghl->url, GHL_API_KEY => $ghl->token,
             GHL_LOCATION_ID => $ghl->location_id, GHL_PIPELINE_ID => 'fakePipelineAAAAAAAA', %more,
-            $redis ? (REDIS_URL => $redis->url) : () })->start;
+            $redis ? (REDIS_URL => $redis->url, REDIS_PREFIX => 'p' . ++$prefix) : () })->start;
     };
     my $forgets = sub {
         my ($server) = @_;
@@ -83,6 +84,42 @@ for my $store (qw(sqlite redis)) {
         defined $drain->wait(30) or fail 'the drain ends';
         ok $server->drain_as_of(300), 'one later';
         is_deeply names($ghl), ['Order #2'], 'it is in GHL' or diag $server->log;
+        $server->stop;
+    };
+
+    # GHL's search shows a card only some time after it was made.
+    subtest "$store: just after an order was done" => sub {
+        my $server = $new->(DRAIN_AFTER => 'off');
+        $ghl->settings({ search_lag_ms => 3_600_000 });
+        like deliver($server, order(3))->{body}, qr/"synced"/, 'given an order in GHL';
+        $forgets->($server);
+        $redis->restart if $redis;
+        is deliver($server, order(3))->{body}, '{"status":"queued","reason":"in_flight"}', 'the next delivery of it waits';
+        is $server->command('drain', '--now')->{code}, 0, 'a drain';
+        is_deeply names($ghl), ['Order #3'], 'no second card is made';
+        like $server->log, qr/level=error event=store msg="The store is empty although this machine used one before/,
+            'the log says what happened';
+        $ghl->change(opportunities => $_->{id}, { seen_from => 0 }) for $ghl->opportunities;
+        ok $server->drain_as_of(300), 'a drain when the search shows it';
+        is_deeply names($ghl), ['Order #3'], 'it is found' or diag $server->log;
+        my ($look) = grep {/"waiting"/} $server->command('status', '--json')->{out};
+        like $look, qr/"waiting":0/, 'and done';
+        $server->stop;
+    };
+
+    # All of DATA_DIR, the keys too: what is stored from then on must open for others.
+    subtest "$store: with all of its directory" => sub {
+        my $server = $new->(DRAIN_AFTER => 'off', SYNC_BUDGET => '0');
+        is deliver($server, order(4))->{status}, 202, 'given an order that waits';
+        my $data = $server->dir . '/data';
+        system 'rm', '-rf', $data and die "rm: $?";
+        $forgets->($server);
+        $redis->restart if $redis;
+        is deliver($server, order(5))->{body}, '{"status":"queued","reason":"later"}', 'another is stored';
+        $server->kill_workers;
+        $server->restart_workers;
+        ok $server->drain_as_of(300), 'when its worker is gone, a drain';
+        is_deeply names($ghl), ['Order #5'], 'opens it' or diag $server->log;
         $server->stop;
     };
 }

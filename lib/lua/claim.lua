@@ -18,7 +18,7 @@ if client ~= '' and tonumber(limit) > 0 then
     over = count > tonumber(limit)
 end
 
-local state = fields(state_key, 'born', 'born_run', 'paused_at', 'opened', 'failures', 'heartbeat', 'held',
+local state = fields(state_key, 'born', 'born_run', 'forgot', 'paused_at', 'opened', 'failures', 'heartbeat', 'held',
     'hold_since')
 local o = fields(ok, 'place', 'arrived', 'fingerprint', 'ended', 'contact', 'opportunity', 'gone')
 local e = fields(ek, 'accepted', 'token', 'lease_end', 'parked_at', 'attempt', 'waiting_accepted', 'created', 'sold')

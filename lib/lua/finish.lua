@@ -27,5 +27,5 @@ if tonumber(next_lease) == 0 then
     return {1}
 end
 lease(key, next_token, next_lease)
-local state = fields(state_key, 'born', 'born_run', 'held', 'hold_since')
+local state = fields(state_key, 'born', 'born_run', 'forgot', 'held', 'hold_since')
 return {2, leased_reply(key, state, link_ttl, true)}

@@ -1,6 +1,6 @@
 -- Replies {1, entry} or {0, ms until the next is due or -1, hold}.
 local _, _, link_ttl, lease_ms, at_once, token = unpack(ARGV)
-local state = fields(state_key, 'born', 'born_run', 'paused_at', 'opened', 'held', 'hold_since')
+local state = fields(state_key, 'born', 'born_run', 'forgot', 'paused_at', 'opened', 'held', 'hold_since')
 
 while true do
     local key

@@ -24,6 +24,10 @@ end
 -- was restarted or is another server, which may lack the last writes: links may be missing in both cases.
 local function born_of(state)
     if not state.born or (ARGV[2] ~= '' and state.born_run ~= ARGV[2]) then
+        if state.born then
+            state.forgot = now
+            call('HSET', state_key, 'forgot', text(now))
+        end
         state.born = now
         call('HSET', state_key, 'born', text(now), 'born_run', ARGV[2])
     end
@@ -53,7 +57,8 @@ local function leased_reply(key, state, link_ttl, with_body)
     return {key, with_body and call('HGET', entry_key(key), 'body'), e.status or '', flag(e.sold),
         look and 1 or 0, e.fingerprint or '', tonumber(e.attempts or 0), math.max(0, age), o.contact or '',
         o.opportunity or '', flag(o.gone), o.part0 or '', o.part1 or '', o.part2 or '', o.part3 or '',
-        tonumber(e.attempt or 0), e.attempt_note or '', since, e.attempt_boot or '', e.attempt_boot_ms or '0'}
+        tonumber(e.attempt or 0), e.attempt_note or '', since, e.attempt_boot or '', e.attempt_boot_ms or '0',
+        look and state.forgot and math.max(-1, now - state.forgot) or -1}
 end
 
 -- The key that is due first; a time further ahead than MAX_DELAY counts as due.
