@@ -13,7 +13,7 @@
  * dropped). malloc'ed; NULL when out of memory. */
 char *text_clean(const char *typed, size_t max);
 
-/* ASCII letters made small, in place (GHL keeps tags and emails that way). */
+/* Letters made small, in place, as GHL keeps tags and emails: Latin, Greek, Cyrillic, Armenian. */
 void text_lower(char *text);
 
 /* The longest prefix of at most max bytes that ends with a whole character: its length. */
