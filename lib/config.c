@@ -327,6 +327,12 @@ static void check_together(struct load *l)
                 c->ghl_location_id);
     if (strpbrk(c->redis_prefix, "{}"))
         problem(l, "REDIS_PREFIX: '%s' must not hold braces", c->redis_prefix);
+    if (template_literal_len(c->opportunity_name) > CONFIG_NAME_MAX / 2)
+        problem(l,
+                "GHL_OPPORTUNITY_NAME: it says %zu characters itself; let it be %d at most, so that there is "
+                "room "
+                "for the order's number",
+                template_literal_len(c->opportunity_name), CONFIG_NAME_MAX / 2);
     if (!config_name_is_unique(c) && !*c->order_field)
         problem(l,
                 "GHL_OPPORTUNITY_NAME: '%s' names no order; put {number} or {id} into it, or let "

@@ -60,8 +60,9 @@ void order_free(struct order *order);
  * http(s) URL. malloc'ed; NULL when out of memory. */
 char *order_site(const char *url);
 
-/* May an order of WooCommerce have a value at this path ("billing.city")? The members of an order, of billing
- * and of shipping are known; below the others anything may be. */
+/* May an order of WooCommerce have a value at this path ("billing.city", "line_items.0.sku")? The members of
+ * an order, of its addresses and of its lines are known; below meta data, taxes, images and links anything
+ * may be. */
 bool order_may_have(const char *path);
 
 /* The billing field ("email"), trimmed by the caller; "" when missing. Borrowed. */

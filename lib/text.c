@@ -27,14 +27,13 @@ static bool is_dropped(uint32_t code)
            (code >= 0xD800 && code <= 0xDFFF) || (code >= 0xE0000 && code <= 0xE007F) || code > 0x10FFFF;
 }
 
-char *text_clean(const char *typed, size_t max)
+/* In place: what is written is never longer than what was read. */
+static char *tidy(char *text, size_t max)
 {
-    char *text = entity_decode(typed, ENTITY_NAMED);
     if (!text)
         return NULL;
     size_t out = 0, len;
     bool gap = false;
-    /* in place: what is written is never longer than what was read */
     for (const char *s = text; *s; s += len) {
         uint32_t code = utf8_read(s, &len);
         if (is_space(code)) {
@@ -53,6 +52,16 @@ char *text_clean(const char *typed, size_t max)
     }
     text[out] = '\0';
     return text;
+}
+
+char *text_clean(const char *typed, size_t max)
+{
+    return tidy(entity_decode(typed, ENTITY_NAMED), max);
+}
+
+char *text_tidy(const char *text, size_t max)
+{
+    return tidy(strdup(text), max);
 }
 
 /* Capitals whose small letter is so much further, in steps: every code point, or every other one. */

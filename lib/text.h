@@ -13,6 +13,9 @@
  * dropped). malloc'ed; NULL when out of memory. */
 char *text_clean(const char *typed, size_t max);
 
+/* The same of a text that is decoded already: entities stay. */
+char *text_tidy(const char *text, size_t max);
+
 /* Letters made small, in place, as GHL keeps tags and emails: Latin, Greek, Cyrillic, Armenian. */
 void text_lower(char *text);
 
