@@ -1,5 +1,6 @@
 #include "mapping.h"
 #include "fields.h"
+#include "location.h"
 #include "resolve.h"
 #include <string.h>
 #include <strings.h>
@@ -89,5 +90,6 @@ bool mapping_check(struct app *app, const struct ghl_call *call)
     }
     if (good)
         printf("mapping    ok\n");
+    location_check_duplicates(app, call);
     return good;
 }

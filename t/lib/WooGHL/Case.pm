@@ -48,6 +48,7 @@ package WooGHL::Case;
 #       card {...}
 #   queue {"waiting":1,"parked":0}  what `status --json` says
 #   log has TEXT | log lacks TEXT   the log since the case began
+#   log has N times TEXT            in N of its lines
 #
 # In BODY, /path and {...}: <card NAME> is the id of the one opportunity of that name, <contact WHO> of the one
 # contact with that email, phone or first name, <any> anything.
