@@ -38,7 +38,9 @@ struct order {
     int64_t modified_s; /* date_modified_gmt; 0 = missing */
     char *site; /* owned; host and path before /wp-json of the signed _links, lower-case host, no final slash,
                    "" = no links */
-    char *admin_url; /* owned; "https://host/path/wp-admin/post.php?post=ID&action=edit"; "" = no links */
+    char *admin_url; /* owned; "https://host/path/wp-admin/post.php?post=ID&action=edit"; "" = no links. It
+                        leads to the order in either of WooCommerce's storages: one redirects it (its
+                        PostsRedirectionController), the other has no address but this one */
 };
 
 /* Reasons are words for answers and counters: "empty_body", "rest_error", "action", "legacy_api",

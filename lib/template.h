@@ -10,7 +10,9 @@
  *   {shop}           the shop's name            {number}     what people see; the id where a body has none
  *   {status}         without "wc-"              {customer.name}  first and last name, else the company
  *   {items}          "2 × Tee, 1 × Cap"         {value}      the total less the refunds
- *   {admin_url}      the order in wp-admin      {date_paid}, {date_created}  the day, "2026-11-25"
+ *   {refunded}       the sum of the refunds, "0" = none
+ *   {admin_url}      the order in wp-admin (see order.h)
+ *   {date_paid}, {date_created}  the day, "2026-11-25"
  *   {attribution}    where the customer came from: "newsletter / email", "www.example.org"
  */
 #ifndef WOO_GHL_TEMPLATE_H

@@ -45,6 +45,13 @@ static bool help_value(json_t *values, const struct template_scope *scope)
     return template_add_text(values, text);
 }
 
+static bool help_refunded(json_t *values, const struct template_scope *scope)
+{
+    char text[DECIMAL_TEXT_SIZE];
+    decimal_format(decimal_negate(scope->order->refunds), 4, text);
+    return template_add_text(values, text);
+}
+
 static bool help_customer_name(json_t *values, const struct template_scope *scope)
 {
     struct buf name;
@@ -110,6 +117,7 @@ static const struct {
     {"status", help_status},
     {"admin_url", help_admin_url},
     {"value", help_value},
+    {"refunded", help_refunded},
     {"customer.name", help_customer_name},
     {"items", help_items},
     {"date_paid", help_date_paid},
