@@ -51,7 +51,7 @@ package WooGHL::Case;
 #   log has N times TEXT            in N of its lines
 #
 # In BODY, /path and {...}: <card NAME> is the id of the one opportunity of that name, <contact WHO> of the one
-# contact with that email, phone or first name, <any> anything.
+# contact with that email, phone or first name, <any> anything, "<N values>" a list of so many.
 use strict;
 use warnings;
 use Carp qw(croak);

@@ -369,6 +369,10 @@ sub _differences {
         my $pattern = join '.*', map { quotemeta } split /<any>/, $want, -1;
         return if $got =~ /^$pattern\z/s;
     }
+    if (defined $want && !ref $want && $want =~ /^<(\d+) values>$/) {
+        my $n = ref $got eq 'ARRAY' ? @$got : 0;
+        return $n == $1 ? () : "$path has $n values, not $1";
+    }
     if (ref $want eq 'HASH') {
         return "$path is no object" if ref $got ne 'HASH';
         return map { _differences($got->{$_}, $want->{$_}, "$path.$_") } sort keys %$want;
