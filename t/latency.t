@@ -55,6 +55,7 @@ my $redis = WooGHL::Server->redis;
 my $ghl = FakeGHL::Client->start;
 my $server = WooGHL::Server->new(mode => 'nginx', workers => $WORKERS, settings => {
     WOO_WEBHOOK_SECRET => $SECRET, GHL_API_BASE => $ghl->url, GHL_API_KEY => $ghl->token, REDIS_URL => $redis->url,
+    REDIS_TIMEOUT => '500ms',
     GHL_LOCATION_ID => $ghl->location_id, GHL_PIPELINE_ID => 'fakePipelineAAAAAAAA', RATE_LIMIT_PER_DAY => 0,
 })->start;
 $ghl->fault({ match => {}, times => 0, do => { hang => 1 } });

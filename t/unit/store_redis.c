@@ -14,7 +14,9 @@
 #include <time.h>
 #include <unistd.h>
 
-#define TIMEOUT_MS 500 /* REDIS_TIMEOUT's default */
+#define TIMEOUT_MS 500 /* REDIS_TIMEOUT here */
+
+static const char *const hasty[] = {"REDIS_TIMEOUT=500ms", NULL};
 
 static void make_place(struct rig *rig)
 {
@@ -32,7 +34,7 @@ static void make_place(struct rig *rig)
 static bool begin(struct rig *rig)
 {
     make_place(rig);
-    return rig_server_start(&rig->server, rig->dir, NULL) && rig_config(rig, NULL) && rig_open(rig);
+    return rig_server_start(&rig->server, rig->dir, NULL) && rig_config(rig, hasty) && rig_open(rig);
 }
 
 static void end(struct rig *rig)
@@ -335,7 +337,7 @@ static void refusals(void)
             memcpy(other.dir, rig.dir, sizeof other.dir);
             snprintf(path, sizeof path, "%s/fake.sock", rig.dir);
             snprintf(url, sizeof url, "REDIS_URL=unix://%s", path);
-            const char *const settings[] = {url, NULL};
+            const char *const settings[] = {url, hasty[0], NULL};
             pid_t pid = start_refusing(path, refusal[i].error);
             if (ok(pid > 0 && rig_config(&other, settings), "given %.20s", refusal[i].word)) {
                 other.store = store_open(&other.config, NULL, &e);

@@ -156,6 +156,7 @@ bool rig_config(struct rig *rig, const char *const extra[])
     set("DATA_DIR", "", rig->dir, "/data");
     if (rig->redis)
         set("REDIS_URL", "unix://", rig->server.socket, "");
+    set("REDIS_TIMEOUT", "", "5s", ""); /* for a busy machine */
     for (size_t i = 0; extra && extra[i]; i++)
         set_pair(extra[i]);
     bool good = config_load(&rig->config, &report);
