@@ -248,17 +248,17 @@ enum store_claim_result store_claim(struct store *store, const struct store_clai
 /* -- the leased entry -- */
 
 enum store_result store_progress(struct store *store, const char *key, const char *token,
-                                 const struct store_progress *progress, bool *conflict)
+                                 const struct store_progress *progress, unsigned *others)
 {
     struct store_progress with_seal = *progress;
     struct buf note;
-    bool ignored = false;
+    unsigned ignored = 0;
     enum store_result result = STORE_UNAVAILABLE;
 
     buf_init(&note, SEALED_MAX);
     if (!progress->attempt_note || seal_text(store, key, progress->attempt_note, &note)) {
         with_seal.attempt_note = progress->attempt_note ? note.data : NULL;
-        result = ASK(progress, store->state, key, token, &with_seal, conflict ? conflict : &ignored);
+        result = ASK(progress, store->state, key, token, &with_seal, others ? others : &ignored);
     }
     buf_free(&note);
     return result;

@@ -15,14 +15,15 @@
  *
  * What is kept of an order, under its key ("shop:1001"):
  *   seen   the newest accepted state: place in time, fingerprint, the delivery's HMAC. Kept LINK_TTL after
- * its last renewal. entry  at most one current body (leased, due, or parked) and one waiting body behind a
- * leased one, with one shared attempt count, progress, and the time at which the current body was accepted.
- * Never expires by itself, but for a parked body (PARKED_TTL). link   contact id, opportunity id, gone mark,
- * one keyed hash per part. Kept LINK_TTL, renewed by every finish.
+ * its last renewal, and while there is an entry. entry  at most one current body (leased, due, or parked) and
+ * one waiting body behind a leased one, with one shared attempt count, progress, and the time at which the
+ * current body was accepted. Never expires by itself, but for a parked body (PARKED_TTL). link   contact id,
+ * opportunity id, gone mark, one keyed hash per part. Kept LINK_TTL, renewed by every finish.
  *
  * A state's PLACE IN TIME is (the smaller of its modified time and its arrival, then its arrival). An earlier
  * first member is older; an equal one is not older (WooCommerce's times have 1 s resolution), unless it
- * comes from the spool and arrived more than a second before what was seen. A missing
+ * comes from the spool and arrived more than a second before what was seen. What does not come from the spool
+ * arrives after all that was seen, also when the store's clock was set back. A missing
  * modified time counts as the stored first member, or as the arrival where nothing is stored. `seen` always
  * keeps the newest place of all accepted or duplicate states.
  */
@@ -159,10 +160,11 @@ struct store_claim_reply {
 /*
  * In this order, in one step:
  * 1. count the client (if any);
- * 2. never-creating, no link (nor gone mark), no progress (no attempt, no ids), no body anywhere, and not
- * older than born (created_s before `born` or longer ago than LINK_TTL counts as older): write seen (newest
- * place wins, fingerprint of the newest), IGNORED; but status_only of an order that was never seen writes
- * nothing: it has no time, and a sale that comes after it must not look older;
+ * 2. never-creating, no link (nor gone mark), no progress (no attempt, no ids), no body anywhere, not sold (a
+ * parked order that lost its body), and not older than born (created_s before `born` or longer ago than
+ * LINK_TTL counts as older): write seen (newest place wins, fingerprint of the newest, whose key goes if it
+ * is another), IGNORED; but one without a time (an order.deleted) of an order that was never seen writes
+ * nothing: a sale that comes after it must not look older;
  * 3. fingerprint == seen's: keep the newer place; if the order is parked and this is not older than seen: go
  * on at 5; else DUPLICATE;
  * 4. older than seen: STALE; but a creating one makes a body that waits `sold`: the order was sold after all;
@@ -190,12 +192,16 @@ struct store_progress {
     int64_t lease_ms;           /* the lease is renewed for so long */
 };
 
-/* Ids are taken even from a worker that lost its lease: stored when there are none. *conflict (may be NULL)
+/* Ids that are there already, and are others than those given. */
+#define STORE_OTHER_CONTACT 1U
+#define STORE_OTHER_CARD 2U
+
+/* Ids are taken even from a worker that lost its lease: stored when there are none. *others (may be NULL)
  * is set when others are there already (they stay). attempt and clear_attempt need the lease, but for
  * clear_attempt together with the opportunity id (or contact id) that the attempt was for. OK, LOST,
  * UNAVAILABLE. */
 enum store_result store_progress(struct store *, const char *key, const char *token,
-                                 const struct store_progress *, bool *conflict) MUST_CHECK;
+                                 const struct store_progress *, unsigned *others) MUST_CHECK;
 
 /* Is the lease still mine? Renews it. OK, LOST, UNAVAILABLE. */
 enum store_result store_renew(struct store *, const char *key, const char *token,

@@ -22,7 +22,7 @@ struct store_backend {
     enum store_claim_result (*claim)(void *, const struct store_claim *, struct store_claim_reply *,
                                      struct store_entry *);
     enum store_result (*progress)(void *, const char *key, const char *token, const struct store_progress *,
-                                  bool *conflict);
+                                  unsigned *others);
     enum store_result (*renew)(void *, const char *key, const char *token, int64_t lease_ms);
     enum store_result (*finish)(void *, const char *key, const char *token, const char *fingerprint,
                                 const struct store_link *, int64_t next_lease_ms, struct store_entry *next,

@@ -30,7 +30,7 @@ bool redis_copy_text(const redisReply *array, size_t i, char *out, size_t size) 
 enum store_claim_result redis_claim(void *, const struct store_claim *, struct store_claim_reply *,
                                     struct store_entry *);
 enum store_result redis_progress(void *, const char *key, const char *token, const struct store_progress *,
-                                 bool *conflict);
+                                 unsigned *others);
 enum store_result redis_renew(void *, const char *key, const char *token, int64_t lease_ms);
 enum store_result redis_finish(void *, const char *key, const char *token, const char *fingerprint,
                                const struct store_link *, int64_t next_lease_ms, struct store_entry *next,

@@ -134,7 +134,7 @@ enum store_claim_result redis_claim(void *context, const struct store_claim *cla
 /* -- the leased entry -- */
 
 enum store_result redis_progress(void *context, const char *key, const char *token,
-                                 const struct store_progress *progress, bool *conflict)
+                                 const struct store_progress *progress, unsigned *others)
 {
     struct redis_store *store = context;
     struct redis_args args = {0};
@@ -153,8 +153,8 @@ enum store_result redis_progress(void *context, const char *key, const char *tok
     if (!reply)
         return STORE_UNAVAILABLE;
     enum store_result result = redis_reply_number(reply, 0) ? STORE_OK : STORE_LOST;
-    if (conflict)
-        *conflict = redis_reply_number(reply, 1) != 0;
+    if (others)
+        *others = (unsigned)redis_reply_number(reply, 1);
     freeReplyObject(reply);
     return result;
 }

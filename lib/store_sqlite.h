@@ -28,7 +28,7 @@ enum store_claim_result sqlite_claim(void *self, const struct store_claim *claim
                                      struct store_claim_reply *reply, struct store_entry *entry);
 
 enum store_result sqlite_progress(void *self, const char *key, const char *token,
-                                  const struct store_progress *progress, bool *conflict);
+                                  const struct store_progress *progress, unsigned *others);
 enum store_result sqlite_renew(void *self, const char *key, const char *token, int64_t lease_ms);
 enum store_result sqlite_finish(void *self, const char *key, const char *token, const char *fingerprint,
                                 const struct store_link *link, int64_t next_lease_ms,

@@ -143,6 +143,7 @@ enum store_result sqlite_drop(void *self, const char *key)
     bool parked = record_load(db, key, &r) && r.kind == RECORD_PARKED;
     if (parked) {
         record_end(db, &r);
+        record_renew(db, &r);
         record_save(db, &r);
     }
     if (!db_commit(db))

@@ -28,9 +28,10 @@ static bool first_waiting(struct db *db, bool now, char key[RECORD_KEY_SIZE], in
     if (now || queue_is_due(db, *due_ms))
         return true;
     row = db_query(db,
-                   "SELECT key, due_ms FROM orders WHERE space = ? AND kind = 1 ORDER BY due_ms DESC LIMIT 1",
-                   "i", db->space);
-    return take_row(db, row, key, due_ms) && queue_is_due(db, *due_ms);
+                   "SELECT key, due_ms FROM orders WHERE space = ? AND kind = 1 AND due_ms > ? "
+                   "ORDER BY due_ms LIMIT 1",
+                   "ii", db->space, db->now_ms + STORE_MAX_DELAY_MS);
+    return take_row(db, row, key, due_ms);
 }
 
 /* Leases are few: one a worker. */

@@ -85,7 +85,7 @@ enum store_result sqlite_contact_unlock(void *self, const char *const hash[], si
         struct contact c;
         contact_load(db, hash[i], &c);
         bool held = !strcmp(c.token, token);
-        mine &= held;
+        mine &= held && record_lease_holds(db, &c.lease);
         if (held) {
             c.token[0] = c.lease.lease_boot[0] = '\0';
             c.lease.lease_until_ms = 0;
