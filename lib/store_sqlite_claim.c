@@ -271,6 +271,10 @@ enum store_claim_result sqlite_claim(void *self, const struct store_claim *claim
     *reply = (struct store_claim_reply){0};
     if (!db_write(db))
         return db->full ? CLAIM_FULL : CLAIM_UNAVAILABLE;
+    if (!shared_has_key(db, claim->key_id) && !db->failed) {
+        db_rollback(db);
+        return CLAIM_OTHER_KEY;
+    }
     space_load(db, &w.space);
     count_client(&w);
     note_delivery(&w);

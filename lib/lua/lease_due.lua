@@ -1,5 +1,6 @@
--- Replies {1, entry} or {0, ms until the next is due or -1, hold}.
-local _, _, link_ttl, lease_ms, at_once, token = unpack(ARGV)
+-- Replies {1, entry} or {0, ms until the next is due or -1, hold} or {2}: another data key.
+local _, _, link_ttl, lease_ms, at_once, token, key_id = unpack(ARGV)
+if not has_key(key_id) then return {2} end
 local state = fields(state_key, 'born', 'born_run', 'paused_at', 'opened', 'held', 'hold_since')
 
 while true do

@@ -342,15 +342,18 @@ void rig_is_left(int64_t got, int64_t want_ms, const char *file, int line, const
 const char *claim_word(enum store_claim_result result)
 {
     static const char *const word[] = {
-        [CLAIM_NEW] = "new",   [CLAIM_DUPLICATE] = "duplicate",    [CLAIM_STALE] = "stale",
-        [CLAIM_BUSY] = "busy", [CLAIM_DEFERRED] = "deferred",      [CLAIM_IGNORED] = "ignored",
-        [CLAIM_FULL] = "full", [CLAIM_UNAVAILABLE] = "unavailable"};
+        [CLAIM_NEW] = "new",   [CLAIM_DUPLICATE] = "duplicate",     [CLAIM_STALE] = "stale",
+        [CLAIM_BUSY] = "busy", [CLAIM_DEFERRED] = "deferred",       [CLAIM_IGNORED] = "ignored",
+        [CLAIM_FULL] = "full", [CLAIM_UNAVAILABLE] = "unavailable", [CLAIM_OTHER_KEY] = "other key"};
     return word[result];
 }
 
 const char *result_word(enum store_result result)
 {
-    static const char *const word[] = {
-        [STORE_OK] = "ok", [STORE_LOST] = "lost", [STORE_NONE] = "none", [STORE_UNAVAILABLE] = "unavailable"};
+    static const char *const word[] = {[STORE_OK] = "ok",
+                                       [STORE_LOST] = "lost",
+                                       [STORE_NONE] = "none",
+                                       [STORE_OTHER_KEY] = "other key",
+                                       [STORE_UNAVAILABLE] = "unavailable"};
     return word[result];
 }
