@@ -401,11 +401,9 @@ enum store_result store_pace(struct store *store, int64_t max_wait_ms, int64_t *
     return ASK(pace, store->state, max_wait_ms, wait_ms);
 }
 
-enum store_result store_pace_correct(struct store *store, int64_t hold_ms, int64_t window_remaining,
-                                     int64_t window_ms, int64_t daily_remaining, int64_t daily_reset_ms)
+enum store_result store_pace_correct(struct store *store, const struct store_limits *limits)
 {
-    return ASK(pace_correct, store->state, hold_ms, window_remaining, window_ms, daily_remaining,
-               daily_reset_ms);
+    return ASK(pace_correct, store->state, limits);
 }
 
 /* Two calls are kept back, so that at 99 % of the rate a window with its burst never holds more than `count`.
@@ -421,6 +419,14 @@ void store_pace_terms(int64_t count, int64_t window_ms, int64_t *interval_us, in
     /* A window sees at most window / interval + burst calls. */
     int64_t steady = usable > *burst ? usable - *burst : 1;
     *interval_us = (window_ms * 1000 + steady - 1) / steady;
+}
+
+int64_t store_pace_most(const struct config *config, int64_t window_ms)
+{
+    int64_t interval_us = 1, burst = 1;
+
+    store_pace_terms(config->ghl_rate_count, config->ghl_rate_window_ms, &interval_us, &burst);
+    return window_ms * 1000 / interval_us + burst;
 }
 
 enum store_result store_breaker(struct store *store, bool success, int64_t *open_ms)

@@ -282,11 +282,23 @@ enum store_result store_allow(struct store *, const char *client, int64_t *count
 /* GHL's limits: GCRA over GHL_RATE at 99 % with a small burst, and GHL_RATE_PER_DAY, for all processes.
  * *wait_ms until the call may go; when it is <= max_wait_ms the slot is taken, otherwise it is not. */
 enum store_result store_pace(struct store *, int64_t max_wait_ms, int64_t *wait_ms) MUST_CHECK;
-/* GHL said so: nobody calls for hold_ms (Retry-After); remaining calls of this window / day when >= 0 lower
- * what is left. */
-enum store_result store_pace_correct(struct store *, int64_t hold_ms, int64_t window_remaining,
-                                     int64_t window_ms, int64_t daily_remaining,
-                                     int64_t daily_reset_ms) MUST_CHECK;
+/* The most calls that the pace lets go in any window_ms. */
+int64_t store_pace_most(const struct config *config, int64_t window_ms);
+
+/* What GHL said of its limits. */
+struct store_limits {
+    int64_t hold_ms;          /* nobody calls for so long (Retry-After); 0 = not said */
+    int64_t window_remaining; /* calls left of its window; -1 = not said */
+    int64_t window_ms;        /* the window's length */
+    bool shared;              /* less is left than our own calls can have used, or GHL refused one */
+    int64_t daily_remaining;  /* calls left of its day; -1 = not said */
+    int64_t daily_reset_ms;   /* until the next day; 0 or less = not said */
+};
+/* Lowers the pace to it. Alone, the pace keeps the window's limit by itself, and in a steady run hardly a
+ * call is ever left: what is left of the window slows nobody down until nothing is; but for a minute after
+ * `shared` the rest is spread, the slower the less is left. What is left of the day only sinks until its end.
+ */
+enum store_result store_pace_correct(struct store *, const struct store_limits *) MUST_CHECK;
 
 /* The breaker: a result of the transport. 5 failures in a row open it for 30 s, doubling to 5 min; a success
  * closes it. *open_ms (may be NULL): how long it stays open; 0 = closed. */

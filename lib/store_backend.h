@@ -44,8 +44,7 @@ struct store_backend {
                                    enum store_card how);
     enum store_result (*allow)(void *, const char *client, int64_t *count);
     enum store_result (*pace)(void *, int64_t max_wait_ms, int64_t *wait_ms);
-    enum store_result (*pace_correct)(void *, int64_t hold_ms, int64_t window_remaining, int64_t window_ms,
-                                      int64_t daily_remaining, int64_t daily_reset_ms);
+    enum store_result (*pace_correct)(void *, const struct store_limits *);
     enum store_result (*breaker)(void *, bool success, int64_t *open_ms);
     enum store_result (*probe)(void *, enum store_hold what);
     enum store_result (*pause)(void *, const char *token_hash, const char *why, bool *first);
@@ -70,5 +69,6 @@ extern const struct store_backend store_redis, store_sqlite;
  * (store.c). At 99 % of the rate, with a burst so small that no window of window_ms ever sees more than count
  * calls. */
 void store_pace_terms(int64_t count, int64_t window_ms, int64_t *interval_us, int64_t *burst);
+#define STORE_SHARED_MS 60000 /* how long after a sign of others GHL's count is heeded */
 
 #endif

@@ -53,8 +53,7 @@ enum store_result redis_card_take(void *, const char *opportunity_id, const char
                                   enum store_card how);
 enum store_result redis_allow(void *, const char *client, int64_t *count);
 enum store_result redis_pace(void *, int64_t max_wait_ms, int64_t *wait_ms);
-enum store_result redis_pace_correct(void *, int64_t hold_ms, int64_t window_remaining, int64_t window_ms,
-                                     int64_t daily_remaining, int64_t daily_reset_ms);
+enum store_result redis_pace_correct(void *, const struct store_limits *limits);
 enum store_result redis_breaker(void *, bool success, int64_t *open_ms);
 enum store_result redis_probe(void *, enum store_hold what);
 enum store_result redis_pause(void *, const char *token_hash, const char *why, bool *first);

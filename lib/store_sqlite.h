@@ -17,7 +17,9 @@
 #include "store_clients.h"
 #include "store_sqlite_record.h"
 
-#define DB_DELIVERED "delivered" /* the thing that holds when the shop last delivered, ms */
+/* Things of the store itself. */
+#define DB_DELIVERED "delivered" /* when the shop last delivered, ms */
+#define DB_SHARED "limit shared" /* there while others use GHL's limit too */
 
 struct store_sqlite {
     struct db db;
@@ -68,8 +70,7 @@ enum store_result sqlite_get(void *self, const char *name, char **out);
 bool shared_has_key(struct db *db, const char *key_id);
 
 enum store_result sqlite_pace(void *self, int64_t max_wait_ms, int64_t *wait_ms);
-enum store_result sqlite_pace_correct(void *self, int64_t hold_ms, int64_t window_remaining,
-                                      int64_t window_ms, int64_t daily_remaining, int64_t daily_reset_ms);
+enum store_result sqlite_pace_correct(void *self, const struct store_limits *limits);
 enum store_result sqlite_breaker(void *self, bool success, int64_t *open_ms);
 enum store_result sqlite_probe(void *self, enum store_hold what);
 enum store_result sqlite_pause(void *self, const char *token_hash, const char *why, bool *first);
