@@ -229,6 +229,7 @@ sub _modify {
     elsif ($line =~ /^signed with (.*)$/) { utf8::encode($send->{secret} = $1) }
     elsif ($line eq 'signed wrongly') { $send->{secret} = 'another secret' }
     elsif ($line eq 'unsigned') { delete $send->{secret}; $send->{unset}{'X-WC-Webhook-Signature'} = 1 }
+    elsif ($line eq 'in chunks') { $send->{chunked} = 1 }
     elsif ($line eq 'in background') { $send->{background} = 1 }
     else { croak "a send knows no '$line'" }
     return;
@@ -267,7 +268,8 @@ sub _complete {
 sub _request {
     my ($self, $send) = @_;
     return $self->{server}->request($send->{method}, $send->{path}, { %{ $send->{headers} } },
-        length $send->{body} ? $send->{body} : undef, $send->{from} ? (remote_addr => $send->{from}) : ());
+        length $send->{body} ? $send->{body} : undef, $send->{from} ? (remote_addr => $send->{from}) : (),
+        $send->{chunked} ? (chunked => 1) : ());
 }
 
 sub _step_send {
