@@ -81,6 +81,16 @@ static bool check_ghl(struct app *app)
     return result == GHL_OK && mapping_check(app, &call);
 }
 
+static void print_verdict(const struct app *app, bool good)
+{
+    if (good)
+        printf("settings   ok\n");
+    else if (app->report.problem_count == 0)
+        printf("settings   FAILED, see above\n");
+    for (size_t i = 0; i < app->report.problem_count; i++)
+        printf("settings   FAILED: %s\n", app->report.problem[i]);
+}
+
 static int run_check(int argc, char **argv, volatile int *stop)
 {
     struct app app;
@@ -93,7 +103,8 @@ static int run_check(int argc, char **argv, volatile int *stop)
     if (config_print_values(&app.config, &values))
         fputs(values.data, stdout);
     buf_free(&values);
-    printf("\nsettings   %s\n", good ? "ok" : "FAILED, see above");
+    putchar('\n');
+    print_verdict(&app, good);
     if (good) {
         good = check_store(&app);
         good = check_ghl(&app) && good;
