@@ -1,5 +1,6 @@
 #include "intake.h"
 #include "alert.h"
+#include "body.h"
 #include "clock.h"
 #include "delivery.h"
 #include "order.h"
@@ -98,48 +99,17 @@ static struct log_about about(const struct visit *v, const char *reason)
 
 /* -- the request itself -- */
 
-/* Digits only; false for anything else and for what does not fit. An absent length is no body (RFC
- * 3875, 4.1.2). */
-static bool parse_length(const char *text, int64_t *out)
-{
-    *out = 0;
-    for (const char *p = text; *p; p++) {
-        if (*p < '0' || *p > '9' || *out > (INT64_MAX - 9) / 10)
-            return false;
-        *out = *out * 10 + (*p - '0');
-    }
-    return true;
-}
-
+/* False when the body is not whole; the response then says why. */
 static bool read_body(struct visit *v)
 {
-    int64_t length;
-    if (!parse_length(v->request->content_length, &length)) {
-        answer_error(v->response, 400, "Bad Content-Length");
-        return false;
+    switch (body_read(v->request, v->app->config.max_body, &v->body)) {
+    case BODY_WHOLE: return true;
+    case BODY_BAD_LENGTH: answer_error(v->response, 400, "Bad Content-Length"); return false;
+    case BODY_TOO_LARGE: answer_error(v->response, 413, "Payload Too Large"); return false;
+    case BODY_INCOMPLETE: answer_error(v->response, 400, "Incomplete Body"); return false;
+    case BODY_NO_MEMORY: answer_unavailable(v->response); return false;
     }
-    if (length > v->app->config.max_body) {
-        answer_error(v->response, 413, "Payload Too Large");
-        return false;
-    }
-    char *room = buf_room(&v->body, (size_t)length);
-    if (!room) {
-        answer_unavailable(v->response);
-        return false;
-    }
-    size_t got = 0;
-    while (got < (size_t)length) {
-        long n = v->request->read(v->request->context, room + got, (size_t)length - got);
-        if (n <= 0)
-            break;
-        got += (size_t)n;
-    }
-    buf_wrote(&v->body, got);
-    if (got < (size_t)length) {
-        answer_error(v->response, 400, "Incomplete Body");
-        return false;
-    }
-    return true;
+    return false;
 }
 
 /* WooCommerce's ping: an unsigned form body `webhook_id=N`. */
