@@ -29,6 +29,7 @@ package WooGHL::Case;
 #       from 192.0.2.1              the client's address (cgi)
 #       pad N                       so many spaces behind the body
 #       length TEXT                 as Content-Length (cgi)
+#       in chunks                   without a length, in chunks
 #       times N                     N times; each answer must be the same
 #       in background               the answer comes with `answer later`
 #   run drain --now                 a command; its exit code must be 0, or what `exits` says

@@ -229,6 +229,7 @@ sub _modify {
     elsif ($line =~ /^signed with (.*)$/) { utf8::encode($send->{secret} = $1) }
     elsif ($line eq 'signed wrongly') { $send->{secret} = 'another secret' }
     elsif ($line eq 'unsigned') { delete $send->{secret}; $send->{unset}{'X-WC-Webhook-Signature'} = 1 }
+    elsif ($line eq 'in chunks') { $send->{chunked} = 1 }
     elsif ($line eq 'in background') { $send->{background} = 1 }
     else { croak "a send knows no '$line'" }
     return;
@@ -267,7 +268,8 @@ sub _complete {
 sub _request {
     my ($self, $send) = @_;
     return $self->{server}->request($send->{method}, $send->{path}, { %{ $send->{headers} } },
-        length $send->{body} ? $send->{body} : undef, $send->{from} ? (remote_addr => $send->{from}) : ());
+        length $send->{body} ? $send->{body} : undef, $send->{from} ? (remote_addr => $send->{from}) : (),
+        $send->{chunked} ? (chunked => 1) : ());
 }
 
 sub _step_send {
@@ -501,7 +503,7 @@ sub _check_logs {
     my @files = grep { -f } map { glob "$_/* $_/*/*" } glob $server->dir . '/data.*';
     if (!$self->{redis}) { cmp_ok scalar @files, '>', 0, 'there are stored files' }
     for my $file (@files) {
-        my @found = WooGHL::Personal->found_in(_slurp($file), @terms);
+        my @found = WooGHL::Personal->found_in_stored(_slurp($file), @terms);
         is "@found", '', "no personal data in $file" if @found;
     }
     return;
