@@ -62,6 +62,17 @@ static bool check_store(struct app *app)
     return !*stats.problem;
 }
 
+/* What GHL answered, or that it did not, and where to look. */
+static void print_ghl_trouble(FILE *out, const char *what, const struct ghl_answer *answer)
+{
+    if (answer->status == 0)
+        fprintf(out, "%s: no answer: %s\n", what, answer->message);
+    else
+        fprintf(out, "%s: %s, status %d %s%s\n", what, ghl_result_name(answer->result), answer->status,
+                answer->message,
+                answer->result == GHL_AUTH ? "; are GHL_API_KEY, its scopes and GHL_LOCATION_ID right?" : "");
+}
+
 static bool check_ghl(struct app *app)
 {
     struct ghl_answer answer;
@@ -71,12 +82,9 @@ static bool check_ghl(struct app *app)
     enum ghl_result result = ghl_pipelines(app->ghl, &call, &answer);
 
     if (result == GHL_OK)
-        printf("GHL        ok%s: %zu pipelines\n", app->config.dry_run ? " (dry run, not asked)" : "",
-               json_array_size(answer.json));
+        printf("GHL        ok%s\n", app->config.dry_run ? " (dry run, not asked)" : "");
     else
-        printf(
-            "GHL        FAILED: %s, status %d %s; are GHL_API_KEY, its scopes and GHL_LOCATION_ID right?\n",
-            ghl_result_name(result), answer.status, answer.message);
+        print_ghl_trouble(stdout, "GHL        FAILED", &answer);
     ghl_answer_free(&answer);
     return result == GHL_OK && mapping_check(app, &call);
 }
@@ -244,8 +252,7 @@ static int run_pipelines(int argc, char **argv, volatile int *stop)
                             .order = "",
                             .send_deadline_mono_ms = CLOCK_NEVER};
     if (ghl_pipelines(app.ghl, &call, &answer) != GHL_OK) {
-        fprintf(stderr, "woo_ghl pipelines: GHL refused: %s, status %d %s\n", ghl_result_name(answer.result),
-                answer.status, answer.message);
+        print_ghl_trouble(stderr, "woo_ghl pipelines", &answer);
         code = EX_UNAVAILABLE;
         goto out;
     }
@@ -278,8 +285,7 @@ static int run_fields(int argc, char **argv, volatile int *stop)
                             .order = "",
                             .send_deadline_mono_ms = CLOCK_NEVER};
     if (ghl_custom_fields(app.ghl, &call, &answer) != GHL_OK) {
-        fprintf(stderr, "woo_ghl fields: GHL refused: %s, status %d %s\n", ghl_result_name(answer.result),
-                answer.status, answer.message);
+        print_ghl_trouble(stderr, "woo_ghl fields", &answer);
         code = EX_UNAVAILABLE;
         goto out;
     }

@@ -6,6 +6,7 @@ use Cwd qw(abs_path);
 use File::Temp qw(tempdir);
 use FindBin;
 use lib "$FindBin::Bin/lib";
+use FakeGHL::Client;
 use IO::Socket::INET;
 use Test::More;
 use WooGHL::Server;
@@ -73,6 +74,28 @@ subtest 'a store that is away' => sub {
             like $other->command($command)->{err}, qr/\Q$why\E/, "$command says it, too";
         }
     }
+};
+
+subtest 'GHL' => sub {
+    my $ghl = FakeGHL::Client->start;
+    my %settings = (GHL_API_BASE => $ghl->url, GHL_API_KEY => $ghl->token, GHL_LOCATION_ID => $ghl->location_id);
+    my $other = WooGHL::Server->new(mode => 'cgi', settings => \%settings);
+    like $other->command('check')->{out}, qr/^GHL        ok$/m, 'that answers';
+    my $hint = qr/status 401 .*; are GHL_API_KEY, its scopes and GHL_LOCATION_ID right\?$/m;
+    $other->set(GHL_API_KEY => 'pit-another');
+    my $run = $other->command('check');
+    is $run->{code}, 78, 'that refuses the token';
+    like $run->{out}, qr/^GHL        FAILED: auth, $hint/m, '... check says so';
+    for my $command ('pipelines', 'fields') {
+        $run = $other->command($command);
+        is $run->{code}, 69, "... $command";
+        like $run->{err}, qr/^woo_ghl $command: auth, $hint/m, '... says so';
+    }
+    $ghl->down;
+    $run = $other->command('check');
+    like $run->{out}, qr/^GHL        FAILED: no answer: .*Connection refused/m, 'that does not answer';
+    unlike $run->{out}, $hint, '... which is not the fault of the token';
+    $ghl->stop;
 };
 
 subtest 'refused settings' => sub {
