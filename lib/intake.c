@@ -30,7 +30,8 @@ struct visit {
     const char *key;              /* the order's, for the log; NULL until known */
     bool ready;                   /* the store can be asked */
     const char *not_ready;        /* why not */
-    bool replayed;                /* it comes from the spool */
+    bool other_key; /* the store's data key is another one: nothing was done, nothing answered */
+    bool replayed;  /* it comes from the spool */
     int64_t arrived_ago_ms;
 };
 
@@ -210,6 +211,9 @@ static void keep_bad_json(struct visit *v)
     if (v->ready && delivery_pack(&v->headers, v->body.data, v->body.len, &packed))
         kept = store_park_bytes(v->app->store, key, packed.data, packed.len, "not decodable as JSON");
     buf_wipe(&packed);
+    v->other_key = kept == STORE_OTHER_KEY;
+    if (v->other_key)
+        return;
     if (kept != STORE_OK) {
         spool(v, v->ready ? store_trouble(v->app->store) : v->not_ready);
         if (v->response->status >= 500)
@@ -340,6 +344,7 @@ static void take(struct visit *v, const struct buf *packed)
     case CLAIM_IGNORED:
         ignore(v, LOG_LEVEL_INFO, "never_sold", "This order was never sold, so its end makes no opportunity");
         break;
+    case CLAIM_OTHER_KEY: v->other_key = true; break;
     case CLAIM_UNAVAILABLE:
     case CLAIM_FULL: spool(v, store_trouble(v->app->store)); break;
     }
@@ -354,7 +359,7 @@ static void take(struct visit *v, const struct buf *packed)
     store_entry_free(&entry);
 }
 
-static void take_order(struct visit *v)
+static void try_order(struct visit *v)
 {
     struct error e = ERROR_NONE;
     unsigned char hmac[DIGEST_LEN];
@@ -398,6 +403,27 @@ static void take_order(struct visit *v)
     else
         spool(v, "out of memory");
     buf_wipe(&packed);
+}
+
+/* Where the store came back empty, or as another one, its key is settled, and what was hashed under the old
+ * one is hashed anew. */
+static void take_order(struct visit *v)
+{
+    struct error e = ERROR_NONE;
+
+    try_order(v);
+    if (!v->other_key)
+        return;
+    v->other_key = false;
+    v->key = NULL;
+    plan_free(&v->plan);
+    order_free(&v->order);
+    v->ready =
+        app_ready(v->app, &e) && (v->replayed || hash_client(v->app, v->request->remote_addr, v->client));
+    v->not_ready = e.text;
+    try_order(v);
+    if (v->other_key)
+        spool(v, store_trouble(v->app->store));
 }
 
 static void receive(struct visit *v)

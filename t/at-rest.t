@@ -91,7 +91,7 @@ for my $store (qw(redis sqlite)) {
             lacks('Redis', $dump);
             $redis->cli('SAVE');
             $redis->signal('STOP');
-            $server->set(SHOP => 'third');
+            $server->set(SHOP => 'third', REDIS_TIMEOUT => '500ms');
             $server->restart_workers;
             cmp_ok deliver_fixtures($server)->{202} || 0, '>', 10, 'a third shop\'s are spooled';
             $redis->signal('CONT');

@@ -28,7 +28,8 @@ package WooGHL::Server;
 #   my $redis = WooGHL::Server->redis;  $redis->url; $redis->dir; $redis->pid; $redis->stop;
 #
 # Unless given: WOO_WEBHOOK_SECRET is $WooGHL::Server::SECRET, LOG and DATA_DIR are in dir, GHL_DRY_RUN is yes
-# when there is no GHL_API_KEY, DRAIN_AFTER is off (an order waits until the test drains).
+# when there is no GHL_API_KEY, REDIS_TIMEOUT is long enough for a busy machine, DRAIN_AFTER is off (an order
+# waits until the test drains).
 #
 # The program is WOO_GHL_PROGRAM or ./woo_ghl. As root, all of it runs as the web server's user, as in a real
 # installation. A sanitizer's report on standard error makes the test fail.
@@ -70,7 +71,7 @@ sub new {
     copy($program, "$dir/woo_ghl") && chmod 0755, "$dir/woo_ghl" or croak "cannot copy $program: $!";
     my %given = %{ $option{settings} || {} };
     $self->{settings} = {
-        WOO_WEBHOOK_SECRET => $SECRET,
+        WOO_WEBHOOK_SECRET => $SECRET, REDIS_TIMEOUT => '5s',
         LOG                => "$dir/log",
         DATA_DIR           => "$dir/data",
         DRAIN_AFTER        => 'off',
