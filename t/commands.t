@@ -7,6 +7,7 @@ use File::Temp qw(tempdir);
 use FindBin;
 use lib "$FindBin::Bin/lib";
 use FakeGHL::Client;
+use IO::Select;
 use IO::Socket::INET;
 use Test::More;
 use WooGHL::Server;
@@ -96,6 +97,21 @@ subtest 'GHL' => sub {
     like $run->{out}, qr/^GHL        FAILED: no answer: .*Connection refused/m, 'that does not answer';
     unlike $run->{out}, $hint, '... which is not the fault of the token';
     $ghl->stop;
+};
+
+subtest 'Ctrl-C while nobody answers' => sub {
+    my $other = WooGHL::Server->new(mode => 'cgi', settings => { GHL_API_KEY => 'pit-1', GHL_LOCATION_ID => 'here' });
+    for my $command (['check'], ['pipelines'], ['fields'], ['trigger', '--url']) {
+        my $silent = IO::Socket::INET->new(Listen => 5, LocalAddr => '127.0.0.1') or die "no port: $!";
+        my $url = 'http://127.0.0.1:' . $silent->sockport;
+        $other->set(GHL_API_BASE => $url);
+        push @$command, "$url/woo-order" if $command->[0] eq 'trigger';
+        my $process = $other->background(@$command);
+        my $called = IO::Select->new($silent)->can_read(20) && $silent->accept;
+        ok $called, "$command->[0] waits for an answer";
+        $process->signal('INT');
+        is $process->wait(5), 2, '... and ends at once';
+    }
 };
 
 subtest 'refused settings' => sub {
