@@ -342,6 +342,60 @@ static bool left_out(const struct load *l, const char *name, const char *value)
     return !*value && !l->unread && !l->refused[settings_find(name) - settings];
 }
 
+/* Of two rules for one thing the second has no effect: which of them is meant? */
+static void check_pairs(struct load *l, const char *setting, const struct pair *pair, size_t n)
+{
+    for (size_t i = 0; i < n; i++)
+        for (size_t j = 0; j < i; j++)
+            if (!strcmp(pair[i].key, pair[j].key))
+                problem(l, "%s: '%s' is named twice; name it once", setting, pair[i].key);
+}
+
+static void check_statuses(struct load *l)
+{
+    const struct config *c = l->config;
+
+    for (size_t i = 0; i < c->status_map_count; i++)
+        for (size_t j = 0; j < i; j++)
+            if (!strcmp(c->status_map[i].status, c->status_map[j].status))
+                problem(l, "GHL_STATUS_MAP: '%s' is named twice; name it once", c->status_map[i].status);
+    for (size_t i = 0; i < c->stage_map_count; i++)
+        if (config_outcome(c, c->stage_map[i].key) == OUTCOME_IGNORE)
+            warning(l, "GHL_STAGE_MAP: '%s' has no effect, GHL_STATUS_MAP ignores that status",
+                    c->stage_map[i].key);
+    for (size_t i = 0; i < c->tags_remove_count; i++)
+        if (config_outcome(c, c->tags_remove[i].key) == OUTCOME_IGNORE)
+            warning(l, "GHL_TAGS_REMOVE: '%s' has no effect, GHL_STATUS_MAP ignores that status",
+                    c->tags_remove[i].key);
+}
+
+static bool has_alias(const struct shop_rule *shop, const char *alias)
+{
+    for (size_t i = 0; i < shop->alias_count; i++)
+        if (!strcmp(shop->alias[i], alias))
+            return true;
+    return false;
+}
+
+static void check_shops(struct load *l)
+{
+    const struct config *c = l->config;
+
+    for (size_t i = 0; i < c->shop_count; i++)
+        for (size_t j = 0; j < i; j++) {
+            if (!strcmp(c->shops[i].name, c->shops[j].name))
+                problem(l, "WOO_SHOPS: '%s' is named twice; name each shop once", c->shops[i].name);
+            for (size_t a = 0; a < c->shops[i].alias_count; a++)
+                if (has_alias(&c->shops[j], c->shops[i].alias[a]))
+                    problem(l, "WOO_SHOPS: '%s' belongs to two shops; give it to one", c->shops[i].alias[a]);
+        }
+    if (c->shop_count > 1 && !*c->order_field && !template_uses(c->opportunity_name, "shop"))
+        warning(l,
+                "GHL_OPPORTUNITY_NAME: '%s' is the same for two shops' orders of one number; put {shop} into "
+                "it, or let GHL_ORDER_FIELD name a field that marks the order",
+                c->opportunity_name);
+}
+
 /* What one setting alone cannot tell. */
 static void check_together(struct load *l)
 {
@@ -364,11 +418,22 @@ static void check_together(struct load *l)
                 c->ghl_location_id);
     if (strpbrk(c->redis_prefix, "{}"))
         problem(l, "REDIS_PREFIX: '%s' must not hold braces", c->redis_prefix);
+    if (template_literal_len(c->opportunity_name) > CONFIG_NAME_MAX / 2)
+        problem(l,
+                "GHL_OPPORTUNITY_NAME: it says %zu characters itself; let it be %d at most, so that there is "
+                "room "
+                "for the order's number",
+                template_literal_len(c->opportunity_name), CONFIG_NAME_MAX / 2);
     if (!config_name_is_unique(c) && !*c->order_field)
         problem(l,
                 "GHL_OPPORTUNITY_NAME: '%s' names no order; put {number} or {id} into it, or let "
                 "GHL_ORDER_FIELD name a field that marks the order",
                 c->opportunity_name);
+    check_statuses(l);
+    check_shops(l);
+    check_pairs(l, "GHL_STAGE_MAP", c->stage_map, c->stage_map_count);
+    check_pairs(l, "GHL_CONTACT_FIELDS", c->contact_fields, c->contact_field_count);
+    check_pairs(l, "GHL_OPPORTUNITY_FIELDS", c->opportunity_fields, c->opportunity_field_count);
     if (strspn(c->shop, "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789_.-") !=
         strlen(c->shop))
         problem(l, "SHOP: '%s' holds more than letters, digits, _ . -", c->shop);

@@ -140,6 +140,17 @@ static void problems(void)
         {"GHL_API_BASE=http://example.com", "GHL_API_BASE: plain http"},
         {"GHL_OPPORTUNITY_NAME=Sale", "GHL_OPPORTUNITY_NAME: 'Sale' names no order"},
         {"GHL_OPPORTUNITY_NAME='{number'", "GHL_OPPORTUNITY_NAME: "},
+        {"GHL_OPPORTUNITY_NAME='Our most valued customer has ordered something that is very nice indeed, and "
+         "that "
+         "is why we are as happy as can be today, too, about {number}'",
+         "GHL_OPPORTUNITY_NAME: it says 133 characters itself; let it be 127 at most"},
+        {"GHL_STATUS_MAP=a:won,b:won,wc-a:lost", "GHL_STATUS_MAP: 'a' is named twice"},
+        {"GHL_STAGE_MAP=processing:A,processing:B", "GHL_STAGE_MAP: 'processing' is named twice"},
+        {"GHL_CONTACT_FIELDS=a={total},a={number}", "GHL_CONTACT_FIELDS: 'a' is named twice"},
+        {"GHL_OPPORTUNITY_FIELDS=a={total},a={number}", "GHL_OPPORTUNITY_FIELDS: 'a' is named twice"},
+        {"WOO_SHOPS='a=example.com a=example.org'", "WOO_SHOPS: 'a' is named twice"},
+        {"WOO_SHOPS='a=example.com,example.net b=example.org,example.net'",
+         "WOO_SHOPS: 'example.net' belongs to two shops"},
         {"WOO_SHOPS=shop.example.com", "WOO_SHOPS: 'shop.example.com' is no shop"},
         {"REDIS_URL=http://127.0.0.1", "REDIS_URL: begins with none of redis://"},
         {"GHL_API_KEY=eyJabc", "version 1"},
@@ -217,6 +228,21 @@ static void warnings(void)
     drop(&c, &r);
     ok(load(&c, &r, GOOD "WOO_URL=https://shop.example.com\n", NULL), "a setting of later");
     ok(has(r.warning, r.warning_count, "WOO_URL is set, and has no effect"), "is told");
+    drop(&c, &r);
+
+    ok(load(&c, &r, GOOD "GHL_STAGE_MAP=pending:New,processing:Paid\nGHL_TAGS_REMOVE=on-hold:x\n", NULL),
+       "rules for a status that is ignored");
+    ok(has(r.warning, r.warning_count, "GHL_STAGE_MAP: 'pending' has no effect"), "a stage is told");
+    ok(has(r.warning, r.warning_count, "GHL_TAGS_REMOVE: 'on-hold' has no effect"), "and a tag");
+    is_int(r.warning_count, 2, "and nothing else");
+    drop(&c, &r);
+    ok(load(&c, &r, GOOD "WOO_SHOPS='a=example.com b=example.org'\n", NULL), "two shops, one kind of name");
+    ok(has(r.warning, r.warning_count, "GHL_OPPORTUNITY_NAME: 'Order #{number}' is the same"), "is told");
+    drop(&c, &r);
+    ok(load(&c, &r, GOOD "WOO_SHOPS='a=example.com b=example.org'\nGHL_OPPORTUNITY_NAME={shop}-{number}\n",
+            NULL),
+       "two shops, a name that tells");
+    is_int(r.warning_count, 0, "is not");
     drop(&c, &r);
 
     const char *const document_root[] = {"DOCUMENT_ROOT", dir, NULL};

@@ -377,6 +377,7 @@ sub _request_http {
     local $SIG{PIPE} = 'IGNORE';
     my $answer = _exchange($socket, $socket, $head . ($body // ''), $deadline);
     croak "no answer to $method $path within the time" unless defined $answer;
+    $answer =~ s{\AHTTP/1\.1 100 [^\r\n]*\r\n(?:[^\r\n]+\r\n)*\r\n}{};    # to Expect: 100-Continue
     return _parse($answer, "$method $path");
 }
 
