@@ -25,6 +25,11 @@
  * comes from the spool and arrived more than a second before what was seen. A missing
  * modified time counts as the stored first member, or as the arrival where nothing is stored. `seen` always
  * keeps the newest place of all accepted or duplicate states.
+ *
+ * DURABLE: what a verb did is on disk when it returns; Redis as its configuration says. But three things the
+ * embedded store does not sync by themselves, so that a crash of the machine (never the death of a process)
+ * may take them back to what was synced last: the pace, the heartbeat, and what a claim of the state that is
+ * seen already renews (seen's place and expiry, the client's count, the time of the last delivery).
  */
 #ifndef WOO_GHL_STORE_H
 #define WOO_GHL_STORE_H

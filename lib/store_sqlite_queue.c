@@ -122,7 +122,7 @@ enum store_result sqlite_heartbeat(void *self)
 {
     struct db *db = &((struct store_sqlite *)self)->db;
 
-    if (!db_write(db))
+    if (!db_write_lazily(db))
         return STORE_UNAVAILABLE;
     db_run(db, "UPDATE spaces SET heartbeat_ms = ? WHERE id = ?", "ii", db->now_ms, db->space);
     return db_commit(db) ? STORE_OK : STORE_UNAVAILABLE;
