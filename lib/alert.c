@@ -169,3 +169,21 @@ bool alert_raise(struct app *app, enum alert_kind kind, const char *fmt, ...)
               good ? "ALERT_COMMAND was told" : "ALERT_COMMAND could not be started");
     return true;
 }
+
+void alert_others(struct app *app, const char *key, unsigned others, const char *contact_id,
+                  const char *card_id, bool created)
+{
+    bool card = others & STORE_OTHER_CARD, contact = !card && created && others & STORE_OTHER_CONTACT;
+    struct log_about about = {.order = key, .ghl_id = card ? card_id : contact_id};
+
+    if (card || contact) {
+        const char *what = card ? "card" : "contact";
+        log_event(app->log, LOG_LEVEL_ERROR, "conflict", &about,
+                  "Another %s is remembered for this order already: look for a second one in GHL", what);
+        (void)alert_raise(app, ALERT_CONFLICT, "Order %s has a second %s: look for %s in GHL", key, what,
+                          about.ghl_id ? about.ghl_id : "it");
+    } else if (others) {
+        log_event(app->log, LOG_LEVEL_INFO, "contact", &about,
+                  "Another contact is remembered for this order: it stays");
+    }
+}

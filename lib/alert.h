@@ -26,6 +26,12 @@ enum alert_kind {
 /* True when this kind was due: it was told, if there is an ALERT_COMMAND. Never waits for the command. */
 bool alert_raise(struct app *app, enum alert_kind kind, const char *fmt, ...) PRINTF_LIKE(3, 4);
 
+/* Ids that a worker brought and that were not kept, because the store has others of this order
+ * (STORE_OTHER_...). A second card is alerted, and a second contact where `created`: one without email and
+ * phone. Another contact alone may be the same customer, merged or renamed in GHL. */
+void alert_others(struct app *app, const char *key, unsigned others, const char *contact_id,
+                  const char *card_id, bool created);
+
 /* What no event tells: silence, parked orders that are about to lose their content, and trouble that lasts.
  * The drain looks now and then. */
 void alert_look(struct app *app);

@@ -203,14 +203,15 @@ bool app_ready(struct app *app, struct error *e)
 
     if (!app->store)
         app->store = store_open(&app->config, app->log, e);
-    if (!app->vault && !open_vault(app, &why_no_vault))
-        *e = why_no_vault;
+    if (!app->vault && !open_vault(app, &why_no_vault) && app->store)
+        *e = why_no_vault; /* without a store the reason is the store's */
     open_spool(app);
     if (!app->store || !app->vault)
         return false;
     if (vault_state(app->vault) != VAULT_SETTLED) {
         if (!vault_settle(app->vault) || !vault_hash_key(app->vault, "plan", app->hash_key)) {
-            error_set(e, "%s", vault_trouble(app->vault));
+            const char *away = vault_state(app->vault) == VAULT_AWAY ? store_trouble(app->store) : "";
+            error_set(e, "%s", *away ? away : vault_trouble(app->vault));
             return false;
         }
     }

@@ -81,6 +81,16 @@ static bool check_ghl(struct app *app)
     return result == GHL_OK && mapping_check(app, &call);
 }
 
+static void print_verdict(const struct app *app, bool good)
+{
+    if (good)
+        printf("settings   ok\n");
+    else if (app->report.problem_count == 0)
+        printf("settings   FAILED, see above\n");
+    for (size_t i = 0; i < app->report.problem_count; i++)
+        printf("settings   FAILED: %s\n", app->report.problem[i]);
+}
+
 static int run_check(int argc, char **argv, volatile int *stop)
 {
     struct app app;
@@ -93,7 +103,8 @@ static int run_check(int argc, char **argv, volatile int *stop)
     if (config_print_values(&app.config, &values))
         fputs(values.data, stdout);
     buf_free(&values);
-    printf("\nsettings   %s\n", good ? "ok" : "FAILED, see above");
+    putchar('\n');
+    print_verdict(&app, good);
     if (good) {
         good = check_store(&app);
         good = check_ghl(&app) && good;
@@ -298,16 +309,37 @@ static const struct command commands[] = {
     {"drain", "[--watch] [--now] [--jobs N]", "bring waiting orders to GHL: once (cron), or until stopped",
      run_drain},
     {"status", "[--json]", "what waits, what is parked, breaker and pauses", run_status},
-    {"failed", "[list | show | retry | drop]", "the parked orders: look at them, try them again, drop them",
-     run_failed},
-    {"trigger", "[--scenarios] [--url URL] ...", "send simulated, signed deliveries and print the answers",
-     run_trigger},
+    {"failed", "[list] | show KEY | retry KEY|--all|--since DATE | drop KEY|--all",
+     "the parked orders: look at them, try them again, drop them", run_failed},
+    {"trigger",
+     "[--url URL] [--scenarios | --order FILE] [--id N] [--status S] [--total T] [--topic RESOURCE.EVENT]",
+     "send simulated, signed deliveries and print the answers", run_trigger},
     {"pipelines", "", "the location's pipelines and stages with their ids", run_pipelines},
     {"fields", "", "the location's custom fields: id, model, type, key, name", run_fields},
     {"help", "[settings|man]", "this text; every setting as .env.sample; the settings for the man page",
      run_help},
     {"version", "", "the version", run_version},
 };
+#define COMMANDS (sizeof commands / sizeof *commands)
+
+static bool add_command(struct buf *out, const struct command *command)
+{
+    return buf_addf(out, "  woo_ghl %s%s%s\n          %s\n", command->name, *command->arguments ? " " : "",
+                    command->arguments, command->help);
+}
+
+/* `woo_ghl drain --help` */
+static int help_on(const struct command *command)
+{
+    struct buf out;
+
+    buf_init(&out, 4096);
+    bool good = add_command(&out, command);
+    if (good)
+        fputs(out.data, stdout);
+    buf_free(&out);
+    return good ? EX_OK : EX_OSERR;
+}
 
 static int run_help(int argc, char **argv, volatile int *stop)
 {
@@ -315,6 +347,8 @@ static int run_help(int argc, char **argv, volatile int *stop)
     bool good = true;
 
     (void)stop;
+    if (argc > 3)
+        return usage("help", argv[3]);
     buf_init(&out, 1024L * 1024);
     if (argc > 2 && !strcmp(argv[2], "settings")) {
         good = config_print_sample(&out);
@@ -326,9 +360,8 @@ static int run_help(int argc, char **argv, volatile int *stop)
     } else {
         good = buf_adds(&out, "woo_ghl takes WooCommerce's order webhooks at /woo-order to GoHighLevel.\n"
                               "A web server runs it as FastCGI or CGI; a person runs:\n\n");
-        for (size_t i = 0; i < sizeof commands / sizeof *commands; i++)
-            good = good && buf_addf(&out, "  woo_ghl %-10s %-30s %s\n", commands[i].name,
-                                    commands[i].arguments, commands[i].help);
+        for (size_t i = 0; i < COMMANDS; i++)
+            good = good && add_command(&out, &commands[i]);
         good =
             good &&
             buf_adds(
@@ -342,17 +375,23 @@ static int run_help(int argc, char **argv, volatile int *stop)
     return good ? EX_OK : EX_OSERR;
 }
 
+static bool is_help(const char *argument)
+{
+    return !strcmp(argument, "--help") || !strcmp(argument, "-h");
+}
+
 int commands_main(int argc, char **argv, volatile int *stop)
 {
     const char *name = argc > 1 ? argv[1] : "help";
 
-    if (!strcmp(name, "--help") || !strcmp(name, "-h"))
+    if (is_help(name))
         name = "help";
     if (!strcmp(name, "--version"))
         name = "version";
-    for (size_t i = 0; i < sizeof commands / sizeof *commands; i++)
+    for (size_t i = 0; i < COMMANDS; i++)
         if (!strcmp(commands[i].name, name))
-            return commands[i].run(argc, argv, stop);
+            return is_help(argc > 2 ? argv[2] : "") ? help_on(&commands[i])
+                                                    : commands[i].run(argc, argv, stop);
     fprintf(stderr, "woo_ghl: there is no command '%s'; see 'woo_ghl help'\n", name);
     return EX_USAGE;
 }

@@ -125,6 +125,19 @@ static bool take_early(struct drain *d)
     return d->early > 0 && d->early-- > 0;
 }
 
+/* A store that came back empty, or as another one, has its key settled first. */
+static enum store_result lease_due(struct drain *d, struct store_entry *entry, int64_t *next_due_ms,
+                                   enum store_hold *hold)
+{
+    struct error e = ERROR_NONE;
+    enum store_result result = STORE_OTHER_KEY;
+    bool now = take_early(d);
+
+    for (int i = 0; result == STORE_OTHER_KEY && i < 2 && app_ready(d->app, &e); i++)
+        result = store_lease_due(d->app->store, SYNC_LEASE_MS, now, entry, next_due_ms, hold);
+    return result;
+}
+
 /* One look at the queue. False = end. */
 static bool turn(struct drain *d, bool *reachable)
 {
@@ -134,9 +147,7 @@ static bool turn(struct drain *d, bool *reachable)
     struct error e = ERROR_NONE;
 
     *reachable = app_ready(d->app, &e) && chores(d);
-    enum store_result result =
-        *reachable ? store_lease_due(d->app->store, SYNC_LEASE_MS, take_early(d), &entry, &next_due_ms, &hold)
-                   : STORE_UNAVAILABLE;
+    enum store_result result = *reachable ? lease_due(d, &entry, &next_due_ms, &hold) : STORE_UNAVAILABLE;
     switch (result) {
     case STORE_OK:
         work(d, &entry);
@@ -147,6 +158,7 @@ static bool turn(struct drain *d, bool *reachable)
             return true;
         return rest(d, hold == STORE_GO ? next_due_ms : -1);
     case STORE_LOST:
+    case STORE_OTHER_KEY:
     case STORE_UNAVAILABLE: break;
     }
     *reachable = false;

@@ -62,7 +62,7 @@ const struct setting settings[] = {
     {"REDIS_PREFIX", SETTING_TEXT, AT(redis_prefix), "woo_ghl", ANY, NULL, "What every key begins with.", NOW},
     {"REDIS_TIMEOUT", SETTING_DURATION, AT(redis_timeout_ms), "500ms", 10, 10 * SECOND, NULL, "Connect and reply together; then the delivery goes to the spool.", NOW},
     {"DATA_DIR", SETTING_PATH, AT(data_dir), NULL, ANY, "/var/lib/woo-ghl",
-     "Embedded store, spool, keys. Without it: woo_ghl-data beside the settings file. Its parent must exist; never under the document root.", NOW},
+     "Embedded store, spool, keys; a whole path. Without it: woo_ghl-data beside the settings file. Its parent must exist; never under the document root.", NOW},
     {"DATA_KEY", SETTING_SECRET, AT(data_key), NULL, ANY, "a long random text",
      "Wraps the key that encrypts stored orders. Without it: the webhook's secret does.", NOW},
     {"DATA_KEY_PREVIOUS", SETTING_SECRET, AT(data_key_previous), NULL, ANY, "the old text",
@@ -79,7 +79,7 @@ const struct setting settings[] = {
     {"RETRY_FOR", SETTING_DURATION, AT(retry_for_ms), "3d", MINUTE, 365 * DAY, NULL, "How long a waiting order is tried before it is parked.", NOW},
     {"DRAIN_AFTER", SETTING_BOOL, AT(drain_after), "on", ANY, NULL, "Workers drain after an answer when no drain runs.", NOW},
 
-    {"LOG", SETTING_TEXT, AT(log_to), "stderr", ANY, NULL, "stderr, syslog, or a path.", NOW},
+    {"LOG", SETTING_LOG, AT(log_to), "stderr", ANY, NULL, "stderr, syslog, or a whole path.", NOW},
     {"LOG_LEVEL", SETTING_LOG_LEVEL, AT(log_level), "info", ANY, NULL, "error, warn, info or debug.", NOW},
     {"ALERT_COMMAND", SETTING_TEXT, AT(alert_command), NULL, ANY, "mail -s woo_ghl admin@example.com", "Run by the shell with an alert's text on standard input, for 30 s at most.", NOW},
     {"ALERT_EVERY", SETTING_DURATION, AT(alert_every_ms), "1h", SECOND, 30 * DAY, NULL, "The same alert at most so often.", NOW},

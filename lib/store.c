@@ -215,6 +215,13 @@ static void begin_entry(struct store_entry *entry)
     *entry = (struct store_entry){.asked_mono_ms = clock_mono_ms()};
 }
 
+/* The store does not know the vault's key: it has another one, or came back empty. */
+static void other_key(struct store *store)
+{
+    vault_doubt(store->vault);
+    error_set(&store->own_trouble, "The store's data key is another one than a moment ago");
+}
+
 /* -- claim -- */
 
 enum store_claim_result store_claim(struct store *store, const struct store_claim *claim,
@@ -231,9 +238,12 @@ enum store_claim_result store_claim(struct store *store, const struct store_clai
     if (make_token(entry->token) && seal(store, "body", claim->key, claim->body, claim->body_len, &sealed)) {
         with_seal.body = sealed.data;
         with_seal.body_len = sealed.len;
+        with_seal.key_id = vault_key_id(store->vault);
         result = ASK(claim, store->state, &with_seal, reply, entry);
     }
     buf_free(&sealed);
+    if (result == CLAIM_OTHER_KEY)
+        other_key(store);
     if (result != CLAIM_NEW) {
         store_entry_free(entry);
         return result;
@@ -248,17 +258,17 @@ enum store_claim_result store_claim(struct store *store, const struct store_clai
 /* -- the leased entry -- */
 
 enum store_result store_progress(struct store *store, const char *key, const char *token,
-                                 const struct store_progress *progress, bool *conflict)
+                                 const struct store_progress *progress, unsigned *others)
 {
     struct store_progress with_seal = *progress;
     struct buf note;
-    bool ignored = false;
+    unsigned ignored = 0;
     enum store_result result = STORE_UNAVAILABLE;
 
     buf_init(&note, SEALED_MAX);
     if (!progress->attempt_note || seal_text(store, key, progress->attempt_note, &note)) {
         with_seal.attempt_note = progress->attempt_note ? note.data : NULL;
-        result = ASK(progress, store->state, key, token, &with_seal, conflict ? conflict : &ignored);
+        result = ASK(progress, store->state, key, token, &with_seal, others ? others : &ignored);
     }
     buf_free(&note);
     return result;
@@ -314,8 +324,10 @@ enum store_result store_park_bytes(struct store *store, const char *key, const v
 
     buf_init(&sealed, SEALED_MAX);
     if (seal(store, "body", key, bytes, len, &sealed))
-        result = ASK(park_bytes, store->state, key, sealed.data, sealed.len, why);
+        result = ASK(park_bytes, store->state, key, sealed.data, sealed.len, why, vault_key_id(store->vault));
     buf_free(&sealed);
+    if (result == STORE_OTHER_KEY)
+        other_key(store);
     return result;
 }
 
@@ -335,8 +347,11 @@ enum store_result store_lease_due(struct store *store, int64_t lease_ms, bool no
         int64_t asked = entry->asked_mono_ms;
         if (!make_token(entry->token))
             return STORE_UNAVAILABLE;
-        enum store_result result = ASK(lease_due, store->state, lease_ms, now, entry,
-                                       next_due_ms ? next_due_ms : &due_ignored, hold ? hold : &hold_ignored);
+        enum store_result result =
+            ASK(lease_due, store->state, lease_ms, now, vault_key_id(store->vault), entry,
+                next_due_ms ? next_due_ms : &due_ignored, hold ? hold : &hold_ignored);
+        if (result == STORE_OTHER_KEY)
+            other_key(store);
         if (result != STORE_OK) {
             store_entry_free(entry);
             return result;

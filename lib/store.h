@@ -15,14 +15,21 @@
  *
  * What is kept of an order, under its key ("shop:1001"):
  *   seen   the newest accepted state: place in time, fingerprint, the delivery's HMAC. Kept LINK_TTL after
- * its last renewal. entry  at most one current body (leased, due, or parked) and one waiting body behind a
- * leased one, with one shared attempt count, progress, and the time at which the current body was accepted.
- * Never expires by itself, but for a parked body (PARKED_TTL). link   contact id, opportunity id, gone mark,
- * one keyed hash per part. Kept LINK_TTL, renewed by every finish.
+ * its last renewal, and while there is an entry. entry  at most one current body (leased, due, or parked) and
+ * one waiting body behind a leased one, with one shared attempt count, progress, and the time at which the
+ * current body was accepted. Never expires by itself, but for a parked body (PARKED_TTL). link   contact id,
+ * opportunity id, gone mark, one keyed hash per part. Kept LINK_TTL, renewed by every finish.
+ *
+ * SEALING. What the store holds sealed was sealed under the data key that its thing STORE_PRIMARY_KEY names,
+ * or under one of which it had a copy then: whoever finds the body finds the key. So the verbs that bring a
+ * body, and the one that takes work, do nothing and answer OTHER_KEY when that is not the key of the vault in
+ * use: the store came back empty, or as another one. The vault counts as not settled then; once it is
+ * (vault.h), everything that was hashed is to be hashed again, and the verb is asked again.
  *
  * A state's PLACE IN TIME is (the smaller of its modified time and its arrival, then its arrival). An earlier
  * first member is older; an equal one is not older (WooCommerce's times have 1 s resolution), unless it
- * comes from the spool and arrived more than a second before what was seen. A missing
+ * comes from the spool and arrived more than a second before what was seen. What does not come from the spool
+ * arrives after all that was seen, also when the store's clock was set back. A missing
  * modified time counts as the stored first member, or as the arrival where nothing is stored. `seen` always
  * keeps the newest place of all accepted or duplicate states.
  *
@@ -51,6 +58,7 @@ enum store_result {
     STORE_OK,
     STORE_LOST,        /* the lease is not this worker's any more; what could be kept was kept */
     STORE_NONE,        /* nothing there (no due entry, no such key) */
+    STORE_OTHER_KEY,   /* the store's data key is not the vault's: see SEALING */
     STORE_UNAVAILABLE, /* the store could not do it or did not answer in time; it may or may not have been
                           done */
 };
@@ -71,6 +79,8 @@ void store_before_fork(struct store *store);
  * cannot be stored: claim, progress with a note, park and lease_due are UNAVAILABLE. The vault must outlive
  * the store. */
 struct vault;
+/* The thing whose text begins with the id of the data key in use. */
+#define STORE_PRIMARY_KEY "vault/primary"
 void store_use_vault(struct store *store, struct vault *vault);
 /* Tests: shifts the store's time for this handle by ms. */
 void store_shift_clock(struct store *store, int64_t ms);
@@ -129,7 +139,8 @@ struct store_claim {
     const char *hmac;        /* of the body, hex; "" = none */
     const void *body;
     size_t body_len;
-    bool creates;     /* the state's outcome may create an opportunity */
+    const char *key_id; /* set by store_claim: the data key that the body is sealed under */
+    bool creates;       /* the state's outcome may create an opportunity */
     bool status_only; /* the body has no content (order.deleted): an existing body is kept and marked trashed
                          instead */
     bool
@@ -151,6 +162,7 @@ enum store_claim_result {
                         `born`: only `seen` was written */
     CLAIM_UNAVAILABLE, /* the store failed; the delivery is nowhere, or its place is unknown: spool it */
     CLAIM_FULL,        /* the store refused for memory or disk: spool it */
+    CLAIM_OTHER_KEY,   /* as STORE_OTHER_KEY */
 };
 
 struct store_claim_reply {
@@ -163,11 +175,13 @@ struct store_claim_reply {
 
 /*
  * In this order, in one step:
+ * 0. another data key than the vault's: OTHER_KEY;
  * 1. count the client (if any);
- * 2. never-creating, no link (nor gone mark), no progress (no attempt, no ids), no body anywhere, and not
- * older than born (created_s before `born` or longer ago than LINK_TTL counts as older): write seen (newest
- * place wins, fingerprint of the newest), IGNORED; but status_only of an order that was never seen writes
- * nothing: it has no time, and a sale that comes after it must not look older;
+ * 2. never-creating, no link (nor gone mark), no progress (no attempt, no ids), no body anywhere, not sold (a
+ * parked order that lost its body), and not older than born (created_s before `born` or longer ago than
+ * LINK_TTL counts as older): write seen (newest place wins, fingerprint of the newest, whose key goes if it
+ * is another), IGNORED; but one without a time (an order.deleted) of an order that was never seen writes
+ * nothing: a sale that comes after it must not look older;
  * 3. fingerprint == seen's: keep the newer place; if the order is parked and this is not older than seen: go
  * on at 5; else DUPLICATE;
  * 4. older than seen: STALE; but a creating one makes a body that waits `sold`: the order was sold after all;
@@ -195,12 +209,16 @@ struct store_progress {
     int64_t lease_ms;           /* the lease is renewed for so long */
 };
 
-/* Ids are taken even from a worker that lost its lease: stored when there are none. *conflict (may be NULL)
+/* Ids that are there already, and are others than those given. */
+#define STORE_OTHER_CONTACT 1U
+#define STORE_OTHER_CARD 2U
+
+/* Ids are taken even from a worker that lost its lease: stored when there are none. *others (may be NULL)
  * is set when others are there already (they stay). attempt and clear_attempt need the lease, but for
  * clear_attempt together with the opportunity id (or contact id) that the attempt was for. OK, LOST,
  * UNAVAILABLE. */
 enum store_result store_progress(struct store *, const char *key, const char *token,
-                                 const struct store_progress *, bool *conflict) MUST_CHECK;
+                                 const struct store_progress *, unsigned *others) MUST_CHECK;
 
 /* Is the lease still mine? Renews it. OK, LOST, UNAVAILABLE. */
 enum store_result store_renew(struct store *, const char *key, const char *token,
@@ -227,7 +245,7 @@ enum store_result store_park(struct store *, const char *key, const char *token,
                              bool *parked) MUST_CHECK;
 
 /* Keeps bytes that are no order (undecodable JSON) as parked under the key "bad:<hmac>". Repeating it changes
- * nothing. */
+ * nothing. OK, OTHER_KEY, UNAVAILABLE. */
 enum store_result store_park_bytes(struct store *, const char *key, const void *bytes, size_t len,
                                    const char *why) MUST_CHECK;
 
@@ -236,7 +254,7 @@ enum store_result store_park_bytes(struct store *, const char *key, const void *
 /* The entry that is due first, leased; an entry whose lease ran out is due again (its waiting body promoted).
  * `now`: do not wait for due times, and go on through a pause or an open breaker. *next_due_ms (may be NULL):
  * with NONE, ms until the next one is due, -1 = the queue is empty. *hold (may be NULL): with NONE, why
- * nothing is leased although something is due. */
+ * nothing is leased although something is due. OK, NONE, OTHER_KEY, UNAVAILABLE. */
 enum store_result store_lease_due(struct store *, int64_t lease_ms, bool now, struct store_entry *entry,
                                   int64_t *next_due_ms, enum store_hold *hold) MUST_CHECK;
 

@@ -11,7 +11,8 @@
 #include "store.h"
 
 /* Each verb as in store.h, with the implementation's own state first. Tokens are made by the caller of claim,
- * lease_due and finish and passed in entry->token / next->token before the call. */
+ * lease_due and finish and passed in entry->token / next->token before the call. key_id (claim: in the
+ * struct) is the id of the vault's data key: OTHER_KEY when the store's is another. */
 struct store_backend {
     const char *kind;
     void *(*open)(const struct config *, struct log *, struct error *);
@@ -22,7 +23,7 @@ struct store_backend {
     enum store_claim_result (*claim)(void *, const struct store_claim *, struct store_claim_reply *,
                                      struct store_entry *);
     enum store_result (*progress)(void *, const char *key, const char *token, const struct store_progress *,
-                                  bool *conflict);
+                                  unsigned *others);
     enum store_result (*renew)(void *, const char *key, const char *token, int64_t lease_ms);
     enum store_result (*finish)(void *, const char *key, const char *token, const char *fingerprint,
                                 const struct store_link *, int64_t next_lease_ms, struct store_entry *next,
@@ -30,9 +31,10 @@ struct store_backend {
     enum store_result (*retry)(void *, const char *key, const char *token, int64_t delay_ms, bool counted,
                                bool hold, const char *why);
     enum store_result (*park)(void *, const char *key, const char *token, const char *why, bool *parked);
-    enum store_result (*park_bytes)(void *, const char *key, const void *bytes, size_t len, const char *why);
-    enum store_result (*lease_due)(void *, int64_t lease_ms, bool now, struct store_entry *,
-                                   int64_t *next_due_ms, enum store_hold *);
+    enum store_result (*park_bytes)(void *, const char *key, const void *bytes, size_t len, const char *why,
+                                    const char *key_id);
+    enum store_result (*lease_due)(void *, int64_t lease_ms, bool now, const char *key_id,
+                                   struct store_entry *, int64_t *next_due_ms, enum store_hold *);
     enum store_result (*heartbeat)(void *);
     enum store_result (*contact_lock)(void *, const char *const hash[], size_t n, const char *token,
                                       int64_t lease_ms, int64_t *newest_s);

@@ -30,7 +30,7 @@ bool redis_copy_text(const redisReply *array, size_t i, char *out, size_t size) 
 enum store_claim_result redis_claim(void *, const struct store_claim *, struct store_claim_reply *,
                                     struct store_entry *);
 enum store_result redis_progress(void *, const char *key, const char *token, const struct store_progress *,
-                                 bool *conflict);
+                                 unsigned *others);
 enum store_result redis_renew(void *, const char *key, const char *token, int64_t lease_ms);
 enum store_result redis_finish(void *, const char *key, const char *token, const char *fingerprint,
                                const struct store_link *, int64_t next_lease_ms, struct store_entry *next,
@@ -38,9 +38,10 @@ enum store_result redis_finish(void *, const char *key, const char *token, const
 enum store_result redis_retry(void *, const char *key, const char *token, int64_t delay_ms, bool counted,
                               bool hold, const char *why);
 enum store_result redis_park(void *, const char *key, const char *token, const char *why, bool *parked);
-enum store_result redis_park_bytes(void *, const char *key, const void *bytes, size_t len, const char *why);
-enum store_result redis_lease_due(void *, int64_t lease_ms, bool now, struct store_entry *,
-                                  int64_t *next_due_ms, enum store_hold *);
+enum store_result redis_park_bytes(void *, const char *key, const void *bytes, size_t len, const char *why,
+                                   const char *key_id);
+enum store_result redis_lease_due(void *, int64_t lease_ms, bool now, const char *key_id,
+                                  struct store_entry *, int64_t *next_due_ms, enum store_hold *);
 
 /* -- store_redis_shared.c -- */
 enum store_result redis_heartbeat(void *);

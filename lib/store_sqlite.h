@@ -30,7 +30,7 @@ enum store_claim_result sqlite_claim(void *self, const struct store_claim *claim
                                      struct store_claim_reply *reply, struct store_entry *entry);
 
 enum store_result sqlite_progress(void *self, const char *key, const char *token,
-                                  const struct store_progress *progress, bool *conflict);
+                                  const struct store_progress *progress, unsigned *others);
 enum store_result sqlite_renew(void *self, const char *key, const char *token, int64_t lease_ms);
 enum store_result sqlite_finish(void *self, const char *key, const char *token, const char *fingerprint,
                                 const struct store_link *link, int64_t next_lease_ms,
@@ -39,8 +39,8 @@ enum store_result sqlite_retry(void *self, const char *key, const char *token, i
                                bool hold, const char *why);
 enum store_result sqlite_park(void *self, const char *key, const char *token, const char *why, bool *parked);
 
-enum store_result sqlite_lease_due(void *self, int64_t lease_ms, bool now, struct store_entry *entry,
-                                   int64_t *next_due_ms, enum store_hold *hold);
+enum store_result sqlite_lease_due(void *self, int64_t lease_ms, bool now, const char *key_id,
+                                   struct store_entry *entry, int64_t *next_due_ms, enum store_hold *hold);
 enum store_result sqlite_heartbeat(void *self);
 /* Of a waiting entry. */
 bool queue_is_due(const struct db *db, int64_t due_ms);
@@ -48,7 +48,7 @@ bool queue_is_due(const struct db *db, int64_t due_ms);
 bool queue_first(struct db *db, bool now, char key[RECORD_KEY_SIZE]);
 
 enum store_result sqlite_park_bytes(void *self, const char *key, const void *bytes, size_t len,
-                                    const char *why);
+                                    const char *why, const char *key_id);
 enum store_result sqlite_parked_list(void *self, const char *after, size_t max, struct store_parked **list,
                                      size_t *n);
 enum store_result sqlite_parked_get(void *self, const char *key, struct store_parked *out);
@@ -66,6 +66,8 @@ enum store_result sqlite_count(void *self, const char *word, bool reconcile);
 enum store_result sqlite_put(void *self, const char *name, const char *value, int64_t ttl_ms, bool if_absent,
                              char **out);
 enum store_result sqlite_get(void *self, const char *name, char **out);
+/* Is the data key in use the one of this id? In a transaction. */
+bool shared_has_key(struct db *db, const char *key_id);
 
 enum store_result sqlite_pace(void *self, int64_t max_wait_ms, int64_t *wait_ms);
 enum store_result sqlite_pace_correct(void *self, const struct store_limits *limits);

@@ -42,7 +42,7 @@ static void note_delivery(struct work *w)
     const struct store_claim *c = w->claim;
     char text[24];
 
-    if ((c->client && *c->client) || c->arrived_ago_ms > 0) {
+    if ((c->client && *c->client && !c->requeue_if_seen) || c->arrived_ago_ms > 0) {
         snprintf(text, sizeof text, "%lld",
                  (long long)(w->db->now_ms - (c->arrived_ago_ms > 0 ? c->arrived_ago_ms : 0)));
         db_run(w->db,
@@ -62,13 +62,17 @@ static bool has_seen(const struct record *r)
 static void find_place(struct work *w)
 {
     const struct store_claim *c = w->claim;
-    int64_t modified_s = c->modified_s;
+    const struct record *r = &w->record;
 
     w->arrived_ms = w->db->now_ms - (c->arrived_ago_ms > 0 ? c->arrived_ago_ms : 0);
+    /* What comes now comes after all that was seen, also when the clock was set back meanwhile. */
+    if (c->arrived_ago_ms <= 0 && has_seen(r) && w->arrived_ms < r->seen_arrived_ms)
+        w->arrived_ms = r->seen_arrived_ms;
     int64_t arrived_s = w->arrived_ms / 1000;
-    if (modified_s <= 0)
-        modified_s = has_seen(&w->record) ? w->record.seen_place_s : arrived_s;
-    w->place_s = modified_s < arrived_s ? modified_s : arrived_s;
+    if (c->modified_s > 0)
+        w->place_s = c->modified_s < arrived_s ? c->modified_s : arrived_s;
+    else
+        w->place_s = has_seen(r) ? r->seen_place_s : arrived_s;
 }
 
 static bool is_older(const struct work *w)
@@ -97,7 +101,6 @@ static void keep_newer_place(struct work *w)
         r->seen_place_s = w->place_s;
         r->seen_arrived_ms = w->arrived_ms;
     }
-    r->seen_until_ms = w->db->now_ms + w->db->config->link_ttl_ms;
 }
 
 static void copy_hex(char out[DIGEST_HEX_SIZE], const char *hex)
@@ -117,6 +120,7 @@ static void see(struct work *w)
         r->idempotent_until_ms = 0;
     copy_hex(r->seen_fingerprint, w->claim->fingerprint);
     copy_hex(r->seen_hmac, w->claim->hmac);
+    record_renew(w->db, r);
 }
 
 /* -- 5: the state is accepted -- */
@@ -159,6 +163,14 @@ static void become_current(struct work *w)
     record_due(w->db, r, 0);
 }
 
+/* As far as it is known; otherwise now. */
+static int64_t created_s(const struct work *w)
+{
+    if (w->claim->created_s > 0)
+        return w->claim->created_s;
+    return w->record.created_s > 0 ? w->record.created_s : w->db->now_ms / 1000;
+}
+
 static enum store_claim_result accept(struct work *w)
 {
     const struct store_claim *c = w->claim;
@@ -167,10 +179,7 @@ static enum store_claim_result accept(struct work *w)
     see(w);
     r->idempotent_until_ms = 0;
     r->sold |= c->creates;
-    if (c->created_s > 0)
-        r->created_s = c->created_s;
-    else if (!r->created_s)
-        r->created_s = w->db->now_ms / 1000;
+    r->created_s = created_s(w);
     if (record_lease_holds(w->db, r)) {
         wait_behind_lease(w);
         return CLAIM_BUSY;
@@ -191,7 +200,8 @@ static enum store_claim_result accept(struct work *w)
 
 static bool is_unknown(const struct record *r)
 {
-    return !record_has_link(r) && r->attempt == STORE_ATTEMPT_NONE && !r->current.body && !r->waiting.body;
+    return !record_has_link(r) && r->attempt == STORE_ATTEMPT_NONE && !r->current.body && !r->waiting.body &&
+           !r->sold;
 }
 
 /* It was sold after all: the newer state that waits, whatever it is, must reach GHL. Whoever has it does not
@@ -201,7 +211,7 @@ static void sell_what_waits(struct work *w)
     struct record *r = &w->record;
 
     r->sold = true;
-    if (record_lease_holds(w->db, r) && !r->waiting.body) {
+    if (r->kind == RECORD_LEASED && !r->waiting.body) {
         r->waiting = r->current;
         r->waiting.body = blob_copy(w->db, r->current.body);
     }
@@ -222,19 +232,19 @@ static enum store_claim_result decide(struct work *w)
     struct record *r = &w->record;
     bool older = is_older(w);
 
-    if (!c->creates && is_unknown(r) && !record_is_older(w->db, &w->space, c->created_s)) {
-        /* A deletion has no time: it says nothing of a sale that comes after it. */
-        if (c->status_only && !has_seen(r))
+    if (!c->creates && is_unknown(r) && !record_is_older(w->db, &w->space, created_s(w))) {
+        /* One without a time (a deletion has none) says nothing of a sale that comes after it. */
+        if (c->modified_s <= 0 && !has_seen(r))
             return CLAIM_IGNORED;
         if (is_newest(w))
             see(w);
-        else
-            keep_newer_place(w);
+        record_renew(w->db, r);
         record_save(w->db, r);
         return CLAIM_IGNORED;
     }
     if (is_repeated(w)) {
         keep_newer_place(w);
+        record_renew(w->db, r);
         record_save(w->db, r);
         return CLAIM_DUPLICATE;
     }
@@ -257,6 +267,12 @@ static void reply_queue(struct work *w)
     w->reply->drain_needed =
         (!w->space.heartbeat_ms || undrained_ms > DRAIN_NEEDED_MS) && queue_first(w->db, false, key);
     w->reply->undrained = undrained_ms > UNDRAINED_MS && queue_first(w->db, true, key);
+}
+
+/* The body is sealed under the data key in use. */
+static bool has_key(const struct work *w)
+{
+    return shared_has_key(w->db, w->claim->key_id);
 }
 
 /* What is known of the order, and where this state stands. */
@@ -288,26 +304,27 @@ static enum store_claim_result carry_out(struct work *w, bool known)
     return db_commit(w->db) ? result : failure(w->db);
 }
 
-/* Every checkout makes redeliveries, and none of them needs a sync of its own: what they repeat was synced
- * before anybody could see it. Whether it is one is looked at before the turn of writing, and again in it:
- * meanwhile another state may have been taken. False: it is none, and nothing was done. */
+/* Every checkout makes redeliveries, and none of them needs a sync of its own: what they repeat was synced before
+ * anybody could see it. Whether it is one is looked at before the turn of writing, and again in it: meanwhile
+ * another state may have been taken. False: it is none, and nothing was done. */
 static bool claim_repeated(struct work *w, enum store_claim_result *result)
 {
-    bool begun = db_read(w->db), repeated = begun && look(w) && is_repeated(w),
-         good = begun && db_commit(w->db);
+    struct db *db = w->db;
+    bool begun = db_read(db), repeated = begun && has_key(w) && look(w) && is_repeated(w),
+         good = begun && db_commit(db);
 
     if (good && !repeated)
         return false;
-    if (!good || !db_write_lazily(w->db)) {
-        *result = failure(w->db);
+    if (!good || !db_write_lazily(db)) {
+        *result = failure(db);
         return true;
     }
-    bool known = look(w);
-    if (known && !is_repeated(w)) {
-        db_rollback(w->db);
+    repeated = has_key(w) && look(w) && is_repeated(w);
+    if (!repeated && !db->failed) {
+        db_rollback(db);
         return false;
     }
-    *result = carry_out(w, known);
+    *result = carry_out(w, repeated);
     return true;
 }
 
@@ -323,5 +340,9 @@ enum store_claim_result sqlite_claim(void *self, const struct store_claim *claim
         return result;
     if (!db_write(db))
         return failure(db);
+    if (!has_key(&w) && !db->failed) {
+        db_rollback(db);
+        return CLAIM_OTHER_KEY;
+    }
     return carry_out(&w, look(&w));
 }

@@ -27,17 +27,16 @@ static bool is_set(const char *text)
     return text && *text;
 }
 
-/* The ids given are in the record now, or were; false when others stay there. */
-static bool take_ids(struct record *r, const struct store_progress *p, bool mine)
+/* The ids given are in the record now, or were; tells which others stay there. */
+static unsigned take_ids(struct record *r, const struct store_progress *p, bool mine)
 {
     if (p->replace_contact && mine) {
         /* What the old contact held says nothing of the new one. */
         r->link.contact_id[0] = '\0';
         memset(r->link.part_hash, 0, sizeof r->link.part_hash);
     }
-    bool contact = record_take_id(r->link.contact_id, p->contact_id),
-         opportunity = record_take_id(r->link.opportunity_id, p->opportunity_id);
-    return contact && opportunity;
+    return (record_take_id(r->link.contact_id, p->contact_id) ? 0 : STORE_OTHER_CONTACT) |
+           (record_take_id(r->link.opportunity_id, p->opportunity_id) ? 0 : STORE_OTHER_CARD);
 }
 
 /* May this clear the attempt? With the lease always; without it only together with the id that it was for. */
@@ -47,9 +46,14 @@ static bool clears(const struct record *r, const struct store_progress *p, bool 
         return false;
     if (mine)
         return true;
-    const char *given = r->attempt == STORE_ATTEMPT_CONTACT ? p->contact_id : p->opportunity_id,
-               *known = r->attempt == STORE_ATTEMPT_CONTACT ? r->link.contact_id : r->link.opportunity_id;
-    return is_set(given) && !strcmp(given, known);
+    switch ((enum store_attempt)r->attempt) {
+    case STORE_ATTEMPT_CONTACT: return is_set(p->contact_id) && !strcmp(p->contact_id, r->link.contact_id);
+    case STORE_ATTEMPT_OPPORTUNITY:
+        return is_set(p->opportunity_id) && !strcmp(p->opportunity_id, r->link.opportunity_id);
+    case STORE_ATTEMPT_NOTE:
+    case STORE_ATTEMPT_NONE: break;
+    }
+    return false;
 }
 
 static void change_attempt(struct db *db, struct record *r, const struct store_progress *p, bool mine)
@@ -66,27 +70,27 @@ static void change_attempt(struct db *db, struct record *r, const struct store_p
 }
 
 enum store_result sqlite_progress(void *self, const char *key, const char *token,
-                                  const struct store_progress *p, bool *conflict)
+                                  const struct store_progress *p, unsigned *others)
 {
     struct db *db = &((struct store_sqlite *)self)->db;
     struct space space;
     struct record r;
 
-    if (conflict)
-        *conflict = false;
+    if (others)
+        *others = 0;
     if (!begin(db, key, &space, &r))
         return STORE_UNAVAILABLE;
     bool mine = record_is_mine(&r, token);
-    bool agreed = take_ids(&r, p, mine);
+    unsigned met = take_ids(&r, p, mine);
     change_attempt(db, &r, p, mine);
     if (is_set(p->contact_id) || is_set(p->opportunity_id))
-        record_renew_link(db, &r);
+        record_renew(db, &r);
     if (mine)
         record_lease(db, &r, token, p->lease_ms);
     record_save(db, &r);
     enum store_result result = ended(db, mine);
-    if (conflict)
-        *conflict = result != STORE_UNAVAILABLE && !agreed;
+    if (others && result != STORE_UNAVAILABLE)
+        *others = met;
     return result;
 }
 
@@ -152,7 +156,7 @@ enum store_result sqlite_finish(void *self, const char *key, const char *token, 
         return STORE_UNAVAILABLE;
     bool mine = record_is_mine(&r, token);
     keep_link(&r, link, mine);
-    record_renew_link(db, &r);
+    record_renew(db, &r);
     if (mine) {
         if (r.seen_fingerprint[0] && !strcmp(fingerprint, r.seen_fingerprint))
             r.idempotent_until_ms = db->now_ms + db->config->idempotency_ttl_ms;
@@ -188,7 +192,6 @@ enum store_result sqlite_retry(void *self, const char *key, const char *token, i
     bool mine = record_is_mine(&r, token);
     if (mine && r.waiting.body) {
         record_promote(db, &r, hold ? delay_ms : 0);
-        record_reason(&r, why);
     } else if (mine) {
         if (counted)
             r.attempts++;

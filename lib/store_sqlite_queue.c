@@ -28,9 +28,10 @@ static bool first_waiting(struct db *db, bool now, char key[RECORD_KEY_SIZE], in
     if (now || queue_is_due(db, *due_ms))
         return true;
     row = db_query(db,
-                   "SELECT key, due_ms FROM orders WHERE space = ? AND kind = 1 ORDER BY due_ms DESC LIMIT 1",
-                   "i", db->space);
-    return take_row(db, row, key, due_ms) && queue_is_due(db, *due_ms);
+                   "SELECT key, due_ms FROM orders WHERE space = ? AND kind = 1 AND due_ms > ? "
+                   "ORDER BY due_ms LIMIT 1",
+                   "ii", db->space, db->now_ms + STORE_MAX_DELAY_MS);
+    return take_row(db, row, key, due_ms);
 }
 
 /* Leases are few: one a worker. */
@@ -91,8 +92,8 @@ static bool lease(struct db *db, const struct space *space, const char *key, int
     return !db->failed;
 }
 
-enum store_result sqlite_lease_due(void *self, int64_t lease_ms, bool now, struct store_entry *entry,
-                                   int64_t *next_ms, enum store_hold *hold)
+enum store_result sqlite_lease_due(void *self, int64_t lease_ms, bool now, const char *key_id,
+                                   struct store_entry *entry, int64_t *next_ms, enum store_hold *hold)
 {
     struct db *db = &((struct store_sqlite *)self)->db;
     struct space space;
@@ -105,6 +106,10 @@ enum store_result sqlite_lease_due(void *self, int64_t lease_ms, bool now, struc
         *next_ms = -1;
     if (!db_write(db))
         return STORE_UNAVAILABLE;
+    if (!shared_has_key(db, key_id) && !db->failed) {
+        db_rollback(db);
+        return STORE_OTHER_KEY;
+    }
     space_load(db, &space);
     bool due = queue_first(db, now, key);
     if (due && (now || space_hold(&space) == STORE_GO))

@@ -71,14 +71,24 @@ _Static_assert(STORE_PARTS == 4, "part0 to part3 hold the parts' hashes");
 
 /* -- load and save -- */
 
+static int64_t later(int64_t a, int64_t b)
+{
+    return a > b ? a : b;
+}
+
+/* As long as what is known of the order beside it. */
 static int64_t attempt_until_ms(const struct db *db, const struct record *r)
 {
-    return r->attempt == STORE_ATTEMPT_NONE ? 0 : r->attempt_ms + db->config->link_ttl_ms;
+    return r->attempt == STORE_ATTEMPT_NONE
+               ? 0
+               : later(r->attempt_ms + db->config->link_ttl_ms, later(r->seen_until_ms, r->link_until_ms));
 }
 
 static void forget_expired(const struct db *db, struct record *r)
 {
-    if (r->seen_until_ms <= db->now_ms) {
+    if (attempt_until_ms(db, r) <= db->now_ms && r->kind == RECORD_NONE)
+        r->attempt = STORE_ATTEMPT_NONE;
+    if (r->seen_until_ms <= db->now_ms && r->kind == RECORD_NONE) {
         r->seen_fingerprint[0] = r->seen_hmac[0] = '\0';
         r->seen_place_s = r->seen_arrived_ms = r->seen_until_ms = 0;
     }
@@ -89,8 +99,6 @@ static void forget_expired(const struct db *db, struct record *r)
         memset(&r->link, 0, sizeof r->link);
         r->link_until_ms = 0;
     }
-    if (attempt_until_ms(db, r) <= db->now_ms && r->kind == RECORD_NONE)
-        r->attempt = STORE_ATTEMPT_NONE;
 }
 
 bool record_load(struct db *db, const char *key, struct record *r)
@@ -112,11 +120,6 @@ bool record_load(struct db *db, const char *key, struct record *r)
         forget_expired(db, r);
     }
     return !db->failed;
-}
-
-static int64_t later(int64_t a, int64_t b)
-{
-    return a > b ? a : b;
 }
 
 void record_save(struct db *db, struct record *r)
@@ -234,10 +237,14 @@ bool record_take_id(char id[STORE_ID_SIZE], const char *given)
     return true;
 }
 
-void record_renew_link(const struct db *db, struct record *r)
+void record_renew(const struct db *db, struct record *r)
 {
+    int64_t until_ms = db->now_ms + db->config->link_ttl_ms;
+
+    if (r->seen_fingerprint[0])
+        r->seen_until_ms = until_ms;
     if (record_has_link(r))
-        r->link_until_ms = db->now_ms + db->config->link_ttl_ms;
+        r->link_until_ms = until_ms;
 }
 
 /* -- to the caller -- */

@@ -103,7 +103,8 @@ void record_end(struct db *db, struct record *record);
 void record_reason(struct record *record, const char *why);
 /* Ids from a worker: kept where there are none. False when another id is there. */
 bool record_take_id(char id[STORE_ID_SIZE], const char *given);
-void record_renew_link(const struct db *db, struct record *record);
+/* Seen and link, as far as they are there, live LINK_TTL from now; longer while there is an entry. */
+void record_renew(const struct db *db, struct record *record);
 
 /* Fills the caller's entry from a leased record. */
 void record_give(struct db *db, const struct space *space, const struct record *record,

@@ -85,7 +85,7 @@ enum store_result sqlite_contact_unlock(void *self, const char *const hash[], si
         struct contact c;
         contact_load(db, hash[i], &c);
         bool held = !strcmp(c.token, token);
-        mine &= held;
+        mine &= held && record_lease_holds(db, &c.lease);
         if (held) {
             c.token[0] = c.lease.lease_boot[0] = '\0';
             c.lease.lease_until_ms = 0;
@@ -167,6 +167,12 @@ static char *find_thing(struct db *db, const char *name)
         db_fail(db, "out of memory");
     db_done(row);
     return value;
+}
+
+bool shared_has_key(struct db *db, const char *key_id)
+{
+    return db_integer(db, 0, "SELECT 1 FROM things WHERE space = ? AND name = ? AND substr(value, 1, 16) = ?",
+                      "itt", db->space, STORE_PRIMARY_KEY, key_id) == 1;
 }
 
 enum store_result sqlite_put(void *self, const char *name, const char *value, int64_t ttl_ms, bool if_absent,

@@ -187,21 +187,21 @@ static void spool_ids(struct sync_work *w, const char *contact_id, const char *o
 enum step sync_progress(struct sync_work *w, const struct store_progress *progress)
 {
     int64_t asked = clock_mono_ms();
-    bool conflict = false;
-    struct log_about about = {.order = w->entry->key};
+    unsigned others = 0;
+    struct store_progress told = *progress;
+    char *known = w->entry->link.contact_id;
+    bool has_contact = told.contact_id && *told.contact_id;
 
-    enum store_result result =
-        store_progress(w->app->store, w->entry->key, w->entry->token, progress, &conflict);
-    if (conflict)
-        log_event(
-            w->app->log, LOG_LEVEL_ERROR, "conflict", &about,
-            "Another id is remembered for this order already: look for a second card in GHL (opportunity %s)",
-            progress->opportunity_id ? progress->opportunity_id : "-");
-    if (conflict)
-        (void)alert_raise(w->app, ALERT_CONFLICT,
-                          "Order %s has a second id: look for a second card in GHL (opportunity %s)",
-                          w->entry->key, progress->opportunity_id ? progress->opportunity_id : "-");
+    /* GHL gave another contact than before: merged there, or the order names another customer now. */
+    told.replace_contact =
+        told.replace_contact || (has_contact && *known && strcmp(known, told.contact_id) != 0);
+    enum store_result result = store_progress(w->app->store, w->entry->key, w->entry->token, &told, &others);
+    if (others)
+        alert_others(w->app, w->entry->key, others, told.contact_id, told.opportunity_id,
+                     told.clear_attempt && !told.opportunity_id);
     if (result == STORE_OK) {
+        if (has_contact)
+            set_text(known, sizeof w->entry->link.contact_id, told.contact_id);
         lease_confirmed(w, asked);
         return STEP_NEXT;
     }

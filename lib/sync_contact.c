@@ -159,6 +159,8 @@ static enum step upsert(struct sync_work *w, bool older)
             break;
         }
         if (result == GHL_OK) {
+            if (strcmp(w->link.contact_id, answer.id) != 0) /* another's tags and notes say nothing of it */
+                w->link.part_hash[PLAN_TAGS][0] = w->link.part_hash[PLAN_NOTE][0] = '\0';
             memcpy(w->link.contact_id, answer.id, sizeof answer.id);
             sync_tags_seen(w, json_object_get(answer.json, "contact"));
             if (answer.created && *w->plan.source)

@@ -7,23 +7,17 @@
 
 static bool move_ids(struct app *app, const struct spool_ids *ids)
 {
-    bool conflict = false;
+    unsigned others = 0;
     const struct store_progress progress = {.contact_id = ids->contact_id,
                                             .opportunity_id = ids->opportunity_id,
                                             .clear_attempt = ids->clear_attempt};
 
     /* Without a lease: ids are kept where there are none. */
-    if (store_progress(app->store, ids->key, "", &progress, &conflict) == STORE_UNAVAILABLE)
+    if (store_progress(app->store, ids->key, "", &progress, &others) == STORE_UNAVAILABLE)
         return false;
-    if (conflict) {
-        const struct log_about about = {.order = ids->key, .ghl_id = ids->opportunity_id};
-        log_event(app->log, LOG_LEVEL_ERROR, "conflict", &about,
-                  "The spool holds another id for this order than the store: look for a second card in GHL");
-        (void)alert_raise(
-            app, ALERT_CONFLICT,
-            "The spool holds another id for order %s than the store: look for a second card in GHL",
-            ids->key);
-    }
+    if (others)
+        alert_others(app, ids->key, others, ids->contact_id, ids->opportunity_id,
+                     ids->clear_attempt && !*ids->opportunity_id);
     return true;
 }
 

@@ -9,7 +9,7 @@
 
 #define VERSION 1
 #define HEAD_LEN (1 + KEYRING_ID_LEN) /* version, key id */
-#define PRIMARY "vault/primary"
+#define PRIMARY STORE_PRIMARY_KEY
 #define FILE_MAX 4096 /* a wrapped copy has 80 bytes */
 
 struct vault {
@@ -21,6 +21,7 @@ struct vault {
     char tag[VAULT_NAMESPACE_SIZE];
     struct keyring ring;
     const struct data_key *current; /* points into ring */
+    const struct data_key *kept;    /* in DATA_DIR/vault, as its primary; NULL = not known to be */
     enum vault_state state;
     struct error trouble;
 };
@@ -140,6 +141,7 @@ static const struct data_key *cached_key(struct vault *v, struct primary *p)
 
     if (get_primary(&v->cache, p) != STORE_OK || keyring_fetch(&v->ring, &v->cache, p->id, &key) != STORE_OK)
         return NULL;
+    v->kept = key;
     return key;
 }
 
@@ -165,6 +167,7 @@ static const struct data_key *key_without_store(struct vault *v, struct error *e
                   v->trouble.text);
         return NULL;
     }
+    v->kept = key;
     log_event(v->log, LOG_LEVEL_WARN, "vault", NULL,
               "The store gives no data key; the spool is sealed under the key %s, kept in DATA_DIR/vault",
               key->id);
@@ -240,12 +243,14 @@ static void cache_key(struct vault *v, const struct data_key *key)
 {
     struct primary cached;
 
+    v->kept = NULL;
     if (keyring_share(&v->ring, &v->cache, key, NULL) == STORE_OK) {
         enum store_result there = get_primary(&v->cache, &cached);
-        if (there != STORE_UNAVAILABLE && !strcmp(cached.id, key->id))
+        if ((there != STORE_UNAVAILABLE && !strcmp(cached.id, key->id)) ||
+            put_primary(v, &v->cache, key, false, &cached) == STORE_OK) {
+            v->kept = key;
             return;
-        if (put_primary(v, &v->cache, key, false, &cached) == STORE_OK)
-            return;
+        }
     }
     log_event(v->log, LOG_LEVEL_WARN, "vault", NULL,
               "The wrapped data key cannot be kept in DATA_DIR/vault: %s", v->trouble.text);
@@ -281,6 +286,12 @@ bool vault_settle(struct vault *v)
     v->current = key;
     v->state = VAULT_SETTLED;
     return true;
+}
+
+void vault_doubt(struct vault *v)
+{
+    v->state = VAULT_AWAY;
+    error_set(&v->trouble, "The store's data key is another one than before; orders go to the spool");
 }
 
 /* -- life cycle -- */
@@ -353,6 +364,15 @@ no_memory:
 fail:
     vault_free(v);
     return NULL;
+}
+
+void vault_keep(struct vault *v)
+{
+    if (v->kept == v->current)
+        return;
+    if (v->dir < 0 && !open_dir(v, &v->dir_error))
+        v->dir = -1;
+    cache_key(v, v->current);
 }
 
 void vault_free(struct vault *v)

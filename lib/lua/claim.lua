@@ -1,11 +1,12 @@
 local _, _, link_ttl, key, modified, created, ago, fingerprint, hmac, body, creates, status_only, client, limit,
-    work, lease_ms, token, expires = unpack(ARGV)
-local NEW, DUPLICATE, STALE, BUSY, DEFERRED, IGNORED, LATE = 0, 1, 2, 3, 4, 5, 100
+    work, lease_ms, token, expires, key_id = unpack(ARGV)
+local NEW, DUPLICATE, STALE, BUSY, DEFERRED, IGNORED, OTHER_KEY, LATE = 0, 1, 2, 3, 4, 5, 99, 100
 ago, expires = tonumber(ago), tonumber(expires)
 
 -- A server that hung works off what lay in its sockets. Nobody waits for this any more: the spool has the delivery,
 -- and taken now it would count as newer than what came after it.
 if expires > 0 and now - ARGV[1] > expires then return {LATE} end
+if not has_key(key_id) then return {OTHER_KEY} end
 
 local ok, ek = order_key(key), entry_key(key)
 creates, status_only, modified, created = creates == '1', status_only == '1', tonumber(modified), tonumber(created)
@@ -21,7 +22,7 @@ end
 local state = fields(state_key, 'born', 'born_run', 'paused_at', 'opened', 'failures', 'heartbeat', 'held',
     'hold_since')
 local o = fields(ok, 'place', 'arrived', 'fingerprint', 'contact', 'opportunity', 'gone')
-local e = fields(ek, 'accepted', 'token', 'lease_end', 'parked_at', 'attempt', 'waiting_accepted', 'created')
+local e = fields(ek, 'accepted', 'token', 'lease_end', 'parked_at', 'attempt', 'waiting_accepted', 'created', 'sold')
 
 -- A body from REST has neither a client nor a past.
 ago = tonumber(ago)
@@ -30,10 +31,14 @@ if client ~= '' or ago > 0 then
     if now - ago > last then call('HSET', state_key, 'delivered', text(now - ago)) end
 end
 
--- A state's place in time, in s because WooCommerce's times have no more: then the arrival, in ms.
-local arrived = now - ago
-local place = math.min(modified, math.floor(arrived / 1000))
-if modified == 0 then place = tonumber(o.place) or math.floor(arrived / 1000) end
+-- A state's place in time, in s because WooCommerce's times have no more: then the arrival, in ms. What comes now comes
+-- after all that was seen, also when the clock was set back meanwhile.
+local arrived, place = now - ago, tonumber(o.place)
+if ago == 0 then arrived = math.max(arrived, tonumber(o.arrived) or 0) end
+if modified ~= 0 or not place then
+    place = math.floor(arrived / 1000)
+    if modified ~= 0 then place = math.min(modified, place) end
+end
 local seen_place, seen_arrived = tonumber(o.place) or place, tonumber(o.arrived) or arrived
 -- An equal second is not older, but for what comes from the spool: something newer may have overtaken it. Its
 -- arrival is right to a second.
@@ -48,21 +53,22 @@ local function reply(result, entry)
     local heartbeat, undrained, needed = tonumber(state.heartbeat) or born_of(state), 0, 0
     -- A store that never saw a drain has none, however new it is.
     if not state.heartbeat or now - heartbeat > 60000 then
-        local first = call('ZRANGEBYSCORE', due_key, '-inf', text(now), 'LIMIT', 0, 1)
-        needed = #first
-        local others = call('ZCARD', due_key) - (result == NEW and 1 or 0)
-        if now - heartbeat > 600000 and others > 0 then undrained = 1 end
+        needed = first_due() and 1 or 0
+        if now - heartbeat > 600000 and first_free() then undrained = 1 end
     end
     return {result, over and 1 or 0, hold_of(state), undrained, needed, tonumber(state.failures or 0), entry}
 end
 
 local linked = (o.contact or '') ~= '' or (o.opportunity or '') ~= '' or flag(o.gone) == 1
 if created == 0 then created = tonumber(e.created) or math.floor(now / 1000) end
-if not creates and not linked and not e.attempt and not e.accepted and
+if not creates and not linked and not e.attempt and not e.accepted and flag(e.sold) == 0 and
     not before_memory(created, state, link_ttl) then
-    -- A deletion has no time: it says nothing of a sale that comes after it.
-    if status_only and not o.place then return reply(IGNORED) end
-    if newest then call('HSET', ok, 'fingerprint', fingerprint, 'hmac', hmac) end
+    -- One without a time (a deletion has none) says nothing of a sale that comes after it.
+    if modified == 0 and not o.place then return reply(IGNORED) end
+    if newest then
+        call('HSET', ok, 'fingerprint', fingerprint, 'hmac', hmac)
+        if fingerprint ~= o.fingerprint then call('DEL', base .. ':idem:' .. key) end
+    end
     see_place()
     if not e.parked_at then call('PEXPIRE', ok, link_ttl) end
     return reply(IGNORED)
@@ -74,9 +80,9 @@ if fingerprint == o.fingerprint and not (e.parked_at and not older) then
 end
 if older then
     -- It was sold after all: the newer state that waits, whatever it is, must reach GHL.
-    if creates and e.accepted and flag(call('HGET', ek, 'sold')) == 0 then
+    if creates and e.accepted and flag(e.sold) == 0 then
         call('HSET', ek, 'sold', '1')
-        if in_force(e) and not e.waiting_accepted then
+        if e.token and not e.waiting_accepted then
             -- Whoever has it does not know: it is looked at once more.
             local c = fields(ek, 'body', 'trashed', 'fingerprint', 'accepted', 'held_at')
             call('HSET', ek, 'waiting_body', c.body, 'waiting_trashed', flag(c.trashed), 'waiting_fingerprint',

@@ -1,20 +1,7 @@
--- Replies {1, entry} or {0, ms until the next is due or -1, hold}.
-local _, _, link_ttl, lease_ms, at_once, token = unpack(ARGV)
+-- Replies {1, entry} or {0, ms until the next is due or -1, hold} or {2}: another data key.
+local _, _, link_ttl, lease_ms, at_once, token, key_id = unpack(ARGV)
+if not has_key(key_id) then return {2} end
 local state = fields(state_key, 'born', 'born_run', 'paused_at', 'opened', 'held', 'hold_since')
-
-local function first_due()
-    return call('ZRANGEBYSCORE', due_key, '-inf', text(now), 'LIMIT', 0, 1)[1] or
-        call('ZRANGEBYSCORE', due_key, '(' .. text(now + MAX_DELAY), '+inf', 'LIMIT', 0, 1)[1]
-end
-
--- Whatever no worker has, due or not: the leases in force stand among the first, as many as there are workers.
-local function first_free()
-    for from = 0, call('ZCARD', due_key), 32 do
-        for _, key in ipairs(call('ZRANGE', due_key, from, from + 31)) do
-            if not in_force(fields(entry_key(key), 'token', 'lease_end')) then return key end
-        end
-    end
-end
 
 while true do
     local key

@@ -49,6 +49,21 @@ local function leased_reply(key, state, link_ttl, with_body)
         tonumber(e.attempt or 0), e.attempt_note or '', e.attempt_at and math.max(0, now - e.attempt_at) or 0}
 end
 
+-- The key that is due first; a time further ahead than MAX_DELAY counts as due.
+local function first_due()
+    return call('ZRANGEBYSCORE', due_key, '-inf', text(now), 'LIMIT', 0, 1)[1] or
+        call('ZRANGEBYSCORE', due_key, '(' .. text(now + MAX_DELAY), '+inf', 'LIMIT', 0, 1)[1]
+end
+
+-- Whatever no worker has, due or not: the leases in force stand among the first, as many as there are workers.
+local function first_free()
+    for from = 0, call('ZCARD', due_key), 32 do
+        for _, key in ipairs(call('ZRANGE', due_key, from, from + 31)) do
+            if not in_force(fields(entry_key(key), 'token', 'lease_end')) then return key end
+        end
+    end
+end
+
 local function lease(key, token, lease_ms)
     call('HSET', entry_key(key), 'token', token, 'lease_end', text(now + lease_ms))
     call('ZADD', due_key, text(now + lease_ms), key)
@@ -88,18 +103,21 @@ local function forget_bodies(key, link_ttl)
     call('PEXPIRE', order_key(key), link_ttl)
 end
 
--- Ids that were learned, by whomever: taken where there are none. True when others are there.
+-- Ids that were learned, by whomever: taken where there are none. 1 when another contact is there, 2 when another
+-- card is, 3 when both are.
 local function learn(key, link_ttl, contact, opportunity)
     local ok = order_key(key)
-    local o, conflict = fields(ok, 'contact', 'opportunity'), false
-    for name, id in pairs({contact = contact, opportunity = opportunity}) do
+    local o, others = fields(ok, 'contact', 'opportunity'), 0
+    local function take(name, id, bit)
         local known = o[name] or ''
         if id ~= '' and known == '' then
             call('HSET', ok, name, id)
         elseif id ~= '' and known ~= id then
-            conflict = true
+            others = others + bit
         end
     end
+    take('contact', contact, 1)
+    take('opportunity', opportunity, 2)
     if call('HEXISTS', entry_key(key), 'accepted') == 0 then call('PEXPIRE', ok, link_ttl) end
-    return conflict
+    return others
 end

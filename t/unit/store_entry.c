@@ -18,11 +18,11 @@ static void wait_behind(struct rig *rig, const char *key, const char *fingerprin
 }
 
 static enum store_result progress(struct rig *rig, const char *key, const char *token, const char *contact,
-                                  const char *opportunity, bool *conflict)
+                                  const char *opportunity, unsigned *others)
 {
     const struct store_progress about = {
         .contact_id = contact, .opportunity_id = opportunity, .lease_ms = LEASE_MS};
-    return store_progress(rig->store, key, token, &about, conflict);
+    return store_progress(rig->store, key, token, &about, others);
 }
 
 /* -- progress -- */
@@ -31,7 +31,7 @@ static void progress_is_remembered(struct rig *rig)
 {
     char token[STORE_TOKEN_SIZE];
     struct store_entry entry = {0};
-    bool conflict = true;
+    unsigned others = 7;
     const struct store_progress about = {.contact_id = "contact",
                                          .attempt = STORE_ATTEMPT_OPPORTUNITY,
                                          .attempt_note = "{\"name\":\"Order #1\"}",
@@ -39,8 +39,8 @@ static void progress_is_remembered(struct rig *rig)
 
     rig_new(rig, "shop:1", "aa", token);
     store_shift_clock(rig->store, 50000);
-    is_result(store_progress(rig->store, "shop:1", token, &about, &conflict), STORE_OK, "given progress");
-    ok(!conflict, "without conflict");
+    is_result(store_progress(rig->store, "shop:1", token, &about, &others), STORE_OK, "given progress");
+    is_int(others, 0, "without conflict");
     is_about(rig_look(rig, "shop:1").due_in_ms, LEASE_MS, "which renews the lease");
     store_shift_clock(rig->store, 65000);
     rig_due(rig, "shop:1", &entry);
@@ -65,26 +65,26 @@ static void progress_is_remembered(struct rig *rig)
 static void ids_that_disagree(struct rig *rig)
 {
     char token[STORE_TOKEN_SIZE];
-    bool conflict = false;
+    unsigned others = 0;
 
     rig_new(rig, "shop:1", "aa", token);
-    is_result(progress(rig, "shop:1", token, "contact", "card", &conflict), STORE_OK, "given ids");
-    is_result(progress(rig, "shop:1", token, "contact", "card", &conflict), STORE_OK, "the same again");
-    ok(!conflict, "no conflict");
-    is_result(progress(rig, "shop:1", token, NULL, "other", &conflict), STORE_OK, "another opportunity");
-    ok(conflict, "a conflict");
+    is_result(progress(rig, "shop:1", token, "contact", "card", &others), STORE_OK, "given ids");
+    is_result(progress(rig, "shop:1", token, "contact", "card", &others), STORE_OK, "the same again");
+    is_int(others, 0, "no conflict");
+    is_result(progress(rig, "shop:1", token, NULL, "other", &others), STORE_OK, "another opportunity");
+    is_int(others, STORE_OTHER_CARD, "another is there");
     is_str(rig_look(rig, "shop:1").link.opportunity_id, "card", "the first stays");
-    is_result(progress(rig, "shop:1", token, "other", "", &conflict), STORE_OK, "another contact");
-    ok(conflict, "a conflict too");
+    is_result(progress(rig, "shop:1", token, "other", "", &others), STORE_OK, "another contact");
+    is_int(others, STORE_OTHER_CONTACT, "another is there, too");
     is_str(rig_look(rig, "shop:1").link.contact_id, "contact", "the first stays");
-    is_result(progress(rig, "shop:1", token, NULL, NULL, &conflict), STORE_OK, "nothing new");
-    ok(!conflict, "no conflict");
+    is_result(progress(rig, "shop:1", token, NULL, NULL, &others), STORE_OK, "nothing new");
+    is_int(others, 0, "no conflict");
 }
 
 static void the_contact_is_replaced(struct rig *rig)
 {
     char token[STORE_TOKEN_SIZE];
-    bool conflict = true;
+    unsigned others = 7;
     struct store_progress about = {.contact_id = "new", .replace_contact = true, .lease_ms = LEASE_MS};
     struct store_entry next = {0};
     bool has_next;
@@ -96,9 +96,8 @@ static void the_contact_is_replaced(struct rig *rig)
               "given a finished order");
     struct store_claim claim = rig_state("shop:1", "bb", then() + 1);
     is_claim(rig_claim(rig, &claim, token), CLAIM_NEW, "claimed again");
-    is_result(store_progress(rig->store, "shop:1", token, &about, &conflict), STORE_OK,
-              "its contact is gone");
-    ok(!conflict, "no conflict");
+    is_result(store_progress(rig->store, "shop:1", token, &about, &others), STORE_OK, "its contact is gone");
+    is_int(others, 0, "no conflict");
     struct store_order order = rig_look(rig, "shop:1");
     is_str(order.link.contact_id, "new", "the new one is taken");
     is_str(order.link.opportunity_id, "card", "the opportunity stays");
@@ -108,9 +107,9 @@ static void the_contact_is_replaced(struct rig *rig)
     is_str(rig_look(rig, "shop:1").link.contact_id, "", "none");
     about.contact_id = "foreign";
     is_result(progress(rig, "shop:1", token, "mine", NULL, NULL), STORE_OK, "given one");
-    is_result(store_progress(rig->store, "shop:1", "no such lease", &about, &conflict), STORE_LOST,
+    is_result(store_progress(rig->store, "shop:1", "no such lease", &about, &others), STORE_LOST,
               "without the lease");
-    ok(conflict, "it is only a conflict");
+    is_int(others, STORE_OTHER_CONTACT, "it is only another");
     is_str(rig_look(rig, "shop:1").link.contact_id, "mine", "and replaces nothing");
 }
 
@@ -118,7 +117,7 @@ static void a_worker_that_lost_its_lease(struct rig *rig)
 {
     char old[STORE_TOKEN_SIZE];
     struct store_entry entry = {0};
-    bool conflict = true;
+    unsigned others = 7;
     struct store_progress about = {.contact_id = "contact",
                                    .attempt = STORE_ATTEMPT_OPPORTUNITY,
                                    .attempt_note = "{}",
@@ -144,8 +143,8 @@ static void a_worker_that_lost_its_lease(struct rig *rig)
     is_str(entry.attempt_note, "{}", "the note stays");
 
     about = (struct store_progress){.opportunity_id = "card", .clear_attempt = true, .lease_ms = LEASE_MS};
-    is_result(store_progress(rig->store, "shop:1", old, &about, &conflict), STORE_LOST, "it brings the id");
-    ok(!conflict, "where none was");
+    is_result(store_progress(rig->store, "shop:1", old, &about, &others), STORE_LOST, "it brings the id");
+    is_int(others, 0, "where none was");
     is_str(rig_look(rig, "shop:1").link.opportunity_id, "card", "which is taken");
     is_result(store_retry(rig->store, "shop:1", entry.token, 0, true, false, ""), STORE_OK, "given a retry");
     store_entry_free(&entry);
@@ -153,8 +152,8 @@ static void a_worker_that_lost_its_lease(struct rig *rig)
     is_int(entry.attempt, STORE_ATTEMPT_NONE, "and ends the attempt");
     is_str(entry.link.opportunity_id, "card", "the next worker gets it");
     store_entry_free(&entry);
-    is_result(progress(rig, "shop:1", old, NULL, "other", &conflict), STORE_LOST, "another id");
-    ok(conflict, "is a conflict");
+    is_result(progress(rig, "shop:1", old, NULL, "other", &others), STORE_LOST, "another id");
+    is_int(others, STORE_OTHER_CARD, "it is told");
     is_str(rig_look(rig, "shop:1").link.opportunity_id, "card", "and changes nothing");
 }
 
@@ -162,7 +161,7 @@ static void a_conflicting_id_ends_no_attempt(struct rig *rig)
 {
     char token[STORE_TOKEN_SIZE];
     struct store_entry entry = {0};
-    bool conflict = false;
+    unsigned others = 0;
     const struct store_progress attempt = {.opportunity_id = "card",
                                            .attempt = STORE_ATTEMPT_OPPORTUNITY,
                                            .lease_ms = LEASE_MS},
@@ -171,8 +170,8 @@ static void a_conflicting_id_ends_no_attempt(struct rig *rig)
 
     rig_new(rig, "shop:1", "aa", token);
     is_result(store_progress(rig->store, "shop:1", token, &attempt, NULL), STORE_OK, "given an attempt");
-    is_result(store_progress(rig->store, "shop:1", "lost", &late, &conflict), STORE_LOST, "another id");
-    ok(conflict, "is a conflict");
+    is_result(store_progress(rig->store, "shop:1", "lost", &late, &others), STORE_LOST, "another id");
+    is_int(others, STORE_OTHER_CARD, "it is told");
     store_shift_clock(rig->store, LEASE_MS + 1000);
     rig_due(rig, "shop:1", &entry);
     is_int(entry.attempt, STORE_ATTEMPT_OPPORTUNITY, "the attempt stays");

@@ -1,6 +1,7 @@
 /* store: the queue and the parked orders. */
 #include "store_rig.h"
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 
 /* Written, not leased: waits, due now. */
@@ -321,6 +322,63 @@ static void look(struct rig *rig)
     ok(order.waiting && !order.leased && !order.parked, "waiting");
 }
 
+/* -- SEALING -- */
+
+static void takes_nothing_under_another_key(struct rig *rig)
+{
+    struct store_claim claim = rig_state("shop:2", "bb", rig_now_s() - 1000);
+    struct store_entry entry = {0};
+    struct store_order order;
+    char *primary = NULL;
+
+    defer(rig, "shop:1");
+    is_result(store_get(rig->store, STORE_PRIMARY_KEY, &primary), STORE_OK, "given the store's data key");
+    is_result(store_put(rig->store, STORE_PRIMARY_KEY, "0123456789abcdef DATA_KEY", 0, false, NULL), STORE_OK,
+              "and another one in its place");
+    is_claim(rig_claim(rig, &claim, NULL), CLAIM_OTHER_KEY, "a claim is told so");
+    is_result(store_look(rig->store, "shop:2", &order), STORE_NONE, "and nothing is written");
+    is_int(vault_state(rig->vault), VAULT_AWAY, "the vault is doubted");
+    is_result(store_park_bytes(rig->store, "bad:1", "{", 1, "no JSON"), STORE_OTHER_KEY, "as are bytes");
+    is_int(rig_stats(rig).parked, 0, "nothing is parked");
+    is_result(store_lease_due(rig->store, LEASE_MS, false, &entry, NULL, NULL), STORE_OTHER_KEY,
+              "and a drain");
+    ok(!rig_look(rig, "shop:1").leased, "nothing is leased");
+
+    is_result(store_put(rig->store, STORE_PRIMARY_KEY, primary, 0, false, NULL), STORE_OK,
+              "given its own again");
+    ok(vault_settle(rig->vault), "the vault settles");
+    is_claim(rig_claim(rig, &claim, NULL), CLAIM_NEW, "a claim is taken");
+    rig_due(rig, "shop:1", &entry);
+    store_entry_free(&entry);
+    is_result(store_park_bytes(rig->store, "bad:1", "{", 1, "no JSON"), STORE_OK, "and bytes");
+    free(primary);
+}
+
+static void a_store_that_lost_its_key_gets_it_back(struct rig *rig)
+{
+    struct store_claim claim = rig_state("shop:1", "aa", rig_now_s() - 1000);
+    struct store_entry entry = {0};
+    struct rig other;
+    char id[VAULT_ID_SIZE];
+
+    snprintf(id, sizeof id, "%s", vault_key_id(rig->vault));
+    is_result(store_put(rig->store, STORE_PRIMARY_KEY, "", 1, false, NULL), STORE_OK,
+              "given a store without a key");
+    store_shift_clock(rig->store, 1000);
+    is_claim(rig_claim(rig, &claim, NULL), CLAIM_OTHER_KEY, "it takes nothing");
+    ok(vault_settle(rig->vault), "until the vault is settled");
+    is_str(vault_key_id(rig->vault), id, "on the key that it had");
+    claim.work = false;
+    is_claim(rig_claim(rig, &claim, NULL), CLAIM_DEFERRED, "then it takes");
+    if (!ok(rig_join(&other, rig, NULL), "what another process"))
+        return;
+    store_shift_clock(other.store, 2000);
+    rig_due(&other, "shop:1", &entry);
+    is_str(entry.body, "aa", "can open");
+    store_entry_free(&entry);
+    rig_close(&other);
+}
+
 #define CASE(name)                                                                                           \
     {                                                                                                        \
 #name, name                                                                                          \
@@ -341,6 +399,8 @@ int main(void)
         CASE(bytes_that_are_no_order),
         CASE(stats),
         CASE(look),
+        CASE(takes_nothing_under_another_key),
+        CASE(a_store_that_lost_its_key_gets_it_back),
     };
     return rig_main(cases, sizeof cases / sizeof *cases);
 }
