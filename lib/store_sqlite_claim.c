@@ -304,9 +304,9 @@ static enum store_claim_result carry_out(struct work *w, bool known)
     return db_commit(w->db) ? result : failure(w->db);
 }
 
-/* Every checkout makes redeliveries, and none of them needs a sync of its own: what they repeat was synced before
- * anybody could see it. Whether it is one is looked at before the turn of writing, and again in it: meanwhile
- * another state may have been taken. False: it is none, and nothing was done. */
+/* Every checkout makes redeliveries, and none of them needs a sync of its own: what they repeat was synced
+ * before anybody could see it. Whether it is one is looked at before the turn of writing, and again in it:
+ * meanwhile another state may have been taken. False: it is none, and nothing was done. */
 static bool claim_repeated(struct work *w, enum store_claim_result *result)
 {
     struct db *db = w->db;

@@ -55,7 +55,7 @@ static void drain_all(struct rig *rig, struct board *board, int worker)
     for (;;) {
         struct store_entry entry = {0}, next = {0};
         bool has_next;
-        enum store_result result = store_lease_due(rig->store, LEASE_MS, false, &entry, NULL, NULL);
+        enum store_result result = store_lease_due(rig->store, LEASE_MS, NULL, &entry, NULL, NULL);
         if (result == STORE_NONE)
             return;
         long i = entry.key ? strtol(entry.key + strlen("shop:"), NULL, 10) : -1;
@@ -331,8 +331,7 @@ static void without_a_vault(struct rig *rig)
     is_result(store_progress(rig->store, "shop:1", token, &plain, NULL), STORE_OK, "but ids");
     is_result(store_park_bytes(rig->store, "bad:1", "x", 1, "why"), STORE_UNAVAILABLE, "no parked bytes");
     store_shift_clock(rig->store, LEASE_MS + 1000);
-    is_result(store_lease_due(rig->store, LEASE_MS, false, &entry, NULL, NULL), STORE_UNAVAILABLE,
-              "no lease");
+    is_result(store_lease_due(rig->store, LEASE_MS, NULL, &entry, NULL, NULL), STORE_UNAVAILABLE, "no lease");
     store_use_vault(rig->store, rig->vault);
     is_claim(rig_claim(rig, &claim, NULL), CLAIM_NEW, "with the vault all goes on");
     store_shift_clock(rig->store, HOUR_MS);
