@@ -29,7 +29,7 @@ struct visit {
     char hmac[DIGEST_HEX_SIZE];   /* of the body */
     const char *key;              /* the order's, for the log; NULL until known */
     bool ready;                   /* the store can be asked */
-    const char *not_ready;        /* why not */
+    struct error not_ready;       /* why not */
     bool other_key; /* the store's data key is another one: nothing was done, nothing answered */
     bool replayed;  /* it comes from the spool */
     int64_t arrived_ago_ms;
@@ -215,7 +215,7 @@ static void keep_bad_json(struct visit *v)
     if (v->other_key)
         return;
     if (kept != STORE_OK) {
-        spool(v, v->ready ? store_trouble(v->app->store) : v->not_ready);
+        spool(v, v->ready ? store_trouble(v->app->store) : v->not_ready.text);
         if (v->response->status >= 500)
             return;
     }
@@ -239,7 +239,7 @@ static void ignore_not_order(struct visit *v, const struct order_verdict *verdic
     /* Nothing of it is worth keeping but that it came: a reconcile is wanted. That survives a store that is
      * away. */
     if (!v->ready || store_count(v->app->store, verdict->reason, true) != STORE_OK)
-        spool(v, v->ready ? store_trouble(v->app->store) : v->not_ready);
+        spool(v, v->ready ? store_trouble(v->app->store) : v->not_ready.text);
     v->response->header_count = 0;
     ignore(v, LOG_LEVEL_WARN, verdict->reason, verdict->advice);
 }
@@ -389,7 +389,7 @@ static void try_order(struct visit *v)
         return;
     }
     if (!v->ready) {
-        spool(v, v->not_ready);
+        spool(v, v->not_ready.text);
         return;
     }
     if (comes_after_the_spool(v)) {
@@ -409,8 +409,6 @@ static void try_order(struct visit *v)
  * one is hashed anew. */
 static void take_order(struct visit *v)
 {
-    struct error e = ERROR_NONE;
-
     try_order(v);
     if (!v->other_key)
         return;
@@ -418,9 +416,9 @@ static void take_order(struct visit *v)
     v->key = NULL;
     plan_free(&v->plan);
     order_free(&v->order);
-    v->ready =
-        app_ready(v->app, &e) && (v->replayed || hash_client(v->app, v->request->remote_addr, v->client));
-    v->not_ready = e.text;
+    v->not_ready = (struct error)ERROR_NONE;
+    v->ready = app_ready(v->app, &v->not_ready) &&
+               (v->replayed || hash_client(v->app, v->request->remote_addr, v->client));
     try_order(v);
     if (v->other_key)
         spool(v, store_trouble(v->app->store));
@@ -430,7 +428,6 @@ static void receive(struct visit *v)
 {
     const struct request *request = v->request;
     struct app *app = v->app;
-    struct error e = ERROR_NONE;
 
     if (!read_body(v))
         return;
@@ -438,7 +435,7 @@ static void receive(struct visit *v)
         answer(v->response, 200, "status", "pong", NULL, NULL);
         return;
     }
-    bool ready = app_ready(app, &e);
+    v->ready = app_ready(app, &v->not_ready);
     if (!hash_client(app, request->remote_addr, v->client)) {
         answer_unavailable(v->response);
         return;
@@ -448,8 +445,6 @@ static void receive(struct visit *v)
         return;
     }
     v->headers = (struct order_headers){request->topic, request->resource, request->source};
-    v->ready = ready;
-    v->not_ready = e.text;
     take_order(v);
 }
 

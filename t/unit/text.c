@@ -1,5 +1,6 @@
 #include "text.h"
 #include "tap.h"
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -77,7 +78,7 @@ static void test_cut(void)
 static void lowers(const char *typed, const char *want)
 {
     char text[64];
-    strcpy(text, typed);
+    snprintf(text, sizeof text, "%s", typed);
     text_lower(text);
     is_str(text, want, "%s is %s", typed, want);
 }
