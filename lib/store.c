@@ -333,8 +333,8 @@ enum store_result store_park_bytes(struct store *store, const char *key, const v
 
 /* -- the queue -- */
 
-enum store_result store_lease_due(struct store *store, int64_t lease_ms, bool now, struct store_entry *entry,
-                                  int64_t *next_due_ms, enum store_hold *hold)
+enum store_result store_lease_due(struct store *store, int64_t lease_ms, const char *only,
+                                  struct store_entry *entry, int64_t *next_due_ms, enum store_hold *hold)
 {
     int64_t due_ignored = -1;
     enum store_hold hold_ignored = STORE_GO;
@@ -348,7 +348,7 @@ enum store_result store_lease_due(struct store *store, int64_t lease_ms, bool no
         if (!make_token(entry->token))
             return STORE_UNAVAILABLE;
         enum store_result result =
-            ASK(lease_due, store->state, lease_ms, now, vault_key_id(store->vault), entry,
+            ASK(lease_due, store->state, lease_ms, only, vault_key_id(store->vault), entry,
                 next_due_ms ? next_due_ms : &due_ignored, hold ? hold : &hold_ignored);
         if (result == STORE_OTHER_KEY)
             other_key(store);
@@ -360,8 +360,20 @@ enum store_result store_lease_due(struct store *store, int64_t lease_ms, bool no
         if (open_entry(store, entry))
             return STORE_OK;
         give_back(store, entry);
-        now = false; /* what was given back would come again at once */
+        if (only)
+            return STORE_NONE;
     }
+}
+
+enum store_result store_waiting(struct store *store, struct buf *keys)
+{
+    store->own_trouble.text[0] = '\0';
+    enum store_result result = ASK(waiting, store->state, keys);
+    if (result == STORE_OK && keys->failed) {
+        error_set(&store->own_trouble, "The store: no memory for the keys of all that waits");
+        result = STORE_UNAVAILABLE;
+    }
+    return result;
 }
 
 enum store_result store_heartbeat(struct store *store)

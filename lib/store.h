@@ -32,10 +32,16 @@
  * arrives after all that was seen, also when the store's clock was set back. A missing
  * modified time counts as the stored first member, or as the arrival where nothing is stored. `seen` always
  * keeps the newest place of all accepted or duplicate states.
+ *
+ * DURABLE: what a verb did is on disk when it returns; Redis as its configuration says. But three things the
+ * embedded store does not sync by themselves, so that a crash of the machine (never the death of a process)
+ * may take them back to what was synced last: the pace, the heartbeat, and what a claim of the state that is
+ * seen already renews (seen's place and expiry, the client's count, the time of the last delivery).
  */
 #ifndef WOO_GHL_STORE_H
 #define WOO_GHL_STORE_H
 
+#include "buf.h"
 #include "config.h"
 #include "digest.h"
 
@@ -247,11 +253,17 @@ enum store_result store_park_bytes(struct store *, const char *key, const void *
 /* -- the queue -- */
 
 /* The entry that is due first, leased; an entry whose lease ran out is due again (its waiting body promoted).
- * `now`: do not wait for due times, and go on through a pause or an open breaker. *next_due_ms (may be NULL):
- * with NONE, ms until the next one is due, -1 = the queue is empty. *hold (may be NULL): with NONE, why
- * nothing is leased although something is due. OK, NONE, OTHER_KEY, UNAVAILABLE. */
-enum store_result store_lease_due(struct store *, int64_t lease_ms, bool now, struct store_entry *entry,
-                                  int64_t *next_due_ms, enum store_hold *hold) MUST_CHECK;
+ * *next_due_ms (may be NULL): with NONE, ms until the next one is due, -1 = the queue is empty. *hold (may be
+ * NULL): with NONE, why nothing is leased although something is due. OK, NONE, OTHER_KEY, UNAVAILABLE.
+ * `only` (NULL = whichever is due first): this order alone, due or not, also through a pause or an open
+ * breaker; NONE: it does not wait, or a worker has it. */
+enum store_result store_lease_due(struct store *, int64_t lease_ms, const char *only,
+                                  struct store_entry *entry, int64_t *next_due_ms,
+                                  enum store_hold *hold) MUST_CHECK;
+
+/* The keys of all entries that are not parked (leased ones too), those due first first, onto *keys, a NUL
+ * after each. OK, UNAVAILABLE (also when they are longer than *keys may be). */
+enum store_result store_waiting(struct store *, struct buf *keys) MUST_CHECK;
 
 /* "I drain": renews the heartbeat. */
 enum store_result store_heartbeat(struct store *) MUST_CHECK;

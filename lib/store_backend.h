@@ -33,8 +33,9 @@ struct store_backend {
     enum store_result (*park)(void *, const char *key, const char *token, const char *why, bool *parked);
     enum store_result (*park_bytes)(void *, const char *key, const void *bytes, size_t len, const char *why,
                                     const char *key_id);
-    enum store_result (*lease_due)(void *, int64_t lease_ms, bool now, const char *key_id,
+    enum store_result (*lease_due)(void *, int64_t lease_ms, const char *only, const char *key_id,
                                    struct store_entry *, int64_t *next_due_ms, enum store_hold *);
+    enum store_result (*waiting)(void *, struct buf *keys);
     enum store_result (*heartbeat)(void *);
     enum store_result (*contact_lock)(void *, const char *const hash[], size_t n, const char *token,
                                       int64_t lease_ms, int64_t *newest_s);

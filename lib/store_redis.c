@@ -120,6 +120,7 @@ const struct store_backend store_redis = {
     .park = redis_park,
     .park_bytes = redis_park_bytes,
     .lease_due = redis_lease_due,
+    .waiting = redis_waiting,
     .heartbeat = redis_heartbeat,
     .contact_lock = redis_contact_lock,
     .contact_unlock = redis_contact_unlock,

@@ -40,7 +40,8 @@ enum store_result redis_retry(void *, const char *key, const char *token, int64_
 enum store_result redis_park(void *, const char *key, const char *token, const char *why, bool *parked);
 enum store_result redis_park_bytes(void *, const char *key, const void *bytes, size_t len, const char *why,
                                    const char *key_id);
-enum store_result redis_lease_due(void *, int64_t lease_ms, bool now, const char *key_id,
+enum store_result redis_waiting(void *, struct buf *keys);
+enum store_result redis_lease_due(void *, int64_t lease_ms, const char *only, const char *key_id,
                                   struct store_entry *, int64_t *next_due_ms, enum store_hold *);
 
 /* -- store_redis_shared.c -- */

@@ -255,7 +255,7 @@ enum store_result redis_park_bytes(void *context, const char *key, const void *b
 
 /* -- the queue -- */
 
-enum store_result redis_lease_due(void *context, int64_t lease_ms, bool now, const char *key_id,
+enum store_result redis_lease_due(void *context, int64_t lease_ms, const char *only, const char *key_id,
                                   struct store_entry *entry, int64_t *next_due_ms, enum store_hold *hold)
 {
     struct redis_store *store = context;
@@ -265,7 +265,7 @@ enum store_result redis_lease_due(void *context, int64_t lease_ms, bool now, con
 
     redis_arg_number(&args, store->config->link_ttl_ms);
     redis_arg_number(&args, lease_ms);
-    redis_arg_number(&args, now);
+    redis_arg_text(&args, only);
     redis_arg_text(&args, entry->token);
     redis_arg_text(&args, key_id);
     redisReply *reply = redis_ask(store, SCRIPT_LEASE_DUE, &args);
@@ -289,4 +289,18 @@ enum store_result redis_lease_due(void *context, int64_t lease_ms, bool now, con
     }
     freeReplyObject(reply);
     return result;
+}
+
+enum store_result redis_waiting(void *context, struct buf *keys)
+{
+    redisReply *reply = redis_ask(context, SCRIPT_WAITING, &(struct redis_args){0});
+
+    if (!reply)
+        return STORE_UNAVAILABLE;
+    for (size_t i = 0; i < reply->elements; i++) {
+        const char *key = redis_reply_text(reply, i);
+        (void)buf_add(keys, key, strlen(key) + 1); /* a failure sticks */
+    }
+    freeReplyObject(reply);
+    return STORE_OK;
 }

@@ -73,6 +73,7 @@ const struct store_backend store_sqlite = {
     .park = sqlite_park,
     .park_bytes = sqlite_park_bytes,
     .lease_due = sqlite_lease_due,
+    .waiting = sqlite_waiting,
     .heartbeat = sqlite_heartbeat,
     .contact_lock = sqlite_contact_lock,
     .contact_unlock = sqlite_contact_unlock,

@@ -39,7 +39,8 @@ enum store_result sqlite_retry(void *self, const char *key, const char *token, i
                                bool hold, const char *why);
 enum store_result sqlite_park(void *self, const char *key, const char *token, const char *why, bool *parked);
 
-enum store_result sqlite_lease_due(void *self, int64_t lease_ms, bool now, const char *key_id,
+enum store_result sqlite_waiting(void *self, struct buf *keys);
+enum store_result sqlite_lease_due(void *self, int64_t lease_ms, const char *only, const char *key_id,
                                    struct store_entry *entry, int64_t *next_due_ms, enum store_hold *hold);
 enum store_result sqlite_heartbeat(void *self);
 /* Of a waiting entry. */

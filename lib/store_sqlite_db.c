@@ -241,8 +241,25 @@ static void look_at_file(struct db *db)
     }
 }
 
-static bool begin(struct db *db, bool writing)
+/* Only between transactions. With NORMAL the log of WAL is written at a commit, but synced at a checkpoint
+ * only; it is read up to its last whole commit, so that none is lost before one that was synced. */
+static void sync_as(struct db *db, bool lazy)
 {
+    if (db->network || db->lazy == lazy)
+        return;
+    if (sqlite3_exec(db->sqlite, lazy ? "PRAGMA synchronous=NORMAL" : "PRAGMA synchronous=FULL", NULL, NULL,
+                     NULL) == SQLITE_OK)
+        db->lazy = lazy;
+    else
+        sqlite_failed(db);
+}
+
+enum purpose { READ, WRITE, WRITE_LAZILY };
+
+static bool begin(struct db *db, enum purpose purpose)
+{
+    bool writing = purpose != READ;
+
     db->writing = db->failed = db->full = false;
     if (db->sqlite)
         look_at_file(db);
@@ -255,6 +272,8 @@ static bool begin(struct db *db, bool writing)
     db->boot_ms = clock_boot_ms() + db->shift_ms;
     sqlite3_busy_timeout(db->sqlite, BUSY_WAIT_MS);
     if (writing)
+        sync_as(db, purpose == WRITE_LAZILY);
+    if (writing)
         db_run(db, "BEGIN IMMEDIATE", "");
     else
         db_run(db, "BEGIN", "");
@@ -266,12 +285,17 @@ static bool begin(struct db *db, bool writing)
 
 bool db_write(struct db *db)
 {
-    return begin(db, true);
+    return begin(db, WRITE);
+}
+
+bool db_write_lazily(struct db *db)
+{
+    return begin(db, WRITE_LAZILY);
 }
 
 bool db_read(struct db *db)
 {
-    return begin(db, false);
+    return begin(db, READ);
 }
 
 void db_rollback(struct db *db)

@@ -25,6 +25,7 @@ struct db {
     int64_t shift_ms;           /* tests: added to both clocks */
     sqlite3 *sqlite;            /* NULL = not open */
     bool network;               /* on a network file system: no WAL */
+    bool lazy;                  /* commits are not synced just now */
     pid_t pid;                  /* who opened it */
     struct store_lock lock;     /* held while a transaction writes */
     int64_t space;              /* the row of this namespace */
@@ -54,6 +55,10 @@ void db_disconnect(struct db *db);
 
 /* False with db->trouble set: nothing was begun. Writers wait at most 3 s for their turn. */
 bool db_write(struct db *db) MUST_CHECK;
+/* For what may be forgotten: its commit is not synced. It survives the death of every process, but not surely
+ * that of the machine; what was synced before stays, and whatever is synced later makes it last, too. On a
+ * network file system it is as db_write. */
+bool db_write_lazily(struct db *db) MUST_CHECK;
 bool db_read(struct db *db) MUST_CHECK;
 /* Ends either. False when anything in it failed: then nothing of it was done. */
 bool db_commit(struct db *db) MUST_CHECK;

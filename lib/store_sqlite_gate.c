@@ -63,8 +63,10 @@ enum store_result sqlite_pace(void *self, int64_t max_wait_ms, int64_t *wait_ms)
     struct space space;
     int64_t interval_us = 0;
 
-    if (!begin(db, &space))
+    /* A machine that crashed is not back before what it forgot of this is no matter any more. */
+    if (!db_write_lazily(db))
         return STORE_UNAVAILABLE;
+    space_load(db, &space);
     int64_t tolerance = tolerance_us(db, &interval_us), at_us = arrival_us(db, &space),
             wait_us = larger(at_us - tolerance - db->now_ms * 1000, 0);
     begin_day(db, &space);

@@ -235,7 +235,7 @@ bool db_connect(struct db *db, struct error *e)
 {
     bool good = false;
 
-    db->failed = false;
+    db->failed = db->lazy = false;
     db->pid = getpid();
     if (!make_directory(db->config->data_dir, e) || !store_lock_open(&db->lock, db->config->data_dir, e))
         return false;

@@ -447,7 +447,7 @@ static void later(void)
     struct error e = ERROR_NONE;
     ok(app_ready(app, &e), "opened again %s", e.text);
     struct store_entry entry = {0};
-    ok(store_lease_due(app->store, SYNC_LEASE_MS, true, &entry, NULL, NULL) == STORE_OK,
+    ok(store_lease_due(app->store, SYNC_LEASE_MS, NULL, &entry, NULL, NULL) == STORE_OK,
        "another worker has it in hand");
     answers(app, (struct sent){.body = "{\"id\":1001,\"status\":\"refunded\",\"total\":\"150.00\"}"}, 202,
             "{\"status\":\"queued\",\"reason\":\"busy\"}", "a newer state meanwhile");

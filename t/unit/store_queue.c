@@ -19,6 +19,20 @@ static void park(struct rig *rig, const char *key, const char *why)
     is_result(store_park(rig->store, key, token, why, NULL), STORE_OK, "given %s, parked", key);
 }
 
+/* The keys of all that wait, a space after each. */
+static void is_waiting(struct rig *rig, const char *want)
+{
+    struct buf keys;
+
+    buf_init(&keys, 4096);
+    is_result(store_waiting(rig->store, &keys), STORE_OK, "what waits");
+    for (size_t i = 0; i < keys.len; i++)
+        if (!keys.data[i])
+            keys.data[i] = ' ';
+    is_str(keys.data, want, "is this");
+    buf_free(&keys);
+}
+
 /* -- order -- */
 
 static void the_first_due_comes_first(struct rig *rig)
@@ -28,12 +42,11 @@ static void the_first_due_comes_first(struct rig *rig)
     int64_t next_ms = 7;
     enum store_hold hold = STORE_HOLD_PAUSED;
 
-    is_result(store_lease_due(rig->store, LEASE_MS, false, &entry, &next_ms, &hold), STORE_NONE,
+    is_result(store_lease_due(rig->store, LEASE_MS, NULL, &entry, &next_ms, &hold), STORE_NONE,
               "an empty queue");
     is_int(next_ms, -1, "says so");
     is_int(hold, STORE_GO, "nothing holds it");
-    is_result(store_lease_due(rig->store, LEASE_MS, true, &entry, NULL, NULL), STORE_NONE,
-              "also when asked for now");
+    is_waiting(rig, "");
 
     rig_new(rig, "shop:late", "aa", token);
     is_result(store_retry(rig->store, "shop:late", token, 20 * MINUTE_MS, true, false, ""), STORE_OK,
@@ -41,7 +54,7 @@ static void the_first_due_comes_first(struct rig *rig)
     rig_new(rig, "shop:soon", "aa", token);
     is_result(store_retry(rig->store, "shop:soon", token, 10 * MINUTE_MS, true, false, ""), STORE_OK,
               "in 10 min");
-    is_result(store_lease_due(rig->store, LEASE_MS, false, &entry, &next_ms, &hold), STORE_NONE, "not yet");
+    is_result(store_lease_due(rig->store, LEASE_MS, NULL, &entry, &next_ms, &hold), STORE_NONE, "not yet");
     ok(next_ms > 9 * MINUTE_MS && next_ms <= 10 * MINUTE_MS, "but in 10 min");
     is_int(hold, STORE_GO, "nothing holds it");
     defer(rig, "shop:now");
@@ -54,25 +67,45 @@ static void the_first_due_comes_first(struct rig *rig)
     store_entry_free(&entry);
     rig_due(rig, "shop:late", &entry);
     store_entry_free(&entry);
-    is_result(store_lease_due(rig->store, LEASE_MS, false, &entry, &next_ms, &hold), STORE_NONE,
+    is_result(store_lease_due(rig->store, LEASE_MS, NULL, &entry, &next_ms, &hold), STORE_NONE,
               "all are leased");
     ok(next_ms > 0 && next_ms <= LEASE_MS, "until a lease runs out");
 }
 
-static void now_means_now(struct rig *rig)
+static void one_alone(struct rig *rig)
 {
     char token[STORE_TOKEN_SIZE];
     struct store_entry entry = {0};
 
-    rig_new(rig, "shop:1", "aa", token);
-    is_result(store_retry(rig->store, "shop:1", token, HOUR_MS, true, false, ""), STORE_OK,
+    rig_new(rig, "shop:late", "aa", token);
+    is_result(store_retry(rig->store, "shop:late", token, HOUR_MS, true, false, ""), STORE_OK,
               "given one in an hour");
-    rig_new(rig, "shop:2", "aa", token);
-    is_result(store_lease_due(rig->store, LEASE_MS, true, &entry, NULL, NULL), STORE_OK, "now");
-    is_str(entry.key, "shop:1", "it does not wait");
+    defer(rig, "shop:now");
+    park(rig, "shop:parked", "no");
+    rig_new(rig, "shop:done", "aa", token);
+    rig_finish(rig, "shop:done", token, "aa", "contact", "card");
+    is_waiting(rig, "shop:now shop:late ");
+    is_result(store_lease_due(rig->store, LEASE_MS, "shop:late", &entry, NULL, NULL), STORE_OK,
+              "it is leased when it is asked for");
+    is_str(entry.key, "shop:late", "it and not the one that is due");
+    is_waiting(rig, "shop:now shop:late ");
     store_entry_free(&entry);
-    is_result(store_lease_due(rig->store, LEASE_MS, true, &entry, NULL, NULL), STORE_NONE,
-              "but leases in force are others'");
+    is_result(store_lease_due(rig->store, LEASE_MS, "shop:late", &entry, NULL, NULL), STORE_NONE,
+              "but not from a worker that has it");
+    is_result(store_lease_due(rig->store, LEASE_MS, "shop:parked", &entry, NULL, NULL), STORE_NONE,
+              "nor is a parked one");
+    is_result(store_lease_due(rig->store, LEASE_MS, "shop:done", &entry, NULL, NULL), STORE_NONE,
+              "nor one that is done");
+    is_result(store_lease_due(rig->store, LEASE_MS, "shop:unknown", &entry, NULL, NULL), STORE_NONE,
+              "nor an unknown one");
+    ok(rig_look(rig, "shop:parked").parked, "which changes nothing");
+    struct store_claim claim = rig_state("shop:late", "bb", rig_now_s());
+    is_claim(rig_claim(rig, &claim, NULL), CLAIM_BUSY, "another state comes");
+    store_shift_clock(rig->store, LEASE_MS + 1000);
+    is_result(store_lease_due(rig->store, LEASE_MS, "shop:late", &entry, NULL, NULL), STORE_OK,
+              "a lease that ran out is free");
+    is_str(entry.body, "bb", "for the newest state");
+    store_entry_free(&entry);
 }
 
 static void a_hold_stops_the_queue(struct rig *rig)
@@ -83,22 +116,23 @@ static void a_hold_stops_the_queue(struct rig *rig)
     bool first;
 
     is_result(store_pause(rig->store, "", "why", &first), STORE_OK, "given a pause");
-    is_result(store_lease_due(rig->store, LEASE_MS, false, &entry, &next_ms, &hold), STORE_NONE,
+    is_result(store_lease_due(rig->store, LEASE_MS, NULL, &entry, &next_ms, &hold), STORE_NONE,
               "nothing due");
     is_int(hold, STORE_GO, "is not held");
     defer(rig, "shop:1");
-    is_result(store_lease_due(rig->store, LEASE_MS, false, &entry, &next_ms, &hold), STORE_NONE, "one due");
+    is_result(store_lease_due(rig->store, LEASE_MS, NULL, &entry, &next_ms, &hold), STORE_NONE, "one due");
     is_int(hold, STORE_HOLD_PAUSED, "is");
-    is_result(store_lease_due(rig->store, LEASE_MS, true, &entry, NULL, NULL), STORE_OK, "`now` goes on");
+    is_result(store_lease_due(rig->store, LEASE_MS, "shop:1", &entry, NULL, NULL), STORE_OK,
+              "asked for, it goes on");
     is_result(store_retry(rig->store, "shop:1", entry.token, 0, true, false, ""), STORE_OK, "given back");
     store_entry_free(&entry);
     is_result(store_resume(rig->store, NULL), STORE_OK, "resumed");
     for (int i = 0; i < 5; i++)
         is_result(store_breaker(rig->store, false, NULL), STORE_OK, "given an open breaker");
-    is_result(store_lease_due(rig->store, LEASE_MS, false, &entry, &next_ms, &hold), STORE_NONE, "one due");
+    is_result(store_lease_due(rig->store, LEASE_MS, NULL, &entry, &next_ms, &hold), STORE_NONE, "one due");
     is_int(hold, STORE_HOLD_BREAKER, "is held by it");
     store_shift_clock(rig->store, MINUTE_MS);
-    is_result(store_lease_due(rig->store, LEASE_MS, false, &entry, &next_ms, &hold), STORE_NONE,
+    is_result(store_lease_due(rig->store, LEASE_MS, NULL, &entry, &next_ms, &hold), STORE_NONE,
               "also when its time is over: a probe comes first");
     is_result(store_breaker(rig->store, true, NULL), STORE_OK, "which is told");
     rig_due(rig, "shop:1", &entry);
@@ -340,7 +374,7 @@ static void takes_nothing_under_another_key(struct rig *rig)
     is_int(vault_state(rig->vault), VAULT_AWAY, "the vault is doubted");
     is_result(store_park_bytes(rig->store, "bad:1", "{", 1, "no JSON"), STORE_OTHER_KEY, "as are bytes");
     is_int(rig_stats(rig).parked, 0, "nothing is parked");
-    is_result(store_lease_due(rig->store, LEASE_MS, false, &entry, NULL, NULL), STORE_OTHER_KEY,
+    is_result(store_lease_due(rig->store, LEASE_MS, NULL, &entry, NULL, NULL), STORE_OTHER_KEY,
               "and a drain");
     ok(!rig_look(rig, "shop:1").leased, "nothing is leased");
 
@@ -387,7 +421,7 @@ int main(void)
 {
     static const struct rig_case cases[] = {
         CASE(the_first_due_comes_first),
-        CASE(now_means_now),
+        CASE(one_alone),
         CASE(a_hold_stops_the_queue),
         CASE(a_lease_that_ran_out),
         CASE(a_clock_stepped_back),

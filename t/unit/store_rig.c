@@ -308,7 +308,7 @@ void rig_due(struct rig *rig, const char *key, struct store_entry *entry)
     int64_t next_ms = 0;
     enum store_hold hold = STORE_GO;
 
-    is_result(store_lease_due(rig->store, LEASE_MS, false, entry, &next_ms, &hold),
+    is_result(store_lease_due(rig->store, LEASE_MS, NULL, entry, &next_ms, &hold),
               key ? STORE_OK : STORE_NONE, "due now: %s", key ? key : "nothing");
     is_str(entry->key, key, "it is %s", key ? key : "none");
 }

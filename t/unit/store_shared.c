@@ -434,7 +434,8 @@ static void nothing_is_seen(struct rig *rig)
     int64_t newest = 7, expired = 7;
 
     is_result(store_look(rig->store, "shop:1", &order), STORE_NONE, "no order");
-    is_result(store_lease_due(rig->store, LEASE_MS, true, &entry, NULL, NULL), STORE_NONE, "none to lease");
+    is_result(store_lease_due(rig->store, LEASE_MS, NULL, &entry, NULL, NULL), STORE_NONE, "none to lease");
+    is_result(store_lease_due(rig->store, LEASE_MS, "shop:1", &entry, NULL, NULL), STORE_NONE, "by no key");
     is_result(store_requeue(rig->store, "shop:2"), STORE_NONE, "none to requeue");
     is_result(store_drop(rig->store, "shop:2"), STORE_NONE, "none to drop");
     is_result(store_parked_list(rig->store, "", 9, &list, &n), STORE_OK, "a list");
