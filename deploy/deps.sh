@@ -25,7 +25,7 @@ command -v apt-get >/dev/null || {
 sudo=()
 [[ $(id -u) -eq 0 ]] || sudo=(sudo)
 
-# Installing a server must not start it. The file is ours only if there was none.
+# Installing a server must neither start it now, nor at the next boot. The policy is ours only if there was none.
 policy=/usr/sbin/policy-rc.d
 if [[ ! -e $policy ]]; then
     trap '"${sudo[@]}" rm -f "$policy"' EXIT
@@ -34,3 +34,15 @@ if [[ ! -e $policy ]]; then
 fi
 "${sudo[@]}" apt-get update
 "${sudo[@]}" env DEBIAN_FRONTEND=noninteractive apt-get install -y --no-install-recommends "${missing[@]}"
+for package in "${missing[@]}"; do
+    case $package in
+        nginx | redis-server) services=("$package") ;;
+        apache2) services=(apache2 apache-htcacheclean) ;;
+        *) continue ;;
+    esac
+    for service in "${services[@]}"; do
+        # As the package itself enabled it: with and without systemd.
+        "${sudo[@]}" env DPKG_MAINTSCRIPT_PACKAGE="$package" deb-systemd-helper disable "$service.service"
+        "${sudo[@]}" update-rc.d "$service" disable
+    done
+done

@@ -30,7 +30,9 @@ end() {
 stop_all() {
     trap '' INT TERM HUP
     for pid in "${pids[@]}"; do end "$pid"; done
-    rm -f "$run"/*.pid "$run/woo_ghl.sock"
+    rm -rf "$run"/{body,fastcgi,proxy,scgi,uwsgi}
+    rm -f "$run"/*.{pid,conf,sock} "$run/lock"
+    rmdir "$run" 2>/dev/null || true
 }
 
 # Starts a part and notes its process for the next start, should this one be killed.
@@ -100,7 +102,11 @@ wait_until() { # WHAT PID TEST...
 
 mkdir -p "$run"
 exec 9>"$run/lock"
-flock -n 9 || fail "it runs already in $here; stop that one first (Ctrl-C there)"
+# Who just ended takes the lock's file away; a lock on what is no longer there keeps nobody out.
+{ flock -n 9 && [[ $run/lock -ef /proc/$$/fd/9 ]]; } ||
+    fail "it runs already in $here; stop that one first (Ctrl-C there)"
+trap stop_all EXIT
+trap 'exit 0' INT TERM HUP
 clean_up
 
 made=
@@ -110,15 +116,13 @@ made=
 check=$(./woo_ghl check 2>&1) || true
 value() { sed -n "s/^$1  *//p" <<<"$check"; }
 grep -q '^settings  *ok' <<<"$check" || {
-    printf '%s\n' "$check" >&2
+    grep -E '^settings  +FAILED' <<<"$check" >&2 || printf '%s\n' "$check" >&2
     fail "the settings in $settings are refused, see above"
 }
 grep -E '^(settings|store|GHL)  +(ok|FAILED)' <<<"$check"
 port=$(value PORT)
 ! taken "$port" || fail "port $port is in use; set another PORT in $settings"
 
-trap stop_all EXIT
-trap 'exit 0' INT TERM HUP
 configure_nginx
 start pool spawn-fcgi -n -s "$run/woo_ghl.sock" -M 0600 -- \
     /usr/bin/multiwatch -f "$workers" -r 1000000 -t 1 -- ./woo_ghl

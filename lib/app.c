@@ -171,9 +171,26 @@ static enum store_result shelf_put(void *context, const char *name, const char *
     return app->store ? store_put(app->store, name, value, ttl_ms, if_absent, out) : STORE_UNAVAILABLE;
 }
 
+static enum store_result shelf_forgot(void *context, const char *key_id)
+{
+    static const char text[] = "The store has lost what it knew, for this machine had settled with it before "
+                               "(a Redis that came back empty, a "
+                               "deleted store.db, another store): orders that waited in it are lost, have "
+                               "WooCommerce deliver them again. Cards "
+                               "that it knew of are looked for in GHL before any is made";
+    struct app *app = context;
+
+    if (!app->store || store_forgot(app->store, key_id) != STORE_OK)
+        return STORE_UNAVAILABLE;
+    log_event(app->log, LOG_LEVEL_ERROR, "store", NULL, "%s", text);
+    (void)alert_raise(app, ALERT_STORE, "%s", text);
+    return STORE_OK;
+}
+
 static bool open_vault(struct app *app, struct error *e)
 {
-    const struct vault_shelf shelf = {.context = app, .get = shelf_get, .put = shelf_put};
+    const struct vault_shelf shelf = {
+        .context = app, .get = shelf_get, .put = shelf_put, .forgot = shelf_forgot};
 
     app->vault = vault_open(&app->config, &shelf, app->log, e);
     if (!app->vault)
@@ -203,27 +220,13 @@ static void open_spool(struct app *app)
         log_event(app->log, LOG_LEVEL_ERROR, "spool", NULL, "%s", e.text);
 }
 
-/* Another file, another server: it may lack the data key. */
-static bool look_at_store(struct app *app)
+/* What the store has found to be lost is told once. */
+static void tell_loss(struct app *app)
 {
     struct error lost = ERROR_NONE;
-    bool changed = store_changed(app->store, &lost);
 
-    if (lost.text[0])
+    if (store_lost(app->store, &lost))
         (void)alert_raise(app, ALERT_STORE, "%s", lost.text);
-    return changed;
-}
-
-static bool tell_empty_store(struct app *app)
-{
-    static const char text[] =
-        "The store is empty although this machine used one before: orders that waited in it are lost, have "
-        "WooCommerce "
-        "deliver them again. Cards that it knew of are looked for in GHL before any is made";
-
-    log_event(app->log, LOG_LEVEL_ERROR, "store", NULL, "%s", text);
-    (void)alert_raise(app, ALERT_STORE, "%s", text);
-    return store_forgot(app->store) == STORE_OK;
 }
 
 bool app_ready(struct app *app, struct error *e)
@@ -232,21 +235,19 @@ bool app_ready(struct app *app, struct error *e)
 
     if (!app->store)
         app->store = store_open(&app->config, app->log, e);
-    if (!app->vault && !open_vault(app, &why_no_vault))
-        *e = why_no_vault;
-    bool changed = app->store && look_at_store(app);
+    if (app->store)
+        tell_loss(app);
+    if (!app->vault && !open_vault(app, &why_no_vault) && app->store)
+        *e = why_no_vault; /* without a store the reason is the store's */
     open_spool(app);
     if (!app->store || !app->vault)
         return false;
-    if (changed || vault_state(app->vault) != VAULT_SETTLED) {
+    if (vault_state(app->vault) != VAULT_SETTLED) {
         if (!vault_settle(app->vault) || !vault_hash_key(app->vault, "plan", app->hash_key)) {
-            error_set(e, "%s", vault_trouble(app->vault));
+            const char *away = vault_state(app->vault) == VAULT_AWAY ? store_trouble(app->store) : "";
+            error_set(e, "%s", *away ? away : vault_trouble(app->vault));
             return false;
         }
-    }
-    if (vault_store_was_empty(app->vault) && !tell_empty_store(app)) {
-        error_set(e, "%s", store_trouble(app->store));
-        return false;
     }
     store_use_vault(app->store, app->vault);
     return true;

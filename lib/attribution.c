@@ -8,7 +8,7 @@ static char *read_meta(const struct template_scope *scope, const char *template)
     struct buf text;
     buf_init(&text, TEMPLATE_VALUE_MAX);
     char *value = NULL;
-    if (template_render(template, scope, &text))
+    if (template_render(template, scope, TEMPLATE_VALUE_MAX, &text))
         value = *text.data == '(' ? strdup("") : strdup(text.data ? text.data : "");
     buf_wipe(&text);
     return value;

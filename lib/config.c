@@ -6,6 +6,7 @@
 #include <fcntl.h>
 #include <libgen.h>
 #include <limits.h>
+#include <pwd.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -23,8 +24,10 @@
 struct load {
     struct config *config;
     struct config_report *report;
-    const char *path;          /* of the file that is parsed */
-    char *value[SETTINGS_MAX]; /* owned; NULL = not given */
+    const char *path;           /* of the file that is parsed */
+    char *value[SETTINGS_MAX];  /* owned; NULL = not given */
+    bool refused[SETTINGS_MAX]; /* given, but not in a way that can be used */
+    bool unread;                /* there is a file, and what it says is not known */
     bool out_of_memory;
 };
 
@@ -100,15 +103,32 @@ static int read_file(const char *path, struct buf *out)
     return wrong;
 }
 
+/* Tells why a file was not read, and what would be right. */
+static void cannot_read(struct load *l, const char *setting, const char *path, int wrong)
+{
+    const struct passwd *who = wrong == EACCES ? getpwuid(geteuid()) : NULL;
+    char right[128] = "";
+
+    if (wrong == EACCES)
+        snprintf(right, sizeof right, "; %s, who runs this, must be allowed to",
+                 who ? who->pw_name : "the user");
+    else if (*path != '/')
+        snprintf(right, sizeof right, "; write the whole path, which begins with /");
+    problem(l, "%s%s%s cannot be read: %s%s", setting, *setting ? ": " : "", path, strerror(wrong), right);
+}
+
 /* The value of NAME_FILE: the file's content without one final newline. */
 static void take_value_file(struct load *l, const struct setting *s, const char *path, char **value)
 {
     struct buf content;
+    char name[64];
 
     buf_init(&content, FILE_MAX);
     int wrong = read_file(path, &content);
+    l->refused[s - settings] = true;
     if (wrong) {
-        problem(l, "%s_FILE: %s cannot be read: %s", s->name, path, strerror(wrong));
+        snprintf(name, sizeof name, "%s_FILE", s->name);
+        cannot_read(l, name, path, wrong);
     } else if (strlen(content.data) != content.len) {
         problem(l, "%s_FILE: %s holds a NUL byte; it must be text", s->name, path);
     } else {
@@ -116,6 +136,7 @@ static void take_value_file(struct load *l, const struct setting *s, const char 
             content.data[content.len - 1] = '\0';
         free(*value);
         *value = strdup(content.data);
+        l->refused[s - settings] = false;
     }
     buf_wipe(&content);
 }
@@ -158,10 +179,15 @@ static void take_line(void *context, const char *name, const char *value, int li
     l->out_of_memory = l->out_of_memory || !*slot;
 }
 
-static void take_wrong_line(void *context, int line, const char *what)
+static void take_wrong_line(void *context, const char *name, int line, const char *what)
 {
     struct load *l = context;
-    problem(l, "%s line %d: %s", l->path, line, what);
+    bool file;
+    const struct setting *s = setting_of(name, &file);
+
+    if (s)
+        l->refused[s - settings] = true;
+    problem(l, "%s line %d: %s%s%s", l->path, line, s ? name : "", s ? ": " : "", what);
 }
 
 /* The .env beside the program, into out; false when the program's place cannot be told. */
@@ -184,7 +210,8 @@ static void choose_file(struct load *l, char out[PATH_MAX])
     out[0] = '\0';
     if (named && *named) {
         if (!realpath(named, out)) {
-            problem(l, "WOO_GHL_ENV: %s cannot be read: %s", named, strerror(errno));
+            cannot_read(l, "WOO_GHL_ENV", named, errno);
+            l->unread = true;
             out[0] = '\0';
         }
         return;
@@ -221,8 +248,9 @@ static void read_settings_file(struct load *l, const char *path)
     buf_init(&text, FILE_MAX);
     int wrong = read_file(path, &text);
     l->path = path;
+    l->unread = wrong || strlen(text.data) != text.len;
     if (wrong)
-        problem(l, "%s cannot be read: %s", path, strerror(wrong));
+        cannot_read(l, "", path, wrong);
     else if (strlen(text.data) != text.len)
         problem(l, "%s holds a NUL byte; it must be text", path);
     else if (!dotenv_parse(text.data, take_line, take_wrong_line, l))
@@ -276,6 +304,7 @@ static void parse_all(struct load *l)
             warning(l, "%s is set, and has no effect in this version", s->name);
         if (use && !settings_parse(s, given, l->config, &e)) {
             problem(l, "%s: %s", s->name, e.text);
+            l->refused[i] = true;
             use = false;
         }
         if (!use && !settings_parse(s, s->fallback ? s->fallback : "", l->config, &e) && s->fallback)
@@ -306,18 +335,80 @@ bool config_name_is_unique(const struct config *config)
     return template_uses(config->opportunity_name, "number") || template_uses(config->opportunity_name, "id");
 }
 
+/* Whether it is known that this setting was left out: of one that was given wrongly the reason is told
+ * already. */
+static bool left_out(const struct load *l, const char *name, const char *value)
+{
+    return !*value && !l->unread && !l->refused[settings_find(name) - settings];
+}
+
+/* Of two rules for one thing the second has no effect: which of them is meant? */
+static void check_pairs(struct load *l, const char *setting, const struct pair *pair, size_t n)
+{
+    for (size_t i = 0; i < n; i++)
+        for (size_t j = 0; j < i; j++)
+            if (!strcmp(pair[i].key, pair[j].key))
+                problem(l, "%s: '%s' is named twice; name it once", setting, pair[i].key);
+}
+
+static void check_statuses(struct load *l)
+{
+    const struct config *c = l->config;
+
+    for (size_t i = 0; i < c->status_map_count; i++)
+        for (size_t j = 0; j < i; j++)
+            if (!strcmp(c->status_map[i].status, c->status_map[j].status))
+                problem(l, "GHL_STATUS_MAP: '%s' is named twice; name it once", c->status_map[i].status);
+    for (size_t i = 0; i < c->stage_map_count; i++)
+        if (config_outcome(c, c->stage_map[i].key) == OUTCOME_IGNORE)
+            warning(l, "GHL_STAGE_MAP: '%s' has no effect, GHL_STATUS_MAP ignores that status",
+                    c->stage_map[i].key);
+    for (size_t i = 0; i < c->tags_remove_count; i++)
+        if (config_outcome(c, c->tags_remove[i].key) == OUTCOME_IGNORE)
+            warning(l, "GHL_TAGS_REMOVE: '%s' has no effect, GHL_STATUS_MAP ignores that status",
+                    c->tags_remove[i].key);
+}
+
+static bool has_alias(const struct shop_rule *shop, const char *alias)
+{
+    for (size_t i = 0; i < shop->alias_count; i++)
+        if (!strcmp(shop->alias[i], alias))
+            return true;
+    return false;
+}
+
+static void check_shops(struct load *l)
+{
+    const struct config *c = l->config;
+
+    for (size_t i = 0; i < c->shop_count; i++)
+        for (size_t j = 0; j < i; j++) {
+            if (!strcmp(c->shops[i].name, c->shops[j].name))
+                problem(l, "WOO_SHOPS: '%s' is named twice; name each shop once", c->shops[i].name);
+            for (size_t a = 0; a < c->shops[i].alias_count; a++)
+                if (has_alias(&c->shops[j], c->shops[i].alias[a]))
+                    problem(l, "WOO_SHOPS: '%s' belongs to two shops; give it to one", c->shops[i].alias[a]);
+        }
+    if (c->shop_count > 1 && !*c->order_field && !template_uses(c->opportunity_name, "shop"))
+        warning(l,
+                "GHL_OPPORTUNITY_NAME: '%s' is the same for two shops' orders of one number; put {shop} into "
+                "it, or let GHL_ORDER_FIELD name a field that marks the order",
+                c->opportunity_name);
+}
+
 /* What one setting alone cannot tell. */
 static void check_together(struct load *l)
 {
     const struct config *c = l->config;
+    bool real = !c->dry_run && !l->refused[settings_find("GHL_DRY_RUN") - settings];
 
-    if (!*c->webhook_secret)
+    if (left_out(l, "WOO_WEBHOOK_SECRET", c->webhook_secret))
         problem(l, "WOO_WEBHOOK_SECRET is empty: there is no open mode; put in the secret of the webhook in "
                    "WooCommerce");
-    if (!c->dry_run && !*c->ghl_api_key)
+    if (real && left_out(l, "GHL_API_KEY", c->ghl_api_key))
         problem(l, "GHL_API_KEY is empty: put in the private integration token of the sub-account (pit-...), "
                    "or set GHL_DRY_RUN=yes");
-    if (!c->dry_run && !*c->ghl_location_id)
+    if (real && left_out(l, "GHL_LOCATION_ID", c->ghl_location_id))
         problem(l, "GHL_LOCATION_ID is empty: put in the sub-account's id, or set GHL_DRY_RUN=yes");
     if (!strncmp(c->ghl_api_key, "eyJ", 3))
         problem(l, "GHL_API_KEY is a key of the API's version 1 (eyJ...), whose support has ended: make a "
@@ -327,11 +418,22 @@ static void check_together(struct load *l)
                 c->ghl_location_id);
     if (strpbrk(c->redis_prefix, "{}"))
         problem(l, "REDIS_PREFIX: '%s' must not hold braces", c->redis_prefix);
+    if (template_literal_len(c->opportunity_name) > CONFIG_NAME_MAX / 2)
+        problem(l,
+                "GHL_OPPORTUNITY_NAME: it says %zu characters itself; let it be %d at most, so that there is "
+                "room "
+                "for the order's number",
+                template_literal_len(c->opportunity_name), CONFIG_NAME_MAX / 2);
     if (!config_name_is_unique(c) && !*c->order_field)
         problem(l,
                 "GHL_OPPORTUNITY_NAME: '%s' names no order; put {number} or {id} into it, or let "
                 "GHL_ORDER_FIELD name a field that marks the order",
                 c->opportunity_name);
+    check_statuses(l);
+    check_shops(l);
+    check_pairs(l, "GHL_STAGE_MAP", c->stage_map, c->stage_map_count);
+    check_pairs(l, "GHL_CONTACT_FIELDS", c->contact_fields, c->contact_field_count);
+    check_pairs(l, "GHL_OPPORTUNITY_FIELDS", c->opportunity_fields, c->opportunity_field_count);
     if (strspn(c->shop, "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789_.-") !=
         strlen(c->shop))
         problem(l, "SHOP: '%s' holds more than letters, digits, _ . -", c->shop);

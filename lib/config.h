@@ -13,6 +13,8 @@
 #include "log.h"
 #include <stdint.h>
 
+#define CONFIG_NAME_MAX 255 /* bytes of an opportunity's name and of a source */
+
 /* What GHL holds as the opportunity's status. IGNORE: no card is wanted for this order status. */
 enum outcome { OUTCOME_IGNORE, OUTCOME_OPEN, OUTCOME_WON, OUTCOME_LOST, OUTCOME_ABANDONED };
 const char *outcome_name(enum outcome outcome); /* "won"; "ignore" for IGNORE */

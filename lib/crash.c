@@ -24,11 +24,22 @@ static void trace(const char *path, const char *point)
     close(fd);
 }
 
+/* Behind "POINT#N" in asked, when it is this point's turn; else NULL. *hits: how often it was passed. */
+static const char *turn(const char *asked, const char *point, long *hits)
+{
+    size_t n = strlen(point);
+    char *end = NULL;
+
+    if (!asked || strncmp(asked, point, n) != 0 || asked[n] != '#')
+        return NULL;
+    return ++*hits == strtol(asked + n + 1, &end, 10) ? end : NULL;
+}
+
 void crash_point(const char *step, const char *when)
 {
-    static long hits; /* of the one point that is asked for; this build serves no one but the tests */
+    static long hits, hits_do; /* of the points that are asked for; this build serves no one but the tests */
     char point[POINT_SIZE];
-    const char *trace_path = getenv("WOO_GHL_CRASH_TRACE"), *at = getenv("WOO_GHL_CRASH_AT");
+    const char *trace_path = getenv("WOO_GHL_CRASH_TRACE");
     int kept = errno; /* callers look at it after the call that is framed */
     int n = snprintf(point, sizeof point, "%s:%s", step, when);
 
@@ -36,7 +47,10 @@ void crash_point(const char *step, const char *when)
         abort();
     if (trace_path)
         trace(trace_path, point);
-    if (at && !strncmp(at, point, (size_t)n) && at[n] == '#' && ++hits == strtol(at + n + 1, NULL, 10))
+    if (turn(getenv("WOO_GHL_CRASH_AT"), point, &hits))
         _exit(CRASH_EXIT);
+    const char *command = turn(getenv("WOO_GHL_CRASH_DO"), point, &hits_do);
+    if (command && system(command) != 0)
+        abort();
     errno = kept;
 }

@@ -7,7 +7,8 @@
  * removes the spool's files (spool_put, spool_remove) has two points: STEP:before and STEP:after.
  *
  *   WOO_GHL_CRASH_AT=store_claim:after#2    _exit(70) when this process comes there for the second time
- *   WOO_GHL_CRASH_TRACE=FILE                each point that is passed is appended to FILE, one a line
+ *   WOO_GHL_CRASH_DO=POST:after#3 COMMAND   runs the shell's COMMAND when this process comes there, and goes
+ * on WOO_GHL_CRASH_TRACE=FILE                each point that is passed is appended to FILE, one a line
  *
  * _exit and not kill: nothing is flushed, given back or answered either way, and the status tells a wanted
  * death from any other. t/crash-points.t records a run, then dies at each point of it.

@@ -2,6 +2,7 @@
 #include <string.h>
 
 #define VALUE_MAX (256L * 1024)
+#define OPEN_QUOTE "the quote is not closed; a quote inside '...' is written '\\''"
 
 struct parser {
     const char *p;
@@ -43,7 +44,7 @@ static const char *quoted_word(struct parser *s, struct buf *value)
         char c = *s->p++;
         if (c == '\'' || c == '"') {
             if (!quoted(s, c, value))
-                return "the quote is not closed; a quote inside '...' is written '\\''";
+                return OPEN_QUOTE;
         } else if (c == '\\' && *s->p && *s->p != '\n') {
             if (!buf_addc(value, *s->p++))
                 return "the value is too long";
@@ -76,6 +77,9 @@ static const char *assignment(struct parser *s, struct buf *name, struct buf *va
     while (is_name_byte(*s->p, name->len == 0))
         if (!buf_addc(name, *s->p++))
             return "the name is too long";
+    const char *end = s->p + strspn(s->p, " \t");
+    if (name->len > 0 && end > s->p && *end == '=')
+        return "there is a blank before the =; write NAME=value";
     if (name->len == 0 || *s->p != '=')
         return "this is no NAME=value line; a comment begins with #";
     s->p++;
@@ -98,14 +102,17 @@ bool dotenv_parse(const char *text, dotenv_take *take, dotenv_complain *complain
         while (*s.p == ' ' || *s.p == '\t' || *s.p == '\r')
             s.p++;
         if (*s.p && *s.p != '#' && *s.p != '\n') {
-            int line = s.line;
+            const struct parser begin = s;
             buf_reset(&name);
             buf_reset(&value);
             const char *wrong = assignment(&s, &name, &value);
-            if (wrong)
-                complain(context, line, wrong);
-            else
-                take(context, name.data, value.data, line);
+            if (!wrong) {
+                take(context, name.data, value.data, begin.line);
+            } else {
+                /* A quote that ran into the lines below was meant to end on its own: they are lines again. */
+                complain(context, name.data, begin.line, s.line > begin.line ? OPEN_QUOTE : wrong);
+                s = begin;
+            }
         }
         to_line_end(&s);
         if (*s.p == '\n') {

@@ -13,8 +13,9 @@
 
 /* Called for each assignment, in order; value is valid during the call only. */
 typedef void dotenv_take(void *context, const char *name, const char *value, int line);
-/* Called for each line that is none: what is wrong, and what would be right. */
-typedef void dotenv_complain(void *context, int line, const char *what);
+/* Called for each line that is none: the name it begins with ("" = none), what is wrong, and what would be
+ * right. */
+typedef void dotenv_complain(void *context, const char *name, int line, const char *what);
 
 /* Parses the text; a wrong line is reported and passed over. False when out of memory. */
 bool dotenv_parse(const char *text, dotenv_take *take, dotenv_complain *complain, void *context) MUST_CHECK;

@@ -22,8 +22,10 @@ struct drain {
     struct drain_counts *counts;
     long waited; /* at the start */
     int64_t end_mono_ms, heartbeat_mono_ms, expire_mono_ms, spool_mono_ms,
-        alert_mono_ms; /* when the next is due */
-    int64_t early;     /* so many entries are still taken before their time; -1 = not counted yet */
+        alert_mono_ms;         /* when the next is due */
+    struct drain_round *round; /* NULL = nothing is taken before its time, or nothing more */
+    bool listed;               /* it has had a list */
+    const char *early;         /* its order that comes next; NULL = not asked for */
 };
 
 static bool stopped(const struct drain *d)
@@ -67,16 +69,21 @@ static void work(struct drain *d, struct store_entry *entry)
                              d->waited);
 }
 
+static void move_spool(struct app *app)
+{
+    long moved = unspool(app);
+    if (moved > 0)
+        log_event(app->log, LOG_LEVEL_INFO, "unspooled", NULL, "%ld files of the spool are in the store",
+                  moved);
+}
+
 /* What is to be done now and then; false when the store does not answer. */
 static bool chores(struct drain *d)
 {
     int64_t now = clock_mono_ms(), expired = 0;
 
     if (now >= d->spool_mono_ms) {
-        long moved = unspool(d->app);
-        if (moved > 0)
-            log_event(d->app->log, LOG_LEVEL_INFO, "unspooled", NULL,
-                      "%ld files of the spool are in the store", moved);
+        move_spool(d->app);
         d->spool_mono_ms = clock_mono_ms() + SPOOL_MS;
     }
     if (d->options->heartbeat && now >= d->heartbeat_mono_ms) {
@@ -110,23 +117,52 @@ static bool rest(const struct drain *d, int64_t next_due_ms)
     return clock_sleep_ms(wait > 10 ? wait : 10, d->app->stop);
 }
 
-/*
- * `now` is for the entries that wait when the drain begins, once each: one that is put off again would come
- * back at once, for ever.
- */
-static bool take_early(struct drain *d)
+enum store_result drain_list(struct app *app, struct drain_round *round)
 {
     struct store_stats stats;
+    struct error e = ERROR_NONE;
 
-    if (d->early < 0 && !d->options->now)
-        d->early = 0;
-    if (d->early < 0 && store_stats(d->app->store, &stats) == STORE_OK) {
-        d->early = stats.waiting;
-        /* What goes well past a pause must not leave it behind. */
-        if (stats.paused)
-            (void)gate_probe(d->app, STORE_HOLD_PAUSED, true);
+    if (!app_ready(app, &e))
+        return STORE_UNAVAILABLE;
+    move_spool(app);
+    if (store_stats(app->store, &stats) != STORE_OK)
+        return STORE_UNAVAILABLE;
+    /* What goes well past a pause must not leave it behind. */
+    if (stats.paused)
+        (void)gate_probe(app, STORE_HOLD_PAUSED, true);
+    return drain_round_list(round, app->store);
+}
+
+/* Which order is taken before its time? OK: d->early. NONE: no more. One that is put off again would come
+ * back at once, for ever: each is taken once. */
+static enum store_result next_early(struct drain *d)
+{
+    while (!d->early) {
+        d->early = drain_round_next(d->round);
+        if (d->early)
+            break;
+        if (d->options->round || (d->listed && d->options->watch))
+            return STORE_NONE;
+        enum store_result result = drain_list(d->app, d->round);
+        if (result != STORE_OK)
+            return result;
+        d->listed = true;
     }
-    return d->early > 0 && d->early-- > 0;
+    return STORE_OK;
+}
+
+/* A store that came back empty, or as another one, has its key settled first. */
+static enum store_result lease_due(struct drain *d, struct store_entry *entry, int64_t *next_due_ms,
+                                   enum store_hold *hold)
+{
+    struct error e = ERROR_NONE;
+    enum store_result result = STORE_OTHER_KEY;
+
+    for (int i = 0; result == STORE_OTHER_KEY && i < 2 && app_ready(d->app, &e); i++)
+        result = store_lease_due(d->app->store, SYNC_LEASE_MS, d->early, entry, next_due_ms, hold);
+    if (result == STORE_OK || result == STORE_NONE)
+        d->early = NULL; /* otherwise it comes again */
+    return result;
 }
 
 /* One look at the queue. False = end. */
@@ -136,25 +172,41 @@ static bool turn(struct drain *d, bool *reachable)
     enum store_hold hold = STORE_GO;
     int64_t next_due_ms = -1;
     struct error e = ERROR_NONE;
+    enum store_result result = STORE_UNAVAILABLE, early = STORE_NONE;
 
     *reachable = app_ready(d->app, &e) && chores(d);
-    enum store_result result =
-        *reachable ? store_lease_due(d->app->store, SYNC_LEASE_MS, take_early(d), &entry, &next_due_ms, &hold)
-                   : STORE_UNAVAILABLE;
+    if (*reachable && d->round) {
+        early = next_early(d);
+        if (early == STORE_NONE) {
+            d->round = NULL;
+            return d->options->watch;
+        }
+    }
+    if (*reachable && (!d->round || early == STORE_OK))
+        result = lease_due(d, &entry, &next_due_ms, &hold);
     switch (result) {
     case STORE_OK:
         work(d, &entry);
         store_entry_free(&entry);
         return true;
     case STORE_NONE:
-        if (hold != STORE_GO && gate_probe(d->app, hold, false))
+        if (early == STORE_OK || (hold != STORE_GO && gate_probe(d->app, hold, false)))
             return true;
         return rest(d, hold == STORE_GO ? next_due_ms : -1);
     case STORE_LOST:
+    case STORE_OTHER_KEY:
     case STORE_UNAVAILABLE: break;
     }
     *reachable = false;
     return rest(d, -1);
+}
+
+void drain_complain(struct app *app)
+{
+    const char *trouble = app->store ? store_trouble(app->store) : "it cannot be opened";
+
+    log_event(app->log, LOG_LEVEL_ERROR, "store", NULL, "The queue cannot be read: %s", trouble);
+    (void)alert_raise(app, ALERT_STORE, "The queue cannot be read: %s", trouble);
 }
 
 /* What was set aside for a missing key: a person may have put it back. Whatever still does not open is set
@@ -167,42 +219,56 @@ static void retry_locked(struct app *app)
         log_event(app->log, LOG_LEVEL_ERROR, "spool", NULL, "%s", e.text);
 }
 
-bool drain_run(struct app *app, const struct drain_options *options, struct drain_counts *counts)
+static bool run(struct drain *d)
 {
-    struct drain d = {
-        .app = app, .options = options, .counts = counts, .end_mono_ms = CLOCK_NEVER, .early = -1};
+    struct app *app = d->app;
     struct store_stats stats;
     struct error e = ERROR_NONE;
     bool reachable = true, complained = false;
 
-    *counts = (struct drain_counts){.left = -1};
-    if (options->budget_ms != CLOCK_NEVER)
-        d.end_mono_ms = clock_mono_ms() + options->budget_ms;
     /* One that watches waits for a store that is away at its start as it does later. */
     if (!app_ready(app, &e)) {
         log_event(app->log, LOG_LEVEL_ERROR, "store", NULL, "%s", e.text);
         (void)alert_raise(app, ALERT_STORE, "%s", e.text);
-        if (!options->watch)
+        if (!d->options->watch)
             return false;
         reachable = false;
         complained = true;
     }
-    if (options->heartbeat)
+    if (d->options->heartbeat)
         retry_locked(app);
-    if (options->progress && app->store && store_stats(app->store, &stats) == STORE_OK)
-        d.waited = (long)stats.waiting;
+    if (d->options->progress && app->store && store_stats(app->store, &stats) == STORE_OK)
+        d->waited = (long)stats.waiting;
     bool go_on = true;
-    while (go_on && !stopped(&d)) {
-        go_on = turn(&d, &reachable);
-        if (!reachable && !complained) {
-            const char *trouble = app->store ? store_trouble(app->store) : "it cannot be opened";
-            log_event(app->log, LOG_LEVEL_ERROR, "store", NULL, "The queue cannot be read: %s", trouble);
-            (void)alert_raise(app, ALERT_STORE, "The queue cannot be read: %s", trouble);
-        }
+    while (go_on && !stopped(d)) {
+        go_on = turn(d, &reachable);
+        if (!reachable && !complained)
+            drain_complain(app);
         complained = !reachable;
     }
     if (app->store && store_stats(app->store, &stats) == STORE_OK)
-        counts->left = (long)stats.waiting;
+        d->counts->left = (long)stats.waiting;
     /* One that watches did what it was told, whatever it met last. */
-    return reachable || (options->watch && app->stop && *app->stop);
+    return reachable || (d->options->watch && app->stop && *app->stop);
+}
+
+bool drain_run(struct app *app, const struct drain_options *options, struct drain_counts *counts)
+{
+    struct drain_round *own = options->now && !options->round ? drain_round_new() : NULL;
+    struct drain d = {.app = app,
+                      .options = options,
+                      .counts = counts,
+                      .end_mono_ms = CLOCK_NEVER,
+                      .round = options->round ? options->round : own};
+
+    *counts = (struct drain_counts){.left = -1};
+    if (options->now && !d.round) {
+        log_event(app->log, LOG_LEVEL_ERROR, "drain", NULL, "Out of memory");
+        return false;
+    }
+    if (options->budget_ms != CLOCK_NEVER)
+        d.end_mono_ms = clock_mono_ms() + options->budget_ms;
+    bool good = run(&d);
+    drain_round_free(own);
+    return good;
 }

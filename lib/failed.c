@@ -183,17 +183,27 @@ static int change_named(struct app *app, const struct change *change, const char
     }
 }
 
+/* A moment, or the beginning of a day. */
+static bool parse_date(const char *text, int64_t *out_s)
+{
+    char midnight[32];
+    int n = snprintf(midnight, sizeof midnight, "%sT00:00:00", text);
+
+    return clock_parse_iso(text, out_s) ||
+           (n > 0 && n < (int)sizeof midnight && clock_parse_iso(midnight, out_s));
+}
+
 static int retry(struct app *app, int argc, char **argv)
 {
     struct change change = {.one = store_requeue, .newer_than_s = ALL};
     int64_t since_s;
 
     if (argc == 4 && !strcmp(argv[2], "--since")) {
-        if (!clock_parse_iso(argv[3], &since_s) || since_s > clock_wall_ms() / 1000) {
-            fprintf(
-                stderr,
-                "woo_ghl failed: --since %s is no date of the past; write for example 2026-11-25T00:00:00\n",
-                argv[3]);
+        if (!parse_date(argv[3], &since_s) || since_s > clock_wall_ms() / 1000) {
+            fprintf(stderr,
+                    "woo_ghl failed: --since %s is no date of the past; write for example 2026-11-25, or "
+                    "2026-11-25T08:00:00 (UTC)\n",
+                    argv[3]);
             return EX_USAGE;
         }
         change.newer_than_s = clock_wall_ms() / 1000 - since_s;
@@ -227,13 +237,21 @@ static const struct {
 
 int failed_main(struct app *app, int argc, char **argv)
 {
+    bool known = false;
+
     if (argc == 1)
         return list(app, argc, argv);
-    for (size_t i = 0; i < sizeof actions / sizeof *actions; i++)
-        if (!strcmp(actions[i].name, argv[1]) && argc >= actions[i].min && argc <= actions[i].max &&
-            (argc < 4 || !strcmp(argv[2], "--since")))
+    for (size_t i = 0; i < sizeof actions / sizeof *actions; i++) {
+        if (strcmp(actions[i].name, argv[1]) != 0)
+            continue;
+        known = true;
+        if (argc >= actions[i].min && argc <= actions[i].max && (argc < 4 || !strcmp(argv[2], "--since")))
             return actions[i].run(app, argc, argv);
-    fprintf(stderr,
-            "usage: woo_ghl failed [list] | show KEY | retry KEY|--all|--since DATE | drop KEY|--all\n");
+    }
+    if (known)
+        fprintf(stderr,
+                "usage: woo_ghl failed [list] | show KEY | retry KEY|--all|--since DATE | drop KEY|--all\n");
+    else
+        fprintf(stderr, "woo_ghl failed: unknown argument '%s'; see 'woo_ghl help'\n", argv[1]);
     return EX_USAGE;
 }

@@ -135,10 +135,10 @@ static bool is_one_of(const char *type, const char *const *list)
     return false;
 }
 
-static const char *const numbers[] = {"NUMERICAL", "MONETORY", "MONETARY", NULL};
+static const char *const numbers[] = {"NUMERICAL", "FLOAT", "MONETORY", "MONETARY", NULL};
 static const char *const lists[] = {"CHECKBOX", "MULTIPLE_OPTIONS", NULL};
 static const char *const dates[] = {"DATE", NULL};
-static const char *const never[] = {"FILE_UPLOAD", "SIGNATURE", NULL};
+static const char *const never[] = {"FILE_UPLOAD", "SIGNATURE", "TEXTBOX_LIST", NULL};
 
 bool fields_can_hold(const json_t *field)
 {
@@ -186,7 +186,7 @@ static json_t *value_of(const char *type, const json_t *values, const char **wan
 
     *want = "a text";
     if (is_one_of(type, never)) {
-        *want = "a file, which no order has";
+        *want = "a file, a signature or a list of boxes, which no order has";
         return NULL;
     }
     if (is_one_of(type, numbers)) {
@@ -280,8 +280,10 @@ enum ghl_result fields_mark(struct app *app, const struct ghl_call *call, char i
         return answer->result;
     snprintf(answer->message, sizeof answer->message,
              "GHL_ORDER_FIELD: the location has no opportunity field \"%.80s\"", wanted);
-    if (!config_name_is_unique(&app->config))
+    if (!config_name_is_unique(&app->config)) {
+        fields_forget(app); /* everything waits for this field: the next try looks whether it is there now */
         return answer->result = GHL_CONFIG;
+    }
     log_event(app->log, LOG_LEVEL_WARN, "field", &about, "%s; orders are told apart by their names",
               answer->message);
     return answer->result;

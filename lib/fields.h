@@ -15,7 +15,7 @@ enum fields_model { FIELDS_CONTACT, FIELDS_OPPORTUNITY };
 /* The field of that model in the location's list (as ghl_custom_fields gives it); NULL = there is none.
  * Borrowed. */
 const json_t *fields_find(const json_t *list, enum fields_model model, const char *key);
-/* Can a text, a number or a list be put into it? Files and signatures cannot. */
+/* Can a text, a number or a list of texts be put into it? Not into files, signatures, lists of boxes. */
 bool fields_can_hold(const json_t *field);
 
 /* Makes GHL's form of body["customFields"] as the plan has them: [{id, field_value}], numbers, dates and

@@ -6,7 +6,9 @@
 
 #define PROBE_BUDGET_MS 5000
 #define BREAKER_LONG_MS (4LL * 60 * 1000) /* so long only after minutes without an answer */
-#define WINDOW_NEARLY_USED 5 /* remaining calls of GHL's window from which on its own count is taken over */
+#define DAY_MS (24LL * 3600 * 1000)
+#define WINDOW_JITTER 2      /* calls of ours that a late one brings into a window that is not theirs */
+#define WINDOW_NEARLY_USED 5 /* remaining calls of GHL's window from which on its count may matter */
 
 /* -- hooks -- */
 
@@ -36,27 +38,50 @@ static void tell_breaker(struct app *app, int64_t open_ms)
                           "GHL has not answered for minutes: orders are stored and wait, none is lost");
 }
 
+/* What an answer says of GHL's limits. A header that is missing counts as what the settings say. */
+static struct store_limits limits_of(const struct config *config, const struct http_answer *answer)
+{
+    bool refused = answer->status == 429;
+    bool has_window = answer->rate_interval_ms > 0 && answer->rate_interval_ms <= DAY_MS;
+    int64_t window_ms = has_window ? answer->rate_interval_ms : config->ghl_rate_window_ms,
+            count = answer->rate_max > 0 ? answer->rate_max : config->ghl_rate_count,
+            remaining = refused && answer->rate_remaining < 0 ? 0 : answer->rate_remaining;
+    bool others = remaining >= 0 && remaining < count - store_pace_most(config, window_ms) - WINDOW_JITTER;
+
+    return (struct store_limits){.hold_ms =
+                                     refused && answer->retry_after_ms > 0 ? answer->retry_after_ms : 0,
+                                 .window_remaining = remaining,
+                                 .window_ms = window_ms,
+                                 .shared = refused || others,
+                                 .daily_remaining = answer->rate_daily_remaining,
+                                 .daily_reset_ms = answer->rate_daily_reset_ms};
+}
+
+static void correct_pace(struct app *app, const struct http_answer *answer)
+{
+    struct store_limits limits = limits_of(&app->config, answer);
+    bool nearly = limits.window_remaining >= 0 && limits.window_remaining < WINDOW_NEARLY_USED;
+
+    if (!nearly && answer->status != 429 && limits.daily_remaining != 0)
+        return;
+    if (store_pace_correct(app->store, &limits) != STORE_OK)
+        log_event(app->log, LOG_LEVEL_WARN, "store", NULL, "GHL's limits could not be shared: %s",
+                  store_trouble(app->store));
+}
+
 static void heard(void *context, const struct http_answer *answer, bool transport_ok)
 {
     struct gate_watch *watch = context;
     struct store *store = watch->app->store;
     int64_t open_ms = 0;
-    bool limited = answer->status == 429;
 
     watch->took |= answer->status >= 200 && answer->status < 300;
 
     /* 429 says nothing of GHL's health. */
-    if (!limited && store_breaker(store, transport_ok, &open_ms) == STORE_OK && !transport_ok && open_ms > 0)
+    if (answer->status != 429 && store_breaker(store, transport_ok, &open_ms) == STORE_OK && !transport_ok &&
+        open_ms > 0)
         tell_breaker(watch->app, open_ms);
-    bool window = answer->rate_remaining >= 0 && answer->rate_remaining < WINDOW_NEARLY_USED;
-    if (limited || window || answer->rate_daily_remaining == 0) {
-        int64_t hold = limited && answer->retry_after_ms > 0 ? answer->retry_after_ms : 0;
-        if (store_pace_correct(store, hold, limited || window ? answer->rate_remaining : -1,
-                               answer->rate_interval_ms, answer->rate_daily_remaining,
-                               answer->rate_daily_reset_ms) != STORE_OK)
-            log_event(watch->app->log, LOG_LEVEL_WARN, "store", NULL, "GHL's limits could not be shared: %s",
-                      store_trouble(store));
-    }
+    correct_pace(watch->app, answer);
 }
 
 /* A worker that was told to stop begins no further try; its order waits in the queue. */

@@ -1,5 +1,6 @@
 #include "intake.h"
 #include "alert.h"
+#include "body.h"
 #include "clock.h"
 #include "delivery.h"
 #include "order.h"
@@ -28,9 +29,10 @@ struct visit {
     char hmac[DIGEST_HEX_SIZE];   /* of the body */
     const char *key;              /* the order's, for the log; NULL until known */
     bool ready;                   /* the store can be asked */
-    const char *not_ready;        /* why not */
-    bool replayed;                /* it comes from the spool, or from a worker that lost it */
-    bool sold;                    /* the order is known to be sold, whatever this state is */
+    struct error not_ready;       /* why not */
+    bool other_key; /* the store's data key is another one: nothing was done, nothing answered */
+    bool replayed;  /* it comes from the spool, or from a worker that lost it */
+    bool sold;      /* the order is known to be sold, whatever this state is */
     int64_t arrived_ago_ms;
 };
 
@@ -98,48 +100,17 @@ static struct log_about about(const struct visit *v, const char *reason)
 
 /* -- the request itself -- */
 
-/* Digits only; false for anything else and for what does not fit. An absent length is no body (RFC
- * 3875, 4.1.2). */
-static bool parse_length(const char *text, int64_t *out)
-{
-    *out = 0;
-    for (const char *p = text; *p; p++) {
-        if (*p < '0' || *p > '9' || *out > (INT64_MAX - 9) / 10)
-            return false;
-        *out = *out * 10 + (*p - '0');
-    }
-    return true;
-}
-
+/* False when the body is not whole; the response then says why. */
 static bool read_body(struct visit *v)
 {
-    int64_t length;
-    if (!parse_length(v->request->content_length, &length)) {
-        answer_error(v->response, 400, "Bad Content-Length");
-        return false;
+    switch (body_read(v->request, v->app->config.max_body, &v->body)) {
+    case BODY_WHOLE: return true;
+    case BODY_BAD_LENGTH: answer_error(v->response, 400, "Bad Content-Length"); return false;
+    case BODY_TOO_LARGE: answer_error(v->response, 413, "Payload Too Large"); return false;
+    case BODY_INCOMPLETE: answer_error(v->response, 400, "Incomplete Body"); return false;
+    case BODY_NO_MEMORY: answer_unavailable(v->response); return false;
     }
-    if (length > v->app->config.max_body) {
-        answer_error(v->response, 413, "Payload Too Large");
-        return false;
-    }
-    char *room = buf_room(&v->body, (size_t)length);
-    if (!room) {
-        answer_unavailable(v->response);
-        return false;
-    }
-    size_t got = 0;
-    while (got < (size_t)length) {
-        long n = v->request->read(v->request->context, room + got, (size_t)length - got);
-        if (n <= 0)
-            break;
-        got += (size_t)n;
-    }
-    buf_wrote(&v->body, got);
-    if (got < (size_t)length) {
-        answer_error(v->response, 400, "Incomplete Body");
-        return false;
-    }
-    return true;
+    return false;
 }
 
 /* WooCommerce's ping: an unsigned form body `webhook_id=N`. */
@@ -241,8 +212,11 @@ static void keep_bad_json(struct visit *v)
     if (v->ready && delivery_pack(&v->headers, v->body.data, v->body.len, &packed))
         kept = store_park_bytes(v->app->store, key, packed.data, packed.len, "not decodable as JSON");
     buf_wipe(&packed);
+    v->other_key = kept == STORE_OTHER_KEY;
+    if (v->other_key)
+        return;
     if (kept != STORE_OK) {
-        spool(v, v->ready ? store_trouble(v->app->store) : v->not_ready);
+        spool(v, v->ready ? store_trouble(v->app->store) : v->not_ready.text);
         if (v->response->status >= 500)
             return;
     }
@@ -266,7 +240,7 @@ static void ignore_not_order(struct visit *v, const struct order_verdict *verdic
     /* Nothing of it is worth keeping but that it came: a reconcile is wanted. That survives a store that is
      * away. */
     if (!v->ready || store_count(v->app->store, verdict->reason, true) != STORE_OK)
-        spool(v, v->ready ? store_trouble(v->app->store) : v->not_ready);
+        spool(v, v->ready ? store_trouble(v->app->store) : v->not_ready.text);
     v->response->header_count = 0;
     ignore(v, LOG_LEVEL_WARN, verdict->reason, verdict->advice);
 }
@@ -374,6 +348,7 @@ static void take(struct visit *v, const struct buf *packed)
     case CLAIM_IGNORED:
         ignore(v, LOG_LEVEL_INFO, "never_sold", "This order was never sold, so its end makes no opportunity");
         break;
+    case CLAIM_OTHER_KEY: v->other_key = true; break;
     case CLAIM_UNAVAILABLE:
     case CLAIM_FULL: spool(v, store_trouble(v->app->store)); break;
     }
@@ -388,7 +363,7 @@ static void take(struct visit *v, const struct buf *packed)
     store_entry_free(&entry);
 }
 
-static void take_order(struct visit *v)
+static void try_order(struct visit *v)
 {
     struct error e = ERROR_NONE;
     unsigned char hmac[DIGEST_LEN];
@@ -418,7 +393,7 @@ static void take_order(struct visit *v)
         return;
     }
     if (!v->ready) {
-        spool(v, v->not_ready);
+        spool(v, v->not_ready.text);
         return;
     }
     if (comes_after_the_spool(v)) {
@@ -434,11 +409,29 @@ static void take_order(struct visit *v)
     buf_wipe(&packed);
 }
 
+/* Where the store came back empty, or as another one, its key is settled, and what was hashed under the old
+ * one is hashed anew. */
+static void take_order(struct visit *v)
+{
+    try_order(v);
+    if (!v->other_key)
+        return;
+    v->other_key = false;
+    v->key = NULL;
+    plan_free(&v->plan);
+    order_free(&v->order);
+    v->not_ready = (struct error)ERROR_NONE;
+    v->ready = app_ready(v->app, &v->not_ready) &&
+               (v->replayed || hash_client(v->app, v->request->remote_addr, v->client));
+    try_order(v);
+    if (v->other_key)
+        spool(v, store_trouble(v->app->store));
+}
+
 static void receive(struct visit *v)
 {
     const struct request *request = v->request;
     struct app *app = v->app;
-    struct error e = ERROR_NONE;
 
     if (!read_body(v))
         return;
@@ -446,7 +439,7 @@ static void receive(struct visit *v)
         answer(v->response, 200, "status", "pong", NULL, NULL);
         return;
     }
-    bool ready = app_ready(app, &e);
+    v->ready = app_ready(app, &v->not_ready);
     if (!hash_client(app, request->remote_addr, v->client)) {
         answer_unavailable(v->response);
         return;
@@ -456,8 +449,6 @@ static void receive(struct visit *v)
         return;
     }
     v->headers = (struct order_headers){request->topic, request->resource, request->source};
-    v->ready = ready;
-    v->not_ready = e.text;
     take_order(v);
 }
 

@@ -16,7 +16,7 @@ struct request {
     const char *path; /* of the URL, without query: "/woo-order" */
     const char *remote_addr;
     const char *content_type;
-    const char *content_length;                        /* as sent, unparsed */
+    const char *content_length, *transfer_encoding;    /* as sent, unparsed */
     const char *signature, *topic, *resource, *source; /* X-WC-Webhook-* */
     const char *accept;
     /* Reads up to n bytes of the body; 0 = end, -1 = error. */

@@ -1,5 +1,6 @@
 #include "mapping.h"
 #include "fields.h"
+#include "location.h"
 #include "resolve.h"
 #include <string.h>
 #include <strings.h>
@@ -44,8 +45,10 @@ static bool check_field(const json_t *fields, enum fields_model model, const cha
         return failed(setting, what, key, "fields");
     if (fields_can_hold(field))
         return true;
-    printf("mapping    FAILED: %s: the field \"%s\" holds a file; choose one of another type\n", setting,
-           key);
+    printf("mapping    FAILED: %s: the field \"%s\" is of the type %s, which takes no text; choose one of "
+           "another "
+           "type\n",
+           setting, key, json_text(field, "dataType"));
     return false;
 }
 
@@ -89,5 +92,6 @@ bool mapping_check(struct app *app, const struct ghl_call *call)
     }
     if (good)
         printf("mapping    ok\n");
+    location_check_duplicates(app, call);
     return good;
 }

@@ -6,8 +6,8 @@
 
 #include "app.h"
 
-/* Asks GHL for pipelines and custom fields, and prints one line for each name that is not there, or "ok".
- * False when something is missing or GHL does not answer. */
+/* Asks GHL for pipelines and custom fields, and prints one line for each name that is not there, or "ok";
+ * then what the location allows a repeat buyer. False when something is missing or GHL does not answer. */
 bool mapping_check(struct app *app, const struct ghl_call *call);
 
 #endif

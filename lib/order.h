@@ -38,7 +38,9 @@ struct order {
     int64_t modified_s; /* date_modified_gmt; 0 = missing */
     char *site; /* owned; host and path before /wp-json of the signed _links, lower-case host, no final slash,
                    "" = no links */
-    char *admin_url; /* owned; "https://host/path/wp-admin/post.php?post=ID&action=edit"; "" = no links */
+    char *admin_url; /* owned; "https://host/path/wp-admin/post.php?post=ID&action=edit"; "" = no links. It
+                        leads to the order in either of WooCommerce's storages: one redirects it (its
+                        PostsRedirectionController), the other has no address but this one */
 };
 
 /* Reasons are words for answers and counters: "empty_body", "rest_error", "action", "legacy_api",
@@ -60,8 +62,9 @@ void order_free(struct order *order);
  * http(s) URL. malloc'ed; NULL when out of memory. */
 char *order_site(const char *url);
 
-/* May an order of WooCommerce have a value at this path ("billing.city")? The members of an order, of billing
- * and of shipping are known; below the others anything may be. */
+/* May an order of WooCommerce have a value at this path ("billing.city", "line_items.0.sku")? The members of
+ * an order, of its addresses and of its lines are known; below meta data, taxes, images and links anything
+ * may be. */
 bool order_may_have(const char *path);
 
 /* The billing field ("email"), trimmed by the caller; "" when missing. Borrowed. */

@@ -1,8 +1,8 @@
-/* What WooCommerce's REST API (v1 to v3) sends of an order. */
+/* What WooCommerce's REST API (v1 to v3, up to WooCommerce 10) sends of an order. */
 #include "order.h"
 #include <string.h>
 
-static const char *const member[] = {
+static const char *const plain[] = {
     "id",
     "parent_id",
     "number",
@@ -40,42 +40,83 @@ static const char *const member[] = {
     "is_editable",
     "needs_payment",
     "needs_processing",
-    "billing",
-    "shipping",
-    "line_items",
-    "tax_lines",
-    "shipping_lines",
-    "fee_lines",
-    "coupon_lines",
-    "refunds",
-    "meta",
-    "meta_data",
-    "_links",
+    NULL,
 };
 
-static const char *const address[] = {
-    "first_name", "last_name", "company", "address_1", "address_2", "city",
-    "state",      "postcode",  "country", "email",     "phone",
+static const char *const billing[] = {"first_name", "last_name", "company", "address_1", "address_2", "city",
+                                      "state",      "postcode",  "country", "email",     "phone",     NULL};
+static const char *const shipping[] = {"first_name", "last_name", "company", "address_1", "address_2", "city",
+                                       "state",      "postcode",  "country", "phone",     NULL};
+static const char *const items[] = {"id",        "name",     "parent_name",  "product_id", "variation_id",
+                                    "quantity",  "price",    "sku",          "total",      "global_unique_id",
+                                    "total_tax", "subtotal", "subtotal_tax", "tax_class",  "taxes",
+                                    "image",     "meta",     "meta_data",    NULL};
+static const char *const taxes[] = {
+    "id",           "rate_code", "rate_id", "label", "compound", "tax_total", "shipping_tax_total",
+    "rate_percent", "meta_data", "meta",    NULL};
+static const char *const shippings[] = {"id",        "method_title", "method_id", "instance_id",
+                                        "total",     "total_tax",    "taxes",     "tax_status",
+                                        "meta_data", "meta",         NULL};
+static const char *const fees[] = {"id",         "name",  "amount",    "total", "total_tax", "tax_class",
+                                   "tax_status", "taxes", "meta_data", "meta",  NULL};
+static const char *const coupons[] = {
+    "id",        "code", "discount", "discount_tax", "discount_type", "nominal_amount", "free_shipping",
+    "meta_data", "meta", NULL};
+static const char *const refunds[] = {"id", "reason", "total", NULL};
+
+/* Members that hold more: an object, or a list of objects (`list`: a number may pick one). */
+static const struct group {
+    const char *name;
+    const char *const *member; /* NULL = anything */
+    bool list;
+} groups[] = {
+    {"billing", billing, false},     {"shipping", shipping, false}, {"line_items", items, true},
+    {"tax_lines", taxes, true},      {"fee_lines", fees, true},     {"shipping_lines", shippings, true},
+    {"coupon_lines", coupons, true}, {"refunds", refunds, true},    {"meta", NULL, false},
+    {"meta_data", NULL, false},      {"_links", NULL, false},
 };
 
-static bool is_one_of(const char *name, size_t n, const char *const *list, size_t count)
+/* Of the lines' members those that hold more; what, is not looked at. */
+static const char *const deeper[] = {"taxes", "image", "meta", "meta_data", NULL};
+
+static bool is_one_of(const char *name, size_t n, const char *const *list)
 {
-    for (size_t i = 0; i < count; i++)
-        if (strlen(list[i]) == n && !memcmp(list[i], name, n))
+    for (; *list; list++)
+        if (strlen(*list) == n && !memcmp(*list, name, n))
             return true;
     return false;
 }
 
+/* What follows the path's first segment, "" when nothing does; *n is that segment's length. */
+static const char *after_segment(const char *path, size_t *n)
+{
+    *n = strcspn(path, ".");
+    return path[*n] ? path + *n + 1 : "";
+}
+
+static bool group_may_have(const struct group *group, const char *path)
+{
+    size_t n;
+    const char *rest = after_segment(path, &n);
+
+    if (!group->member)
+        return n > 0;
+    if (group->list && n > 0 && strspn(path, "0123456789") == n) {
+        path = rest;
+        rest = after_segment(path, &n);
+    }
+    if (!is_one_of(path, n, group->member))
+        return false;
+    return is_one_of(path, n, deeper) ? *rest != '\0' : *rest == '\0';
+}
+
 bool order_may_have(const char *path)
 {
-    size_t n = strcspn(path, ".");
-    if (!is_one_of(path, n, member, sizeof member / sizeof *member))
-        return false;
-    bool billing = n == 7 && !memcmp(path, "billing", n);
-    bool shipping = n == 8 && !memcmp(path, "shipping", n);
-    if (!billing && !shipping)
-        return true;
-    const char *field = path[n] ? path + n + 1 : "";
-    return is_one_of(field, strlen(field), address, sizeof address / sizeof *address) &&
-           (billing || strcmp(field, "email") != 0);
+    size_t n;
+    const char *rest = after_segment(path, &n);
+
+    for (size_t i = 0; i < sizeof groups / sizeof *groups; i++)
+        if (strlen(groups[i].name) == n && !memcmp(groups[i].name, path, n))
+            return group_may_have(&groups[i], rest);
+    return !*rest && is_one_of(path, n, plain);
 }

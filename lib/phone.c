@@ -1,4 +1,5 @@
 #include "phone.h"
+#include "utf8.h"
 #include <stdio.h>
 #include <string.h>
 #include <strings.h>
@@ -90,15 +91,25 @@ static const struct numbering table[] = {
     {"TO", "676", "", 5, 7, 5},     {"TR", "90", "0", 10, 10, 10}, {"TT", "1", "1", 10, 10, 10},
     {"TV", "688", "", 5, 7, 5},     {"TW", "886", "0", 8, 9, 9},   {"TZ", "255", "0", 9, 9, 9},
     {"UA", "380", "0", 9, 9, 9},    {"UG", "256", "0", 9, 9, 9},   {"US", "1", "1", 10, 10, 10},
-    {"UY", "598", "0", 8, 8, 8},    {"UZ", "998", "", 9, 9, 9},    {"VC", "1", "1", 10, 10, 10},
-    {"VE", "58", "0", 10, 10, 10},  {"VG", "1", "1", 10, 10, 10},  {"VI", "1", "1", 10, 10, 10},
-    {"VN", "84", "0", 9, 10, 9},    {"VU", "678", "", 5, 7, 5},    {"WF", "681", "", 6, 6, 6},
-    {"WS", "685", "", 5, 7, 5},     {"XK", "383", "0", 8, 9, 8},   {"YE", "967", "0", 7, 9, 9},
-    {"YT", "262", "0", 9, 9, 9},    {"ZA", "27", "0", 9, 9, 9},    {"ZM", "260", "0", 9, 9, 9},
-    {"ZW", "263", "0", 7, 10, 9},
+    {"UY", "598", "0", 8, 8, 8},    {"UZ", "998", "8", 9, 9, 9},   {"VC", "1", "1", 10, 10, 10},
+    {"VA", "39", "", 6, 11, 6},     {"VE", "58", "0", 10, 10, 10}, {"VG", "1", "1", 10, 10, 10},
+    {"VI", "1", "1", 10, 10, 10},   {"VN", "84", "0", 9, 10, 9},   {"VU", "678", "", 5, 7, 5},
+    {"WF", "681", "", 6, 6, 6},     {"WS", "685", "", 5, 7, 5},    {"XK", "383", "0", 8, 9, 8},
+    {"YE", "967", "0", 7, 9, 9},    {"YT", "262", "0", 9, 9, 9},   {"ZA", "27", "0", 9, 9, 9},
+    {"ZM", "260", "0", 9, 9, 9},    {"ZW", "263", "0", 7, 10, 9},
 };
 
 #define COUNTRIES (sizeof table / sizeof *table)
+
+/* Where a number may begin with 0, which is no trunk prefix then. */
+static const char zero_first[] = "BF BJ CG CI GA IT NC NE SM TJ VA";
+
+/* What people still write before a national number that their country has given up: Lithuania's trunk prefix
+ * until 2025, and the prefixes of Mexico's mobiles until 2019, of which the 1 stood behind +52. */
+static const struct {
+    char country[3], prefix[4];
+} habit[] = {{"LT", "8"}, {"MX", "1"}, {"MX", "044"}, {"MX", "045"}};
+#define HABITS (sizeof habit / sizeof *habit)
 #define DIGITS_MAX 20      /* more than any prefix and number together */
 #define E164_DIGITS_MAX 15 /* ITU-T E.164 */
 
@@ -113,17 +124,28 @@ static bool is_digit(char c)
     return c >= '0' && c <= '9';
 }
 
-/* The length of a separator at s, 0 when there is none: ASCII ones, no-break space, and U+2000..U+206F, which
- * are spaces, dashes, and the direction marks that come with a number copied from an address book. */
-static size_t separator_len(const char *s)
+/* The ASCII character that is meant at s, and its length there: full-width forms, Arabic and Persian digits,
+ * and for every kind of space, dash and direction mark, which come with a number copied from an address book,
+ * a space. 0 = none that a phone number holds. */
+static char fold(const char *s, size_t *len)
 {
-    if (strchr(" \t\r\n.-()/~", *s))
-        return 1;
-    if (!strncmp(s, "\xC2\xA0", 2))
-        return 2;
-    if (s[0] == '\xE2' && (s[1] == '\x80' || s[1] == '\x81') && s[2])
-        return 3;
-    return 0;
+    uint32_t code = utf8_read(s, len);
+    if (code < 0x80)
+        return (char)code;
+    if (code >= 0xFF01 && code <= 0xFF5E)
+        return (char)(code - 0xFEE0);
+    if (code >= 0x660 && code <= 0x669)
+        return (char)('0' + (code - 0x660));
+    if (code >= 0x6F0 && code <= 0x6F9)
+        return (char)('0' + (code - 0x6F0));
+    bool separates = code == 0xA0 || (code >= 0x2000 && code <= 0x206F) || code == 0x2212 || code == 0x3000 ||
+                     code == 0x30FC;
+    return separates ? ' ' : '\0';
+}
+
+static bool is_separator(char c)
+{
+    return c && strchr(" \t\r\n.-()/~", c);
 }
 
 /* "ext. 5", "x5", "#5", ";ext=5" and nothing more. */
@@ -150,17 +172,16 @@ static bool read_typed(const char *s, struct typed *out)
     *out = (struct typed){0};
     if (!strncasecmp(s, "tel:", 4))
         s += 4;
-    while (*s) {
-        size_t separator = separator_len(s);
-        if (separator) {
-            s += separator;
-        } else if (is_digit(*s)) {
+    for (size_t len; *s; s += len) {
+        char c = fold(s, &len);
+        if (is_separator(c))
+            continue;
+        if (is_digit(c)) {
             if (out->n == DIGITS_MAX)
                 return false;
-            out->digits[out->n++] = *s++;
-        } else if (*s == '+' && !out->plus && out->n == 0) {
+            out->digits[out->n++] = c;
+        } else if (c == '+' && !out->plus && out->n == 0) {
             out->plus = true;
-            s++;
         } else {
             return out->n > 0 && is_extension(s);
         }
@@ -178,6 +199,15 @@ static bool is_one_digit_repeated(const char *digits)
     return digits[strspn(digits, (char[]){digits[0], '\0'})] == '\0';
 }
 
+/* A fixed line begins with 0, which is part of it, a mobile with 3. "03" and nine digits may be a mobile
+ * behind a 0 that does not belong there. */
+static bool fits_italy(const char *national, size_t n)
+{
+    if (national[0] == '0')
+        return national[1] != '0' && (n < 11 || national[1] != '3');
+    return national[0] == '3' && (n == 9 || n == 10);
+}
+
 /* Can this be a national number, without trunk prefix, of the country? */
 static bool fits(const struct numbering *c, const char *national)
 {
@@ -186,19 +216,31 @@ static bool fits(const struct numbering *c, const char *national)
         return false;
     if (!strcmp(c->code, "1")) /* NANP: neither area code nor exchange begins with 0 or 1 */
         return national[0] >= '2' && national[3] >= '2';
-    /* where a trunk 0 is dialled no number begins with 0 */
-    return *c->trunk != '0' || national[0] != '0';
+    if (!strcmp(c->code, "39"))
+        return fits_italy(national, n);
+    if (!strcmp(c->code, "54")) /* behind a 9 a mobile, as it is called from abroad */
+        return (n == 11) == (national[0] == '9') && national[0] != '0';
+    return national[0] != '0' || strstr(zero_first, c->country);
 }
 
-/* The same with a trunk prefix that does not belong there ("+44 (0)20 ..."): the national number, or NULL. */
+/* The number behind a trunk prefix, or behind one that was; NULL = it has none. */
+static const char *behind_prefix(const struct numbering *c, const char *digits)
+{
+    size_t trunk = strlen(c->trunk);
+    if (trunk && starts_with(digits, c->trunk) && fits(c, digits + trunk))
+        return digits + trunk;
+    for (size_t i = 0; i < HABITS; i++) {
+        const char *rest = digits + strlen(habit[i].prefix);
+        if (!strcmp(habit[i].country, c->country) && starts_with(digits, habit[i].prefix) && fits(c, rest))
+            return rest;
+    }
+    return NULL;
+}
+
+/* Also with a prefix that does not belong there ("+44 (0)20 ..."): the national number, or NULL. */
 static const char *fit_international(const struct numbering *c, const char *national)
 {
-    if (fits(c, national))
-        return national;
-    size_t trunk = strlen(c->trunk);
-    if (trunk && starts_with(national, c->trunk) && fits(c, national + trunk))
-        return national + trunk;
-    return NULL;
+    return fits(c, national) ? national : behind_prefix(c, national);
 }
 
 static bool write_e164(const char *code, const char *national, char out[PHONE_SIZE])
@@ -221,18 +263,43 @@ static bool from_international(const char *digits, char out[PHONE_SIZE])
     return false;
 }
 
+/* An Argentine mobile as it is dialled inside the country: area code (11 and those of three or four digits
+ * that begin with 2 or 3), 15, number, together twelve digits. From abroad it is 9, area code, number. */
+static bool from_argentina(const char *digits, char out[PHONE_SIZE])
+{
+    char national[DIGITS_MAX + 1];
+    int area = 0;
+
+    if (*digits == '0')
+        digits++;
+    if (strlen(digits) != 12)
+        return false;
+    if (starts_with(digits, "1115"))
+        area = 2;
+    else if (*digits == '2' || *digits == '3')
+        area = starts_with(digits + 3, "15") ? 3 : starts_with(digits + 4, "15") ? 4 : 0;
+    if (!area)
+        return false;
+    snprintf(national, sizeof national, "9%.*s%s", area, digits, digits + area + 2);
+    return write_e164("54", national, out);
+}
+
 static bool from_national(const struct numbering *c, const char *digits, char out[PHONE_SIZE])
 {
-    size_t n = strlen(digits), trunk = strlen(c->trunk), code = strlen(c->code);
-    if (trunk && starts_with(digits, c->trunk) && fits(c, digits + trunk))
-        return write_e164(c->code, digits + trunk, out);
-    bool bare = c->bare && n >= c->bare && fits(c, digits);
-    bool plusless = starts_with(digits, c->code) && fits(c, digits + code);
-    if (bare && !plusless)
+    size_t n = strlen(digits), code = strlen(c->code);
+    const char *behind = behind_prefix(c, digits);
+    if (behind)
+        return write_e164(c->code, behind, out);
+    if (!strcmp(c->country, "AR") && from_argentina(digits, out))
+        return true;
+    const char *after_code = starts_with(digits, c->code) ? fit_international(c, digits + code) : NULL;
+    /* Rare lengths are not in the table: what nearly is an international number is one in doubt. */
+    bool doubt = code == 3 && starts_with(digits, c->code) && n - code + 1 >= c->min;
+    if (c->bare && n >= c->bare && !after_code && !doubt && fits(c, digits))
         return write_e164(c->code, digits, out);
     /* the calling code without its plus: only where the whole is too long for anything else */
-    if (plusless && n > c->max)
-        return write_e164(c->code, digits + code, out);
+    if (after_code && n > c->max)
+        return write_e164(c->code, after_code, out);
     return false;
 }
 

@@ -12,8 +12,8 @@
 #define PHONE_SIZE 24 /* "+" and 15 digits (ITU-T E.164) with room */
 
 /* `country` is ISO 3166-1 alpha-2 in any case, or "". Accepts "+..." and "00..." anywhere, a national number
- * by the country's calling code and trunk prefix; spaces, dots, brackets, hyphens, slashes; an extension
- * ("ext 5", "x5", "#5") is dropped. False: leave the phone out. */
+ * by the country's calling code and trunk prefix; spaces, dots, brackets, hyphens, slashes; full-width,
+ * Arabic and Persian digits; an extension ("ext 5", "x5", "#5") is dropped. False: leave the phone out. */
 bool phone_e164(const char *typed, const char *country, char out[PHONE_SIZE]);
 
 #endif

@@ -7,14 +7,14 @@
 #include <stdlib.h>
 #include <string.h>
 
-#define CARD_NAME_MAX 255 /* bytes of an opportunity's name and of a source */
+#define CARD_NAME_MAX CONFIG_NAME_MAX /* bytes of an opportunity's name and of a source */
 #define VALUE_PLACES 4
 
 /* GHL_NOTE=yes */
 #define NOTE_DEFAULT                                                                                         \
     "Order #{number} of {date_created|an unknown day} is {status}.\n"                                        \
     "Items: {items|none}\n"                                                                                  \
-    "Total: {total|unknown} {currency}; less refunds: {value|unknown} {currency}\n"                          \
+    "Total: {total|unknown} {currency}; after refunds: {value|unknown} {currency}\n"                         \
     "Payment: {payment_method_title|none}\n"                                                                 \
     "Customer's note: {customer_note|none}\n"                                                                \
     "{admin_url}"
@@ -32,8 +32,8 @@ static bool add_field(json_t *fields, const struct pair *field, const struct tem
     struct buf whole;
     buf_init(&whole, TEMPLATE_VALUE_MAX);
     json_t *values = template_values(field->value, scope);
-    char *text = values && template_render(field->value, scope, &whole)
-                     ? text_clean(whole.data ? whole.data : "", TEMPLATE_VALUE_MAX)
+    char *text = values && template_render(field->value, scope, TEMPLATE_VALUE_MAX, &whole)
+                     ? text_tidy(whole.data ? whole.data : "", TEMPLATE_VALUE_MAX)
                      : NULL;
     bool good = text && (!*text || (!json_array_insert_new(values, 0, json_string(text)) &&
                                     !json_object_set(fields, field->key, values)));
@@ -57,13 +57,13 @@ static bool set_fields(json_t *part, const struct pair *field, size_t n, const s
 
 /* -- the opportunity -- */
 
-/* A template's text, trimmed and cleaned like what a person typed. malloc'ed; NULL when it cannot be
- * rendered. */
+/* A template's text, without white space around it. malloc'ed; NULL when it cannot be rendered. */
 static char *render_line(const char *template, const struct template_scope *scope)
 {
     struct buf text;
     buf_init(&text, TEMPLATE_VALUE_MAX);
-    char *line = template_render(template, scope, &text) ? text_clean(text.data, CARD_NAME_MAX) : NULL;
+    char *line =
+        template_render(template, scope, CARD_NAME_MAX, &text) ? text_tidy(text.data, CARD_NAME_MAX) : NULL;
     buf_wipe(&text);
     return line;
 }
@@ -148,12 +148,13 @@ static bool plan_tags_remove(struct plan *plan, const struct config *config,
 static bool add_phone_line(const struct plan *plan, struct buf *text)
 {
     return !plan->phone_left_out[0] ||
-           buf_addf(text, "\nPhone that is not complete: %s", plan->phone_left_out);
+           buf_addf(text, "\nPhone left out, no valid number: %s", plan->phone_left_out);
 }
 
 static bool plan_source(struct plan *plan, const struct config *config, const struct template_scope *scope)
 {
-    plan->source = strcmp(config->source, "no") ? render_line(config->source, scope) : strdup("");
+    bool none = plan->status_only || !strcmp(config->source, "no");
+    plan->source = none ? strdup("") : render_line(config->source, scope);
     return plan->source != NULL;
 }
 
@@ -163,7 +164,8 @@ static bool plan_note(struct plan *plan, const struct config *config, const stru
         return true;
     struct buf text;
     buf_init(&text, TEMPLATE_VALUE_MAX + 100);
-    bool good = template_render(strcmp(config->note, "yes") ? config->note : NOTE_DEFAULT, scope, &text);
+    bool good = template_render(strcmp(config->note, "yes") ? config->note : NOTE_DEFAULT, scope,
+                                TEMPLATE_VALUE_MAX, &text);
     while (good && text.len > 0 && strchr(" \t\r\n", text.data[text.len - 1]))
         text.data[--text.len] = '\0';
     if (good && text.len > 0)

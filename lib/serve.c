@@ -13,6 +13,8 @@
 
 #define ROUTE "/woo-order"
 #define SWALLOW_MS 2000    /* how long an unread body is read and forgotten */
+#define BODY_GRACE_MS 5000 /* how long a body may take to come to a worker, */
+#define BODY_PER_S 65536   /* and a second more for so many bytes that did */
 #define ACCEPT_PAUSE_MS 50 /* after a failed accept (EMFILE): others may give descriptors back */
 
 static const struct {
@@ -105,9 +107,10 @@ static int64_t arrived(const char *told)
 {
     char *end = NULL;
     double seconds = *told ? strtod(told, &end) : 0;
-    int64_t ago = clock_wall_ms() - (int64_t)(seconds * 1000);
+    bool legal = end && !*end && seconds > 0 && seconds < 1e11; /* not so: infinity, not a number */
+    int64_t ago = legal ? clock_wall_ms() - (int64_t)(seconds * 1000) : 0;
 
-    if (!end || *end || !(seconds > 0 && seconds < 1e11) || ago < 0 || ago > 24LL * 3600 * 1000)
+    if (ago < 0 || ago > 24LL * 3600 * 1000)
         ago = 0;
     return clock_mono_ms() - ago;
 }
@@ -118,6 +121,7 @@ static void fill_request(lookup *look, void *context, struct request *request)
     request->remote_addr = look(context, "REMOTE_ADDR");
     request->content_type = look(context, "CONTENT_TYPE");
     request->content_length = look(context, "CONTENT_LENGTH");
+    request->transfer_encoding = look(context, "HTTP_TRANSFER_ENCODING");
     request->signature = look(context, "HTTP_X_WC_WEBHOOK_SIGNATURE");
     request->topic = look(context, "HTTP_X_WC_WEBHOOK_TOPIC");
     request->resource = look(context, "HTTP_X_WC_WEBHOOK_RESOURCE");
@@ -153,11 +157,80 @@ static void handle(const struct serve_handler *handler, lookup *look, void *cont
 
 /* -- FastCGI -- */
 
+static void stop_signals(sigset_t *set)
+{
+    sigemptyset(set);
+    sigaddset(set, SIGTERM);
+    sigaddset(set, SIGUSR1);
+    sigaddset(set, SIGINT);
+}
+
+/*
+ * The body of the request in hand. A server that hands it over as it comes (mod_proxy_fcgi) lets whoever
+ * sends slowly hold a worker from all others, so what has not come by the deadline does not come.
+ */
+struct fcgi_body {
+    FCGX_Request *fcgi;
+    int64_t deadline_mono_ms;
+    bool cut; /* it failed, or did not come in time: there will be nothing more */
+};
+
+/* The next byte, waited for until the deadline at most; EOF without one. */
+static int next_byte(struct fcgi_body *body)
+{
+    int64_t left_ms = clock_left_ms(body->deadline_mono_ms);
+    const struct timeval wait = {.tv_sec = left_ms / 1000, .tv_usec = left_ms % 1000 * 1000};
+    sigset_t stops, before;
+
+    /* A wait of zero would be one without end. */
+    if (left_ms <= 0 || setsockopt(body->fcgi->ipcFd, SOL_SOCKET, SO_RCVTIMEO, &wait, sizeof wait) != 0)
+        return EOF;
+    /* A read with a limit is not restarted after a signal (signal(7)). */
+    stop_signals(&stops);
+    sigprocmask(SIG_BLOCK, &stops, &before);
+    int byte = FCGX_GetChar(body->fcgi->in);
+    sigprocmask(SIG_SETMASK, &before, NULL);
+    return byte;
+}
+
+/* Waits for one byte at most, and takes with it what is there. */
 static long read_fcgi(void *context, char *into, size_t n)
 {
-    FCGX_Request *fcgi = context;
-    int chunk = n > 1 << 20 ? 1 << 20 : (int)n;
-    return FCGX_GetStr(into, chunk, fcgi->in);
+    struct fcgi_body *body = context;
+    FCGX_Stream *in = body->fcgi->in;
+
+    if (n == 0)
+        return 0;
+    int first = in->rdNext < in->stop ? FCGX_GetChar(in) : next_byte(body);
+    if (first == EOF) {
+        body->cut = !FCGX_HasSeenEOF(in) || FCGX_GetError(in);
+        return body->cut ? -1 : 0;
+    }
+    *into = (char)first;
+    size_t there = (size_t)(in->stop - in->rdNext);
+    long got = 1 + FCGX_GetStr(into + 1, (int)(there < n - 1 ? there : n - 1), in);
+    body->deadline_mono_ms += got * 1000 / BODY_PER_S;
+    return got;
+}
+
+/*
+ * The server may still be sending a body that was refused before it was read (404, 413), and takes no answer
+ * before it is rid of it: what comes is read and forgotten, for a while. Then nothing more is taken, for
+ * FCGX_Finish_r would go on reading as long as anything comes.
+ */
+static void swallow_fcgi(struct fcgi_body *body)
+{
+    const struct timeval without_end = {0};
+    const int64_t deadline = clock_mono_ms() + SWALLOW_MS;
+    char waste[16384];
+
+    do
+        body->deadline_mono_ms = deadline;
+    while (!body->cut && read_fcgi(body, waste, sizeof waste) > 0);
+    /* A connection that the server keeps may be idle for long. */
+    if (body->cut ||
+        setsockopt(body->fcgi->ipcFd, SOL_SOCKET, SO_RCVTIMEO, &without_end, sizeof without_end) != 0)
+        (void)shutdown(body->fcgi->ipcFd, SHUT_RD);
 }
 
 static bool write_fcgi(FCGX_Request *fcgi, const struct buf *bytes)
@@ -180,7 +253,8 @@ static bool wait_for_connection(const sigset_t *while_waiting, volatile const in
 
 static void serve_one(const struct serve_handler *handler, FCGX_Request *fcgi)
 {
-    struct request request = {.read = read_fcgi, .context = fcgi};
+    struct fcgi_body body = {.fcgi = fcgi, .deadline_mono_ms = clock_mono_ms() + BODY_GRACE_MS};
+    struct request request = {.read = read_fcgi, .context = &body};
     struct response response;
     struct buf head;
 
@@ -189,8 +263,9 @@ static void serve_one(const struct serve_handler *handler, FCGX_Request *fcgi)
     fill_request(from_fcgi, fcgi, &request);
     handle(handler, from_fcgi, fcgi, &request, &response);
     /* A client that went away loses its answer; what was stored stays stored. */
-    if (head_of(&response, &head) && write_fcgi(fcgi, &head))
-        (void)write_fcgi(fcgi, &response.body);
+    if (head_of(&response, &head) && write_fcgi(fcgi, &head) && write_fcgi(fcgi, &response.body) &&
+        FCGX_FFlush(fcgi->out) == 0)
+        swallow_fcgi(&body);
     FCGX_Finish_r(fcgi);
     if (response.drain_wanted && handler->drain)
         handler->drain(handler->context);
@@ -212,10 +287,7 @@ int serve_fastcgi(const struct serve_handler *handler, volatile int *stop)
         fprintf(stderr, "woo_ghl: the FastCGI socket on descriptor 0 cannot be used: %s\n", strerror(errno));
         return EXIT_FAILURE;
     }
-    sigemptyset(&stops);
-    sigaddset(&stops, SIGTERM);
-    sigaddset(&stops, SIGUSR1);
-    sigaddset(&stops, SIGINT);
+    stop_signals(&stops);
     sigprocmask(SIG_BLOCK, &stops, &before);
     while (wait_for_connection(&before, stop)) {
         if (FCGX_Accept_r(&fcgi) != 0) {

@@ -26,7 +26,8 @@ enum setting_type {
     SETTING_LOG_LEVEL,
     SETTING_HTTPS_URL, /* https, or plain http to a loopback address */
     SETTING_REDIS_URL,
-    SETTING_PATH, /* made absolute */
+    SETTING_PATH, /* absolute */
+    SETTING_LOG,  /* stderr, syslog or an absolute path */
 };
 
 struct setting {

@@ -325,22 +325,21 @@ static bool set_redis_url(char **field, const char *text, struct error *e)
     return set_text(field, text, e);
 }
 
+/* A relative path would be another place for each who runs the program. */
 static bool set_path(char **field, const char *text, struct error *e)
 {
-    char here[4096];
-    struct buf absolute;
-
     if (!*text || *text == '/')
         return set_text(field, text, e);
-    if (!getcwd(here, sizeof here)) {
-        error_set(e, "'%s' is no absolute path, and the current directory cannot be told: %s", text,
-                  strerror(errno));
-        return false;
-    }
-    buf_init(&absolute, 8192);
-    bool good = buf_addf(&absolute, "%s/%s", here, text) && set_text(field, absolute.data, e);
-    buf_free(&absolute);
-    return good;
+    error_set(e, "'%s' is no whole path; write one that begins with /", text);
+    return false;
+}
+
+static bool set_log(char **field, const char *text, struct error *e)
+{
+    if (*text == '/' || !strcmp(text, "stderr") || !strcmp(text, "syslog"))
+        return set_text(field, text, e);
+    error_set(e, "'%s' is neither stderr, syslog, nor a whole path that begins with /", text);
+    return false;
 }
 
 static bool set_number(const struct setting *s, const char *text, int64_t *field, struct error *e)
@@ -402,6 +401,7 @@ bool settings_parse(const struct setting *s, const char *text, struct config *co
     case SETTING_TEMPLATE: return check_template(text, e) && set_text(field, text, e);
     case SETTING_HTTPS_URL: return set_url(field, text, e);
     case SETTING_PATH: return set_path(field, text, e);
+    case SETTING_LOG: return set_log(field, text, e);
     case SETTING_REDIS_URL: return set_redis_url(field, text, e);
     case SETTING_COUNT:
     case SETTING_SIZE:
@@ -499,6 +499,7 @@ void settings_clear(const struct setting *s, struct config *config)
     case SETTING_HTTPS_URL:
     case SETTING_REDIS_URL:
     case SETTING_PATH:
+    case SETTING_LOG:
         if (*text)
             OPENSSL_cleanse(*text, strlen(*text));
         free(*text);

@@ -117,7 +117,8 @@ static bool add_value(struct buf *out, const struct setting *s, const struct con
     case SETTING_TEXT:
     case SETTING_TEMPLATE:
     case SETTING_HTTPS_URL:
-    case SETTING_PATH: text = *(char *const *)field; return buf_adds(out, text && *text ? text : "-");
+    case SETTING_PATH:
+    case SETTING_LOG: text = *(char *const *)field; return buf_adds(out, text && *text ? text : "-");
     case SETTING_BOOL: return buf_adds(out, *(const bool *)field ? "yes" : "no");
     case SETTING_COUNT:
     case SETTING_SIZE: return buf_addf(out, "%" PRId64, *(const int64_t *)field);

@@ -1,4 +1,5 @@
 #include "signature.h"
+#include "entity.h"
 
 #include <openssl/crypto.h>
 #include <openssl/evp.h>
@@ -8,93 +9,9 @@
 
 #define HEADER_LEN 44 /* base64 of DIGEST_LEN bytes: 43 characters and one '=' */
 
-/* The named entity at text ("&amp;..."): its character and its length; 0 when it is none. */
-static size_t named_entity(const char *text, char *out)
-{
-    static const struct {
-        const char *name;
-        char c;
-    } entities[] = {{"&amp;", '&'}, {"&lt;", '<'}, {"&gt;", '>'}, {"&quot;", '"'}, {"&apos;", '\''}};
-    for (size_t i = 0; i < sizeof entities / sizeof *entities; i++) {
-        size_t len = strlen(entities[i].name);
-        if (strncmp(text, entities[i].name, len) == 0) {
-            *out = entities[i].c;
-            return len;
-        }
-    }
-    return 0;
-}
-
-static int digit_value(char c, int base)
-{
-    int value = c >= '0' && c <= '9'   ? c - '0'
-                : c >= 'a' && c <= 'f' ? c - 'a' + 10
-                : c >= 'A' && c <= 'F' ? c - 'A' + 10
-                                       : 16;
-    return value < base ? value : -1;
-}
-
-/* "&#39;..." or "&#x27;...": its code point and its length; 0 when it is none. */
-static size_t numeric_entity(const char *text, uint32_t *out)
-{
-    if (text[0] != '&' || text[1] != '#')
-        return 0;
-    int base = text[2] == 'x' || text[2] == 'X' ? 16 : 10;
-    const char *first = text + (base == 16 ? 3 : 2), *p = first;
-    uint32_t code = 0;
-    for (int value; (value = digit_value(*p, base)) >= 0; p++) {
-        code = code * (uint32_t)base + (uint32_t)value;
-        if (code > 0x10ffff)
-            return 0;
-    }
-    if (p == first || *p != ';' || code == 0 || (code >= 0xd800 && code <= 0xdfff))
-        return 0;
-    *out = code;
-    return (size_t)(p + 1 - text);
-}
-
-static char *put_utf8(char *at, uint32_t code)
-{
-    if (code < 0x80) {
-        *at++ = (char)code;
-    } else if (code < 0x800) {
-        *at++ = (char)(0xc0 | code >> 6);
-        *at++ = (char)(0x80 | (code & 0x3f));
-    } else if (code < 0x10000) {
-        *at++ = (char)(0xe0 | code >> 12);
-        *at++ = (char)(0x80 | (code >> 6 & 0x3f));
-        *at++ = (char)(0x80 | (code & 0x3f));
-    } else {
-        *at++ = (char)(0xf0 | code >> 18);
-        *at++ = (char)(0x80 | (code >> 12 & 0x3f));
-        *at++ = (char)(0x80 | (code >> 6 & 0x3f));
-        *at++ = (char)(0x80 | (code & 0x3f));
-    }
-    return at;
-}
-
 char *signature_decode_entities(const char *text)
 {
-    /* No entity is shorter than what it stands for: four bytes of UTF-8 need at least "&#x10000;". */
-    char *decoded = malloc(strlen(text) + 1), *at = decoded;
-    if (!decoded)
-        return NULL;
-    while (*text) {
-        char c;
-        uint32_t code;
-        size_t len = named_entity(text, &c);
-        if (len) {
-            *at++ = c;
-        } else if ((len = numeric_entity(text, &code)) != 0) {
-            at = put_utf8(at, code);
-        } else {
-            *at++ = *text;
-            len = 1;
-        }
-        text += len;
-    }
-    *at = '\0';
-    return decoded;
+    return entity_decode(text, ENTITY_SPECIAL);
 }
 
 /* Takes over `key`, or frees it when it is there already. */

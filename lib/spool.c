@@ -117,6 +117,7 @@ static bool put(struct spool *spool, enum spool_kind kind, int64_t wall_ms, stru
     bool good = false;
 
     buf_init(&sealed, SPOOL_CONTENT_MAX + VAULT_OVERHEAD);
+    vault_keep(spool->vault);
     if (content->failed || !about_file(spool, kind, about) ||
         !spool_name_make(vault_namespace(spool->vault), wall_ms, kind, name) ||
         !vault_seal(spool->vault, "spool", about, content->data, content->len, &sealed)) {

@@ -7,9 +7,9 @@
  * identifies a person. It never deletes what was not handed to the store: a file that cannot be opened is set
  * aside.
  *
- * NAMES: WALL_MS-RANDOM.NAMESPACE.KIND, so that they sort by arrival. KIND is `delivery` or `ids`; set aside,
- * it gains `.locked` (its key is not to be had) or `.damaged`. NAMESPACE is a tag of the store's: several
- * installs on one directory never move each other's files.
+ * NAMES: WALL_MSrRANDOM.nNAMESPACE.KIND, so that they sort by arrival. KIND is `delivery` or `ids`; set
+ * aside, it gains `.locked` (its key is not to be had) or `.damaged`. NAMESPACE is a tag of the store's:
+ * several installs on one directory never move each other's files.
  *
  * MOVING is at least once. spool_next locks the file (flock), so that several processes may move the spool at
  * once; the kernel drops the lock of one that dies, and the file is handed out again. Only spool_remove,

@@ -6,7 +6,8 @@
 #include <string.h>
 #include <unistd.h>
 
-#define MS_DIGITS 16
+#define MS_DIGITS 13
+#define MS_MAX 9999999999999 /* in the year 2286 */
 #define RANDOM_LEN 6
 
 static const char *const kinds[] = {[SPOOL_IDS] = "ids", [SPOOL_DELIVERY] = "delivery"};
@@ -38,8 +39,12 @@ bool spool_name_make(const char *space, int64_t wall_ms, enum spool_kind kind, c
     if (!digest_random(random, sizeof random))
         return false;
     digest_hex(random, sizeof random, hex);
-    int n = snprintf(out, SPOOL_NAME_SIZE, "%0*lld-%s.%s.%s", MS_DIGITS,
-                     (long long)(wall_ms > 0 ? wall_ms : 0), hex, space, kinds[kind]);
+    if (wall_ms < 0)
+        wall_ms = 0;
+    if (wall_ms > MS_MAX)
+        wall_ms = MS_MAX;
+    int n = snprintf(out, SPOOL_NAME_SIZE, "%0*lldr%s.n%s.%s", MS_DIGITS, (long long)wall_ms, hex, space,
+                     kinds[kind]);
     return n > 0 && n < SPOOL_NAME_SIZE;
 }
 
@@ -63,7 +68,7 @@ bool spool_name_parse(const char *space, const char *text, struct spool_name *ou
     memcpy(out->text, text, len);
     for (int i = 0; i < MS_DIGITS; i++)
         out->wall_ms = out->wall_ms * 10 + (*p++ - '0');
-    if (*p++ != '-' || !take_hex(&p, (size_t)2 * RANDOM_LEN, '.'))
+    if (*p++ != 'r' || !take_hex(&p, (size_t)2 * RANDOM_LEN, '.') || *p++ != 'n')
         return false;
     out->foreign = strncmp(p, space, space_len) != 0;
     if (!take_hex(&p, VAULT_NAMESPACE_SIZE - 1, '.'))

@@ -1,6 +1,7 @@
 /*
  * spool_name: how the spool's files are named, so that their names sort by arrival and say what may be done
- * with them without opening any: WALL_MS-RANDOM.NAMESPACE.KIND[.locked|.damaged].
+ * with them without opening any: WALL_MS r RANDOM . n NAMESPACE . KIND [.locked|.damaged]. The letters keep
+ * digits apart, which the log would take for a phone number and hide (mask.h).
  */
 #ifndef WOO_GHL_SPOOL_NAME_H
 #define WOO_GHL_SPOOL_NAME_H

@@ -20,6 +20,8 @@ static void print_store(const struct store_stats *s)
         printf("durability: %s\n", s->durability);
     if (*s->problem)
         printf("problem: %s\n", s->problem);
+    if (s->reconcile_wanted)
+        printf("signed bodies came that were no orders: a reconcile is wanted\n");
     for (size_t i = 0; i < s->counter_count; i++)
         printf("counted %s: %lld\n", s->counter[i].word, (long long)s->counter[i].count);
 }
@@ -30,11 +32,12 @@ static json_t *store_json(const struct store_stats *s)
         s->paused ? json_pack("[{ss sI}]", "reason", s->pause_reason, "age_s", (json_int_t)s->pause_age_s)
                   : json_array();
 
-    return json_pack("{sI sI sI sI s{ss sI sI} so ss sb}", "waiting", (json_int_t)s->waiting, "due",
+    return json_pack("{sI sI sI sI s{ss sI sI} so ss sb sb}", "waiting", (json_int_t)s->waiting, "due",
                      (json_int_t)s->due, "oldest_s", (json_int_t)s->oldest_s, "parked", (json_int_t)s->parked,
                      "breaker", "state", s->breaker_open_ms > 0 ? "open" : "closed", "open_ms",
                      (json_int_t)s->breaker_open_ms, "failures", (json_int_t)s->breaker_failures, "pauses",
-                     pauses, "durability", s->durability, "undrained", s->undrained);
+                     pauses, "durability", s->durability, "undrained", s->undrained, "reconcile_wanted",
+                     s->reconcile_wanted);
 }
 
 /* -- the spool -- */

@@ -52,14 +52,14 @@ void store_before_fork(struct store *store)
         store->backend->before_fork(store->state);
 }
 
-bool store_changed(struct store *store, struct error *why)
+bool store_lost(struct store *store, struct error *what)
 {
-    return store->backend->changed(store->state, why);
+    return store->backend->lost && store->backend->lost(store->state, what);
 }
 
-enum store_result store_forgot(struct store *store)
+enum store_result store_forgot(struct store *store, const char *key_id)
 {
-    return ASK(forgot, store->state);
+    return ASK(forgot, store->state, key_id);
 }
 
 void store_use_vault(struct store *store, struct vault *vault)
@@ -230,6 +230,13 @@ static void begin_entry(struct store_entry *entry)
     *entry = (struct store_entry){.asked_mono_ms = clock_mono_ms()};
 }
 
+/* The store does not know the vault's key: it has another one, or came back empty. */
+static void other_key(struct store *store)
+{
+    vault_doubt(store->vault);
+    error_set(&store->own_trouble, "The store's data key is another one than a moment ago");
+}
+
 /* -- claim -- */
 
 enum store_claim_result store_claim(struct store *store, const struct store_claim *claim,
@@ -246,9 +253,12 @@ enum store_claim_result store_claim(struct store *store, const struct store_clai
     if (make_token(entry->token) && seal(store, "body", claim->key, claim->body, claim->body_len, &sealed)) {
         with_seal.body = sealed.data;
         with_seal.body_len = sealed.len;
+        with_seal.key_id = vault_key_id(store->vault);
         result = ASK(claim, store->state, &with_seal, reply, entry);
     }
     buf_free(&sealed);
+    if (result == CLAIM_OTHER_KEY)
+        other_key(store);
     if (result != CLAIM_NEW) {
         store_entry_free(entry);
         return result;
@@ -329,15 +339,17 @@ enum store_result store_park_bytes(struct store *store, const char *key, const v
 
     buf_init(&sealed, SEALED_MAX);
     if (seal(store, "body", key, bytes, len, &sealed))
-        result = ASK(park_bytes, store->state, key, sealed.data, sealed.len, why);
+        result = ASK(park_bytes, store->state, key, sealed.data, sealed.len, why, vault_key_id(store->vault));
     buf_free(&sealed);
+    if (result == STORE_OTHER_KEY)
+        other_key(store);
     return result;
 }
 
 /* -- the queue -- */
 
-enum store_result store_lease_due(struct store *store, int64_t lease_ms, bool now, struct store_entry *entry,
-                                  int64_t *next_due_ms, enum store_hold *hold)
+enum store_result store_lease_due(struct store *store, int64_t lease_ms, const char *only,
+                                  struct store_entry *entry, int64_t *next_due_ms, enum store_hold *hold)
 {
     int64_t due_ignored = -1;
     enum store_hold hold_ignored = STORE_GO;
@@ -350,8 +362,11 @@ enum store_result store_lease_due(struct store *store, int64_t lease_ms, bool no
         int64_t asked = entry->asked_mono_ms;
         if (!make_token(entry->token))
             return STORE_UNAVAILABLE;
-        enum store_result result = ASK(lease_due, store->state, lease_ms, now, entry,
-                                       next_due_ms ? next_due_ms : &due_ignored, hold ? hold : &hold_ignored);
+        enum store_result result =
+            ASK(lease_due, store->state, lease_ms, only, vault_key_id(store->vault), entry,
+                next_due_ms ? next_due_ms : &due_ignored, hold ? hold : &hold_ignored);
+        if (result == STORE_OTHER_KEY)
+            other_key(store);
         if (result != STORE_OK) {
             store_entry_free(entry);
             return result;
@@ -360,8 +375,20 @@ enum store_result store_lease_due(struct store *store, int64_t lease_ms, bool no
         if (open_entry(store, entry))
             return STORE_OK;
         give_back(store, entry);
-        now = false; /* what was given back would come again at once */
+        if (only)
+            return STORE_NONE;
     }
+}
+
+enum store_result store_waiting(struct store *store, struct buf *keys)
+{
+    store->own_trouble.text[0] = '\0';
+    enum store_result result = ASK(waiting, store->state, keys);
+    if (result == STORE_OK && keys->failed) {
+        error_set(&store->own_trouble, "The store: no memory for the keys of all that waits");
+        result = STORE_UNAVAILABLE;
+    }
+    return result;
 }
 
 enum store_result store_heartbeat(struct store *store)
@@ -401,11 +428,9 @@ enum store_result store_pace(struct store *store, int64_t max_wait_ms, int64_t *
     return ASK(pace, store->state, max_wait_ms, wait_ms);
 }
 
-enum store_result store_pace_correct(struct store *store, int64_t hold_ms, int64_t window_remaining,
-                                     int64_t window_ms, int64_t daily_remaining, int64_t daily_reset_ms)
+enum store_result store_pace_correct(struct store *store, const struct store_limits *limits)
 {
-    return ASK(pace_correct, store->state, hold_ms, window_remaining, window_ms, daily_remaining,
-               daily_reset_ms);
+    return ASK(pace_correct, store->state, limits);
 }
 
 /* Two calls are kept back, so that at 99 % of the rate a window with its burst never holds more than `count`.
@@ -421,6 +446,14 @@ void store_pace_terms(int64_t count, int64_t window_ms, int64_t *interval_us, in
     /* A window sees at most window / interval + burst calls. */
     int64_t steady = usable > *burst ? usable - *burst : 1;
     *interval_us = (window_ms * 1000 + steady - 1) / steady;
+}
+
+int64_t store_pace_most(const struct config *config, int64_t window_ms)
+{
+    int64_t interval_us = 1, burst = 1;
+
+    store_pace_terms(config->ghl_rate_count, config->ghl_rate_window_ms, &interval_us, &burst);
+    return window_ms * 1000 / interval_us + burst;
 }
 
 enum store_result store_breaker(struct store *store, bool success, int64_t *open_ms)

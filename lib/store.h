@@ -21,16 +21,28 @@
  * current body was accepted. Never expires by itself, but for a parked body (PARKED_TTL). link   contact id,
  * opportunity id, gone mark, one keyed hash per part. Kept LINK_TTL, renewed by every finish.
  *
+ * SEALING. What the store holds sealed was sealed under the data key that its thing STORE_PRIMARY_KEY names,
+ * or under one of which it had a copy then: whoever finds the body finds the key. So the verbs that bring a
+ * body, and the one that takes work, do nothing and answer OTHER_KEY when that is not the key of the vault in
+ * use: the store came back empty, or as another one. The vault counts as not settled then; once it is
+ * (vault.h), everything that was hashed is to be hashed again, and the verb is asked again.
+ *
  * A state's PLACE IN TIME is (the smaller of its modified time and its arrival, then its arrival). An earlier
  * first member is older; an equal one is not older (WooCommerce's times have 1 s resolution), unless it
  * comes from the spool and arrived more than a second before what was seen. What does not come from the spool
  * arrives after all that was seen, also when the store's clock was set back. A missing
  * modified time counts as the stored first member, or as the arrival where nothing is stored. `seen` always
  * keeps the newest place of all accepted or duplicate states.
+ *
+ * DURABLE: what a verb did is on disk when it returns; Redis as its configuration says. But three things the
+ * embedded store does not sync by themselves, so that a crash of the machine (never the death of a process)
+ * may take them back to what was synced last: the pace, the heartbeat, and what a claim of the state that is
+ * seen already renews (seen's place and expiry, the client's count, the time of the last delivery).
  */
 #ifndef WOO_GHL_STORE_H
 #define WOO_GHL_STORE_H
 
+#include "buf.h"
 #include "config.h"
 #include "digest.h"
 
@@ -49,6 +61,7 @@ enum store_result {
     STORE_OK,
     STORE_LOST,        /* the lease is not this worker's any more; what could be kept was kept */
     STORE_NONE,        /* nothing there (no due entry, no such key) */
+    STORE_OTHER_KEY,   /* the store's data key is not the vault's: see SEALING */
     STORE_UNAVAILABLE, /* the store could not do it or did not answer in time; it may or may not have been
                           done */
 };
@@ -63,19 +76,21 @@ void store_close(struct store *store);
 const char *store_kind(const struct store *store); /* "redis" or "sqlite" */
 /* What was last wrong with it, for people; "" = nothing. */
 const char *store_trouble(const struct store *store);
-/* Is it another store than when this was last asked: replaced, restarted, or without some of what it held?
- * The vault is to be settled with it then. *why, if something is lost for certain, is for people. Cheap when
- * nothing changed. */
-bool store_changed(struct store *store, struct error *why);
+/* Has it found, since this was last asked, that something of what it held is lost? *what says it to people.
+ */
+bool store_lost(struct store *store, struct error *what);
 /* The store lost what it knew (it came back empty): it is born now, and orders of before are looked for in
- * GHL with the patience that GHL's search needs (forgot_age_ms). OK, UNAVAILABLE. */
-enum store_result store_forgot(struct store *store) MUST_CHECK;
+ * GHL with the patience that GHL's search needs (forgot_age_ms). Once for each key_id, the data key that the
+ * store has from then on: whoever notices later changes nothing. OK, UNAVAILABLE. */
+enum store_result store_forgot(struct store *store, const char *key_id) MUST_CHECK;
 /* To be called before a fork whose child uses the store too: connections are not shared. */
 void store_before_fork(struct store *store);
 /* Bodies and attempt notes are sealed by this vault from now on, and opened by it. Without one they
  * cannot be stored: claim, progress with a note, park and lease_due are UNAVAILABLE. The vault must outlive
  * the store. */
 struct vault;
+/* The thing whose text begins with the id of the data key in use. */
+#define STORE_PRIMARY_KEY "vault/primary"
 void store_use_vault(struct store *store, struct vault *vault);
 /* Tests: shifts the store's time for this handle by ms, as if it had passed; or sets its wall clock alone. */
 void store_shift_clock(struct store *store, int64_t ms);
@@ -139,6 +154,7 @@ struct store_claim {
     const char *hmac;        /* of the body, hex; "" = none */
     const void *body;
     size_t body_len;
+    const char *key_id; /* set by store_claim: the data key that the body is sealed under */
     bool creates;       /* the state's outcome may create an opportunity */
     bool status_only;   /* the body has no content (order.deleted): an existing body is kept, with this status
                            instead of its own */
@@ -162,6 +178,7 @@ enum store_claim_result {
                         `born`: only `seen` was written */
     CLAIM_UNAVAILABLE, /* the store failed; the delivery is nowhere, or its place is unknown: spool it */
     CLAIM_FULL,        /* the store refused for memory or disk: spool it */
+    CLAIM_OTHER_KEY,   /* as STORE_OTHER_KEY */
 };
 
 struct store_claim_reply {
@@ -174,6 +191,7 @@ struct store_claim_reply {
 
 /*
  * In this order, in one step:
+ * 0. another data key than the vault's: OTHER_KEY;
  * 1. count the client (if any);
  * 2. never-creating, no link (nor gone mark), no progress (no attempt, no ids), no body anywhere, not sold (a
  * parked order that lost its body), and not older than born (created_s before `born` or longer ago than
@@ -245,18 +263,24 @@ enum store_result store_park(struct store *, const char *key, const char *token,
                              bool *parked) MUST_CHECK;
 
 /* Keeps bytes that are no order (undecodable JSON) as parked under the key "bad:<hmac>". Repeating it changes
- * nothing. */
+ * nothing. OK, OTHER_KEY, UNAVAILABLE. */
 enum store_result store_park_bytes(struct store *, const char *key, const void *bytes, size_t len,
                                    const char *why) MUST_CHECK;
 
 /* -- the queue -- */
 
 /* The entry that is due first, leased; an entry whose lease ran out is due again (its waiting body promoted).
- * `now`: do not wait for due times, and go on through a pause or an open breaker. *next_due_ms (may be NULL):
- * with NONE, ms until the next one is due, -1 = the queue is empty. *hold (may be NULL): with NONE, why
- * nothing is leased although something is due. */
-enum store_result store_lease_due(struct store *, int64_t lease_ms, bool now, struct store_entry *entry,
-                                  int64_t *next_due_ms, enum store_hold *hold) MUST_CHECK;
+ * *next_due_ms (may be NULL): with NONE, ms until the next one is due, -1 = the queue is empty. *hold (may be
+ * NULL): with NONE, why nothing is leased although something is due. OK, NONE, OTHER_KEY, UNAVAILABLE.
+ * `only` (NULL = whichever is due first): this order alone, due or not, also through a pause or an open
+ * breaker; NONE: it does not wait, or a worker has it. */
+enum store_result store_lease_due(struct store *, int64_t lease_ms, const char *only,
+                                  struct store_entry *entry, int64_t *next_due_ms,
+                                  enum store_hold *hold) MUST_CHECK;
+
+/* The keys of all entries that are not parked (leased ones too), those due first first, onto *keys, a NUL
+ * after each. OK, UNAVAILABLE (also when they are longer than *keys may be). */
+enum store_result store_waiting(struct store *, struct buf *keys) MUST_CHECK;
 
 /* "I drain": renews the heartbeat. */
 enum store_result store_heartbeat(struct store *) MUST_CHECK;
@@ -287,11 +311,23 @@ enum store_result store_allow(struct store *, const char *client, int64_t *count
 /* GHL's limits: GCRA over GHL_RATE at 99 % with a small burst, and GHL_RATE_PER_DAY, for all processes.
  * *wait_ms until the call may go; when it is <= max_wait_ms the slot is taken, otherwise it is not. */
 enum store_result store_pace(struct store *, int64_t max_wait_ms, int64_t *wait_ms) MUST_CHECK;
-/* GHL said so: nobody calls for hold_ms (Retry-After); remaining calls of this window / day when >= 0 lower
- * what is left. */
-enum store_result store_pace_correct(struct store *, int64_t hold_ms, int64_t window_remaining,
-                                     int64_t window_ms, int64_t daily_remaining,
-                                     int64_t daily_reset_ms) MUST_CHECK;
+/* The most calls that the pace lets go in any window_ms. */
+int64_t store_pace_most(const struct config *config, int64_t window_ms);
+
+/* What GHL said of its limits. */
+struct store_limits {
+    int64_t hold_ms;          /* nobody calls for so long (Retry-After); 0 = not said */
+    int64_t window_remaining; /* calls left of its window; -1 = not said */
+    int64_t window_ms;        /* the window's length */
+    bool shared;              /* less is left than our own calls can have used, or GHL refused one */
+    int64_t daily_remaining;  /* calls left of its day; -1 = not said */
+    int64_t daily_reset_ms;   /* until the next day; 0 or less = not said */
+};
+/* Lowers the pace to it. Alone, the pace keeps the window's limit by itself, and in a steady run hardly a
+ * call is ever left: what is left of the window slows nobody down until nothing is; but for a minute after
+ * `shared` the rest is spread, the slower the less is left. What is left of the day only sinks until its end.
+ */
+enum store_result store_pace_correct(struct store *, const struct store_limits *) MUST_CHECK;
 
 /* The breaker: a result of the transport. 5 failures in a row open it for 30 s, doubling to 5 min; a success
  * closes it. *open_ms (may be NULL): how long it stays open; 0 = closed. */

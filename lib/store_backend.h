@@ -11,13 +11,14 @@
 #include "store.h"
 
 /* Each verb as in store.h, with the implementation's own state first. Tokens are made by the caller of claim,
- * lease_due and finish and passed in entry->token / next->token before the call. */
+ * lease_due and finish and passed in entry->token / next->token before the call. key_id (claim: in the
+ * struct) is the id of the vault's data key: OTHER_KEY when the store's is another. */
 struct store_backend {
     const char *kind;
     void *(*open)(const struct config *, struct log *, struct error *);
     void (*close)(void *);
-    bool (*changed)(void *, struct error *why);
-    enum store_result (*forgot)(void *);
+    bool (*lost)(void *, struct error *what); /* NULL = it never finds it out by itself */
+    enum store_result (*forgot)(void *, const char *key_id);
     void (*before_fork)(void *); /* NULL = it notices a fork by itself */
     const char *(*trouble)(const void *);
     void (*shift_clock)(void *, int64_t ms, bool wall_alone);
@@ -32,9 +33,11 @@ struct store_backend {
     enum store_result (*retry)(void *, const char *key, const char *token, int64_t delay_ms, bool counted,
                                bool hold, const char *why);
     enum store_result (*park)(void *, const char *key, const char *token, const char *why, bool *parked);
-    enum store_result (*park_bytes)(void *, const char *key, const void *bytes, size_t len, const char *why);
-    enum store_result (*lease_due)(void *, int64_t lease_ms, bool now, struct store_entry *,
-                                   int64_t *next_due_ms, enum store_hold *);
+    enum store_result (*park_bytes)(void *, const char *key, const void *bytes, size_t len, const char *why,
+                                    const char *key_id);
+    enum store_result (*lease_due)(void *, int64_t lease_ms, const char *only, const char *key_id,
+                                   struct store_entry *, int64_t *next_due_ms, enum store_hold *);
+    enum store_result (*waiting)(void *, struct buf *keys);
     enum store_result (*heartbeat)(void *);
     enum store_result (*contact_lock)(void *, const char *const hash[], size_t n, const char *token,
                                       int64_t lease_ms, int64_t *newest_s);
@@ -44,8 +47,7 @@ struct store_backend {
                                    enum store_card how);
     enum store_result (*allow)(void *, const char *client, int64_t *count);
     enum store_result (*pace)(void *, int64_t max_wait_ms, int64_t *wait_ms);
-    enum store_result (*pace_correct)(void *, int64_t hold_ms, int64_t window_remaining, int64_t window_ms,
-                                      int64_t daily_remaining, int64_t daily_reset_ms);
+    enum store_result (*pace_correct)(void *, const struct store_limits *);
     enum store_result (*breaker)(void *, bool success, int64_t *open_ms);
     enum store_result (*probe)(void *, enum store_hold what);
     enum store_result (*pause)(void *, const char *token_hash, const char *why, bool *first);
@@ -70,5 +72,6 @@ extern const struct store_backend store_redis, store_sqlite;
  * (store.c). At 99 % of the rate, with a burst so small that no window of window_ms ever sees more than count
  * calls. */
 void store_pace_terms(int64_t count, int64_t window_ms, int64_t *interval_us, int64_t *burst);
+#define STORE_SHARED_MS 60000 /* how long after a sign of others GHL's count is heeded */
 
 #endif

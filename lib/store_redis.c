@@ -64,24 +64,12 @@ static const char *redis_trouble(const void *context)
     return store->connection.trouble.text;
 }
 
-/* Known with the connection: nothing is asked while that stands. */
-static bool redis_changed(void *context, struct error *why)
+static enum store_result redis_forgot(void *context, const char *key_id)
 {
-    struct redis_store *store = context;
-    const char *run = store->connection.run_id;
+    struct redis_args args = {0};
 
-    (void)why;
-    if (!redis_ready(&store->connection, redis_deadline(&store->connection)) || !*run ||
-        !strcmp(store->known_run, run))
-        return false;
-    bool changed = store->known_run[0] != '\0';
-    memcpy(store->known_run, run, sizeof store->known_run);
-    return changed;
-}
-
-static enum store_result redis_forgot(void *context)
-{
-    return redis_verb(context, SCRIPT_FORGOT, &(struct redis_args){0}, STORE_UNAVAILABLE);
+    redis_arg_text(&args, key_id);
+    return redis_verb(context, SCRIPT_FORGOT, &args, STORE_UNAVAILABLE);
 }
 
 static void redis_shift_clock(void *context, int64_t ms, bool wall_alone)
@@ -135,7 +123,6 @@ const struct store_backend store_redis = {
     .close = redis_close,
     .trouble = redis_trouble,
     .shift_clock = redis_shift_clock,
-    .changed = redis_changed,
     .forgot = redis_forgot,
     .claim = redis_claim,
     .progress = redis_progress,
@@ -145,6 +132,7 @@ const struct store_backend store_redis = {
     .park = redis_park,
     .park_bytes = redis_park_bytes,
     .lease_due = redis_lease_due,
+    .waiting = redis_waiting,
     .heartbeat = redis_heartbeat,
     .contact_lock = redis_contact_lock,
     .contact_unlock = redis_contact_unlock,

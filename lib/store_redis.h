@@ -17,7 +17,6 @@ struct redis_store {
     struct redis_connection connection;
     struct redis_scripts scripts;
     char boot_id[CLOCK_BOOT_ID_SIZE];
-    char known_run[sizeof((struct redis_connection *)NULL)->run_id]; /* of the server that was last asked */
     int64_t boot_shift_ms; /* tests: added to the clock since boot */
 };
 
@@ -42,9 +41,11 @@ enum store_result redis_finish(void *, const char *key, const char *token, const
 enum store_result redis_retry(void *, const char *key, const char *token, int64_t delay_ms, bool counted,
                               bool hold, const char *why);
 enum store_result redis_park(void *, const char *key, const char *token, const char *why, bool *parked);
-enum store_result redis_park_bytes(void *, const char *key, const void *bytes, size_t len, const char *why);
-enum store_result redis_lease_due(void *, int64_t lease_ms, bool now, struct store_entry *,
-                                  int64_t *next_due_ms, enum store_hold *);
+enum store_result redis_park_bytes(void *, const char *key, const void *bytes, size_t len, const char *why,
+                                   const char *key_id);
+enum store_result redis_waiting(void *, struct buf *keys);
+enum store_result redis_lease_due(void *, int64_t lease_ms, const char *only, const char *key_id,
+                                  struct store_entry *, int64_t *next_due_ms, enum store_hold *);
 
 /* -- store_redis_shared.c -- */
 enum store_result redis_heartbeat(void *);
@@ -56,8 +57,7 @@ enum store_result redis_card_take(void *, const char *opportunity_id, const char
                                   enum store_card how);
 enum store_result redis_allow(void *, const char *client, int64_t *count);
 enum store_result redis_pace(void *, int64_t max_wait_ms, int64_t *wait_ms);
-enum store_result redis_pace_correct(void *, int64_t hold_ms, int64_t window_remaining, int64_t window_ms,
-                                     int64_t daily_remaining, int64_t daily_reset_ms);
+enum store_result redis_pace_correct(void *, const struct store_limits *limits);
 enum store_result redis_breaker(void *, bool success, int64_t *open_ms);
 enum store_result redis_probe(void *, enum store_hold what);
 enum store_result redis_pause(void *, const char *token_hash, const char *why, bool *first);

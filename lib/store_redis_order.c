@@ -81,8 +81,9 @@ static bool read_entry(const struct redis_store *store, const redisReply *r, con
 
 /* -- claim -- */
 
-#define CLAIM_LATE                                                                                           \
-    100 /* the script's word, not the store's: it came to its turn after the caller's deadline */
+/* The script's words, not the store's: */
+#define SCRIPT_OTHER_KEY 99
+#define SCRIPT_LATE 100 /* it came to its turn after the caller's deadline */
 
 static void add_claim(struct redis_args *args, const struct redis_store *store,
                       const struct store_claim *claim, const char *token, int64_t expires_ms)
@@ -104,6 +105,7 @@ static void add_claim(struct redis_args *args, const struct redis_store *store,
     redis_arg_number(args, claim->lease_ms);
     redis_arg_text(args, token);
     redis_arg_number(args, expires_ms);
+    redis_arg_text(args, claim->key_id);
 }
 
 enum store_claim_result redis_claim(void *context, const struct store_claim *claim,
@@ -122,7 +124,11 @@ enum store_claim_result redis_claim(void *context, const struct store_claim *cla
     redisReply *reply = redis_script(&store->connection, &store->scripts, SCRIPT_CLAIM, &args, &full);
     if (!reply)
         return full ? CLAIM_FULL : CLAIM_UNAVAILABLE;
-    if (redis_reply_number(reply, 0) == CLAIM_LATE) {
+    if (redis_reply_number(reply, 0) == SCRIPT_OTHER_KEY) {
+        freeReplyObject(reply);
+        return CLAIM_OTHER_KEY;
+    }
+    if (redis_reply_number(reply, 0) == SCRIPT_LATE) {
         freeReplyObject(reply);
         redis_fail(&store->connection,
                    "its clock jumped: it held a delivery for one that is given up already");
@@ -250,21 +256,26 @@ enum store_result redis_park(void *context, const char *key, const char *token, 
 }
 
 enum store_result redis_park_bytes(void *context, const char *key, const void *bytes, size_t len,
-                                   const char *why)
+                                   const char *why, const char *key_id)
 {
     struct redis_args args = {0};
 
     redis_arg_text(&args, key);
     redis_arg_bytes(&args, bytes, len);
     redis_arg_text(&args, why);
-    /* 0: they are kept already. */
-    return redis_verb(context, SCRIPT_PARK_BYTES, &args, STORE_OK);
+    redis_arg_text(&args, key_id);
+    redisReply *reply = redis_ask(context, SCRIPT_PARK_BYTES, &args);
+    if (!reply)
+        return STORE_UNAVAILABLE;
+    enum store_result result = redis_reply_number(reply, 0) == 2 ? STORE_OTHER_KEY : STORE_OK;
+    freeReplyObject(reply);
+    return result;
 }
 
 /* -- the queue -- */
 
-enum store_result redis_lease_due(void *context, int64_t lease_ms, bool now, struct store_entry *entry,
-                                  int64_t *next_due_ms, enum store_hold *hold)
+enum store_result redis_lease_due(void *context, int64_t lease_ms, const char *only, const char *key_id,
+                                  struct store_entry *entry, int64_t *next_due_ms, enum store_hold *hold)
 {
     struct redis_store *store = context;
     struct redis_args args = {0};
@@ -273,12 +284,15 @@ enum store_result redis_lease_due(void *context, int64_t lease_ms, bool now, str
 
     redis_arg_number(&args, store->config->link_ttl_ms);
     redis_arg_number(&args, lease_ms);
-    redis_arg_number(&args, now);
+    redis_arg_text(&args, only);
     redis_arg_text(&args, entry->token);
+    redis_arg_text(&args, key_id);
     redisReply *reply = redis_ask(store, SCRIPT_LEASE_DUE, &args);
     if (!reply)
         return STORE_UNAVAILABLE;
-    if (redis_reply_number(reply, 0) == 1) {
+    if (redis_reply_number(reply, 0) == 2) {
+        result = STORE_OTHER_KEY;
+    } else if (redis_reply_number(reply, 0) == 1) {
         entry->asked_mono_ms = asked;
         result = STORE_OK;
         if (!read_entry(store, redis_reply_array(reply, 1), NULL, entry)) {
@@ -294,4 +308,18 @@ enum store_result redis_lease_due(void *context, int64_t lease_ms, bool now, str
     }
     freeReplyObject(reply);
     return result;
+}
+
+enum store_result redis_waiting(void *context, struct buf *keys)
+{
+    redisReply *reply = redis_ask(context, SCRIPT_WAITING, &(struct redis_args){0});
+
+    if (!reply)
+        return STORE_UNAVAILABLE;
+    for (size_t i = 0; i < reply->elements; i++) {
+        const char *key = redis_reply_text(reply, i);
+        (void)buf_add(keys, key, strlen(key) + 1); /* a failure sticks */
+    }
+    freeReplyObject(reply);
+    return STORE_OK;
 }

@@ -47,6 +47,7 @@ static const struct {
     [SCRIPT_RETRY] = {LUA_RETRY, ORDER, false},
     [SCRIPT_SHIFT] = {LUA_SHIFT, ALONE, false},
     [SCRIPT_STATS] = {LUA_STATS, ORDER, false},
+    [SCRIPT_WAITING] = {LUA_WAITING, ORDER, false},
 };
 
 /* -- arguments -- */

@@ -42,6 +42,7 @@ enum redis_script {
     SCRIPT_RETRY,
     SCRIPT_SHIFT,
     SCRIPT_STATS,
+    SCRIPT_WAITING,
     SCRIPTS
 };
 

@@ -96,16 +96,17 @@ enum store_result redis_pace(void *context, int64_t max_wait_ms, int64_t *wait_m
     return ask_number(store, SCRIPT_PACE, &args, wait_ms);
 }
 
-enum store_result redis_pace_correct(void *context, int64_t hold_ms, int64_t window_remaining,
-                                     int64_t window_ms, int64_t daily_remaining, int64_t daily_reset_ms)
+enum store_result redis_pace_correct(void *context, const struct store_limits *limits)
 {
     struct redis_args args = {0};
 
-    redis_arg_number(&args, hold_ms);
-    redis_arg_number(&args, window_remaining);
-    redis_arg_number(&args, window_ms);
-    redis_arg_number(&args, daily_remaining);
-    redis_arg_number(&args, daily_reset_ms);
+    redis_arg_number(&args, limits->hold_ms);
+    redis_arg_number(&args, limits->window_remaining);
+    redis_arg_number(&args, limits->window_ms);
+    redis_arg_number(&args, limits->shared);
+    redis_arg_number(&args, STORE_SHARED_MS);
+    redis_arg_number(&args, limits->daily_remaining);
+    redis_arg_number(&args, limits->daily_reset_ms);
     return ask_number(context, SCRIPT_PACE_CORRECT, &args, NULL);
 }
 

@@ -72,7 +72,7 @@ static bool split_host(char *text, struct redis_url *out, struct error *e)
     if (*text == '[') {
         char *end = strchr(text, ']');
         if (!end || (end[1] && end[1] != ':')) {
-            error_set(e, "REDIS_URL: the address in brackets is not closed; right is redis://[::1]:6379");
+            error_set(e, "the address in brackets is not closed; right is redis://[::1]:6379");
             return false;
         }
         port = end[1] ? end + 2 : NULL;
@@ -82,12 +82,12 @@ static bool split_host(char *text, struct redis_url *out, struct error *e)
         *port++ = '\0';
     }
     if (!*text) {
-        error_set(e, "REDIS_URL: the host is missing; right is redis://HOST:PORT/DATABASE");
+        error_set(e, "the host is missing; right is redis://HOST:PORT/DATABASE");
         return false;
     }
     out->host = text;
     if (port && (!parse_number(port, 65535, &number) || number == 0 || strlen(port) >= REDIS_PORT_SIZE)) {
-        error_set(e, "REDIS_URL: the port is no number from 1 to 65535");
+        error_set(e, "the port is no number from 1 to 65535");
         return false;
     }
     memcpy(out->port, port ? port : DEFAULT_PORT, strlen(port ? port : DEFAULT_PORT) + 1);
@@ -98,7 +98,7 @@ static bool set_database(const char *text, struct redis_url *out, struct error *
 {
     if (!*text || parse_number(text, DATABASE_MAX, &out->database))
         return true;
-    error_set(e, "REDIS_URL: the database is no number; right is redis://HOST:PORT/0 or unix://PATH?db=0");
+    error_set(e, "the database is no number; right is redis://HOST:PORT/0 or unix://PATH?db=0");
     return false;
 }
 
@@ -109,7 +109,7 @@ static bool split(char *rest, bool is_unix, struct redis_url *out, struct error 
     if (query) {
         *query++ = '\0';
         if (strncmp(query, "db=", 3) != 0) {
-            error_set(e, "REDIS_URL: after the ? only db=NUMBER is known");
+            error_set(e, "after the ? only db=NUMBER is known");
             return false;
         }
     }
@@ -121,15 +121,13 @@ static bool split(char *rest, bool is_unix, struct redis_url *out, struct error 
     if (at) {
         *at = '\0';
         if (!split_credentials(rest, out)) {
-            error_set(
-                e, "REDIS_URL: a %% in user or password begins no escape such as %%2F; a %% itself is %%25");
+            error_set(e, "a %% in user or password begins no escape such as %%2F; a %% itself is %%25");
             return false;
         }
     }
     if (is_unix) {
         if (!path || !path[1] || (at ? at + 1 : rest) != path) {
-            error_set(e,
-                      "REDIS_URL: the socket's path is missing; right is unix:///run/redis/redis.sock?db=0");
+            error_set(e, "the socket's path is missing; right is unix:///run/redis/redis.sock?db=0");
             return false;
         }
         out->path = path;
@@ -156,7 +154,7 @@ bool redis_url_parse(const char *text, struct redis_url *out, struct error *e)
         out->tls = schemes[i].tls;
         out->text = strdup(text + n);
         if (!out->text) {
-            error_set(e, "REDIS_URL: out of memory");
+            error_set(e, "out of memory");
             return false;
         }
         if (split(out->text, schemes[i].is_unix, out, e))
@@ -164,7 +162,7 @@ bool redis_url_parse(const char *text, struct redis_url *out, struct error *e)
         redis_url_free(out);
         return false;
     }
-    error_set(e, "REDIS_URL: begins with none of redis://, rediss://, unix://");
+    error_set(e, "begins with none of redis://, rediss://, unix://");
     return false;
 }
 

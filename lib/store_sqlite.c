@@ -49,19 +49,27 @@ static void sqlite_shift_clock(void *self, int64_t ms, bool wall_alone)
         db->boot_shift_ms += ms;
 }
 
-static bool sqlite_changed(void *self, struct error *why)
+static bool sqlite_lost(void *self, struct error *what)
 {
-    return db_has_changed(&((struct store_sqlite *)self)->db, why);
+    struct error *lost = &((struct store_sqlite *)self)->db.lost;
+    bool is = lost->text[0] != '\0';
+
+    if (is)
+        *what = *lost;
+    lost->text[0] = '\0';
+    return is;
 }
 
-static enum store_result sqlite_forgot(void *self)
+static enum store_result sqlite_forgot(void *self, const char *key_id)
 {
     struct db *db = &((struct store_sqlite *)self)->db;
 
     if (!db_write(db))
         return STORE_UNAVAILABLE;
-    db_run(db, "UPDATE spaces SET born_ms = ?, forgot_ms = ? WHERE id = ?", "iii", db->now_ms, db->now_ms,
-           db->space);
+    db_run(
+        db,
+        "UPDATE spaces SET born_ms = ?1, forgot_ms = ?1, forgot_key = ?2 WHERE id = ?3 AND forgot_key <> ?2",
+        "iti", db->now_ms, key_id, db->space);
     return db_commit(db) ? STORE_OK : STORE_UNAVAILABLE;
 }
 
@@ -85,7 +93,7 @@ const struct store_backend store_sqlite = {
     .before_fork = sqlite_before_fork,
     .trouble = sqlite_trouble,
     .shift_clock = sqlite_shift_clock,
-    .changed = sqlite_changed,
+    .lost = sqlite_lost,
     .forgot = sqlite_forgot,
     .claim = sqlite_claim,
     .progress = sqlite_progress,
@@ -95,6 +103,7 @@ const struct store_backend store_sqlite = {
     .park = sqlite_park,
     .park_bytes = sqlite_park_bytes,
     .lease_due = sqlite_lease_due,
+    .waiting = sqlite_waiting,
     .heartbeat = sqlite_heartbeat,
     .contact_lock = sqlite_contact_lock,
     .contact_unlock = sqlite_contact_unlock,

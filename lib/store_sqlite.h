@@ -17,7 +17,9 @@
 #include "store_clients.h"
 #include "store_sqlite_record.h"
 
-#define DB_DELIVERED "delivered" /* the thing that holds when the shop last delivered, ms */
+/* Things of the store itself. */
+#define DB_DELIVERED "delivered" /* when the shop last delivered, ms */
+#define DB_SHARED "limit shared" /* there while others use GHL's limit too */
 
 struct store_sqlite {
     struct db db;
@@ -37,8 +39,9 @@ enum store_result sqlite_retry(void *self, const char *key, const char *token, i
                                bool hold, const char *why);
 enum store_result sqlite_park(void *self, const char *key, const char *token, const char *why, bool *parked);
 
-enum store_result sqlite_lease_due(void *self, int64_t lease_ms, bool now, struct store_entry *entry,
-                                   int64_t *next_due_ms, enum store_hold *hold);
+enum store_result sqlite_waiting(void *self, struct buf *keys);
+enum store_result sqlite_lease_due(void *self, int64_t lease_ms, const char *only, const char *key_id,
+                                   struct store_entry *entry, int64_t *next_due_ms, enum store_hold *hold);
 enum store_result sqlite_heartbeat(void *self);
 /* Of a waiting entry. */
 bool queue_is_due(const struct db *db, int64_t due_ms);
@@ -46,7 +49,7 @@ bool queue_is_due(const struct db *db, int64_t due_ms);
 bool queue_first(struct db *db, bool now, char key[RECORD_KEY_SIZE]);
 
 enum store_result sqlite_park_bytes(void *self, const char *key, const void *bytes, size_t len,
-                                    const char *why);
+                                    const char *why, const char *key_id);
 enum store_result sqlite_parked_list(void *self, const char *after, size_t max, struct store_parked **list,
                                      size_t *n);
 enum store_result sqlite_parked_get(void *self, const char *key, struct store_parked *out);
@@ -64,10 +67,11 @@ enum store_result sqlite_count(void *self, const char *word, bool reconcile);
 enum store_result sqlite_put(void *self, const char *name, const char *value, int64_t ttl_ms, bool if_absent,
                              char **out);
 enum store_result sqlite_get(void *self, const char *name, char **out);
+/* Is the data key in use the one of this id? In a transaction. */
+bool shared_has_key(struct db *db, const char *key_id);
 
 enum store_result sqlite_pace(void *self, int64_t max_wait_ms, int64_t *wait_ms);
-enum store_result sqlite_pace_correct(void *self, int64_t hold_ms, int64_t window_remaining,
-                                      int64_t window_ms, int64_t daily_remaining, int64_t daily_reset_ms);
+enum store_result sqlite_pace_correct(void *self, const struct store_limits *limits);
 enum store_result sqlite_breaker(void *self, bool success, int64_t *open_ms);
 enum store_result sqlite_probe(void *self, enum store_hold what);
 enum store_result sqlite_pause(void *self, const char *token_hash, const char *why, bool *first);

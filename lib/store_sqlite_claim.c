@@ -239,6 +239,14 @@ static bool is_sold_late(const struct work *w)
            !r->link.opportunity_id[0] && !r->link.gone;
 }
 
+/* This state is seen's already: nothing can come of it but a later place in time and a later expiry. */
+static bool is_repeated(const struct work *w)
+{
+    const struct record *r = &w->record;
+    return has_seen(r) && !strcmp(r->seen_fingerprint, w->claim->fingerprint) &&
+           (r->kind != RECORD_PARKED || is_older(w));
+}
+
 static enum store_claim_result decide(struct work *w)
 {
     const struct store_claim *c = w->claim;
@@ -255,7 +263,7 @@ static enum store_claim_result decide(struct work *w)
         record_save(w->db, r);
         return CLAIM_IGNORED;
     }
-    if (has_seen(r) && !strcmp(r->seen_fingerprint, c->fingerprint) && (r->kind != RECORD_PARKED || older)) {
+    if (is_repeated(w)) {
         keep_newer_place(w);
         record_renew(w->db, r);
         record_save(w->db, r);
@@ -283,6 +291,65 @@ static void reply_queue(struct work *w)
     w->reply->undrained = undrained_ms > UNDRAINED_MS && queue_first(w->db, true, key);
 }
 
+/* The body is sealed under the data key in use. */
+static bool has_key(const struct work *w)
+{
+    return shared_has_key(w->db, w->claim->key_id);
+}
+
+/* What is known of the order, and where this state stands. */
+static bool look(struct work *w)
+{
+    space_load(w->db, &w->space);
+    if (!record_load(w->db, w->claim->key, &w->record))
+        return false;
+    find_place(w);
+    return true;
+}
+
+static enum store_claim_result failure(const struct db *db)
+{
+    return db->full ? CLAIM_FULL : CLAIM_UNAVAILABLE;
+}
+
+/* Ends the transaction; `known`: look() went well. */
+static enum store_claim_result carry_out(struct work *w, bool known)
+{
+    enum store_claim_result result = CLAIM_UNAVAILABLE;
+
+    if (known) {
+        count_client(w);
+        note_delivery(w);
+        result = decide(w);
+        reply_queue(w);
+    }
+    return db_commit(w->db) ? result : failure(w->db);
+}
+
+/* Every checkout makes redeliveries, and none of them needs a sync of its own: what they repeat was synced
+ * before anybody could see it. Whether it is one is looked at before the turn of writing, and again in it:
+ * meanwhile another state may have been taken. False: it is none, and nothing was done. */
+static bool claim_repeated(struct work *w, enum store_claim_result *result)
+{
+    struct db *db = w->db;
+    bool begun = db_read(db), repeated = begun && has_key(w) && look(w) && is_repeated(w),
+         good = begun && db_commit(db);
+
+    if (good && !repeated)
+        return false;
+    if (!good || !db_write_lazily(db)) {
+        *result = failure(db);
+        return true;
+    }
+    repeated = has_key(w) && look(w) && is_repeated(w);
+    if (!repeated && !db->failed) {
+        db_rollback(db);
+        return false;
+    }
+    *result = carry_out(w, repeated);
+    return true;
+}
+
 enum store_claim_result sqlite_claim(void *self, const struct store_claim *claim,
                                      struct store_claim_reply *reply, struct store_entry *entry)
 {
@@ -291,17 +358,13 @@ enum store_claim_result sqlite_claim(void *self, const struct store_claim *claim
     enum store_claim_result result = CLAIM_UNAVAILABLE;
 
     *reply = (struct store_claim_reply){0};
-    if (!db_write(db))
-        return db->full ? CLAIM_FULL : CLAIM_UNAVAILABLE;
-    space_load(db, &w.space);
-    count_client(&w);
-    note_delivery(&w);
-    if (record_load(db, claim->key, &w.record)) {
-        find_place(&w);
-        result = decide(&w);
-        reply_queue(&w);
-    }
-    if (db_commit(db))
+    if (claim_repeated(&w, &result))
         return result;
-    return db->full ? CLAIM_FULL : CLAIM_UNAVAILABLE;
+    if (!db_write(db))
+        return failure(db);
+    if (!has_key(&w) && !db->failed) {
+        db_rollback(db);
+        return CLAIM_OTHER_KEY;
+    }
+    return carry_out(&w, look(&w));
 }

@@ -240,7 +240,7 @@ static void look_at_file(struct db *db)
         log_event(db->log, LOG_LEVEL_ERROR, "store", NULL,
                   "%s was deleted or replaced while it was in use: what it held is not seen any more",
                   db->path);
-        db->changed = true;
+        db->moved = true;
         db_disconnect(db);
         return;
     }
@@ -248,27 +248,28 @@ static void look_at_file(struct db *db)
     if (wal == WAL_MINE)
         return;
     db->saved = wal == WAL_GONE;
-    db->changed = true;
     db_disconnect(db);
 }
 
-bool db_has_changed(struct db *db, struct error *why)
+/* Only between transactions. With NORMAL the log of WAL is written at a commit, but synced at a checkpoint
+ * only; it is read up to its last whole commit, so that none is lost before one that was synced. */
+static void sync_as(struct db *db, bool lazy)
 {
-    struct error ignored = ERROR_NONE; /* it is told when something is asked of it */
-
-    look_at_file(db);
-    if (!db->sqlite && !db_connect(db, &ignored))
-        return false;
-    bool changed = db->changed;
-    if (changed && db->lost.text[0])
-        *why = db->lost;
-    db->changed = false;
-    db->lost.text[0] = '\0';
-    return changed;
+    if (db->network || db->lazy == lazy)
+        return;
+    if (sqlite3_exec(db->sqlite, lazy ? "PRAGMA synchronous=NORMAL" : "PRAGMA synchronous=FULL", NULL, NULL,
+                     NULL) == SQLITE_OK)
+        db->lazy = lazy;
+    else
+        sqlite_failed(db);
 }
 
-static bool begin(struct db *db, bool writing)
+enum purpose { READ, WRITE, WRITE_LAZILY };
+
+static bool begin(struct db *db, enum purpose purpose)
 {
+    bool writing = purpose != READ;
+
     db->writing = db->failed = db->full = false;
     look_at_file(db);
     if (!db->sqlite && !db_connect(db, &db->trouble))
@@ -279,6 +280,8 @@ static bool begin(struct db *db, bool writing)
     db->now_ms = clock_wall_ms() + db->shift_ms;
     db->boot_ms = clock_boot_ms() + db->boot_shift_ms;
     sqlite3_busy_timeout(db->sqlite, BUSY_WAIT_MS);
+    if (writing)
+        sync_as(db, purpose == WRITE_LAZILY);
     if (writing)
         db_run(db, "BEGIN IMMEDIATE", "");
     else
@@ -291,12 +294,17 @@ static bool begin(struct db *db, bool writing)
 
 bool db_write(struct db *db)
 {
-    return begin(db, true);
+    return begin(db, WRITE);
+}
+
+bool db_write_lazily(struct db *db)
+{
+    return begin(db, WRITE_LAZILY);
 }
 
 bool db_read(struct db *db)
 {
-    return begin(db, false);
+    return begin(db, READ);
 }
 
 void db_rollback(struct db *db)

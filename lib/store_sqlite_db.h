@@ -26,12 +26,13 @@ struct db {
     int64_t shift_ms, boot_shift_ms; /* tests: added to the wall clock, to the clock since boot */
     sqlite3 *sqlite;                 /* NULL = not open */
     bool network;                    /* on a network file system: no WAL */
+    bool lazy;                       /* commits are not synced just now */
     pid_t pid;                       /* who opened it */
     struct store_lock lock;          /* held while a transaction writes */
     int64_t space;                   /* the row of this namespace */
     uint64_t wal_number;             /* the inode of its log; 0 = none */
     bool saved;                      /* what the log held is in the file, though the log is missing */
-    bool changed;                    /* the file is another one, or it lacks its log */
+    bool moved;                      /* the file that was in use was deleted or replaced */
     struct error lost;               /* what is lost for certain, for people */
     struct {
         const char *sql; /* the literal at the place of use: its address is the key */
@@ -52,9 +53,6 @@ struct db {
  * and log must outlive it. */
 bool db_open(struct db *db, const struct config *config, struct log *log, struct error *e) MUST_CHECK;
 void db_close(struct db *db);
-/* Looks at the file, and opens it where it is not open. True when it is another one than when this was last
- * asked, or lacked its log; *why then tells what is lost, if anything is. */
-bool db_has_changed(struct db *db, struct error *why);
 /* Closes the connection and the locks; the next transaction opens them again. */
 void db_disconnect(struct db *db);
 
@@ -62,6 +60,10 @@ void db_disconnect(struct db *db);
 
 /* False with db->trouble set: nothing was begun. Writers wait at most 3 s for their turn. */
 bool db_write(struct db *db) MUST_CHECK;
+/* For what may be forgotten: its commit is not synced. It survives the death of every process, but not surely
+ * that of the machine; what was synced before stays, and whatever is synced later makes it last, too. On a
+ * network file system it is as db_write. */
+bool db_write_lazily(struct db *db) MUST_CHECK;
 bool db_read(struct db *db) MUST_CHECK;
 /* Ends either. False when anything in it failed: then nothing of it was done. */
 bool db_commit(struct db *db) MUST_CHECK;

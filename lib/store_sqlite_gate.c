@@ -1,10 +1,12 @@
 #include "store_sqlite.h"
+#include <stdlib.h>
 #include <string.h>
 
 #define DAY_MS (24 * 3600 * 1000LL)
 #define BREAKER_FAILURES 5
 #define BREAKER_FIRST_MS 30000
 #define PAUSE_PROBE_MS 60000
+#define DAY_END_SLACK_MS 5000
 #define NO_LIMIT (INT64_MAX / 2)
 
 static bool begin(struct db *db, struct space *space)
@@ -61,8 +63,10 @@ enum store_result sqlite_pace(void *self, int64_t max_wait_ms, int64_t *wait_ms)
     struct space space;
     int64_t interval_us = 0;
 
-    if (!begin(db, &space))
+    /* A machine that crashed is not back before what it forgot of this is no matter any more. */
+    if (!db_write_lazily(db))
         return STORE_UNAVAILABLE;
+    space_load(db, &space);
     int64_t tolerance = tolerance_us(db, &interval_us), at_us = arrival_us(db, &space),
             wait_us = larger(at_us - tolerance - db->now_ms * 1000, 0);
     begin_day(db, &space);
@@ -83,15 +87,45 @@ enum store_result sqlite_pace(void *self, int64_t max_wait_ms, int64_t *wait_ms)
     return ended(db, STORE_OK);
 }
 
-/* When the window of GHL ends is not told. What is left of it is spread over a tenth of a window: that is as
- * fast as the pace alone while enough is left, and a pause of a tenth when nothing is. */
-static int64_t spread_ms(int64_t remaining, int64_t window_ms)
+/* Has there been a sign of others within the last minute? A thing of the namespace, which goes by itself. */
+static bool is_shared(struct db *db, const struct store_limits *limits)
 {
-    return remaining >= 0 && window_ms > 0 ? window_ms / 10 / (remaining + 1) : 0;
+    if (limits->shared)
+        db_run(db, "INSERT OR REPLACE INTO things(space, name, value, until_ms) VALUES(?, ?, '', ?)", "iti",
+               db->space, DB_SHARED, db->now_ms + STORE_SHARED_MS);
+    /* One further ahead was written before the clock was set back. */
+    return db_integer(db, 0,
+                      "SELECT 1 FROM things WHERE space = ? AND name = ? AND until_ms > ? AND until_ms <= ?",
+                      "itii", db->space, DB_SHARED, db->now_ms, db->now_ms + STORE_SHARED_MS) != 0;
 }
 
-enum store_result sqlite_pace_correct(void *self, int64_t hold_ms, int64_t window_remaining,
-                                      int64_t window_ms, int64_t daily_remaining, int64_t daily_reset_ms)
+/* When the window of GHL ends is not told. What is left of it is spread over a tenth of a window: that is as
+ * fast as the pace alone while enough is left, and a pause of a tenth when nothing is. */
+static int64_t spread_ms(struct db *db, const struct store_limits *limits)
+{
+    bool shared = is_shared(db, limits);
+
+    if (limits->window_remaining < 0 || limits->window_ms <= 0 || (limits->window_remaining > 0 && !shared))
+        return 0;
+    return limits->window_ms / 10 / (limits->window_remaining + 1);
+}
+
+/* True when it changed. Every answer tells the day's end anew, some ms apart. */
+static bool lower_day(const struct db *db, struct space *space, const struct store_limits *limits)
+{
+    int64_t left = space->pace_day_left, end_ms = space->pace_day_end_ms;
+
+    if (limits->daily_remaining < 0)
+        return false;
+    begin_day(db, space);
+    if (limits->daily_remaining < space->pace_day_left)
+        space->pace_day_left = limits->daily_remaining;
+    if (limits->daily_reset_ms > 0 && limits->daily_reset_ms <= DAY_MS)
+        space->pace_day_end_ms = db->now_ms + limits->daily_reset_ms;
+    return space->pace_day_left != left || llabs(space->pace_day_end_ms - end_ms) > DAY_END_SLACK_MS;
+}
+
+enum store_result sqlite_pace_correct(void *self, const struct store_limits *limits)
 {
     struct db *db = &((struct store_sqlite *)self)->db;
     struct space space;
@@ -99,18 +133,13 @@ enum store_result sqlite_pace_correct(void *self, int64_t hold_ms, int64_t windo
 
     if (!begin(db, &space))
         return STORE_UNAVAILABLE;
-    int64_t wait_ms = larger(hold_ms < DAY_MS ? hold_ms : DAY_MS, spread_ms(window_remaining, window_ms));
+    int64_t wait_ms = larger(limits->hold_ms < DAY_MS ? limits->hold_ms : DAY_MS, spread_ms(db, limits));
     if (wait_ms > 0)
         space.pace_us =
             larger(arrival_us(db, &space), (db->now_ms + wait_ms) * 1000 + tolerance_us(db, &interval_us));
-    begin_day(db, &space);
-    if (daily_remaining >= 0) {
-        if (daily_remaining < space.pace_day_left)
-            space.pace_day_left = daily_remaining;
-        if (daily_reset_ms > 0 && daily_reset_ms <= DAY_MS)
-            space.pace_day_end_ms = db->now_ms + daily_reset_ms;
-    }
-    space_save(db, &space);
+    /* Mostly nothing changes: then there is nothing to write either. */
+    if (lower_day(db, &space, limits) || wait_ms > 0)
+        space_save(db, &space);
     return ended(db, STORE_OK);
 }
 

@@ -207,21 +207,17 @@ static bool find_space(struct db *db, struct error *e)
     return !db->failed;
 }
 
-/* The file is as it was when its log was last written into it. Every namespace in it may lack links to cards
- * that GHL holds: it is born anew. */
-static void forget(struct db *db)
+/* Every namespace in the file may lack links to cards that GHL holds: it is born anew. */
+static void forget(struct db *db, const char *what)
 {
     int64_t now_ms = clock_wall_ms() + db->shift_ms;
 
     db_run(db, "UPDATE spaces SET born_ms = ?, forgot_ms = ?", "ii", now_ms, now_ms);
-    db->changed = true;
     error_set(&db->lost,
-              "%s-wal is missing: store.db may be as it was some time ago (a backup, or the log was "
-              "deleted). Orders "
-              "accepted since may be lost: have WooCommerce deliver them again. Cards of that time are "
-              "looked for in "
-              "GHL before any is made",
-              db->path);
+              "%s%s: it may hold less than was stored. Orders accepted since may be lost: have WooCommerce "
+              "deliver them "
+              "again. Cards of that time are looked for in GHL before any is made",
+              db->path, what);
     log_event(db->log, LOG_LEVEL_ERROR, "store", NULL, "%s", db->lost.text);
 }
 
@@ -260,10 +256,14 @@ static bool prepare(struct db *db, struct error *e)
     if (!db->failed && (!migrate(db, e) || !find_space(db, e)))
         return false;
     if (missing)
-        forget(db);
+        forget(db, "-wal is missing, so that store.db is as it was some time ago (a backup, or the log was "
+                   "deleted)");
+    else if (db->moved)
+        forget(db, " was deleted or replaced while it was in use");
     db_run(db, "COMMIT", "");
     wal_note(db);
-    db->saved = false;
+    if (!db->failed)
+        db->saved = db->moved = false;
     if (db->failed)
         *e = db->trouble;
     return !db->failed;
@@ -273,7 +273,7 @@ bool db_connect(struct db *db, struct error *e)
 {
     bool good = false;
 
-    db->failed = false;
+    db->failed = db->lazy = false;
     db->pid = getpid();
     if (!make_directory(db->config->data_dir, e) || !store_lock_open(&db->lock, db->config->data_dir, e))
         return false;

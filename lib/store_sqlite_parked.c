@@ -3,13 +3,17 @@
 #include <string.h>
 
 enum store_result sqlite_park_bytes(void *self, const char *key, const void *bytes, size_t len,
-                                    const char *why)
+                                    const char *why, const char *key_id)
 {
     struct db *db = &((struct store_sqlite *)self)->db;
     struct record r;
 
     if (!db_write(db))
         return STORE_UNAVAILABLE;
+    if (!shared_has_key(db, key_id) && !db->failed) {
+        db_rollback(db);
+        return STORE_OTHER_KEY;
+    }
     if (record_load(db, key, &r) && r.kind == RECORD_NONE) {
         struct space space;
         space_load(db, &space);

@@ -77,12 +77,14 @@ static int64_t next_due_ms(struct db *db)
     return first > db->now_ms ? first - db->now_ms : 0;
 }
 
+/* Nothing is given of an order that does not wait or that a worker has. */
 static bool lease(struct db *db, const struct space *space, const char *key, int64_t lease_ms,
                   struct store_entry *entry)
 {
     struct record r;
 
-    if (!record_load(db, key, &r))
+    if (!record_load(db, key, &r) || (r.kind != RECORD_DUE && r.kind != RECORD_LEASED) ||
+        record_lease_holds(db, &r))
         return false;
     if (r.kind == RECORD_LEASED && r.waiting.body)
         record_promote(db, &r, 0);
@@ -92,13 +94,26 @@ static bool lease(struct db *db, const struct space *space, const char *key, int
     return !db->failed;
 }
 
-enum store_result sqlite_lease_due(void *self, int64_t lease_ms, bool now, struct store_entry *entry,
-                                   int64_t *next_ms, enum store_hold *hold)
+static bool lease_first(struct db *db, const struct space *space, int64_t lease_ms, struct store_entry *entry,
+                        int64_t *next_ms, enum store_hold *hold)
+{
+    char key[RECORD_KEY_SIZE];
+    bool due = queue_first(db, false, key);
+
+    if (due && space_hold(space) == STORE_GO)
+        return lease(db, space, key, lease_ms, entry);
+    if (due && hold)
+        *hold = space_hold(space);
+    if (next_ms)
+        *next_ms = next_due_ms(db);
+    return false;
+}
+
+enum store_result sqlite_lease_due(void *self, int64_t lease_ms, const char *only, const char *key_id,
+                                   struct store_entry *entry, int64_t *next_ms, enum store_hold *hold)
 {
     struct db *db = &((struct store_sqlite *)self)->db;
     struct space space;
-    char key[RECORD_KEY_SIZE];
-    bool leased = false;
 
     if (hold)
         *hold = STORE_GO;
@@ -106,24 +121,39 @@ enum store_result sqlite_lease_due(void *self, int64_t lease_ms, bool now, struc
         *next_ms = -1;
     if (!db_write(db))
         return STORE_UNAVAILABLE;
+    if (!shared_has_key(db, key_id) && !db->failed) {
+        db_rollback(db);
+        return STORE_OTHER_KEY;
+    }
     space_load(db, &space);
-    bool due = queue_first(db, now, key);
-    if (due && (now || space_hold(&space) == STORE_GO))
-        leased = lease(db, &space, key, lease_ms, entry);
-    else if (due && hold)
-        *hold = space_hold(&space);
-    if (!leased && next_ms)
-        *next_ms = next_due_ms(db);
+    bool leased = only ? lease(db, &space, only, lease_ms, entry)
+                       : lease_first(db, &space, lease_ms, entry, next_ms, hold);
     if (!db_commit(db))
         return STORE_UNAVAILABLE;
     return leased ? STORE_OK : STORE_NONE;
+}
+
+enum store_result sqlite_waiting(void *self, struct buf *keys)
+{
+    struct db *db = &((struct store_sqlite *)self)->db;
+    char key[RECORD_KEY_SIZE];
+
+    if (!db_read(db))
+        return STORE_UNAVAILABLE;
+    sqlite3_stmt *row = db_query(
+        db, "SELECT key FROM orders WHERE space = ? AND kind IN (1, 2) ORDER BY due_ms, key", "i", db->space);
+    while (db_next(db, row)) {
+        db_text(row, 0, key, sizeof key);
+        (void)buf_add(keys, key, strlen(key) + 1); /* a failure sticks */
+    }
+    return db_commit(db) ? STORE_OK : STORE_UNAVAILABLE;
 }
 
 enum store_result sqlite_heartbeat(void *self)
 {
     struct db *db = &((struct store_sqlite *)self)->db;
 
-    if (!db_write(db))
+    if (!db_write_lazily(db))
         return STORE_UNAVAILABLE;
     db_run(db, "UPDATE spaces SET heartbeat_ms = ? WHERE id = ?", "ii", db->now_ms, db->space);
     return db_commit(db) ? STORE_OK : STORE_UNAVAILABLE;

@@ -78,7 +78,8 @@
     "ALTER TABLE orders ADD COLUMN attempt_boot TEXT NOT NULL DEFAULT '';" \
     "ALTER TABLE orders ADD COLUMN attempt_boot_ms INTEGER NOT NULL DEFAULT 0;" \
     /* when the store lost what it knew; from this version on its log stays, so that a missing one tells */ \
-    "ALTER TABLE spaces ADD COLUMN forgot_ms INTEGER NOT NULL DEFAULT 0;"
+    "ALTER TABLE spaces ADD COLUMN forgot_ms INTEGER NOT NULL DEFAULT 0;" \
+    "ALTER TABLE spaces ADD COLUMN forgot_key TEXT NOT NULL DEFAULT '';"
 #define SCHEMA_LOG_STAYS 3
 
 /* Each takes the time and how many rows at most. */

@@ -169,6 +169,12 @@ static char *find_thing(struct db *db, const char *name)
     return value;
 }
 
+bool shared_has_key(struct db *db, const char *key_id)
+{
+    return db_integer(db, 0, "SELECT 1 FROM things WHERE space = ? AND name = ? AND substr(value, 1, 16) = ?",
+                      "itt", db->space, STORE_PRIMARY_KEY, key_id) == 1;
+}
+
 enum store_result sqlite_put(void *self, const char *name, const char *value, int64_t ttl_ms, bool if_absent,
                              char **out)
 {

@@ -1,4 +1,5 @@
 #include "clock.h"
+#include "location.h"
 #include "resolve.h"
 #include "sync_work.h"
 #include <stdlib.h>
@@ -21,6 +22,12 @@ static bool copy_id(char out[STORE_ID_SIZE], const char *id)
         return false;
     memcpy(out, id, n + 1);
     return true;
+}
+
+/* An order without a date is of now. */
+static int64_t order_date(const struct sync_work *w)
+{
+    return w->plan.created_s > 0 ? w->plan.created_s : clock_wall_ms() / 1000;
 }
 
 /* -- the card that this order has -- */
@@ -89,8 +96,7 @@ static enum step update(struct sync_work *w)
 
     if (!sync_differs(w, PLAN_OPPORTUNITY))
         return STEP_NEXT;
-    switch (
-        store_card_take(w->app->store, w->link.opportunity_id, w->plan.key, w->plan.created_s, CARD_TAKE)) {
+    switch (store_card_take(w->app->store, w->link.opportunity_id, w->plan.key, order_date(w), CARD_TAKE)) {
     case STORE_OK: break;
     case STORE_LOST: {
         struct log_about about = {.order = w->plan.key, .ghl_id = w->link.opportunity_id};
@@ -131,7 +137,7 @@ static enum step adopt(struct sync_work *w, const char *id, bool take_over)
 {
     if (!copy_id(w->link.opportunity_id, id))
         return sync_stop(w, END_PARK, "bad_id");
-    switch (store_card_take(w->app->store, id, w->plan.key, w->plan.created_s,
+    switch (store_card_take(w->app->store, id, w->plan.key, order_date(w),
                             take_over ? CARD_TAKE_OVER : CARD_TAKE)) {
     case STORE_OK:
     case STORE_LOST: break;
@@ -187,8 +193,8 @@ static enum step search(struct sync_work *w, const struct wanted_card *card, cha
         if (card->not_before_s && clock_parse_iso(json_text(found, "createdAt"), &created_s) &&
             created_s < card->not_before_s)
             continue;
-        switch (store_card_take(w->app->store, json_text(found, "id"), w->plan.key, w->plan.created_s,
-                                CARD_TAKE)) {
+        switch (
+            store_card_take(w->app->store, json_text(found, "id"), w->plan.key, order_date(w), CARD_TAKE)) {
         case STORE_OK:
             if (copy_id(id, json_text(found, "id")))
                 goto out;
@@ -242,12 +248,13 @@ static enum step settle_attempt(struct sync_work *w)
 
 /* -- one card per contact -- */
 
-static enum step park_duplicate(struct sync_work *w)
+static enum step park_duplicate(struct sync_work *w, const char *which)
 {
     snprintf(w->why, sizeof w->why,
-             "GHL allows one opportunity per contact and this contact has one: turn on \"allow duplicate "
-             "opportunities\" in "
-             "the location, or set GHL_ON_DUPLICATE=update");
+             "GHL allows one opportunity per contact and this contact has one%s: turn on \"allow duplicate "
+             "opportunities\" in the location%s",
+             which,
+             w->app->config.on_duplicate == ON_DUPLICATE_PARK ? ", or set GHL_ON_DUPLICATE=update" : "");
     return sync_stop(w, END_PARK, "duplicate_opportunity");
 }
 
@@ -259,8 +266,10 @@ static enum step resolve_duplicate(struct sync_work *w, const char *existing_id,
     struct ghl_call call = sync_call(w);
     enum step step;
 
-    if (!*existing_id)
-        return park_duplicate(w);
+    if (!*existing_id) {
+        location_explain_duplicates(w->app, &call);
+        return park_duplicate(w, ", it does not say which");
+    }
     if (ghl_opportunity_get(w->app->ghl, &call, existing_id, &answer) != GHL_OK) {
         step = answer.result == GHL_GONE ? sync_stop_retry(w, UNKNOWN_RETRY_MS, true, "ghl_unavailable")
                                          : sync_stop_answer(w, "opportunity", &answer);
@@ -273,17 +282,20 @@ static enum step resolve_duplicate(struct sync_work *w, const char *existing_id,
     ghl_answer_free(&answer);
 
     enum store_result mine =
-        store_card_take(w->app->store, existing_id, w->plan.key, w->plan.created_s, CARD_LOOK);
+        store_card_take(w->app->store, existing_id, w->plan.key, order_date(w), CARD_LOOK);
     if (mine == STORE_UNAVAILABLE)
         return sync_stop(w, END_LEAVE, "store_unavailable");
     if (mine == STORE_OK && same)
         return adopt(w, existing_id, false);
-    if (w->app->config.on_duplicate == ON_DUPLICATE_PARK || (mine == STORE_OK && !open))
-        return park_duplicate(w);
+    location_explain_duplicates(w->app, &call);
+    if (w->app->config.on_duplicate == ON_DUPLICATE_PARK)
+        return park_duplicate(w, "");
+    if (mine == STORE_OK && !open)
+        return park_duplicate(w, ", which is closed and no order's");
     if (mine == STORE_OK)
         return adopt(w, existing_id, false);
     /* An earlier order owns it: the newest order that took it has it. */
-    switch (store_card_take(w->app->store, existing_id, w->plan.key, w->plan.created_s, CARD_TAKE_OVER)) {
+    switch (store_card_take(w->app->store, existing_id, w->plan.key, order_date(w), CARD_TAKE_OVER)) {
     case STORE_OK: return adopt(w, existing_id, true);
     case STORE_LOST:
         if (!copy_id(w->link.opportunity_id, existing_id))
@@ -350,7 +362,7 @@ static enum step created(struct sync_work *w, const char *id)
                                                   .clear_attempt = true,
                                                   .lease_ms = SYNC_LEASE_MS}) == STEP_STOP)
         return STEP_STOP;
-    if (store_card_take(w->app->store, id, w->plan.key, w->plan.created_s, CARD_TAKE) == STORE_UNAVAILABLE)
+    if (store_card_take(w->app->store, id, w->plan.key, order_date(w), CARD_TAKE) == STORE_UNAVAILABLE)
         return sync_stop(w, END_LEAVE, "store_unavailable");
     return STEP_NEXT;
 }

@@ -1,16 +1,25 @@
 #include "sync_work.h"
+#include "text.h"
+#include <stdlib.h>
 #include <string.h>
-#include <strings.h>
 
 /* -- which of them GHL has to be told -- */
 
+/* `wanted` is in small letters, as GHL keeps its own; what people put there may be otherwise. */
 static bool has_tag(const json_t *tags, const char *wanted)
 {
+    bool found = false;
     size_t i;
     const json_t *tag;
-    json_array_foreach(tags, i, tag) if (json_is_string(tag) &&
-                                         !strcasecmp(json_string_value(tag), wanted)) return true;
-    return false;
+    json_array_foreach(tags, i, tag)
+    {
+        char *small = json_is_string(tag) ? strdup(json_string_value(tag)) : NULL;
+        if (small)
+            text_lower(small);
+        found = found || (small && !strcmp(small, wanted));
+        free(small);
+    }
+    return found;
 }
 
 /* What is to be taken off is not added. NULL when out of memory. */

@@ -1,14 +1,12 @@
-#include "template.h"
-#include "attribution.h"
+#include "template_work.h"
 #include "text.h"
 #include <stdlib.h>
 #include <string.h>
 
 #define PATH_MAX_LEN 255
-
-/* A computed name: adds its values. */
-typedef bool helper(json_t *values, const struct template_scope *scope);
-static helper *find_helper(const char *name); /* NULL = there is none */
+#define ELLIPSIS "\xE2\x80\xA6"
+#define ELLIPSIS_LEN 3
+#define KEPT_MAX 100 /* bytes of an order's number: beyond it, it is a text like others */
 
 /* -- the language: a text is a row of pieces -- */
 
@@ -57,6 +55,11 @@ static enum step next_path(const char *whole, const char **at, struct piece *p, 
     size_t n = strcspn(start, "{}");
     if (start[n] != '}')
         return fail(whole, open, "this { has no }; a path is written {billing.city}, a literal brace {{", e);
+    if (n == 1 && *start == ',') { /* where commas divide, a literal one */
+        *p = (struct piece){false, start, 1, NULL, 0};
+        *at = start + 2;
+        return STEP_PIECE;
+    }
     const char *bar = memchr(start, '|', n);
     size_t path_len = bar ? (size_t)(bar - start) : n;
     if (!is_legal_path(start, path_len))
@@ -101,7 +104,6 @@ bool template_check(const char *text, struct error *e)
 {
     struct piece p;
     const char *at = text;
-    size_t literal = 0;
     enum step step;
     json_t *utf8 = json_string(text);
     if (!utf8) {
@@ -110,12 +112,23 @@ bool template_check(const char *text, struct error *e)
     }
     json_decref(utf8);
     while ((step = next_piece(text, &at, NULL, &p, e)) == STEP_PIECE)
-        literal += p.is_path ? p.fallback_len : p.len;
-    if (step == STEP_END && literal > TEMPLATE_VALUE_MAX) {
-        error_set(e, "template of %zu characters: it may have %d at most", literal, TEMPLATE_VALUE_MAX);
+        ;
+    if (step != STEP_END)
         return false;
-    }
-    return step == STEP_END;
+    size_t literal = template_literal_len(text);
+    if (literal > TEMPLATE_VALUE_MAX)
+        error_set(e, "template of %zu characters: it may have %d at most", literal, TEMPLATE_VALUE_MAX);
+    return literal <= TEMPLATE_VALUE_MAX;
+}
+
+size_t template_literal_len(const char *text)
+{
+    struct piece p;
+    const char *at = text;
+    size_t literal = 0;
+    while (next_piece(text, &at, NULL, &p, NULL) == STEP_PIECE)
+        literal += p.is_path ? p.fallback_len : p.len;
+    return literal;
 }
 
 bool template_check_paths(const char *text, struct error *e)
@@ -128,7 +141,7 @@ bool template_check_paths(const char *text, struct error *e)
             continue;
         memcpy(path, p.text, p.len);
         path[p.len] = '\0';
-        if (!find_helper(path) && !order_may_have(path)) {
+        if (!template_find_helper(path) && !order_may_have(path)) {
             error_set(
                 e,
                 "{%.100s} is nothing that WooCommerce sends of an order; a field of a plugin is written "
@@ -152,16 +165,6 @@ bool template_uses(const char *text, const char *name)
 
 /* -- values: what a path finds, as an array of clean texts that are not empty -- */
 
-static bool add_text(json_t *values, const char *text)
-{
-    if (json_array_size(values) >= TEMPLATE_LIST_MAX)
-        return true;
-    char *clean = text_clean(text, TEMPLATE_VALUE_MAX);
-    bool good = clean && (!*clean || !json_array_append_new(values, json_string(clean)));
-    free(clean);
-    return good;
-}
-
 /* A list with gaps, which PHP writes as an object: its first key is a number. */
 static bool is_list(const json_t *value)
 {
@@ -174,9 +177,9 @@ static bool is_list(const json_t *value)
 static bool add_value(json_t *values, const json_t *value)
 {
     if (json_is_string(value))
-        return add_text(values, json_string_value(value));
+        return template_add_text(values, json_string_value(value));
     if (json_is_boolean(value))
-        return add_text(values, json_is_true(value) ? "yes" : "no");
+        return template_add_text(values, json_is_true(value) ? "yes" : "no");
     if (!is_list(value))
         return true;
     struct json_walk walk = {.list = value};
@@ -225,117 +228,6 @@ static bool walk_path(json_t *values, const json_t *at, const char *path)
     return true;
 }
 
-/* -- helpers: computed names -- */
-
-static bool help_shop(json_t *values, const struct template_scope *scope)
-{
-    return add_text(values, scope->shop);
-}
-
-static bool help_number(json_t *values, const struct template_scope *scope)
-{
-    return add_text(values, scope->order->number);
-}
-
-static bool help_status(json_t *values, const struct template_scope *scope)
-{
-    return add_text(values, scope->order->status);
-}
-
-static bool help_admin_url(json_t *values, const struct template_scope *scope)
-{
-    return add_text(values, scope->order->admin_url);
-}
-
-static bool help_value(json_t *values, const struct template_scope *scope)
-{
-    struct decimal value;
-    char text[DECIMAL_TEXT_SIZE];
-    if (!scope->order->has_total || !decimal_add(scope->order->total, scope->order->refunds, &value))
-        return true;
-    decimal_format(value, 4, text);
-    return add_text(values, text);
-}
-
-static bool help_customer_name(json_t *values, const struct template_scope *scope)
-{
-    struct buf name;
-    buf_init(&name, TEMPLATE_VALUE_MAX);
-    buf_addf(&name, "%.1000s %.1000s", order_billing(scope->order, "first_name"),
-             order_billing(scope->order, "last_name"));
-    bool good = !name.failed && add_text(values, name.data);
-    buf_wipe(&name);
-    return good && (json_array_size(values) || add_text(values, order_billing(scope->order, "company")));
-}
-
-static bool help_items(json_t *values, const struct template_scope *scope)
-{
-    struct json_walk walk = {.list = json_object_get(scope->order->json, "line_items")};
-    bool good = true;
-    for (const json_t *item; good && (item = json_walk(&walk));) {
-        const char *quantity = json_text(item, "quantity"), *name = json_text(item, "name");
-        struct buf line;
-        if (!*name)
-            continue;
-        buf_init(&line, TEMPLATE_VALUE_MAX);
-        buf_addf(&line, "%.40s \xc3\x97 %.2000s", *quantity ? quantity : "1", name);
-        good = !line.failed && add_text(values, line.data);
-        buf_free(&line);
-    }
-    return good;
-}
-
-static bool help_attribution(json_t *values, const struct template_scope *scope)
-{
-    char *from = attribution_of(scope);
-    bool good = from && add_text(values, from);
-    free(from);
-    return good;
-}
-
-/* The day of "2026-11-25T00:43:19", in the shop's own time zone. */
-static bool add_day(json_t *values, const char *date)
-{
-    char day[11] = "";
-    if (strlen(date) >= 10 && date[4] == '-' && date[7] == '-')
-        memcpy(day, date, 10);
-    return add_text(values, day);
-}
-
-static bool help_date_paid(json_t *values, const struct template_scope *scope)
-{
-    return add_day(values, json_text(scope->order->json, "date_paid"));
-}
-
-static bool help_date_created(json_t *values, const struct template_scope *scope)
-{
-    return add_day(values, json_text(scope->order->json, "date_created"));
-}
-
-static const struct {
-    const char *name;
-    helper *help;
-} helpers[] = {
-    {"shop", help_shop},
-    {"number", help_number},
-    {"status", help_status},
-    {"admin_url", help_admin_url},
-    {"value", help_value},
-    {"customer.name", help_customer_name},
-    {"items", help_items},
-    {"date_paid", help_date_paid},
-    {"date_created", help_date_created},
-    {"attribution", help_attribution},
-};
-
-static helper *find_helper(const char *name)
-{
-    for (size_t i = 0; i < sizeof helpers / sizeof *helpers; i++)
-        if (!strcmp(helpers[i].name, name))
-            return helpers[i].help;
-    return NULL;
-}
-
 /* A new array of what a piece stands for; its default where there is nothing else. NULL when out of memory.
  */
 static json_t *values_of(const struct piece *p, const struct template_scope *scope)
@@ -351,7 +243,7 @@ static json_t *values_of(const struct piece *p, const struct template_scope *sco
     }
     memcpy(path, p->text, p->len);
     path[p->len] = '\0';
-    helper *help = find_helper(path);
+    template_helper *help = template_find_helper(path);
     if (help ? !help(values, scope) : !walk_path(values, scope->order->json, path))
         goto failed;
     if (!json_array_size(values) && p->fallback &&
@@ -365,31 +257,105 @@ failed:
 
 /* -- rendering -- */
 
-static bool add_joined(struct buf *out, const json_t *values)
+/* A piece's values as one text. One byte more than is ever shown tells that there is more. */
+static json_t *join(const json_t *values)
 {
-    for (size_t i = 0; i < json_array_size(values); i++)
-        if ((i && !buf_adds(out, ", ")) || !buf_adds(out, json_string_value(json_array_get(values, i))))
+    struct buf text;
+    bool good = true;
+    buf_init(&text, (size_t)2 * TEMPLATE_VALUE_MAX + 16);
+    for (size_t i = 0; good && i < json_array_size(values) && text.len <= TEMPLATE_VALUE_MAX; i++)
+        good = (!i || buf_adds(&text, ", ")) && buf_adds(&text, json_string_value(json_array_get(values, i)));
+    json_t *joined = good ? json_stringn(text.data ? text.data : "",
+                                         text_cut(text.data, text.len, TEMPLATE_VALUE_MAX + ELLIPSIS_LEN))
+                          : NULL;
+    buf_wipe(&text);
+    return joined;
+}
+
+/* What tells one order from another is never cut, nor what the owner wrote. */
+static bool is_kept(const struct piece *p, const char *text)
+{
+    bool names_order =
+        (p->len == 6 && !memcmp(p->text, "number", 6)) || (p->len == 2 && !memcmp(p->text, "id", 2));
+    return !p->is_path || (names_order && strlen(text) <= KEPT_MAX);
+}
+
+struct rendering {
+    json_t *kept, *cut; /* texts of the pieces, null where the piece is of the other kind */
+};
+
+static bool render_pieces(const char *text, const struct template_scope *scope, struct rendering *r)
+{
+    struct piece p;
+    const char *at = text;
+    while (next_piece(text, &at, NULL, &p, NULL) == STEP_PIECE) {
+        json_t *values = values_of(&p, scope);
+        json_t *joined = values ? join(values) : NULL;
+        json_decref(values);
+        bool kept = joined && is_kept(&p, json_string_value(joined));
+        if (!joined || json_array_append_new(r->kept, kept ? json_incref(joined) : json_null()) ||
+            json_array_append_new(r->cut, kept ? json_null() : json_incref(joined))) {
+            json_decref(joined);
             return false;
+        }
+        json_decref(joined);
+    }
     return true;
 }
 
-bool template_render(const char *text, const struct template_scope *scope, struct buf *out)
+/* How long the whole is when no value is longer than `longest`. */
+static size_t length_with(const struct rendering *r, size_t longest)
+{
+    size_t sum = 0;
+    for (size_t i = 0; i < json_array_size(r->kept); i++) {
+        size_t value = json_string_length(json_array_get(r->cut, i));
+        sum += json_string_length(json_array_get(r->kept, i)) + (value < longest ? value : longest);
+    }
+    return sum;
+}
+
+/* So that all fits, the longest values lose their ends. */
+static size_t longest_that_fits(const struct rendering *r, size_t max)
+{
+    size_t fits = 0, too_long = TEMPLATE_VALUE_MAX + ELLIPSIS_LEN + 1;
+    while (too_long - fits > 1) {
+        size_t middle = fits + (too_long - fits) / 2;
+        if (length_with(r, middle) <= max)
+            fits = middle;
+        else
+            too_long = middle;
+    }
+    return fits;
+}
+
+static bool write_pieces(const struct rendering *r, size_t longest, struct buf *out)
+{
+    bool good = true;
+    for (size_t i = 0; good && i < json_array_size(r->kept); i++) {
+        const json_t *kept = json_array_get(r->kept, i), *cut = json_array_get(r->cut, i);
+        const char *text = json_string_value(json_is_string(kept) ? kept : cut);
+        size_t n = strlen(text);
+        if (json_is_string(kept) || n <= longest)
+            good = buf_adds(out, text);
+        else if (longest >= ELLIPSIS_LEN)
+            good = buf_add(out, text, text_cut(text, n, longest - ELLIPSIS_LEN)) && buf_adds(out, ELLIPSIS);
+    }
+    return good;
+}
+
+bool template_render(const char *text, const struct template_scope *scope, size_t max, struct buf *out)
 {
     if (!template_check(text, NULL))
         return false;
+    struct rendering r = {json_array(), json_array()};
     struct buf all;
-    struct piece p;
-    const char *at = text;
-    bool good = true;
-    /* every piece at most once all its values: more than is kept, but bounded */
-    buf_init(&all, (size_t)TEMPLATE_LIST_MAX * (TEMPLATE_VALUE_MAX + 2) * 2);
-    while (good && all.len <= TEMPLATE_VALUE_MAX && next_piece(text, &at, NULL, &p, NULL) == STEP_PIECE) {
-        json_t *values = values_of(&p, scope);
-        good = values && add_joined(&all, values);
-        json_decref(values);
-    }
-    good = good && buf_add(out, all.data, text_cut(all.data, all.len, TEMPLATE_VALUE_MAX));
+    buf_init(&all, (size_t)2 * TEMPLATE_VALUE_MAX + max);
+    bool good = r.kept && r.cut && render_pieces(text, scope, &r) &&
+                write_pieces(&r, longest_that_fits(&r, max), &all) &&
+                buf_add(out, all.data, text_cut(all.data, all.len, max));
     buf_wipe(&all);
+    json_decref(r.kept);
+    json_decref(r.cut);
     return good;
 }
 
@@ -458,7 +424,7 @@ struct list {
 
 static bool add_distinct(struct list *list, const char *text)
 {
-    char *clean = text_clean(text, TEMPLATE_TAG_MAX);
+    char *clean = text_tidy(text, TEMPLATE_TAG_MAX);
     if (!clean)
         return false;
     if (list->lower)

@@ -5,12 +5,14 @@
  * element ("{line_items.sku}"), a number picks one ("{line_items.0.sku}"). {meta.KEY} is the value of KEY in
  * meta_data, the last one if there are several; KEY may hold any character but braces and "|", and
  * {line_items.meta.KEY} looks into each item's own. {path|none} gives "none" where there is no value.
- * {{ and }} are literal braces. Helpers are computed names:
+ * {{ and }} are literal braces, {,} is a literal comma where commas divide. Helpers are computed names:
  *
  *   {shop}           the shop's name            {number}     what people see; the id where a body has none
  *   {status}         without "wc-"              {customer.name}  first and last name, else the company
  *   {items}          "2 × Tee, 1 × Cap"         {value}      the total less the refunds
- *   {admin_url}      the order in wp-admin      {date_paid}, {date_created}  the day, "2026-11-25"
+ *   {refunded}       the sum of the refunds, "0" = none
+ *   {admin_url}      the order in wp-admin (see order.h)
+ *   {date_paid}, {date_created}  the day, "2026-11-25"
  *   {attribution}    where the customer came from: "newsletter / email", "www.example.org"
  */
 #ifndef WOO_GHL_TEMPLATE_H
@@ -18,9 +20,10 @@
 
 #include "order.h"
 
-#define TEMPLATE_VALUE_MAX 4096 /* bytes of a rendered value; longer ones are cut at a character's end */
-#define TEMPLATE_LIST_MAX 250   /* values that a list of templates gives at most; the first ones stay */
-#define TEMPLATE_TAG_MAX 255    /* bytes of one such value */
+#define TEMPLATE_VALUE_MAX                                                                                   \
+    4096                      /* bytes of a value, and of a text; longer ones are cut at a character's end */
+#define TEMPLATE_LIST_MAX 250 /* values that a list of templates gives at most; the first ones stay */
+#define TEMPLATE_TAG_MAX 255  /* bytes of one such value */
 
 /* What a template may look at. */
 struct template_scope {
@@ -40,10 +43,15 @@ bool template_check_paths(const char *text, struct error *e) MUST_CHECK;
 /* Does it use {name}? */
 bool template_uses(const char *text, const char *name);
 
-/* One text, added to out: values of an array are joined by ", ". HTML entities in values are decoded, control
- * characters dropped. False when the text is not well formed, out of memory, or over TEMPLATE_VALUE_MAX of
- * literal text. `out` needs room for TEMPLATE_VALUE_MAX bytes. */
-bool template_render(const char *text, const struct template_scope *scope, struct buf *out) MUST_CHECK;
+/* One text of at most `max` bytes (TEMPLATE_VALUE_MAX and less), added to out: values of an array are joined
+ * by ", ". HTML entities in values are decoded, control characters dropped. Where it would be longer its
+ * longest values lose their ends ("..."), never what the template says itself, {number} and {id}. False when
+ * the text is not well formed, or out of memory. `out` needs room for `max` bytes. */
+bool template_render(const char *text, const struct template_scope *scope, size_t max,
+                     struct buf *out) MUST_CHECK;
+
+/* How many bytes the template says itself, defaults counted. The text is well formed. */
+size_t template_literal_len(const char *text);
 
 /* A list of templates divided by commas ("woocommerce, bought-{line_items.sku}") -> a new JSON array of
  * distinct, trimmed, lower-case strings, in order. A path through an array gives one string per element (two

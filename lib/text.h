@@ -13,7 +13,10 @@
  * dropped). malloc'ed; NULL when out of memory. */
 char *text_clean(const char *typed, size_t max);
 
-/* ASCII letters made small, in place (GHL keeps tags and emails that way). */
+/* The same of a text that is decoded already: entities stay. */
+char *text_tidy(const char *text, size_t max);
+
+/* Letters made small, in place, as GHL keeps tags and emails: Latin, Greek, Cyrillic, Armenian. */
 void text_lower(char *text);
 
 /* The longest prefix of at most max bytes that ends with a whole character: its length. */

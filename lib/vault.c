@@ -10,7 +10,7 @@
 
 #define VERSION 1
 #define HEAD_LEN (1 + KEYRING_ID_LEN) /* version, key id */
-#define PRIMARY "vault/primary"
+#define PRIMARY STORE_PRIMARY_KEY
 #define SETTLED "vault/settled"
 #define FILE_MAX 4096 /* a wrapped copy has 80 bytes */
 
@@ -23,8 +23,9 @@ struct vault {
     char tag[VAULT_NAMESPACE_SIZE];
     struct keyring ring;
     const struct data_key *current; /* points into ring */
+    const struct data_key *kept;    /* in DATA_DIR/vault, as its primary; NULL = not known to be */
     enum vault_state state;
-    bool store_was_empty;
+    char knew[VAULT_ID_SIZE]; /* the key that this process last settled on; "" = none yet */
     struct error trouble;
 };
 
@@ -115,6 +116,7 @@ static void look_at_dir(struct vault *v)
     if (v->dir >= 0 && (fstat(v->dir, &st) != 0 || st.st_nlink == 0)) {
         close(v->dir);
         v->dir = -1;
+        v->kept = NULL;
     }
     if (v->dir < 0 && !open_dir(v, &v->dir_error))
         v->dir = -1; /* cache_get and cache_put say why when it matters */
@@ -176,6 +178,7 @@ static const struct data_key *cached_key(struct vault *v, struct primary *p)
 
     if (get_primary(&v->cache, p) != STORE_OK || keyring_fetch(&v->ring, &v->cache, p->id, &key) != STORE_OK)
         return NULL;
+    v->kept = key;
     return key;
 }
 
@@ -201,6 +204,7 @@ static const struct data_key *key_without_store(struct vault *v, struct error *e
                   v->trouble.text);
         return NULL;
     }
+    v->kept = key;
     log_event(v->log, LOG_LEVEL_WARN, "vault", NULL,
               "The store gives no data key; the spool is sealed under the key %s, kept in DATA_DIR/vault",
               key->id);
@@ -230,24 +234,38 @@ static void say_away(struct vault *v)
                            "the spool");
 }
 
-/* Was the store settled with this key by anybody of this machine? */
-static bool was_settled(struct vault *v, const struct data_key *key)
+/* The id of the key that this process, or any of this machine, last settled on; "" = none. */
+static void last_settled(struct vault *v, char id[VAULT_ID_SIZE])
 {
-    char *id = NULL;
-    bool was = cache_get(v, SETTLED, &id) == STORE_OK && !strcmp(id, key->id);
+    char *kept = NULL;
 
-    free(id);
-    return was;
+    memcpy(id, v->knew, VAULT_ID_SIZE);
+    if (!*id && cache_get(v, SETTLED, &kept) == STORE_OK && keyring_is_id(kept))
+        snprintf(id, VAULT_ID_SIZE, "%s", kept);
+    free(kept);
 }
 
 static void note_settled(struct vault *v, const struct data_key *key)
 {
-    char *id = NULL;
+    char last[VAULT_ID_SIZE], *kept = NULL;
 
-    if (!was_settled(v, key) && cache_put(v, SETTLED, key->id, 0, false, &id) != STORE_OK)
+    last_settled(v, last);
+    if (strcmp(last, key->id) != 0 && cache_put(v, SETTLED, key->id, 0, false, &kept) != STORE_OK)
         log_event(v->log, LOG_LEVEL_WARN, "vault", NULL, "DATA_DIR/vault cannot be written: %s",
                   v->trouble.text);
-    free(id);
+    free(kept);
+    snprintf(v->knew, sizeof v->knew, "%s", key->id);
+}
+
+/* `had`: the id of the store's key; "" = it has none. It is going to be settled on `id`. */
+static enum store_result tell_forgot(struct vault *v, const char *had, const char *id)
+{
+    char last[VAULT_ID_SIZE];
+
+    last_settled(v, last);
+    if (!*last || !strcmp(last, had) || !v->store.forgot)
+        return STORE_OK;
+    return v->store.forgot(v->store.context, id);
 }
 
 /* The store has no key yet: gives it the one in use, else this machine's last, else a new one. *p is the
@@ -262,13 +280,14 @@ static enum store_result found_store(struct vault *v, struct primary *p)
         key = keyring_make(&v->ring);
     if (!key)
         return STORE_UNAVAILABLE;
-    enum store_result result = put_primary(v, &v->store, key, true, p);
-    if (result == STORE_OK && !strcmp(p->id, key->id)) {
-        v->store_was_empty = !made && (v->state == VAULT_SETTLED || was_settled(v, key));
+    /* Before it takes any order. */
+    enum store_result result = tell_forgot(v, "", key->id);
+    if (result == STORE_OK)
+        result = put_primary(v, &v->store, key, true, p);
+    if (result == STORE_OK && !strcmp(p->id, key->id))
         log_event(v->log, LOG_LEVEL_INFO, "vault", NULL,
                   "The store had no data key; it has %s now, %s, wrapped under %s", key->id,
                   made ? "newly made" : "which this machine used before", p->setting);
-    }
     return result;
 }
 
@@ -298,12 +317,14 @@ static void cache_key(struct vault *v, const struct data_key *key)
 {
     struct primary cached;
 
+    v->kept = NULL;
     if (keyring_share(&v->ring, &v->cache, key, NULL) == STORE_OK) {
         enum store_result there = get_primary(&v->cache, &cached);
-        if (there != STORE_UNAVAILABLE && !strcmp(cached.id, key->id))
+        if ((there != STORE_UNAVAILABLE && !strcmp(cached.id, key->id)) ||
+            put_primary(v, &v->cache, key, false, &cached) == STORE_OK) {
+            v->kept = key;
             return;
-        if (put_primary(v, &v->cache, key, false, &cached) == STORE_OK)
-            return;
+        }
     }
     log_event(v->log, LOG_LEVEL_WARN, "vault", NULL,
               "The wrapped data key cannot be kept in DATA_DIR/vault: %s", v->trouble.text);
@@ -320,6 +341,8 @@ bool vault_settle(struct vault *v)
     enum store_result result = get_primary(&v->store, &p);
     if (result == STORE_NONE && !p.there)
         result = found_store(v, &p);
+    else if (result == STORE_OK)
+        result = tell_forgot(v, p.id, p.id);
     if (result == STORE_OK)
         result = fetch_anywhere(v, p.id, &key);
     if (result != STORE_OK) {
@@ -341,6 +364,12 @@ bool vault_settle(struct vault *v)
     v->current = key;
     v->state = VAULT_SETTLED;
     return true;
+}
+
+void vault_doubt(struct vault *v)
+{
+    v->state = VAULT_AWAY;
+    error_set(&v->trouble, "The store's data key is another one than before; orders go to the spool");
 }
 
 /* -- life cycle -- */
@@ -369,7 +398,7 @@ struct vault *vault_open(const struct config *config, const struct vault_shelf *
     if (!v)
         goto no_memory;
     *v = (struct vault){.config = config, .log = log, .store = *shelf, .dir = -1, .state = VAULT_AWAY};
-    v->cache = (struct vault_shelf){v, cache_get, cache_put};
+    v->cache = (struct vault_shelf){.context = v, .get = cache_get, .put = cache_put};
     if (!make_tag(v) || !keyring_init(&v->ring, config))
         goto no_memory;
     if (v->ring.secret_count == 0) {
@@ -395,6 +424,13 @@ fail:
     return NULL;
 }
 
+void vault_keep(struct vault *v)
+{
+    look_at_dir(v);
+    if (v->kept != v->current)
+        cache_key(v, v->current);
+}
+
 void vault_free(struct vault *v)
 {
     if (!v)
@@ -403,13 +439,6 @@ void vault_free(struct vault *v)
     if (v->dir >= 0)
         close(v->dir);
     free(v);
-}
-
-bool vault_store_was_empty(struct vault *v)
-{
-    bool was = v->store_was_empty;
-    v->store_was_empty = false;
-    return was;
 }
 
 enum vault_state vault_state(const struct vault *v)

@@ -26,6 +26,10 @@
  * is made and put there by the same rule. Each sealed blob names its key's id and the vault holds several
  * keys, so nothing sealed so is lost: vault_settle, when the store answers again, makes such a key the
  * store's if it has none, and otherwise adds its copies to the store, as a key that opens but seals no more.
+ *
+ * EMPTY. A store may lose the key while processes run on: it came back empty, or as another one. The store
+ * takes nothing that is sealed under a key which is not its own (store.h, SEALING), and the vault is doubted
+ * then: settling gives the store the key in use, or, where another process was quicker, takes that one's.
  */
 #ifndef WOO_GHL_VAULT_H
 #define WOO_GHL_VAULT_H
@@ -48,13 +52,18 @@ struct vault_shelf {
     enum store_result (*get)(void *context, const char *name, char **out);
     enum store_result (*put)(void *context, const char *name, const char *value, int64_t ttl_ms,
                              bool if_absent, char **out);
+    /* Told before a data key is settled on, though this process or machine had settled on another one, or on
+     * any with a store that has none now: the store lost what it knew. key_id: what is settled on. OK,
+     * UNAVAILABLE; NULL = nobody wants to know. */
+    enum store_result (*forgot)(void *context, const char *key_id);
 };
 
 enum vault_state {
     VAULT_SETTLED, /* the key in use is the store's: hashes agree with those of all other processes */
-    VAULT_AWAY,    /* the store did not answer: only the spool may be sealed, hashes may be nobody else's */
-    VAULT_LOCKED,  /* the store's key opens with no configured secret: as AWAY, until vault_trouble is heeded
-                    */
+    VAULT_AWAY,   /* the store did not answer, or has another key by now: only the spool may be sealed, hashes
+                     may be nobody else's */
+    VAULT_LOCKED, /* the store's key opens with no configured secret: as AWAY, until vault_trouble is heeded
+                   */
 };
 
 /* -- life cycle -- */
@@ -72,13 +81,16 @@ enum vault_state vault_state(const struct vault *vault);
 const char *vault_trouble(const struct vault *vault);
 
 /* Asks the store again; costs it a few round trips. To be called when the vault is not settled and the store
- * answers again, and by a long-lived process when the store came back empty or as another one. True when it
- * is settled now. The key in use may have changed: hash keys are to be asked for again. */
+ * answers again. True when it is settled now. The key in use may have changed: hash keys are to be asked for
+ * again. */
 bool vault_settle(struct vault *vault);
+/* The store does not know the key in use: not settled any more. */
+void vault_doubt(struct vault *vault);
 
-/* True once after the store had no key although this machine had settled with it before: it came back empty.
- */
-bool vault_store_was_empty(struct vault *vault);
+/* To be called before something is sealed for a file of this machine: where the key in use could not be kept
+ * in DATA_DIR/vault, tries again. Without it such a file would open only as long as the store has the key;
+ * the log says so then. Free once it is kept. */
+void vault_keep(struct vault *vault);
 
 /* -- sealing -- */
 

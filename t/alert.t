@@ -106,6 +106,64 @@ for my $store (qw(sqlite redis)) {
         $server->stop;
     };
 
+    subtest "$store: the breaker stays open" => sub {
+        my $server = $new->();
+        $ghl->fault({ times => 0, do => { status => 503, headers => { 'Retry-After' => 60 } } });    # one try at a time
+        like deliver($server, $_), qr/"queued"/, 'given an order that GHL does not answer to' for 1 .. 5;
+        like $server->log, qr/level=error event=breaker .*next try in 30 s/, 'the breaker is open';
+        my $at = 0;
+        for my $open (60, 120) {
+            ok $server->drain_as_of($at += $open), 'a try as soon as it may be';
+            like $server->log, qr/event=breaker .*next try in $open s/, "it stays open for $open s";
+        }
+        is file_of($server->dir . '/told'), '', 'that is nothing to tell yet';
+        ok $server->drain_as_of($at += 240), 'a further try';
+        like told($server, 'breaker', 1)->[0], qr/^GHL has not answered for minutes: .* none is lost$/, 'now it is told';
+        $ghl->clear_faults;
+        ok $server->drain_as_of($at += 240), 'GHL is back';
+        is_deeply [sort map { $_->{name} } $ghl->opportunities], [map {"Order #$_"} 1 .. 5], 'and has them all';
+        $server->stop;
+    };
+
+    # Nobody can see the card that a worker makes while its lease runs out.
+    subtest "$store: a second id" => sub {
+        my $server = $new->();
+        $ghl->settings({ search_lag_ms => 10_000_000 });
+        $ghl->fault({ match => { method => 'POST', path => '^/opportunities/$' }, do => { delay_ms => 1500 } });
+        pipe my $in, my $out or die "pipe: $!";
+        my $pid = fork // die "fork: $!";
+        if (!$pid) { syswrite $out, eval { deliver($server, 1) } // "$@"; POSIX::_exit(0) }
+        close $out;
+        $ghl->wait_calls(1, 20, method => 'POST', path => '/opportunities/');
+        my @worker = $server->worker_pids;
+        kill STOP => @worker;
+        ok $server->drain_as_of(300), 'given a worker whose create takes longer than all waits';
+        is $ghl->count(method => 'POST', path => '/opportunities/'), 2, 'another makes a second card';
+        kill CONT => @worker;
+        like do { local $/; <$in> }, qr/"queued","reason":"lease_lost"/, 'the first one hears that it is late';
+        waitpid $pid, 0;
+        my ($card) = $server->log =~ /event=conflict .*ghl_id=(\w+) msg="Another card is remembered/;
+        ok scalar(grep { $_->{id} eq ($card // '') } $ghl->opportunities), 'the log says which card is one too many';
+        is_deeply told($server, 'conflict', 1),
+            ['Order shop:1 has a second card: look for ' . ($card // '') . ' in GHL'], 'it is told';
+        $server->stop;
+    };
+
+    subtest "$store: the spool has files that cannot be opened" => sub {
+        my $server = $new->(REDIS_URL => 'redis://127.0.0.1:1');
+        like deliver($server, 1), qr/store_unavailable/, 'given a spooled order';
+        my ($file) = glob $server->dir . '/data/spool/*.delivery';
+        truncate $file, 100 or die "$file: $!";
+        $server->set(REDIS_URL => $redis->url);
+        is $server->command('drain')->{code}, 0, 'whose file was cut';
+        like told($server, 'spool', 1)->[0], qr/^\Q$file\E is kept as \.damaged and cannot be moved to the store: it was changed, cut/,
+            'it is told';
+        ok -e "$file.damaged", 'and kept';
+        ok $server->drain_as_of(3700), 'a drain an hour later';
+        like told($server, 'spool', 2)->[1], qr/^0 files .* 1 are damaged/, 'tells it again';
+        $server->stop;
+    } if $redis;
+
     subtest "$store: the store is away" => sub {
         my $server = $new->(REDIS_URL => 'redis://127.0.0.1:1');
         like deliver($server, $_), qr/store_unavailable/, 'spooled' for 1, 2;

@@ -177,7 +177,7 @@ for my $store (@stores) {
         my %world = (ghl => FakeGHL::Client->start(search_lag_ms => 300, latency_ms => 20, rate_window_ms => 10_000, rate_count => 1000));
         $world{redis} = WooGHL::Server->redis(appendonly => 'yes', appendfsync => 'always') if $store eq 'redis';
         my $server = $world{server} = WooGHL::Server->new(mode => 'nginx', workers => $WORKERS, settings => {
-            WOO_WEBHOOK_SECRET => $SECRET, GHL_API_BASE => $world{ghl}->url, GHL_API_KEY => $world{ghl}->token,
+            WOO_WEBHOOK_SECRET => $SECRET, REDIS_TIMEOUT => '500ms', GHL_API_BASE => $world{ghl}->url, GHL_API_KEY => $world{ghl}->token,
             GHL_LOCATION_ID => $world{ghl}->location_id, GHL_PIPELINE_ID => 'fakePipelineAAAAAAAA', GHL_RATE => '1000/10s',
             GHL_TIMEOUT => '3s', SYNC_BUDGET => $LONG ? '10s' : '7s',
             $world{redis} ? (REDIS_URL => $world{redis}->url) : (),

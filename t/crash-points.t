@@ -36,7 +36,8 @@ $ENV{WOO_GHL_PROGRAM} = WooGHL::Driver->program('crash-points', CRASH => 1);
 # -- the scenarios --
 # before: what happens first, unharmed unless it names a point.  dies: what dies: a delivery's name, or 'drain'.  nobody: no email, no phone.
 # card: how it is after that, if what dies was accepted.  settings: more of them.  away: the store cannot be reached
-# by this delivery.  reset: GHL carries out the first create of this kind and resets the connection.  must: steps
+# by this delivery.  vanishes: 'STATE POINT', the store goes away while this delivery is there; the points before
+# that are another scenario's.  until: a point; so are those after it.  reset: GHL carries out the first create of this kind and resets the connection.  must: steps
 # without which the scenario does not test what it says.
 my %WON  = (status => 'won', value => 10);
 my %MORE = (status => 'won', value => 12.5);
@@ -63,6 +64,15 @@ my @SCENARIOS = (
     { name => 'the store is away', dies => 'paid', away => 'paid', card => \%WON, must => ['spool_put'] },
     { name => 'a drain that moves the spool', before => ['paid'], dies => 'drain', away => 'paid', card => \%WON,
         must => [qw(spool_remove store_claim store_finish)] },
+    { name => 'the store goes away when the card is made', dies => 'paid', vanishes => 'paid POST:after#3', card => \%WON,
+        must => [qw(store_progress spool_put)] },
+    { name => 'the store goes away when the contact is made', dies => 'paid', vanishes => 'paid POST:after#1', nobody => 1,
+        card => \%WON, must => [qw(store_progress spool_put)] },
+    { name => 'a drain that moves ids', before => ['paid'], dies => 'drain', vanishes => 'paid POST:after#3', card => \%WON,
+        until => 'spool_remove:after#1', must => [qw(store_progress spool_remove)] },
+    { name => 'a drain that moves ids and a state that came after them', before => ['paid', 'refunded'], dies => 'drain',
+        vanishes => 'paid POST:after#3', away => 'refunded', card => \%LOST, until => 'spool_remove:after#2',
+        must => [qw(store_progress spool_remove store_claim)] },
 );
 
 # -- one world: a namespace of the store, GHL as at its start, and one order --
@@ -121,9 +131,28 @@ sub put_away {
     return;
 }
 
+# A shell command that makes the store go away while it is in use, as put_away does before; come_back undoes it.
+sub vanish {
+    my ($world) = @_;
+    return "cd $world->{env}{DATA_DIR} && mv store.db store.db.aside && mkdir store.db" if $world->{store} ne 'redis';
+    my $socket = $world->{lane}{redis}->socket;
+    return "mv $socket $socket.aside && redis-cli -s $socket.aside CLIENT KILL TYPE normal >/dev/null";
+}
+
+sub come_back {
+    my ($world) = @_;
+    return put_away($world, 0) if $world->{store} ne 'redis';
+    my $socket = $world->{lane}{redis}->socket;
+    rename "$socket.aside", $socket or die "$socket: $!";
+    return;
+}
+
 sub deliver {
     my ($world, $state, %env) = @_;
     my $scenario = $world->{scenario};
+    my ($which, $where) = split / /, $scenario->{vanishes} || '';
+    my $vanishes = $which && $which eq $state && !$world->{vanished}++;
+    $env{WOO_GHL_CRASH_DO} = "$where " . vanish($world) if $vanishes;
     my $body = body($world, $state);
     my $in = $world->{lane}{server}->_write('body', $body);
     my $away = ($scenario->{away} || '') eq $state && !$world->{back};
@@ -134,6 +163,7 @@ sub deliver {
         HTTP_X_WC_WEBHOOK_TOPIC => 'order.updated', HTTP_X_WC_WEBHOOK_SIGNATURE => hmac_sha256_base64($body, $SECRET) . '=',
         %env }, $in);
     put_away($world, 0) if $away;
+    come_back($world) if $vanishes;
     my ($status) = $answer =~ /^Status: (\d+)/;
     return ($code, $status || 0, $answer);
 }
@@ -231,10 +261,13 @@ sub record {
     unlink $trace;
     begin(world($lane, $store, $scenario), WOO_GHL_CRASH_TRACE => $trace);
     my $kept = $scenario->{dies} eq 'drain';
+    my ($vanishes) = ($scenario->{vanishes} || '') =~ /^$scenario->{dies} (.*)/;
     my (%hits, @points);
     for my $name (split /\n/, WooGHL::Server::_slurp($trace)) {
         $kept ||= $name =~ /^(?:store_claim|spool_put):after$/;
         push @points, [$name . '#' . ++$hits{$name}, $kept];
+        @points = () if $vanishes && $points[-1][0] eq $vanishes;
+        last if $points[-1] && $points[-1][0] eq ($scenario->{until} // '');
     }
     my @missing = grep { !$hits{"$_:before"} || !$hits{"$_:after"} } @{ $scenario->{must} };
     return (\@points, \@missing);

@@ -47,6 +47,8 @@ sub deliver_all {
     return @got;
 }
 
+sub lines_of { my ($path) = @_; open my $in, '<', $path or return; chomp(my @lines = <$in>); return @lines }
+
 sub slowest { my ($slowest) = sort { $b <=> $a } map { $_->[0] } @_; return $slowest }
 sub p99 { my @took = sort { $a <=> $b } map { $_->[0] } @_; return $took[POSIX::ceil(0.99 * @took) - 1] }
 sub is_taken { my ($what, @got) = @_; return is_deeply [grep { $_->[1] !~ /^202 / } @got], [], $what }
@@ -55,8 +57,12 @@ my $redis = WooGHL::Server->redis;
 my $ghl = FakeGHL::Client->start;
 my $server = WooGHL::Server->new(mode => 'nginx', workers => $WORKERS, settings => {
     WOO_WEBHOOK_SECRET => $SECRET, GHL_API_BASE => $ghl->url, GHL_API_KEY => $ghl->token, REDIS_URL => $redis->url,
+    REDIS_TIMEOUT => '500ms',
     GHL_LOCATION_ID => $ghl->location_id, GHL_PIPELINE_ID => 'fakePipelineAAAAAAAA', RATE_LIMIT_PER_DAY => 0,
-})->start;
+});
+# One that hangs, with a child, and does not heed what can be ignored.
+my $hung = $server->dir . '/hung';
+$server->set(ALERT_COMMAND => "trap '' TERM HUP INT; sleep 1000 & echo \$! >>$hung; echo \$\$ >>$hung; wait")->start;
 $ghl->fault({ match => {}, times => 0, do => { hang => 1 } });
 my $id = 0;
 
@@ -67,6 +73,7 @@ subtest 'GHL and Redis hang' => sub {
     cmp_ok slowest(@got), '<', $LONGEST, 'each in time';
     is $ghl->count, 0, 'GHL is not called for what the store does not know';
     is scalar(() = glob $server->dir . '/data/spool/*.delivery'), $id, 'the spool has them all';
+    is scalar(grep { kill 0 => $_ } lines_of($hung)), 2, 'while ALERT_COMMAND and its child hang';
     $redis->signal('CONT');
     sleep 1.2;    # a worker whose Redis has failed asks it again after a second
 };
@@ -110,6 +117,15 @@ subtest 'GHL is back' => sub {
     my %card;
     $card{ $_->{name} }++ for $ghl->opportunities;
     is_deeply \%card, { map { ("Order #$_" => 1) } 1 .. $id }, 'each order has its one card' or diag $server->log;
+};
+
+# 30 s after it was told.
+subtest 'ALERT_COMMAND is ended' => sub {
+    my @pids = lines_of($hung);
+    is scalar @pids, 2, 'it was told once';
+    my $deadline = time + 45;
+    sleep 0.1 while grep({ kill 0 => $_ } @pids) && time < $deadline;
+    is_deeply [grep { kill 0 => $_ } @pids], [], 'and is gone, with its child';
 };
 
 $server->stop;

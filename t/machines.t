@@ -7,13 +7,17 @@ use FakeGHL::Client;
 use File::Temp ();
 use POSIX ();
 use Test::More;
+use Time::HiRes qw(sleep time);
 use WooGHL::Server;
 
 my $SECRET = 'my_super_secret_woo_key';
+my $LATER = '202 {"status":"queued","reason":"later"}';
 
 sub order {
-    my ($id, $status) = @_;
-    return qq({"id":$id,"status":"$status","total":"10.00","billing":{"first_name":"Ann","last_name":"Lee",)
+    my ($id, $status, $created, $first) = @_;
+    $first ||= 'Ann';
+    $created = $created ? qq("date_created_gmt":"$created",) : '';
+    return qq({"id":$id,"status":"$status","total":"10.00",$created"billing":{"first_name":"$first","last_name":"Lee",)
         . qq("email":"c$id\@example.com"}});
 }
 
@@ -45,6 +49,14 @@ sub deliver_all {
     return @got;
 }
 
+# Nothing waits, or after 20 s.
+sub until_empty {
+    my ($server) = @_;
+    my $deadline = time + 20;
+    sleep 0.05 until $server->command('status')->{out} =~ /^waiting 0,/ || time > $deadline;
+    return;
+}
+
 my $redis = WooGHL::Server->redis;
 my $ghl = FakeGHL::Client->start;
 my %settings = (
@@ -57,6 +69,8 @@ my $way = "$dir/redis";    # the first machine's; cut by taking it away
 symlink $redis->socket, $way or die "$way: $!";
 my @machine = map { WooGHL::Server->new(mode => 'nginx', workers => 2, settings => {%settings, REDIS_URL => $_})->start }
     "unix://$way", $redis->url;
+
+sub cards { return [sort { $a->[0] cmp $b->[0] } map { [$_->{name}, $_->{status}] } $ghl->opportunities] }
 
 # Given one order that arrives at both at once, again and again.
 my @got = deliver_all(map { [$machine[$_ % 2], order(1, 'processing')] } 1 .. 20);
@@ -98,5 +112,49 @@ is_deeply \%cards,
     'each order has its one card, in its newest state';
 
 $machine[1]->stop;
+
+# Given workers and a drain that know the data key of a Redis which then comes back empty, and another machine that
+# never knew it, nor has a copy. Whoever comes first, all of them agree on one key.
+for my $first ('the other machine', 'the workers that run on') {
+    subtest "Redis is emptied, then come $first" => sub {
+        $ghl->reset;
+        my $emptied = WooGHL::Server->redis;
+        my $created;    # none: those of before wait until GHL's search shows what may have been made just before
+        my $new = sub {
+            return WooGHL::Server->new(mode => 'nginx', workers => 1,
+                settings => { %settings, REDIS_URL => $emptied->url, SYNC_BUDGET => '0' })->start;
+        };
+        my $old = $new->();
+        my $watch = $old->background('drain', '--watch');
+        is deliver($old, order(1, 'processing', $created)), $LATER, 'given an order';
+        $ghl->wait_calls(1, 20, path => '/opportunities/', status => 201);
+        until_empty($old);
+
+        $emptied->cli('FLUSHALL');
+        my $other = $first =~ /other/ ? $new->() : undef;
+        $watch->signal('STOP');
+        is deliver($old, order(2, 'processing', $created)), $LATER, 'a worker that runs on takes another';
+        $other ||= $new->();
+        is deliver($other, order(2, 'processing', $created)), '200 {"status":"skipped","reason":"duplicate"}',
+            'the other machine knows it';
+        is deliver($other, order(3, 'processing', $created)), $LATER, 'and takes a third';
+        $watch->signal('CONT');
+        until_empty($other);
+        is_deeply cards(), [['Order #1', 'won'], ['Order #2', 'won'], ['Order #3', 'won']], 'the drain that runs on brings them';
+
+        $ghl->clear_calls;
+        is deliver($other, order(3, 'processing', $created, 'Anna')), $LATER, 'a state with another name of the customer';
+        until_empty($other);
+        is_deeply [$ghl->sent], ['POST /contacts/upsert'], 'is known to change nothing else: their hashes agree';
+
+        $watch->stop;
+        is deliver($old, order(4, 'processing', $created)), $LATER, 'an order that the first machine takes';
+        $old->stop;
+        undef $old;    # with its directory
+        is $other->command('drain', '--now')->{code}, 0, 'is drained when that machine is gone for good';
+        is_deeply [map { $_->[0] } @{ cards() }], [map {"Order #$_"} 1 .. 4], 'and each has its one card';
+        $other->stop;
+    };
+}
 $ghl->stop;
 done_testing;

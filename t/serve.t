@@ -118,6 +118,17 @@ subtest 'a client that goes away' => sub {
     is_deeply [$server->worker_pids], [$pid], 'by the same worker';
 };
 
+subtest 'nobody behind the web server' => sub {
+    my $socket = $server->dir . '/socket';
+    my $ping = sub { $server->request(POST => '/woo-order', { 'Content-Type' => 'application/x-www-form-urlencoded' }, $PING) };
+    rename $socket, "$socket.away" or die "rename: $!";
+    my $res = $ping->();
+    is "$res->{status} $res->{body}", '503 {"error":"Unavailable"}', 'nginx says what the program would say';
+    is $res->{headers}{'retry-after'}, 60, '... and when to come again';
+    rename "$socket.away", $socket or die "rename: $!";
+    is $ping->()->{status}, 200, 'then all is well';
+};
+
 subtest 'no descriptors left' => sub {
     my ($other) = $server->worker_pids;
     my $worker = worker(limit => 64);

@@ -168,6 +168,7 @@ subtest 'a state that was spooled is older than the one that the store took afte
     my $server = WooGHL::Server->new(mode => 'nginx', workers => 4, settings => {
         WOO_WEBHOOK_SECRET => $SECRET, GHL_API_BASE => $ghl->url, GHL_API_KEY => $ghl->token,
         GHL_LOCATION_ID => $ghl->location_id, GHL_PIPELINE_ID => 'fakePipelineAAAAAAAA', REDIS_URL => $redis->url,
+        REDIS_TIMEOUT => '500ms',
     })->start;
     is deliver($server, order(1, 'processing'))->{status}, 200, 'won, with a card';
     $redis->signal('STOP');

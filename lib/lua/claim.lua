@@ -1,11 +1,12 @@
 local _, _, link_ttl, key, modified, created, ago, fingerprint, hmac, body, status, creates, status_only, client,
-    limit, work, lease_ms, token, expires = unpack(ARGV)
-local NEW, DUPLICATE, STALE, BUSY, DEFERRED, IGNORED, LATE = 0, 1, 2, 3, 4, 5, 100
+    limit, work, lease_ms, token, expires, key_id = unpack(ARGV)
+local NEW, DUPLICATE, STALE, BUSY, DEFERRED, IGNORED, OTHER_KEY, LATE = 0, 1, 2, 3, 4, 5, 99, 100
 ago, expires = tonumber(ago), tonumber(expires)
 
 -- A server that hung works off what lay in its sockets. Nobody waits for this any more: the spool has the delivery,
 -- and taken now it would count as newer than what came after it.
 if expires > 0 and now - ARGV[1] > expires then return {LATE} end
+if not has_key(key_id) then return {OTHER_KEY} end
 
 local ok, ek = order_key(key), entry_key(key)
 creates, status_only, modified, created = creates == '1', status_only == '1', tonumber(modified), tonumber(created)

@@ -1,12 +1,20 @@
--- Replies {1, entry} or {0, ms until the next is due or -1, hold}.
-local _, _, link_ttl, lease_ms, at_once, token = unpack(ARGV)
+-- Replies {1, entry} or {0, ms until the next is due or -1, hold} or {2}: another data key.
+local _, _, link_ttl, lease_ms, only, token, key_id = unpack(ARGV)
+if not has_key(key_id) then return {2} end
 local state = fields(state_key, 'born', 'born_run', 'forgot', 'paused_at', 'opened', 'held', 'hold_since')
 
+if only ~= '' then
+    local e = fields(entry_key(only), 'accepted', 'token', 'lease_end')
+    if not call('ZSCORE', due_key, only) or not e.accepted or in_force(e) then return {0, -1, 0} end
+    if e.token then promote(only) end
+    lease(only, token, lease_ms)
+    return {1, leased_reply(only, state, link_ttl, true)}
+end
+
 while true do
-    local key
-    if at_once == '1' then key = first_free() else key = first_due() end
+    local key = first_due()
     if not key then break end
-    if at_once ~= '1' and hold_of(state) ~= 0 then return {0, 0, hold_of(state)} end
+    if hold_of(state) ~= 0 then return {0, 0, hold_of(state)} end
     local e = fields(entry_key(key), 'accepted', 'token')
     if e.accepted then
         if e.token then promote(key) end

@@ -1,6 +1,6 @@
-local _, _, hold, window_left, window, day_left, day_reset = unpack(ARGV)
+local _, _, hold, window_left, window, sign, shared_ms, day_left, day_reset = unpack(ARGV)
 local key = base .. ':pace'
-local p = fields(key, 'hold_until', 'day_left', 'day_end')
+local p = fields(key, 'hold_until', 'day_left', 'day_end', 'shared_until')
 
 -- What is left only sinks, until the end of its window.
 local function lower(name, left, span)
@@ -16,10 +16,16 @@ local function lower(name, left, span)
     call('HSET', key, name .. '_left', text(left), name .. '_end', text(till))
 end
 
--- GHL's window slides: in a steady run at its rate hardly anything is ever left, and waiting for a whole window would
--- halve the rate. A short wait that grows as less is left.
+-- GHL's window slides: in a steady run at its rate hardly anything is ever left, which means nothing unless others
+-- use the limit, too, or nothing at all is left. Then a short wait that grows as less is left.
+local shared = tonumber(p.shared_until or 0)
+if sign == '1' then
+    shared = now + shared_ms
+    call('HSET', key, 'shared_until', text(shared))
+end
 window_left, window = tonumber(window_left), tonumber(window)
-if window_left >= 0 and window > 0 then
+if shared <= now or shared > now + shared_ms then shared = nil end
+if (shared and window_left > 0 or window_left == 0) and window > 0 then
     hold = math.max(tonumber(hold), math.floor(math.min(window, DAY) / 10 / (window_left + 1)))
 end
 if tonumber(hold) > 0 then

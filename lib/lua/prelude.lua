@@ -10,6 +10,9 @@ local DAY = 86400000
 local function text(number) return string.format('%.0f', number) end
 local function flag(value) return value and value ~= '0' and value ~= '' and 1 or 0 end
 
+-- Is the data key in use the one of this id? See SEALING in store.h.
+local function has_key(id) return (call('GET', base .. ':thing:vault/primary') or ''):sub(1, 16) == id end
+
 -- Some fields of a hash by their names; absent ones are nil.
 local function fields(key, ...)
     local names, out = {...}, {}

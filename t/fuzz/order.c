@@ -54,7 +54,6 @@ static void plan(const struct order *order, const struct order_headers *with, si
         .tags = tags,
         .note = note,
         .source = source,
-        .tags_remove = none,
         .order_field = none,
         .status_map = statuses,
         .status_map_count = 3,

@@ -102,6 +102,33 @@ static void test_forms(void)
     is_phone("+39 06 5555 0123", "", "+390655550123");
     is_phone("030/5550123", "DE", "+49305550123");
     is_phone("+7 912 345 67 89", "", "+79123456789");
+    /* digits and marks of other keyboards */
+    is_phone("\uff10\uff19\uff10\uff0d1234\u30fc5678", "JP", "+819012345678");
+    is_phone("\uff0b81\u300090\uff081234\uff095678", "", "+819012345678");
+    is_phone("\u0660\u0661\u0660\u0660 \u0661\u0662\u0663 \u0664\u0665\u0666\u0667", "EG", "+201001234567");
+    is_phone("\u06f0\u06f9\u06f1\u06f2\u06f3\u06f4\u06f5\u06f6\u06f7\u06f8\u06f9", "IR", "+989123456789");
+    is_phone("\u22121 555 555 0123", "US", "+15555550123");
+    /* a mobile of Argentina, as it is dialled there */
+    is_phone("011 15-2988-2165", "AR", "+5491129882165");
+    is_phone("0351 15 234-5678", "AR", "+5493512345678");
+    is_phone("02966 15 423456", "AR", "+5492966423456");
+    is_phone("+54 9 11 2988-2165", "", "+5491129882165");
+    is_phone("54 11 5655 2639", "AR", "+541156552639");
+    /* prefixes that a country has given up */
+    is_phone("8 612 34567", "LT", "+37061234567");
+    is_phone("(8-615) 87880", "LT", "+37061587880");
+    is_phone("+370 (8) 612 34567", "", "+37061234567");
+    is_phone("044 222 123 4567", "MX", "+522221234567");
+    is_phone("01 222 123 4567", "MX", "+522221234567");
+    is_phone("+52 1 222 123 4567", "", "+522221234567");
+    /* Italy's 0 is part of a number */
+    is_phone("393 551 2701", "IT", "+393935512701");
+    is_phone("39 393 551 2701", "IT", "+393935512701");
+    is_phone("06 698 12345", "VA", "+390669812345");
+    /* given a calling code without its plus, and the trunk prefix behind it */
+    is_phone("44 (0)20 7946 0958", "GB", "+442079460958");
+    is_phone("91 081234 56789", "IN", "+918123456789");
+    is_phone("91234 56789", "IN", "+919123456789");
     /* a no-break space, dashes, and the direction marks that address books put around a number */
     is_phone("\u202a+1\u00a0555\u2011555\u20130123\u202c", "", "+15555550123");
 }
@@ -138,9 +165,15 @@ static void test_doubt(void)
     is_phone("555 555 0123", "", "");
     is_phone("555 555 0123", "XX", "");
     is_phone("555 555 0123", "USA", "");
-    is_phone("5550123", "DE", "");   /* a local number of some German town */
-    is_phone("7946 0958", "GB", ""); /* and one of London */
-    is_phone("468123456", "SE", ""); /* Sweden's code and Stockholm, or a number without its 0? */
+    is_phone("5550123", "DE", "");    /* a local number of some German town */
+    is_phone("7946 0958", "GB", "");  /* and one of London */
+    is_phone("468123456", "SE", "");  /* Sweden's code and Stockholm, or a number without its 0? */
+    is_phone("2346792009", "NG", ""); /* Nigeria's code and seven digits, or a number without its 0? */
+    is_phone("3580284965", "FI", "");
+    is_phone("0351 15 15 5678", "AR", "");   /* too short for either */
+    is_phone("+39 (0)312 384 9388", "", ""); /* a mobile with a 0 that does not belong there? */
+    is_phone("+352 (0)26 12 34 56", "", "");
+    is_phone("+34 (0)612 34 56 78", "", "");
     is_phone("123456789012345678901234567890", "DE", "");
     is_phone("+12345678901234567", "", "");
     is_phone("\u0665\u0665\u0665", "EG", "");

@@ -178,7 +178,7 @@ static void test_templates(void)
     m = make(BODY(BILLING "," ITEMS), NULL, yes);
     is_str(m.plan.note,
            "Order #1001 of an unknown day is processing.\nItems: 2 \xc3\x97 Tee, 1 \xc3\x97 Cap\n"
-           "Total: 150.00 USD; less refunds: 150 USD\nPayment: none\nCustomer's note: none",
+           "Total: 150.00 USD; after refunds: 150 USD\nPayment: none\nCustomer's note: none",
            "the note by default");
     unmake(&m);
 }
@@ -225,7 +225,7 @@ static void test_phone_left_out(void)
              NULL, note);
     is_str(plan_phone(&m.plan), "", "a phone without its area is none");
     is_str(m.plan.phone_left_out, "***-4567", "but kept, masked");
-    is_str(m.plan.note, "x\nPhone that is not complete: ***-4567", "and in the note");
+    is_str(m.plan.note, "x\nPhone left out, no valid number: ***-4567", "and in the note");
     unmake(&m);
 }
 

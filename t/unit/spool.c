@@ -530,6 +530,30 @@ static void a_full_disk_leaves_nothing(void)
     machine_free(&m);
 }
 
+/* The key could not be kept when the process began; the store, which has it, is away and then comes back
+ * empty. */
+static void keeps_the_key_with_the_files(void)
+{
+    struct machine m;
+    struct shelf store = {.puts_left = -1}, empty = {.puts_left = -1};
+    struct spool_item item = {0};
+    char path[128];
+
+    machine_init(&m, SECRET);
+    snprintf(path, sizeof path, "%s/vault", m.data_dir);
+    int fd = mkdir(m.data_dir, 0700) == 0 ? open(path, O_WRONLY | O_CREAT | O_CLOEXEC, 0600) : -1;
+    ok(fd >= 0 && close(fd) == 0, "given a file where the keys' directory should be");
+    struct process p = start(&m, &store);
+    ok(unlink(path) == 0, "which is mended while the process runs");
+    put(&p, "shop:1", BODY, 0);
+    stop(&p);
+    p = start(&m, &empty);
+    is_str(next(&p, &item), "shop:1", "what was spooled then opens without the store");
+    done(&p, &item);
+    stop(&p);
+    machine_free(&m);
+}
+
 int main(void)
 {
     keeps_a_delivery_as_it_was();
@@ -544,5 +568,6 @@ int main(void)
     sets_aside_what_needs_a_key_until_it_is_there();
     namespaces_are_apart();
     a_full_disk_leaves_nothing();
+    keeps_the_key_with_the_files();
     return tap_done();
 }

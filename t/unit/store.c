@@ -488,7 +488,7 @@ static void status_only_behind_a_waiting_body(struct rig *rig)
     store_shift_clock(rig->store, 2 * LEASE_MS);
     rig_due(rig, "shop:1", &entry);
     is_str(entry.body, "ee", "a body of its own");
-    ok(!!strcmp(entry.status, "trash") && entry.sold, "is not trashed, but sold");
+    ok(!entry.status[0] && entry.sold, "is not trashed, but sold");
     store_entry_free(&entry);
 }
 

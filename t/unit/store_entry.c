@@ -404,8 +404,7 @@ static void retried(struct rig *rig)
     struct store_order order = rig_look(rig, "shop:1");
     ok(order.waiting && !order.leased, "it waits");
     is_str(order.reason, "GHL is away", "for a reason");
-    is_result(store_lease_due(rig->store, LEASE_MS, false, &entry, &next_ms, NULL), STORE_NONE,
-              "not due yet");
+    is_result(store_lease_due(rig->store, LEASE_MS, NULL, &entry, &next_ms, NULL), STORE_NONE, "not due yet");
     ok(next_ms > HOUR_MS - 20000 && next_ms <= HOUR_MS, "but in an hour");
     store_shift_clock(rig->store, HOUR_MS);
     rig_due(rig, "shop:1", &entry);
@@ -456,7 +455,7 @@ static void time_on_hold(struct rig *rig)
     store_shift_clock(rig->store, HOUR_MS);
     is_result(store_pause(rig->store, "", "why", &first), STORE_OK, "an hour later all is paused");
     store_shift_clock(rig->store, 10 * HOUR_MS);
-    is_result(store_lease_due(rig->store, LEASE_MS, true, &entry, NULL, NULL), STORE_OK,
+    is_result(store_lease_due(rig->store, LEASE_MS, "shop:1", &entry, NULL, NULL), STORE_OK,
               "looked at meanwhile");
     is_about(entry.age_ms, HOUR_MS, "it is an hour old");
     is_result(store_retry(rig->store, "shop:1", entry.token, 0, true, false, "why"), STORE_OK, "given back");

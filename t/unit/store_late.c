@@ -53,7 +53,7 @@ static void the_clock_is_set_during_an_attempt(struct rig *rig)
         is_result(store_retry(rig->store, key, token, 0, true, false, "why"), STORE_OK, "of unknown outcome");
         store_set_clock(rig->store, by_ms[i]);
         store_shift_clock(rig->store, 30000);
-        is_result(store_lease_due(rig->store, LEASE_MS, true, &entry, NULL, NULL), STORE_OK,
+        is_result(store_lease_due(rig->store, LEASE_MS, key, &entry, NULL, NULL), STORE_OK,
                   "the clock is set, 30 s pass");
         is_str(entry.key, key, "it is looked for");
         is_about(entry.attempt_age_ms, 30000, "it is 30 s old");

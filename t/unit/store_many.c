@@ -55,7 +55,7 @@ static void drain_all(struct rig *rig, struct board *board, int worker)
     for (;;) {
         struct store_entry entry = {0}, next = {0};
         bool has_next;
-        enum store_result result = store_lease_due(rig->store, LEASE_MS, false, &entry, NULL, NULL);
+        enum store_result result = store_lease_due(rig->store, LEASE_MS, NULL, &entry, NULL, NULL);
         if (result == STORE_NONE)
             return;
         long i = entry.key ? strtol(entry.key + strlen("shop:"), NULL, 10) : -1;
@@ -115,6 +115,72 @@ static void many_processes(struct rig *rig)
     is_int(board->failed, 0, "8 processes drain: none failed");
     is_int(leased, ORDERS, "each order was leased once");
     is_int(rig_stats(rig).waiting, 0, "nothing is left");
+    munmap(board, sizeof *board);
+}
+
+/* -- many redeliveries -- */
+
+#define STATES 200
+#define REPEATS 100
+
+/* Each delivers every state of one order, oldest first. */
+static void deliver_all(struct rig *rig, struct board *board, int worker)
+{
+    (void)worker;
+    for (int i = 0; i < STATES; i++) {
+        char fingerprint[16];
+        snprintf(fingerprint, sizeof fingerprint, "%04x", (unsigned)i);
+        struct store_claim claim = rig_state("shop:1", fingerprint, 1000 + i);
+        claim.work = false;
+        switch (rig_claim(rig, &claim, NULL)) {
+        case CLAIM_DEFERRED: board->claimed[i]++; break;
+        case CLAIM_DUPLICATE:
+        case CLAIM_STALE: break;
+        default: board->failed++;
+        }
+    }
+}
+
+static void repeat_all(struct rig *rig, struct board *board, int worker)
+{
+    (void)worker;
+    struct store_claim claim = rig_state("shop:2", "aa", 1000);
+    claim.client = "client";
+    claim.client_limit = 1000000;
+    for (int i = 0; i < REPEATS; i++)
+        board->failed += rig_claim(rig, &claim, NULL) != CLAIM_DUPLICATE;
+}
+
+static void many_redeliveries(struct rig *rig)
+{
+    struct board *board = make_board();
+    struct store_claim_reply reply;
+    struct store_entry entry = {0};
+    int once = 0;
+
+    if (!board) {
+        ok(false, "there is memory");
+        return;
+    }
+    run_workers(rig, board, deliver_all);
+    for (int i = 0; i < STATES; i++)
+        once += board->claimed[i] == 1;
+    is_int(board->failed, 0, "8 processes delivered 200 states of one order, in order: none failed");
+    is_int(once, STATES, "each state was taken exactly once");
+    is_str(rig_look(rig, "shop:1").fingerprint, "00c7", "the last one is seen");
+
+    rig_new(rig, "shop:2", "aa", NULL);
+    run_workers(rig, board, repeat_all);
+    is_int(board->failed, 0, "8 processes redelivered one state 100 times each: all duplicates");
+    struct store_claim claim = rig_state("shop:3", "aa", 1000);
+    claim.client = "client";
+    claim.client_limit = 1LL * WORKERS * REPEATS;
+    is_claim(store_claim(rig->store, &claim, &reply, &entry), CLAIM_DEFERRED, "then the client's next order");
+    ok(reply.over_limit, "is over a limit of 800: all of them were counted");
+    claim.key = "shop:4";
+    claim.client_limit += 2;
+    is_claim(rig_claim(rig, &claim, NULL), CLAIM_NEW,
+             "and its next is within one of 802: each was counted once");
     munmap(board, sizeof *board);
 }
 
@@ -265,8 +331,7 @@ static void without_a_vault(struct rig *rig)
     is_result(store_progress(rig->store, "shop:1", token, &plain, NULL), STORE_OK, "but ids");
     is_result(store_park_bytes(rig->store, "bad:1", "x", 1, "why"), STORE_UNAVAILABLE, "no parked bytes");
     store_shift_clock(rig->store, LEASE_MS + 1000);
-    is_result(store_lease_due(rig->store, LEASE_MS, false, &entry, NULL, NULL), STORE_UNAVAILABLE,
-              "no lease");
+    is_result(store_lease_due(rig->store, LEASE_MS, NULL, &entry, NULL, NULL), STORE_UNAVAILABLE, "no lease");
     store_use_vault(rig->store, rig->vault);
     is_claim(rig_claim(rig, &claim, NULL), CLAIM_NEW, "with the vault all goes on");
     store_shift_clock(rig->store, HOUR_MS);
@@ -282,10 +347,8 @@ static void without_a_vault(struct rig *rig)
 int main(void)
 {
     static const struct rig_case cases[] = {
-        CASE(many_processes),
-        CASE(parent_and_child),
-        CASE(sealed),
-        CASE(without_a_vault),
+        CASE(many_processes), CASE(many_redeliveries), CASE(parent_and_child),
+        CASE(sealed),         CASE(without_a_vault),
     };
     return rig_main(cases, sizeof cases / sizeof *cases);
 }

@@ -1,6 +1,7 @@
 /* store: the queue and the parked orders. */
 #include "store_rig.h"
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 
 /* Written, not leased: waits, due now. */
@@ -18,6 +19,20 @@ static void park(struct rig *rig, const char *key, const char *why)
     is_result(store_park(rig->store, key, token, why, NULL), STORE_OK, "given %s, parked", key);
 }
 
+/* The keys of all that wait, a space after each. */
+static void is_waiting(struct rig *rig, const char *want)
+{
+    struct buf keys;
+
+    buf_init(&keys, 4096);
+    is_result(store_waiting(rig->store, &keys), STORE_OK, "what waits");
+    for (size_t i = 0; i < keys.len; i++)
+        if (!keys.data[i])
+            keys.data[i] = ' ';
+    is_str(keys.data, want, "is this");
+    buf_free(&keys);
+}
+
 /* -- order -- */
 
 static void the_first_due_comes_first(struct rig *rig)
@@ -27,12 +42,11 @@ static void the_first_due_comes_first(struct rig *rig)
     int64_t next_ms = 7;
     enum store_hold hold = STORE_HOLD_PAUSED;
 
-    is_result(store_lease_due(rig->store, LEASE_MS, false, &entry, &next_ms, &hold), STORE_NONE,
+    is_result(store_lease_due(rig->store, LEASE_MS, NULL, &entry, &next_ms, &hold), STORE_NONE,
               "an empty queue");
     is_int(next_ms, -1, "says so");
     is_int(hold, STORE_GO, "nothing holds it");
-    is_result(store_lease_due(rig->store, LEASE_MS, true, &entry, NULL, NULL), STORE_NONE,
-              "also when asked for now");
+    is_waiting(rig, "");
 
     rig_new(rig, "shop:late", "aa", token);
     is_result(store_retry(rig->store, "shop:late", token, 20 * MINUTE_MS, true, false, ""), STORE_OK,
@@ -40,7 +54,7 @@ static void the_first_due_comes_first(struct rig *rig)
     rig_new(rig, "shop:soon", "aa", token);
     is_result(store_retry(rig->store, "shop:soon", token, 10 * MINUTE_MS, true, false, ""), STORE_OK,
               "in 10 min");
-    is_result(store_lease_due(rig->store, LEASE_MS, false, &entry, &next_ms, &hold), STORE_NONE, "not yet");
+    is_result(store_lease_due(rig->store, LEASE_MS, NULL, &entry, &next_ms, &hold), STORE_NONE, "not yet");
     ok(next_ms > 9 * MINUTE_MS && next_ms <= 10 * MINUTE_MS, "but in 10 min");
     is_int(hold, STORE_GO, "nothing holds it");
     defer(rig, "shop:now");
@@ -53,25 +67,45 @@ static void the_first_due_comes_first(struct rig *rig)
     store_entry_free(&entry);
     rig_due(rig, "shop:late", &entry);
     store_entry_free(&entry);
-    is_result(store_lease_due(rig->store, LEASE_MS, false, &entry, &next_ms, &hold), STORE_NONE,
+    is_result(store_lease_due(rig->store, LEASE_MS, NULL, &entry, &next_ms, &hold), STORE_NONE,
               "all are leased");
     ok(next_ms > 0 && next_ms <= LEASE_MS, "until a lease runs out");
 }
 
-static void now_means_now(struct rig *rig)
+static void one_alone(struct rig *rig)
 {
     char token[STORE_TOKEN_SIZE];
     struct store_entry entry = {0};
 
-    rig_new(rig, "shop:1", "aa", token);
-    is_result(store_retry(rig->store, "shop:1", token, HOUR_MS, true, false, ""), STORE_OK,
+    rig_new(rig, "shop:late", "aa", token);
+    is_result(store_retry(rig->store, "shop:late", token, HOUR_MS, true, false, ""), STORE_OK,
               "given one in an hour");
-    rig_new(rig, "shop:2", "aa", token);
-    is_result(store_lease_due(rig->store, LEASE_MS, true, &entry, NULL, NULL), STORE_OK, "now");
-    is_str(entry.key, "shop:1", "it does not wait");
+    defer(rig, "shop:now");
+    park(rig, "shop:parked", "no");
+    rig_new(rig, "shop:done", "aa", token);
+    rig_finish(rig, "shop:done", token, "aa", "contact", "card");
+    is_waiting(rig, "shop:now shop:late ");
+    is_result(store_lease_due(rig->store, LEASE_MS, "shop:late", &entry, NULL, NULL), STORE_OK,
+              "it is leased when it is asked for");
+    is_str(entry.key, "shop:late", "it and not the one that is due");
+    is_waiting(rig, "shop:now shop:late ");
     store_entry_free(&entry);
-    is_result(store_lease_due(rig->store, LEASE_MS, true, &entry, NULL, NULL), STORE_NONE,
-              "but leases in force are others'");
+    is_result(store_lease_due(rig->store, LEASE_MS, "shop:late", &entry, NULL, NULL), STORE_NONE,
+              "but not from a worker that has it");
+    is_result(store_lease_due(rig->store, LEASE_MS, "shop:parked", &entry, NULL, NULL), STORE_NONE,
+              "nor is a parked one");
+    is_result(store_lease_due(rig->store, LEASE_MS, "shop:done", &entry, NULL, NULL), STORE_NONE,
+              "nor one that is done");
+    is_result(store_lease_due(rig->store, LEASE_MS, "shop:unknown", &entry, NULL, NULL), STORE_NONE,
+              "nor an unknown one");
+    ok(rig_look(rig, "shop:parked").parked, "which changes nothing");
+    struct store_claim claim = rig_state("shop:late", "bb", rig_now_s());
+    is_claim(rig_claim(rig, &claim, NULL), CLAIM_BUSY, "another state comes");
+    store_shift_clock(rig->store, LEASE_MS + 1000);
+    is_result(store_lease_due(rig->store, LEASE_MS, "shop:late", &entry, NULL, NULL), STORE_OK,
+              "a lease that ran out is free");
+    is_str(entry.body, "bb", "for the newest state");
+    store_entry_free(&entry);
 }
 
 static void a_hold_stops_the_queue(struct rig *rig)
@@ -82,22 +116,23 @@ static void a_hold_stops_the_queue(struct rig *rig)
     bool first;
 
     is_result(store_pause(rig->store, "", "why", &first), STORE_OK, "given a pause");
-    is_result(store_lease_due(rig->store, LEASE_MS, false, &entry, &next_ms, &hold), STORE_NONE,
+    is_result(store_lease_due(rig->store, LEASE_MS, NULL, &entry, &next_ms, &hold), STORE_NONE,
               "nothing due");
     is_int(hold, STORE_GO, "is not held");
     defer(rig, "shop:1");
-    is_result(store_lease_due(rig->store, LEASE_MS, false, &entry, &next_ms, &hold), STORE_NONE, "one due");
+    is_result(store_lease_due(rig->store, LEASE_MS, NULL, &entry, &next_ms, &hold), STORE_NONE, "one due");
     is_int(hold, STORE_HOLD_PAUSED, "is");
-    is_result(store_lease_due(rig->store, LEASE_MS, true, &entry, NULL, NULL), STORE_OK, "`now` goes on");
+    is_result(store_lease_due(rig->store, LEASE_MS, "shop:1", &entry, NULL, NULL), STORE_OK,
+              "asked for, it goes on");
     is_result(store_retry(rig->store, "shop:1", entry.token, 0, true, false, ""), STORE_OK, "given back");
     store_entry_free(&entry);
     is_result(store_resume(rig->store, NULL), STORE_OK, "resumed");
     for (int i = 0; i < 5; i++)
         is_result(store_breaker(rig->store, false, NULL), STORE_OK, "given an open breaker");
-    is_result(store_lease_due(rig->store, LEASE_MS, false, &entry, &next_ms, &hold), STORE_NONE, "one due");
+    is_result(store_lease_due(rig->store, LEASE_MS, NULL, &entry, &next_ms, &hold), STORE_NONE, "one due");
     is_int(hold, STORE_HOLD_BREAKER, "is held by it");
     store_shift_clock(rig->store, MINUTE_MS);
-    is_result(store_lease_due(rig->store, LEASE_MS, false, &entry, &next_ms, &hold), STORE_NONE,
+    is_result(store_lease_due(rig->store, LEASE_MS, NULL, &entry, &next_ms, &hold), STORE_NONE,
               "also when its time is over: a probe comes first");
     is_result(store_breaker(rig->store, true, NULL), STORE_OK, "which is told");
     rig_due(rig, "shop:1", &entry);
@@ -321,6 +356,63 @@ static void look(struct rig *rig)
     ok(order.waiting && !order.leased && !order.parked, "waiting");
 }
 
+/* -- SEALING -- */
+
+static void takes_nothing_under_another_key(struct rig *rig)
+{
+    struct store_claim claim = rig_state("shop:2", "bb", rig_now_s() - 1000);
+    struct store_entry entry = {0};
+    struct store_order order;
+    char *primary = NULL;
+
+    defer(rig, "shop:1");
+    is_result(store_get(rig->store, STORE_PRIMARY_KEY, &primary), STORE_OK, "given the store's data key");
+    is_result(store_put(rig->store, STORE_PRIMARY_KEY, "0123456789abcdef DATA_KEY", 0, false, NULL), STORE_OK,
+              "and another one in its place");
+    is_claim(rig_claim(rig, &claim, NULL), CLAIM_OTHER_KEY, "a claim is told so");
+    is_result(store_look(rig->store, "shop:2", &order), STORE_NONE, "and nothing is written");
+    is_int(vault_state(rig->vault), VAULT_AWAY, "the vault is doubted");
+    is_result(store_park_bytes(rig->store, "bad:1", "{", 1, "no JSON"), STORE_OTHER_KEY, "as are bytes");
+    is_int(rig_stats(rig).parked, 0, "nothing is parked");
+    is_result(store_lease_due(rig->store, LEASE_MS, NULL, &entry, NULL, NULL), STORE_OTHER_KEY,
+              "and a drain");
+    ok(!rig_look(rig, "shop:1").leased, "nothing is leased");
+
+    is_result(store_put(rig->store, STORE_PRIMARY_KEY, primary, 0, false, NULL), STORE_OK,
+              "given its own again");
+    ok(vault_settle(rig->vault), "the vault settles");
+    is_claim(rig_claim(rig, &claim, NULL), CLAIM_NEW, "a claim is taken");
+    rig_due(rig, "shop:1", &entry);
+    store_entry_free(&entry);
+    is_result(store_park_bytes(rig->store, "bad:1", "{", 1, "no JSON"), STORE_OK, "and bytes");
+    free(primary);
+}
+
+static void a_store_that_lost_its_key_gets_it_back(struct rig *rig)
+{
+    struct store_claim claim = rig_state("shop:1", "aa", rig_now_s() - 1000);
+    struct store_entry entry = {0};
+    struct rig other;
+    char id[VAULT_ID_SIZE];
+
+    snprintf(id, sizeof id, "%s", vault_key_id(rig->vault));
+    is_result(store_put(rig->store, STORE_PRIMARY_KEY, "", 1, false, NULL), STORE_OK,
+              "given a store without a key");
+    store_shift_clock(rig->store, 1000);
+    is_claim(rig_claim(rig, &claim, NULL), CLAIM_OTHER_KEY, "it takes nothing");
+    ok(vault_settle(rig->vault), "until the vault is settled");
+    is_str(vault_key_id(rig->vault), id, "on the key that it had");
+    claim.work = false;
+    is_claim(rig_claim(rig, &claim, NULL), CLAIM_DEFERRED, "then it takes");
+    if (!ok(rig_join(&other, rig, NULL), "what another process"))
+        return;
+    store_shift_clock(other.store, 2000);
+    rig_due(&other, "shop:1", &entry);
+    is_str(entry.body, "aa", "can open");
+    store_entry_free(&entry);
+    rig_close(&other);
+}
+
 #define CASE(name)                                                                                           \
     {                                                                                                        \
 #name, name                                                                                          \
@@ -329,7 +421,7 @@ int main(void)
 {
     static const struct rig_case cases[] = {
         CASE(the_first_due_comes_first),
-        CASE(now_means_now),
+        CASE(one_alone),
         CASE(a_hold_stops_the_queue),
         CASE(a_lease_that_ran_out),
         CASE(a_clock_stepped_back),
@@ -341,6 +433,8 @@ int main(void)
         CASE(bytes_that_are_no_order),
         CASE(stats),
         CASE(look),
+        CASE(takes_nothing_under_another_key),
+        CASE(a_store_that_lost_its_key_gets_it_back),
     };
     return rig_main(cases, sizeof cases / sizeof *cases);
 }

@@ -156,6 +156,7 @@ bool rig_config(struct rig *rig, const char *const extra[])
     set("DATA_DIR", "", rig->dir, "/data");
     if (rig->redis)
         set("REDIS_URL", "unix://", rig->server.socket, "");
+    set("REDIS_TIMEOUT", "", "5s", ""); /* for a busy machine */
     for (size_t i = 0; extra && extra[i]; i++)
         set_pair(extra[i]);
     bool good = config_load(&rig->config, &report);
@@ -307,7 +308,7 @@ void rig_due(struct rig *rig, const char *key, struct store_entry *entry)
     int64_t next_ms = 0;
     enum store_hold hold = STORE_GO;
 
-    is_result(store_lease_due(rig->store, LEASE_MS, false, entry, &next_ms, &hold),
+    is_result(store_lease_due(rig->store, LEASE_MS, NULL, entry, &next_ms, &hold),
               key ? STORE_OK : STORE_NONE, "due now: %s", key ? key : "nothing");
     is_str(entry->key, key, "it is %s", key ? key : "none");
 }
@@ -341,15 +342,18 @@ void rig_is_left(int64_t got, int64_t want_ms, const char *file, int line, const
 const char *claim_word(enum store_claim_result result)
 {
     static const char *const word[] = {
-        [CLAIM_NEW] = "new",   [CLAIM_DUPLICATE] = "duplicate",    [CLAIM_STALE] = "stale",
-        [CLAIM_BUSY] = "busy", [CLAIM_DEFERRED] = "deferred",      [CLAIM_IGNORED] = "ignored",
-        [CLAIM_FULL] = "full", [CLAIM_UNAVAILABLE] = "unavailable"};
+        [CLAIM_NEW] = "new",   [CLAIM_DUPLICATE] = "duplicate",     [CLAIM_STALE] = "stale",
+        [CLAIM_BUSY] = "busy", [CLAIM_DEFERRED] = "deferred",       [CLAIM_IGNORED] = "ignored",
+        [CLAIM_FULL] = "full", [CLAIM_UNAVAILABLE] = "unavailable", [CLAIM_OTHER_KEY] = "other key"};
     return word[result];
 }
 
 const char *result_word(enum store_result result)
 {
-    static const char *const word[] = {
-        [STORE_OK] = "ok", [STORE_LOST] = "lost", [STORE_NONE] = "none", [STORE_UNAVAILABLE] = "unavailable"};
+    static const char *const word[] = {[STORE_OK] = "ok",
+                                       [STORE_LOST] = "lost",
+                                       [STORE_NONE] = "none",
+                                       [STORE_OTHER_KEY] = "other key",
+                                       [STORE_UNAVAILABLE] = "unavailable"};
     return word[result];
 }

@@ -341,16 +341,16 @@ static void do_park(struct same *s, struct said said[STORES])
 static void do_lease_due(struct same *s, struct said said[STORES])
 {
     struct store_entry entry[STORES] = {0};
-    bool now = chance(s, 25);
+    const char *only = chance(s, 25) ? ONE(s, keys) : NULL;
 
-    did(s, "lease due%s", now ? " now" : "");
+    did(s, "lease due %s", only ? only : "");
     for (int i = 0; i < STORES; i++) {
         int64_t next_ms = -7;
         enum store_hold hold = STORE_GO;
         enum store_result result =
-            store_lease_due(s->rig[i].store, OWN_LEASE_MS, now, &entry[i], &next_ms, &hold);
+            store_lease_due(s->rig[i].store, OWN_LEASE_MS, only, &entry[i], &next_ms, &hold);
         say(&said[i], "%s hold %d", result_word(result), (int)hold);
-        if (result == STORE_NONE && hold == STORE_GO)
+        if (result == STORE_NONE && hold == STORE_GO && !only)
             say_ms(&said[i], next_ms);
         say_entry(&said[i], &entry[i]);
     }

@@ -74,12 +74,29 @@ static void cards(struct rig *rig)
 #define WINDOW 100
 #define WINDOW_MS 10000
 
-/* Calls as fast as the pace lets; at[] is when each may go, on the store's shifted clock. */
-static int64_t call_all(struct rig *rig, int64_t at[], size_t n, int64_t shift_ms)
+/* Tells the store what GHL said. */
+static void ghl_says(struct rig *rig, struct store_limits limits, const char *what)
 {
+    is_result(store_pace_correct(rig->store, &limits), STORE_OK, "%s", what);
+}
+
+/* Nothing but this of the window. */
+static struct store_limits window_of(int64_t remaining, bool shared)
+{
+    return (struct store_limits){
+        .window_remaining = remaining, .window_ms = WINDOW_MS, .shared = shared, .daily_remaining = -1};
+}
+
+/* Calls as fast as the pace lets; at[] is when each may go, on the store's shifted clock. Each answer says
+ * how much is left of the window; -1 = it says nothing. */
+static int64_t call_all(struct rig *rig, int64_t at[], size_t n, int64_t shift_ms, int64_t remaining)
+{
+    const struct store_limits limits = window_of(remaining, false);
+
     for (size_t i = 0; i < n; i++) {
         int64_t wait_ms = 0, now_ms = clock_mono_ms() + shift_ms;
-        if (store_pace(rig->store, HOUR_MS, &wait_ms) != STORE_OK)
+        if (store_pace(rig->store, HOUR_MS, &wait_ms) != STORE_OK ||
+            (remaining >= 0 && store_pace_correct(rig->store, &limits) != STORE_OK))
             ok(false, "call %zu is paced: %s", i, store_trouble(rig->store));
         at[i] = now_ms + wait_ms;
         store_shift_clock(rig->store, wait_ms);
@@ -98,18 +115,67 @@ static void no_window_is_too_full(const int64_t at[], size_t n)
        (long long)shortest);
 }
 
+static double used_by(const int64_t at[], size_t n)
+{
+    const int64_t took_ms = at[n - 1] - at[0], calls = (int64_t)n - 1;
+    return (double)calls / WINDOW / ((double)took_ms / WINDOW_MS);
+}
+
 static void pace_of_a_backlog(struct rig *rig)
 {
     static int64_t at[CALLS];
 
-    int64_t shift_ms = call_all(rig, at, CALLS / 2, 0);
+    int64_t shift_ms = call_all(rig, at, CALLS / 2, 0, -1);
     store_shift_clock(rig->store, HOUR_MS);
-    call_all(rig, at + CALLS / 2, CALLS / 2, shift_ms + HOUR_MS);
+    call_all(rig, at + CALLS / 2, CALLS / 2, shift_ms + HOUR_MS, -1);
     no_window_is_too_full(at, CALLS);
-    int64_t took_ms = at[CALLS - 1] - at[CALLS / 2];
-    const int64_t calls = CALLS / 2 - 1;
-    double used = (double)calls / WINDOW / ((double)took_ms / WINDOW_MS);
+    double used = used_by(at + CALLS / 2, CALLS / 2);
     ok(used >= 0.96, "a backlog uses %.1f %% of the rate, at least 96", 100 * used);
+}
+
+/* What the pace itself leaves of the window is no reason to be slower. */
+static void a_backlog_alone(struct rig *rig)
+{
+    static int64_t at[CALLS / 2];
+
+    call_all(rig, at, CALLS / 2, 0, 1);
+    no_window_is_too_full(at, CALLS / 2);
+    double used = used_by(at, CALLS / 2);
+    ok(used >= 0.96, "with one call left all the time it uses %.1f %% of the rate, at least 96", 100 * used);
+}
+
+static void nothing_is_left(struct rig *rig)
+{
+    int64_t wait_ms = 7;
+
+    ghl_says(rig, window_of(0, false), "given nothing left of the window, and no sign of others");
+    is_result(store_pace(rig->store, 0, &wait_ms), STORE_OK, "a call");
+    is_left(wait_ms, WINDOW_MS / 10, "waits for a tenth of it");
+    store_shift_clock(rig->store, 2000);
+    ghl_says(rig, window_of(1, false), "one is left then");
+    is_result(store_pace(rig->store, 0, &wait_ms), STORE_OK, "a call");
+    is_int(wait_ms, 0, "goes at once");
+}
+
+static void a_backlog_beside_others(struct rig *rig)
+{
+    int64_t wait_ms = 7;
+
+    ghl_says(rig, window_of(2, true), "given less left than our calls can have used");
+    store_shift_clock(rig->store, 50000);
+    ghl_says(rig, window_of(4, false), "four left soon after");
+    is_result(store_pace(rig->store, 0, &wait_ms), STORE_OK, "a call");
+    is_left(wait_ms, WINDOW_MS / 10 / 5, "waits for a fifth of a tenth of the window");
+    store_shift_clock(rig->store, 20000);
+    ghl_says(rig, window_of(4, false), "four left a minute after the sign of others");
+    is_result(store_pace(rig->store, 0, &wait_ms), STORE_OK, "a call");
+    is_int(wait_ms, 0, "goes at once");
+}
+
+static void the_most_of_a_window(struct rig *rig)
+{
+    is_int(store_pace_most(&rig->config, WINDOW_MS), 98, "of 100 calls the pace uses 98 at most");
+    is_int(store_pace_most(&rig->config, 2 * WINDOW_MS), 195, "a longer window holds as many more");
 }
 
 static void a_slot_is_taken_or_not(struct rig *rig)
@@ -143,7 +209,8 @@ static void the_limit_a_day(struct rig *rig)
     }
     is_result(store_pace(other.store, HOUR_MS, &wait_ms), STORE_OK, "the sixth");
     is_left(wait_ms, DAY_MS, "waits until tomorrow");
-    is_result(store_pace_correct(other.store, 0, -1, 0, 1000, 0), STORE_OK, "GHL says that 1000 are left");
+    ghl_says(&other, (struct store_limits){.window_remaining = -1, .daily_remaining = 1000},
+             "GHL says that 1000 are left");
     is_result(store_pace(other.store, 0, &wait_ms), STORE_OK, "and a call");
     is_left(wait_ms, DAY_MS, "still waits: what is left only sinks");
     store_shift_clock(other.store, DAY_MS + 1000);
@@ -156,28 +223,33 @@ static void ghl_corrects_the_pace(struct rig *rig)
 {
     int64_t wait_ms = 7;
 
-    is_result(store_pace_correct(rig->store, 30000, -1, 0, -1, 0), STORE_OK, "Retry-After: 30");
+    ghl_says(rig, (struct store_limits){.hold_ms = 30000, .window_remaining = -1, .daily_remaining = -1},
+             "Retry-After: 30");
     is_result(store_pace(rig->store, 0, &wait_ms), STORE_OK, "a call");
     is_left(wait_ms, 30000, "waits for so long");
-    is_result(store_pace_correct(rig->store, 1000, -1, 0, -1, 0), STORE_OK, "a shorter one");
+    ghl_says(rig, (struct store_limits){.hold_ms = 1000, .window_remaining = -1, .daily_remaining = -1},
+             "a shorter one");
     is_result(store_pace(rig->store, 0, &wait_ms), STORE_OK, "a call");
     is_left(wait_ms, 30000, "waits for the longer");
     store_shift_clock(rig->store, 31000);
     is_result(store_pace(rig->store, 0, &wait_ms), STORE_OK, "then");
     is_int(wait_ms, 0, "it goes");
     store_shift_clock(rig->store, MINUTE_MS);
-    is_result(store_pace_correct(rig->store, 0, 0, 10000, -1, 0), STORE_OK, "nothing is left of the window");
+    ghl_says(rig, window_of(0, true), "nothing is left of the window");
     is_result(store_pace(rig->store, 0, &wait_ms), STORE_OK, "a call");
     ok(wait_ms > 500 && wait_ms <= 10000, "waits, for the window at most");
     store_shift_clock(rig->store, 10000);
     is_result(store_pace(rig->store, 0, &wait_ms), STORE_OK, "then");
     is_int(wait_ms, 0, "it goes");
     store_shift_clock(rig->store, MINUTE_MS);
-    is_result(store_pace_correct(rig->store, 0, 50, 10000, 10000, 0), STORE_OK, "enough is left");
+    ghl_says(rig,
+             (struct store_limits){
+                 .window_remaining = 50, .window_ms = WINDOW_MS, .shared = true, .daily_remaining = 10000},
+             "enough is left");
     is_result(store_pace(rig->store, 0, &wait_ms), STORE_OK, "a call");
     ok(wait_ms < 100, "goes");
-    is_result(store_pace_correct(rig->store, 0, -1, 0, 0, HOUR_MS), STORE_OK,
-              "the day is used up for an hour");
+    ghl_says(rig, (struct store_limits){.window_remaining = -1, .daily_reset_ms = HOUR_MS},
+             "the day is used up for an hour");
     is_result(store_pace(rig->store, 0, &wait_ms), STORE_OK, "a call");
     is_left(wait_ms, HOUR_MS, "waits for the hour");
     store_shift_clock(rig->store, HOUR_MS + 1000);
@@ -362,7 +434,8 @@ static void nothing_is_seen(struct rig *rig)
     int64_t newest = 7, expired = 7;
 
     is_result(store_look(rig->store, "shop:1", &order), STORE_NONE, "no order");
-    is_result(store_lease_due(rig->store, LEASE_MS, true, &entry, NULL, NULL), STORE_NONE, "none to lease");
+    is_result(store_lease_due(rig->store, LEASE_MS, NULL, &entry, NULL, NULL), STORE_NONE, "none to lease");
+    is_result(store_lease_due(rig->store, LEASE_MS, "shop:1", &entry, NULL, NULL), STORE_NONE, "by no key");
     is_result(store_requeue(rig->store, "shop:2"), STORE_NONE, "none to requeue");
     is_result(store_drop(rig->store, "shop:2"), STORE_NONE, "none to drop");
     is_result(store_parked_list(rig->store, "", 9, &list, &n), STORE_OK, "a list");
@@ -428,12 +501,22 @@ static void namespaces(struct rig *rig)
 int main(void)
 {
     static const struct rig_case cases[] = {
-        CASE(contact_locks),     CASE(cards),
-        CASE(pace_of_a_backlog), CASE(a_slot_is_taken_or_not),
-        CASE(the_limit_a_day),   CASE(ghl_corrects_the_pace),
-        CASE(the_breaker),       CASE(a_pause),
-        CASE(counters),          CASE(small_things),
-        CASE(the_front_door),    CASE(namespaces),
+        CASE(contact_locks),
+        CASE(cards),
+        CASE(pace_of_a_backlog),
+        CASE(a_backlog_alone),
+        CASE(nothing_is_left),
+        CASE(a_backlog_beside_others),
+        CASE(the_most_of_a_window),
+        CASE(a_slot_is_taken_or_not),
+        CASE(the_limit_a_day),
+        CASE(ghl_corrects_the_pace),
+        CASE(the_breaker),
+        CASE(a_pause),
+        CASE(counters),
+        CASE(small_things),
+        CASE(the_front_door),
+        CASE(namespaces),
     };
     return rig_main(cases, sizeof cases / sizeof *cases);
 }

@@ -11,7 +11,23 @@
 #include <sys/file.h>
 #include <sys/resource.h>
 #include <sys/stat.h>
+#include <sys/syscall.h>
 #include <unistd.h>
+
+/* Instead of the C library's, for SQLite, too: how often something was synced. */
+static int syncs;
+
+int fdatasync(int fd)
+{
+    syncs++;
+    return (int)syscall(SYS_fdatasync, fd);
+}
+
+int fsync(int fd)
+{
+    syncs++;
+    return (int)syscall(SYS_fsync, fd);
+}
 
 static void path_of(const struct rig *rig, const char *name, char path[2 * RIG_PATH_SIZE])
 {
@@ -220,7 +236,7 @@ static void an_attempt_of_an_earlier_boot(void)
         store_entry_free(&entry);
         store_set_clock(rig.store, -DAY_MS);
         store_shift_clock(rig.store, 2 * MINUTE_MS);
-        is_result(store_lease_due(rig.store, LEASE_MS, true, &entry, NULL, NULL), STORE_OK,
+        is_result(store_lease_due(rig.store, LEASE_MS, "shop:1", &entry, NULL, NULL), STORE_OK,
                   "the clock is set back");
         is_int(entry.attempt_age_ms, 0, "its time begins anew");
         store_entry_free(&entry);
@@ -319,7 +335,9 @@ static void a_deleted_file(void)
             path_of(&rig, names[i], path);
             unlink(path);
         }
-        is_claim(claim(&rig, "shop:2"), CLAIM_NEW, "whose file was deleted: a new one is made");
+        is_claim(claim(&rig, "shop:2"), CLAIM_OTHER_KEY, "whose file was deleted: a new one is made");
+        ok(vault_settle(rig.vault), "which gets the data key");
+        is_claim(claim(&rig, "shop:2"), CLAIM_NEW, "and is used");
         is_int(sql_number(&rig, "SELECT count(*) FROM orders"), 1, "and what is claimed now is in it");
     }
     end(&rig);
@@ -461,6 +479,93 @@ static void another_program_keeps_the_database(void)
     end(&rig);
 }
 
+/* -- what is synced -- */
+
+static int synced(struct rig *rig, const char *key, const char *fingerprint, enum store_claim_result want)
+{
+    struct store_claim c = rig_state(key, fingerprint, 1000);
+
+    syncs = 0;
+    is_claim(rig_claim(rig, &c, NULL), want, "%s as %s", key, fingerprint);
+    return syncs;
+}
+
+static void a_redelivery_is_not_synced(void)
+{
+    struct rig rig;
+    int64_t wait_ms;
+
+    if (begin(&rig) && rig_open(&rig)) {
+        ok(synced(&rig, "shop:1", "aa", CLAIM_NEW) > 0, "a new order is synced");
+        is_int(synced(&rig, "shop:1", "aa", CLAIM_DUPLICATE), 0, "a duplicate is not");
+        ok(synced(&rig, "shop:1", "bb", CLAIM_BUSY) > 0, "another state is, after it");
+        is_int(synced(&rig, "shop:1", "bb", CLAIM_DUPLICATE), 0, "its duplicate is not");
+        ok(synced(&rig, "shop:2", "aa", CLAIM_NEW) > 0, "the next order is");
+        syncs = 0;
+        is_result(store_pace(rig.store, 0, &wait_ms), STORE_OK, "a call to GHL");
+        is_result(store_heartbeat(rig.store), STORE_OK, "a heartbeat");
+        is_int(syncs, 0, "are not");
+    }
+    end(&rig);
+}
+
+/* A child that opens the store, says so, and redelivers when it is told to. 0 = it waited behind the lease,
+ * and was synced. */
+static int redeliver(const struct rig *rig, int said, int told)
+{
+    struct rig other;
+    struct store_claim c = rig_state("shop:1", "aa", 1000);
+    char byte = 0;
+
+    if (!rig_join(&other, rig, NULL) || write(said, "", 1) != 1 || read(told, &byte, 1) != 1)
+        return 1;
+    syncs = 0;
+    enum store_claim_result result = rig_claim(&other, &c, NULL);
+    return result == CLAIM_BUSY && syncs > 0 ? 0 : 2;
+}
+
+/* Whoever waits for the turn keeps the queue meanwhile. */
+static bool somebody_waits(int queue_fd)
+{
+    int64_t until_ms = clock_mono_ms() + 2500;
+
+    while (clock_mono_ms() < until_ms) {
+        if (flock(queue_fd, LOCK_EX | LOCK_NB) != 0)
+            return true;
+        flock(queue_fd, LOCK_UN);
+        usleep(1000);
+    }
+    return false;
+}
+
+static void a_state_is_taken_before_its_redelivery(void)
+{
+    struct rig rig;
+    char turn[2 * RIG_PATH_SIZE], queue[2 * RIG_PATH_SIZE], byte;
+    int said[2], told[2];
+
+    if (begin(&rig) && rig_open(&rig) && pipe(said) == 0 && pipe(told) == 0) {
+        is_claim(claim(&rig, "shop:1"), CLAIM_NEW, "given an order");
+        path_of(&rig, "store.lock", turn);
+        path_of(&rig, "store.queue", queue);
+        fflush(stdout);
+        store_before_fork(rig.store);
+        pid_t pid = fork();
+        if (pid == 0)
+            _exit(redeliver(&rig, said[1], told[0]));
+        int turn_fd = open(turn, O_RDWR | O_CLOEXEC), queue_fd = open(queue, O_RDWR | O_CLOEXEC);
+        ok(read(said[0], &byte, 1) == 1 && flock(turn_fd, LOCK_EX) == 0 && write(told[1], "", 1) == 1,
+           "and another's turn of writing while it is redelivered");
+        ok(somebody_waits(queue_fd), "which waits for its own");
+        ok(sql(&rig, "UPDATE orders SET seen_fingerprint = 'bb'"), "when meanwhile another state is taken");
+        flock(turn_fd, LOCK_UN);
+        is_int(rig_wait(pid), 0, "it is no duplicate any more: it is taken, and synced");
+        close(turn_fd);
+        close(queue_fd);
+    }
+    end(&rig);
+}
+
 /* -- what has expired goes -- */
 
 static void expired_rows_are_swept(void)
@@ -507,6 +612,8 @@ int main(void)
     a_full_disk();
     another_process_keeps_the_lock();
     another_program_keeps_the_database();
+    a_redelivery_is_not_synced();
+    a_state_is_taken_before_its_redelivery();
     expired_rows_are_swept();
     return tap_done();
 }

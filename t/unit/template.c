@@ -29,7 +29,8 @@ static void renders(const char *text, const char *want)
 {
     struct buf out;
     buf_init(&out, TEMPLATE_VALUE_MAX);
-    is_str(template_render(text, &scope, &out) ? out.data : "(refused)", want, "%.60s", text);
+    is_str(template_render(text, &scope, TEMPLATE_VALUE_MAX, &out) ? out.data : "(refused)", want, "%.60s",
+           text);
     buf_free(&out);
 }
 
@@ -67,6 +68,7 @@ static void test_paths(void)
     renders("{customer_note}", "a b");
     renders("{prices_include_tax}", "no");
     renders("{{literal}} {{{id}}}", "{literal} {43}");
+    renders("{id}{,} {{,}}", "43, {,}");
     renders("{line_items.sku}", "TEE, tee");
     renders("{line_items.name}", "Tee, Cap, Tee");
     renders("{line_items.1.name}", "Cap");
@@ -97,7 +99,7 @@ static void test_helpers(void)
     renders("{shop} {status}", "main processing");
     renders("{customer.name}", "Jane & Jo Example");
     renders("{items}", "2 \xc3\x97 Tee, 1 \xc3\x97 Cap, 1 \xc3\x97 Tee");
-    renders("{value} of {total}", "20 of 21.76");
+    renders("{value} of {total}, {refunded} back", "20 of 21.76, 1.76 back");
     renders("{admin_url}", "https://shop.example.com/wp-admin/post.php?post=43&action=edit");
     renders("{date_paid}", "2026-11-24");
     renders("{date_created|unknown}", "unknown");
@@ -149,6 +151,7 @@ static void test_list(void)
     lists("{shop}-{line_items.name}-{billing.last_name}", "[\"main-tee-example\",\"main-cap-example\"]");
     lists("city-{billing.city}", "[]");
     lists("city-{billing.city|none, at all},b", "[\"city-none, at all\",\"b\"]");
+    lists("{billing.last_name}{,} {billing.company},c", "[\"example, example co\",\"c\"]");
     lists("{{a,b}},c", "[\"{a\",\"b}\",\"c\"]");
     lists("{meta.list}", "[\"x\",\"z\"]");
     /* two lists of different length end with the shorter one */
@@ -174,10 +177,13 @@ static void test_limits(void)
     is_int(verdict.kind, ORDER_FULL, "an order of 20000 lines");
     struct template_scope big = {&many, "main"};
     buf_init(&out, TEMPLATE_VALUE_MAX);
-    ok(template_render("x{customer_note}", &big, &out), "a note of 10000 bytes is rendered");
-    is_int(out.len, 4095, "and cut before half a character");
+    ok(template_render("x{customer_note}", &big, TEMPLATE_VALUE_MAX, &out),
+       "a note of 10000 bytes is rendered");
+    is_int(out.len, 4096, "and cut at a character's end");
+    is_str(out.data + out.len - 5, "\xC3\xA9\xE2\x80\xA6", "which shows");
     buf_reset(&out);
-    ok(template_render("{line_items.sku}{line_items.sku}{line_items.sku}{line_items.sku}", &big, &out),
+    ok(template_render("{line_items.sku}{line_items.sku}{line_items.sku}{line_items.sku}", &big,
+                       TEMPLATE_VALUE_MAX, &out),
        "so are long lists");
     ok(out.len <= TEMPLATE_VALUE_MAX, "and cut");
     json_t *list = template_list("a{line_items.sku},b{line_items.sku}", &big);
@@ -188,6 +194,33 @@ static void test_limits(void)
     order_free(&many);
 }
 
+/* given a text that is too long, then its longest values lose their ends, and nothing else */
+static void test_shortened(void)
+{
+    static const char many[] =
+        "{\"id\":7,\"number\":\"W-2026-0000007\",\"status\":\"processing\",\"total\":\"1\",\"customer_note\":"
+        "\"short\",\"line_items\":[{\"sku\":\"aaaaaaaaaaaaaaaaaaaaaaaa\"},{\"sku\":"
+        "\"bbbbbbbbbbbbbbbbbbbbbbbb\"}]}";
+    struct order long_one;
+    struct order_verdict verdict = order_parse(many, strlen(many), NULL, &long_one);
+    struct template_scope of = {&long_one, "main"};
+    struct buf out;
+    is_int(verdict.kind, ORDER_FULL, "given an order");
+    buf_init(&out, 256);
+    ok(template_render("{line_items.sku} ({customer_note}) #{number}", &of, 40, &out), "a long list first");
+    is_str(out.data, "aaaaaaaaaaaaa\xE2\x80\xA6 (short) #W-2026-0000007", "the rest is whole");
+    is_int(out.len, 40, "and there is no room left");
+    buf_reset(&out);
+    ok(template_render("{line_items.sku}{number}", &of, 16, &out), "hardly any room");
+    is_str(out.data, "W-2026-0000007", "is the number's");
+    buf_reset(&out);
+    ok(template_render("{customer_note}", &of, 5, &out), "what fits exactly");
+    is_str(out.data, "short", "is not cut");
+    is_int(template_literal_len("a{x|bc}{{{id}"), 4, "letters, a default, a brace");
+    buf_free(&out);
+    order_free(&long_one);
+}
+
 static void test_known_paths(void)
 {
     static const char *const good[] = {"",
@@ -196,14 +229,22 @@ static void test_known_paths(void)
                                        "{items} {customer.name} {attribution}",
                                        "{billing.city}",
                                        "{shipping.city}",
-                                       "{line_items.anything.below}",
+                                       "{line_items.sku} {line_items.0.name} {line_items.0.image.src}",
+                                       "{line_items.meta.Any Size} {line_items.2.meta_data.0.value}",
+                                       "{line_items.bundled_by|}",
                                        "{meta.any thing}",
                                        "{meta_data.0.value}",
                                        "{gift_wrap|}",
-                                       "{coupon_lines.code}"};
-    static const char *const bad[] = {"{nmber}",          "a{biling.city}",   "{billing}",
-                                      "{billing.town}",   "{shipping.email}", "{customer.first_name}",
-                                      "{billing.city.0}", "{metadata.x}"};
+                                       "{coupon_lines.code} {fee_lines.amount} {refunds.reason}",
+                                       "{shipping_lines.method_title} {tax_lines.rate_percent}",
+                                       "{_links.self.href}",
+                                       "{,}"};
+    static const char *const bad[] = {"{nmber}",          "a{biling.city}",         "{billing}",
+                                      "{billing.town}",   "{shipping.email}",       "{customer.first_name}",
+                                      "{billing.city.0}", "{metadata.x}",           "{line_items.skuu}",
+                                      "{line_items}",     "{line_items.0}",         "{line_items.sku.x}",
+                                      "{meta}",           "{line_items.meta_data}", "{total.x}",
+                                      "{refunds.amount}", "{coupon_lines.id.x}"};
     struct error e = ERROR_NONE;
     for (size_t i = 0; i < sizeof good / sizeof *good; i++)
         ok(template_check_paths(good[i], &e), "\"%s\" may be", good[i]);
@@ -235,6 +276,7 @@ int main(void)
     test_uses();
     test_list();
     test_limits();
+    test_shortened();
     test_known_paths();
     test_values();
     order_free(&order);

@@ -52,7 +52,7 @@ static void spooled_ids(struct app *app, const char *key, const char *contact, c
 static void leased(struct app *app, const char *key, struct store_entry *entry)
 {
     *entry = (struct store_entry){0};
-    ok(store_lease_due(app->store, MINUTE_MS, true, entry, NULL, NULL) == STORE_OK, "something is due");
+    ok(store_lease_due(app->store, MINUTE_MS, key, entry, NULL, NULL) == STORE_OK, "%s waits", key);
     is_str(entry->key ? entry->key : "(none)", key, "it is %s", key);
 }
 

@@ -390,7 +390,7 @@ sub _tags_add {
     my $asked = $self->_check($call, { tags => 't' }, 'tags');
     my $contact = $self->_contact($id);
     my %has = map { $_ => 1 } @{ $contact->{tags} };
-    my @added = grep { !$has{$_}++ } @{ $asked->{tags} };
+    my @added = grep { !$has{$_}++ } map {lc} @{ $asked->{tags} };    # it keeps them in small letters
     push @{ $contact->{tags} }, @added;
     return (201, { tags => $contact->{tags}, tagsAdded => \@added, traceId => _trace() });
 }
@@ -399,9 +399,9 @@ sub _tags_remove {
     my ($self, $call, $id) = @_;
     my $asked = $self->_check($call, { tags => 't' }, 'tags');
     my $contact = $self->_contact($id);
-    my %remove = map { $_ => 1 } @{ $asked->{tags} };
-    my @gone = grep { $remove{$_} } @{ $contact->{tags} };
-    $contact->{tags} = [grep { !$remove{$_} } @{ $contact->{tags} }];
+    my %remove = map { lc($_) => 1 } @{ $asked->{tags} };
+    my @gone = grep { $remove{lc $_} } @{ $contact->{tags} };
+    $contact->{tags} = [grep { !$remove{lc $_} } @{ $contact->{tags} }];
     return (200, { tags => $contact->{tags}, tagsRemoved => \@gone, traceId => _trace() });
 }
 

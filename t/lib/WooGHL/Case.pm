@@ -6,7 +6,8 @@ package WooGHL::Case;
 # start begins a comment. Every case begins with a fresh store and a fresh, empty GHL.
 #
 #   case NAME
-#   ways cgi nginx ...              only these ways play it; default: all
+#   ways cgi nginx ...              only these ways play it; default: all, or those that the file names before
+#                                   its first case
 #
 #  given
 #   settings                        one NAME=value a line; `NAME=` takes it out. The workers start anew.
@@ -28,6 +29,7 @@ package WooGHL::Case;
 #       from 192.0.2.1              the client's address (cgi)
 #       pad N                       so many spaces behind the body
 #       length TEXT                 as Content-Length (cgi)
+#       in chunks                   without a length, in chunks
 #       times N                     N times; each answer must be the same
 #       in background               the answer comes with `answer later`
 #   run drain --now                 a command; its exit code must be 0, or what `exits` says
@@ -47,9 +49,10 @@ package WooGHL::Case;
 #       card {...}
 #   queue {"waiting":1,"parked":0}  what `status --json` says
 #   log has TEXT | log lacks TEXT   the log since the case began
+#   log has N times TEXT            in N of its lines
 #
 # In BODY, /path and {...}: <card NAME> is the id of the one opportunity of that name, <contact WHO> of the one
-# contact with that email, phone or first name, <any> anything.
+# contact with that email, phone or first name, <any> anything, "<N values>" a list of so many.
 use strict;
 use warnings;
 use Carp qw(croak);
@@ -61,7 +64,7 @@ sub read_file {
     my ($class, $path) = @_;
     open my $in, '<:encoding(UTF-8)', $path or croak "$path: $!";
     my ($file) = $path =~ m{([^/]+)\.case$} or croak "$path: a corpus file's name ends in .case";
-    my (@cases, $step);
+    my (@cases, $step, $ways);
     while (my $line = <$in>) {
         chomp $line;
         my $at = "$file.case line $.";
@@ -73,12 +76,17 @@ sub read_file {
         }
         my ($word, $rest) = $line =~ /^(\S+)\s*(.*?)\s*$/;
         if ($word eq 'case') {
-            push @cases, { name => $rest, file => $file, line => $., steps => [] };
+            push @cases, { name => $rest, file => $file, line => $., ways => $ways, steps => [] };
             $step = undef;
             next;
         }
+        if ($word eq 'ways') {
+            my @names = split ' ', $rest;
+            if (@cases) { $cases[-1]{ways} = \@names }
+            else { $ways = \@names }
+            next;
+        }
         croak "$at: it belongs to no case" unless @cases;
-        if ($word eq 'ways') { $cases[-1]{ways} = [split ' ', $rest]; next }
         croak "$at: there is no step '$word'" unless $STEP{$word};
         push @{ $cases[-1]{steps} }, $step = { word => $word, rest => $rest, lines => [], at => $at };
     }

@@ -229,6 +229,7 @@ sub _modify {
     elsif ($line =~ /^signed with (.*)$/) { utf8::encode($send->{secret} = $1) }
     elsif ($line eq 'signed wrongly') { $send->{secret} = 'another secret' }
     elsif ($line eq 'unsigned') { delete $send->{secret}; $send->{unset}{'X-WC-Webhook-Signature'} = 1 }
+    elsif ($line eq 'in chunks') { $send->{chunked} = 1 }
     elsif ($line eq 'in background') { $send->{background} = 1 }
     else { croak "a send knows no '$line'" }
     return;
@@ -267,7 +268,8 @@ sub _complete {
 sub _request {
     my ($self, $send) = @_;
     return $self->{server}->request($send->{method}, $send->{path}, { %{ $send->{headers} } },
-        length $send->{body} ? $send->{body} : undef, $send->{from} ? (remote_addr => $send->{from}) : ());
+        length $send->{body} ? $send->{body} : undef, $send->{from} ? (remote_addr => $send->{from}) : (),
+        $send->{chunked} ? (chunked => 1) : ());
 }
 
 sub _step_send {
@@ -369,6 +371,10 @@ sub _differences {
         my $pattern = join '.*', map { quotemeta } split /<any>/, $want, -1;
         return if $got =~ /^$pattern\z/s;
     }
+    if (defined $want && !ref $want && $want =~ /^<(\d+) values>$/) {
+        my $n = ref $got eq 'ARRAY' ? @$got : 0;
+        return $n == $1 ? () : "$path has $n values, not $1";
+    }
     if (ref $want eq 'HASH') {
         return "$path is no object" if ref $got ne 'HASH';
         return map { _differences($got->{$_}, $want->{$_}, "$path.$_") } sort keys %$want;
@@ -464,9 +470,15 @@ sub _log_end { my ($self) = @_; my $log = $self->_log; return length $log > 2000
 
 sub _step_log {
     my ($self, $step) = @_;
-    my ($how, $text) = $step->{rest} =~ /^(has|lacks) (.+)$/ or croak 'log has TEXT or log lacks TEXT';
+    my ($how, $times, $text) = $step->{rest} =~ /^(has|lacks) (?:(\d+) times )?(.+)$/
+        or croak 'log has TEXT, log lacks TEXT or log has N times TEXT';
     $text = $self->_fill($text);
     utf8::encode($text);
+    if (defined $times) {
+        my @lines = grep { index($_, $text) >= 0 } split /\n/, $self->_log;
+        is scalar @lines, $times, "$step->{at}: the log has $times times '$text'" or diag $self->_log;
+        return;
+    }
     my $found = index($self->_log, $text) >= 0;
     ok $how eq 'has' ? $found : !$found, "$step->{at}: the log $how '$text'" or diag $self->_log;
     return;
@@ -491,7 +503,7 @@ sub _check_logs {
     my @files = grep { -f } map { glob "$_/* $_/*/*" } glob $server->dir . '/data.*';
     if (!$self->{redis}) { cmp_ok scalar @files, '>', 0, 'there are stored files' }
     for my $file (@files) {
-        my @found = WooGHL::Personal->found_in(_slurp($file), @terms);
+        my @found = WooGHL::Personal->found_in_stored(_slurp($file), @terms);
         is "@found", '', "no personal data in $file" if @found;
     }
     return;

@@ -4,6 +4,7 @@ package WooGHL::Personal;
 #
 #   my @terms = WooGHL::Personal->terms($fixtures_directory, $further_order, ...);
 #   my @found = WooGHL::Personal->found_in($text, @terms);      # those that are there
+#   my @found = WooGHL::Personal->found_in_stored($bytes, @terms);
 use strict;
 use warnings;
 use JSON::PP ();
@@ -44,6 +45,12 @@ sub terms {
 sub found_in {
     my ($class, $text, @terms) = @_;
     return grep { $text =~ /(?<![A-Za-z0-9])\Q$_\E(?![A-Za-z0-9])/ } @terms;
+}
+
+# In a megabyte of what is encrypted a "Doe" turns up by chance once in ten times, five bytes never.
+sub found_in_stored {
+    my ($class, $bytes, @terms) = @_;
+    return $class->found_in($bytes, grep { length > 4 } @terms);
 }
 
 1;

@@ -14,7 +14,7 @@ package WooGHL::Server;
 #   $server->url;                   # "http://127.0.0.1:PORT"; not for cgi
 #   my $res = $server->request(POST => '/woo-order', { 'Content-Type' => 'application/json' }, $bytes);
 #   $res->{status}; $res->{headers}{'content-type'}; $res->{body};     # header names in lower case; exact bytes
-#   # more after the body: remote_addr => '192.0.2.1' (cgi only), timeout => 30
+#   # more after the body: remote_addr => '192.0.2.1' (cgi only), timeout => 30, chunked => 1 (sent in chunks)
 #   # a Content-Length among the headers is sent as it is, else the body's length is (no body: none)
 #   my $run = $server->command('drain', '--now');   # { code, out, err }; code is 128+N for signal N
 #   $server->drain_as_of(300);      # drains once as if it were 300 s later; true = it went well
@@ -28,7 +28,8 @@ package WooGHL::Server;
 #   my $redis = WooGHL::Server->redis;  $redis->url; $redis->dir; $redis->pid; $redis->stop;
 #
 # Unless given: WOO_WEBHOOK_SECRET is $WooGHL::Server::SECRET, LOG and DATA_DIR are in dir, GHL_DRY_RUN is yes
-# when there is no GHL_API_KEY, DRAIN_AFTER is off (an order waits until the test drains).
+# when there is no GHL_API_KEY, REDIS_TIMEOUT is long enough for a busy machine, DRAIN_AFTER is off (an order
+# waits until the test drains).
 #
 # The program is WOO_GHL_PROGRAM or ./woo_ghl. As root, all of it runs as the web server's user, as in a real
 # installation. A sanitizer's report on standard error makes the test fail.
@@ -70,7 +71,7 @@ sub new {
     copy($program, "$dir/woo_ghl") && chmod 0755, "$dir/woo_ghl" or croak "cannot copy $program: $!";
     my %given = %{ $option{settings} || {} };
     $self->{settings} = {
-        WOO_WEBHOOK_SECRET => $SECRET,
+        WOO_WEBHOOK_SECRET => $SECRET, REDIS_TIMEOUT => '5s',
         LOG                => "$dir/log",
         DATA_DIR           => "$dir/data",
         DRAIN_AFTER        => 'off',
@@ -359,7 +360,8 @@ sub request {
     my ($self, $method, $path, $headers, $body, %more) = @_;
     my %headers = %{ $headers || {} };
     my ($length) = grep { lc eq 'content-length' } keys %headers;
-    $headers{'Content-Length'} = length $body if defined $body && !$length;
+    if ($more{chunked}) { $headers{'Transfer-Encoding'} = 'chunked' }
+    elsif (defined $body && !$length) { $headers{'Content-Length'} = length $body }
     return $self->{mode} eq 'cgi'
         ? $self->_request_cgi($method, $path, \%headers, $body, %more)
         : $self->_request_http($method, $path, \%headers, $body, %more);
@@ -370,10 +372,12 @@ sub _request_http {
     my $deadline = time + ($more{timeout} || 60);
     my $socket = $self->connect or croak "no connection to port $self->{port}: $!";
     my %headers = (Host => "127.0.0.1:$self->{port}", Connection => 'close', %$headers);
+    if ($more{chunked}) { $body = join '', map { sprintf "%x\r\n%s\r\n", length, $_ } unpack('(a100)*', $body), '' }
     my $head = "$method $path HTTP/1.1\r\n" . join('', map { "$_: $headers{$_}\r\n" } sort keys %headers) . "\r\n";
     local $SIG{PIPE} = 'IGNORE';
     my $answer = _exchange($socket, $socket, $head . ($body // ''), $deadline);
     croak "no answer to $method $path within the time" unless defined $answer;
+    $answer =~ s{\AHTTP/1\.1 100 [^\r\n]*\r\n(?:[^\r\n]+\r\n)*\r\n}{};    # to Expect: 100-Continue
     return _parse($answer, "$method $path");
 }
 

@@ -1,0 +1,18 @@
+/*
+ * entity: "O&#039;Neil", "M&uuml;ller", "Tee &amp; Mug" -> the characters that are meant.
+ *
+ * WordPress stores some of what people type with HTML's entities. They are decoded once, never again over
+ * the result; what is no known entity stays as it is.
+ */
+#ifndef WOO_GHL_ENTITY_H
+#define WOO_GHL_ENTITY_H
+
+enum entity_set {
+    ENTITY_SPECIAL, /* &amp; &lt; &gt; &quot; &apos; and numeric ones: what WordPress makes of a secret */
+    ENTITY_NAMED, /* also those with a name: HTML 4's for Latin-1, punctuation and signs of money and trade */
+};
+
+/* malloc'ed, and not longer than the text; NULL when out of memory. */
+char *entity_decode(const char *text, enum entity_set set);
+
+#endif

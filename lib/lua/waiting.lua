@@ -1,0 +1,1 @@
+return call('ZRANGE', due_key, 0, -1)

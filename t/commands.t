@@ -1,0 +1,151 @@
+#!/usr/bin/env perl
+# What a person meets at the terminal: help, wrong arguments, what stands in the way; the manual; the installation.
+use strict;
+use warnings;
+use Cwd qw(abs_path);
+use File::Temp qw(tempdir);
+use FindBin;
+use lib "$FindBin::Bin/lib";
+use FakeGHL::Client;
+use IO::Select;
+use IO::Socket::INET;
+use Test::More;
+use WooGHL::Server;
+
+my $TOP = abs_path("$FindBin::Bin/..");
+my $server = WooGHL::Server->new(mode => 'cgi');
+
+sub slurp { my ($path) = @_; open my $file, '<', $path or die "$path: $!"; local $/; return scalar <$file> }
+
+subtest 'help' => sub {
+    my $help = $server->command('help');
+    is $help->{code}, 0, 'help';
+    is $server->command->{out}, $help->{out}, 'no command is help, too';
+    my %usage = $help->{out} =~ /^  woo_ghl (\w+)( .*)?$/mg;
+    cmp_ok scalar keys %usage, '>=', 9, 'it names the commands';
+    (my $manual = slurp("$TOP/doc/woo_ghl.1")) =~ s/\\f[RIB]|\\|"//g;
+    for my $name (sort keys %usage) {
+        my $run = $server->command($name, '--help');
+        is $run->{code}, 0, "$name --help";
+        like $run->{out}, qr/\A  woo_ghl $name\b.*\n {10}\S.*\n\z/, '... is about that command';
+        my ($entry) = $manual =~ /^\.BR? $name\b ?(.*)$/m;
+        for my $option (($usage{$name} // '') =~ /--[a-z]+/g) {
+            like $entry, qr/\Q$option\E\b/, "the manual has $name $option";
+        }
+    }
+};
+
+subtest 'wrong arguments' => sub {
+    for my $case (
+        [['nonsense'],                   qr/^woo_ghl: there is no command 'nonsense'; see 'woo_ghl help'$/],
+        [['check', 'nonsense'],          qr/^woo_ghl check: unknown argument 'nonsense'; see 'woo_ghl help'$/],
+        [['help', 'settings', 'x'],      qr/^woo_ghl help: unknown argument 'x'; see 'woo_ghl help'$/],
+        [['drain', '--jobs', '17'],      qr/^woo_ghl drain: --jobs takes a whole number from 1 to 16$/],
+        [['failed', 'nonsense'],         qr/^woo_ghl failed: unknown argument 'nonsense'; see 'woo_ghl help'$/],
+        [['failed', 'show'],             qr/^usage: woo_ghl failed /],
+        [['failed', 'retry', '--since', 'yesterday'],
+            qr/^woo_ghl failed: --since yesterday is no date of the past; write for example 2026-11-25, or 2026-11-25T08:00:00 \(UTC\)$/],
+        [['failed', 'retry', '--since', '2026-11-25x'], qr/--since 2026-11-25x is no date/],
+    ) {
+        my ($arguments, $says) = @$case;
+        my $run = $server->command(@$arguments);
+        is $run->{code}, 64, "@$arguments";
+        my ($said) = grep { !/^time=/ } split /\n/, $run->{err};
+        like $said, $says, '... says why';
+    }
+    for my $date ('2026-11-25', '2026-11-25T08:00:00', '2026-11-25T08:00:00Z') {
+        is $server->command('failed', 'retry', '--since', $date)->{out}, "0 are due again\n", "--since $date";
+    }
+};
+
+# Each command that needs the store says what is wrong with it, not only that something is.
+subtest 'a store that is away' => sub {
+    my $free = IO::Socket::INET->new(Listen => 1, LocalAddr => '127.0.0.1') or die "no free port: $!";
+    my $port = $free->sockport;
+    close $free;
+    my $dir = $server->dir;
+    for my $case (
+        [{ REDIS_URL => "redis://127.0.0.1:$port" }, "Redis at 127.0.0.1 port $port: cannot connect: Connection refused"],
+        [{ DATA_DIR => "$dir/none/data" }, "DATA_DIR=$dir/none/data: its parent directory does not exist: create it, or name another place"],
+    ) {
+        my ($settings, $why) = @$case;
+        my $other = WooGHL::Server->new(mode => 'cgi', settings => { LOG => 'stderr', %$settings });
+        like $other->command('check')->{out}, qr/^store      FAILED: \Q$why\E$/m, "check: $why";
+        for my $command ('status', 'failed', 'drain') {
+            like $other->command($command)->{err}, qr/\Q$why\E/, "$command says it, too";
+        }
+    }
+};
+
+subtest 'GHL' => sub {
+    my $ghl = FakeGHL::Client->start;
+    my %settings = (GHL_API_BASE => $ghl->url, GHL_API_KEY => $ghl->token, GHL_LOCATION_ID => $ghl->location_id);
+    my $other = WooGHL::Server->new(mode => 'cgi', settings => \%settings);
+    like $other->command('check')->{out}, qr/^GHL        ok$/m, 'that answers';
+    my $hint = qr/status 401 .*; are GHL_API_KEY, its scopes and GHL_LOCATION_ID right\?$/m;
+    $other->set(GHL_API_KEY => 'pit-another');
+    my $run = $other->command('check');
+    is $run->{code}, 78, 'that refuses the token';
+    like $run->{out}, qr/^GHL        FAILED: auth, $hint/m, '... check says so';
+    for my $command ('pipelines', 'fields') {
+        $run = $other->command($command);
+        is $run->{code}, 69, "... $command";
+        like $run->{err}, qr/^woo_ghl $command: auth, $hint/m, '... says so';
+    }
+    $ghl->down;
+    $run = $other->command('check');
+    like $run->{out}, qr/^GHL        FAILED: no answer: .*Connection refused/m, 'that does not answer';
+    unlike $run->{out}, $hint, '... which is not the fault of the token';
+    $ghl->stop;
+};
+
+subtest 'Ctrl-C while nobody answers' => sub {
+    my $other = WooGHL::Server->new(mode => 'cgi', settings => { GHL_API_KEY => 'pit-1', GHL_LOCATION_ID => 'here' });
+    for my $command (['check'], ['pipelines'], ['fields'], ['trigger', '--url']) {
+        my $silent = IO::Socket::INET->new(Listen => 5, LocalAddr => '127.0.0.1') or die "no port: $!";
+        my $url = 'http://127.0.0.1:' . $silent->sockport;
+        $other->set(GHL_API_BASE => $url);
+        push @$command, "$url/woo-order" if $command->[0] eq 'trigger';
+        my $process = $other->background(@$command);
+        my $called = IO::Select->new($silent)->can_read(20) && $silent->accept;
+        ok $called, "$command->[0] waits for an answer";
+        $process->signal('INT');
+        is $process->wait(5), 2, '... and ends at once';
+    }
+};
+
+subtest 'refused settings' => sub {
+    my $other = WooGHL::Server->new(mode => 'cgi', settings => { GHL_TIMEOUT => 'soon', MAX_BODY => 'much' });
+    my $run = $other->command('check');
+    is $run->{code}, 78, 'EX_CONFIG';
+    like $run->{out}, qr/^GHL_TIMEOUT .*^settings   FAILED: GHL_TIMEOUT: 'soon' is not .*^settings   FAILED: MAX_BODY: 'much' is not /ms,
+        'check tells them last, below the values';
+};
+
+subtest 'the manual' => sub {
+    plan skip_all => 'there is no groff' unless grep { -x "$_/groff" } split /:/, $ENV{PATH};
+    my $said = `groff -man -ww -Tascii -z \Q$TOP\E/doc/woo_ghl.1 2>&1`;
+    is $said, '', 'groff has nothing to say about it';
+};
+
+subtest 'make install' => sub {
+    delete local @ENV{qw(MAKEFLAGS MFLAGS MAKELEVEL)};    # of the make that runs this
+    my $root = tempdir(CLEANUP => 1);
+    my $program = $ENV{WOO_GHL_PROGRAM} || "$TOP/woo_ghl";
+    my $install = "make -s -C \Q$TOP\E -o all install PROGRAM=\Q$program\E DESTDIR=\Q$root\E PREFIX=/opt/x 2>&1";
+    is `$install`, '', 'says nothing';
+    is `$root/opt/x/bin/woo_ghl version`, `$program version`, 'the link in bin works';
+    is +(stat "$root/etc/woo-ghl/env")[2] & 0777, 0640, 'the settings are not for all';
+    ok -f "$root/opt/x/share/man/man1/woo_ghl.1", 'the manual';
+    my $readme = slurp("$root/opt/x/share/doc/woo-ghl/README.md");
+    for my $path ($readme =~ m{\]\(([^):]+)\)}g, $readme =~ m{`(deploy/[\w./-]+)`}g) {
+        ok -e "$root/opt/x/share/doc/woo-ghl/$path", "what README points to: $path" if $path ne 'deploy/run.sh';
+    }
+    open my $file, '>>', "$root/etc/woo-ghl/env" or die "env: $!";
+    print $file "SHOP=mine\n";
+    close $file or die "env: $!";
+    is `$install`, '', 'again';
+    like slurp("$root/etc/woo-ghl/env"), qr/^SHOP=mine$/m, "the owner's settings stay";
+};
+
+done_testing;

@@ -1,0 +1,72 @@
+#!/usr/bin/env perl
+# `drain --now`: each order that waits is looked at once, before its time, by however many jobs.
+use strict;
+use warnings;
+use Digest::SHA qw(hmac_sha256_base64);
+use FindBin;
+use lib "$FindBin::Bin/lib";
+use FakeGHL::Client;
+use Test::More;
+use WooGHL::Server;
+
+my $SECRET = 'my_super_secret_woo_key';
+my $prefix = 0;
+
+sub deliver {
+    my ($server, @names) = @_;
+    for my $name (@names) {
+        my ($id) = $name =~ /(\d+)/;
+        my $body = qq({"id":$id,"status":"processing","total":"10.00","billing":{"first_name":"Ann","email":"$name\@example.com"}});
+        my $answer = $server->request(POST => '/woo-order', { 'Content-Type' => 'application/json',
+            'X-WC-Webhook-Signature' => hmac_sha256_base64($body, $SECRET) . '=' }, $body);
+        is $answer->{body}, '{"status":"queued","reason":"later"}', "$name waits";
+    }
+    return;
+}
+
+my $ghl = FakeGHL::Client->start;
+
+# How often the contact of each order was sent.
+sub looked_at { my %n; $_->{body}{email} =~ /^(\w+)@/ && $n{$1}++ for $ghl->calls(path => '/contacts/upsert'); return \%n }
+
+for my $store (qw(sqlite redis)) {
+    my $redis = $store eq 'redis' ? WooGHL::Server->redis : undef;
+    my $new = sub {
+        $ghl->reset;
+        return WooGHL::Server->new(settings => {
+            WOO_WEBHOOK_SECRET => $SECRET, SYNC_BUDGET => 0, GHL_API_BASE => $ghl->url, GHL_API_KEY => $ghl->token,
+            GHL_LOCATION_ID => $ghl->location_id, GHL_PIPELINE_ID => 'fakePipelineAAAAAAAA', GHL_RATE => '1000/10s',
+            $redis ? (REDIS_URL => $redis->url, REDIS_PREFIX => 'p' . ++$prefix) : () });
+    };
+
+    for my $jobs (1, 3) {
+        subtest "$store, $jobs jobs: those that are put off and those that wait for long" => sub {
+            my $server = $new->();
+            deliver($server, 'slow1', 'slow2');
+            $ghl->fault({ match => { body => 'slow' }, times => 2, do => { status => 503, headers => { 'Retry-After' => 3600 } } });
+            is $server->command('drain')->{out}, "drained: 0 synced, 0 needed nothing, 2 wait on, 0 parked; 2 in the queue\n", 'for an hour';
+            deliver($server, 'bad3', 'bad4', 'good5');
+            $ghl->fault({ match => { path => '^/contacts/upsert$', body => 'bad' }, times => 0, do => { status => 403, html => 1 } });
+            $ghl->clear_calls;
+            is $server->command('drain', '--now', '--jobs', $jobs)->{out},
+                "drained: 3 synced, 0 needed nothing, 2 wait on, 0 parked; 2 in the queue\n", 'given two that GHL refuses, a drain';
+            is_deeply looked_at(), { map { $_ => 1 } qw(slow1 slow2 bad3 bad4 good5) }, 'looks at each once';
+            is_deeply [sort map { $_->{name} } $ghl->opportunities], ['Order #1', 'Order #2', 'Order #5'], 'which brings the others to GHL';
+        };
+
+        # In either way once: it takes its time.
+        subtest "$store, $jobs jobs: one that comes meanwhile" => sub {
+            my $server = $new->();
+            deliver($server, 'slow1', 'bad2');
+            $ghl->fault({ match => { path => '^/contacts/upsert$', body => 'bad' }, times => 0, do => { status => 403, html => 1 } },
+                { match => { path => '^/contacts/upsert$', body => 'slow1' }, do => { delay_ms => 2000 } });
+            my $drain = $server->background('drain', '--now', '--jobs', $jobs);
+            $ghl->wait_calls(1, 20, raw => qr/slow1/);
+            deliver($server, 'late3');
+            is $drain->wait(30), 0, 'the drain ends well';
+            is_deeply looked_at(), { slow1 => 1, bad2 => 1, late3 => 1 }, 'it looked at it, too';
+        } if $jobs == ($redis ? 3 : 1);
+    }
+}
+$ghl->stop;
+done_testing;
