@@ -28,7 +28,7 @@ local function born_of(state)
             state.forgot = now
             call('HSET', state_key, 'forgot', text(now))
         end
-        state.born = now
+        state.born, state.born_run = now, ARGV[2]
         call('HSET', state_key, 'born', text(now), 'born_run', ARGV[2])
     end
     return tonumber(state.born)
