@@ -538,6 +538,85 @@ static void expired_rows_are_swept(void)
     end(&rig);
 }
 
+/* -- what it costs -- */
+
+#define STEPS_A_CALL 10
+static int64_t steps; /* of SQLite's machine, on every connection */
+
+static int count_steps(void *context)
+{
+    (void)context;
+    steps += STEPS_A_CALL;
+    return 0;
+}
+
+static int watch_connection(sqlite3 *db, char **error, const struct sqlite3_api_routines *api)
+{
+    (void)error;
+    (void)api;
+    sqlite3_progress_handler(db, STEPS_A_CALL, count_steps, NULL);
+    return SQLITE_OK;
+}
+
+/* Each verb that the queue or the memory of orders is looked through for, once. The steps that it took. */
+static int64_t work(struct rig *rig, const char *key)
+{
+    struct store_entry entry = {0};
+    char token[STORE_TOKEN_SIZE];
+    struct store_claim c = rig_state(key, "aa", 1000);
+    struct buf keys;
+
+    steps = 0;
+    is_claim(rig_claim(rig, &c, token), CLAIM_NEW, "%s is claimed", key);
+    is_claim(rig_claim(rig, &c, NULL), CLAIM_DUPLICATE, "and again");
+    is_result(store_lease_due(rig->store, LEASE_MS, NULL, &entry, NULL, NULL), STORE_NONE, "none is due");
+    is_result(store_retry(rig->store, key, token, 0, true, false, "why"), STORE_OK, "put off");
+    rig_due(rig, key, &entry);
+    rig_finish(rig, key, entry.token, "aa", "contact", "card");
+    store_entry_free(&entry);
+    is_int(rig_stats(rig).waiting, 0, "none waits");
+    buf_init(&keys, 4096);
+    is_result(store_waiting(rig->store, &keys), STORE_OK, "nor is any listed");
+    buf_free(&keys);
+    return steps;
+}
+
+static int64_t sweep_all(struct rig *rig)
+{
+    steps = 0;
+    for (int i = 0; i < 20; i++) { /* each sweeps one table, which the ms chooses */
+        store_shift_clock(rig->store, 1);
+        if (store_heartbeat(rig->store) != STORE_OK)
+            ok(false, "a heartbeat");
+    }
+    return steps;
+}
+
+static void what_is_remembered_costs_nothing(void)
+{
+    struct rig rig;
+
+    (void)sqlite3_auto_extension((void (*)(void))watch_connection);
+    if (begin(&rig) && rig_open(&rig)) {
+        int64_t few = work(&rig, "shop:1"), few_swept = sweep_all(&rig);
+        ok(sql(&rig,
+               "CREATE TEMP TABLE old AS WITH RECURSIVE n(i) AS (VALUES(1) UNION ALL SELECT i + 1 FROM n "
+               "WHERE i < 5000) SELECT n.i AS i, orders.* FROM n, orders; UPDATE old SET key = 'old:' || i;"
+               "ALTER TABLE old DROP COLUMN i; INSERT INTO orders SELECT * FROM old"),
+           "given 5000 orders more that are done");
+        int64_t many = work(&rig, "shop:2");
+        ok(many < few + 500, "they cost nothing: %lld steps instead of %lld", (long long)many,
+           (long long)few);
+        ok(sql(&rig, "UPDATE orders SET until_ms = 1 WHERE key LIKE 'old:100%'"), "some of them expire");
+        int64_t swept = sweep_all(&rig);
+        is_int(sql_number(&rig, "SELECT count(*) FROM orders WHERE until_ms = 1"), 0, "and are swept");
+        ok(swept < few_swept + 5000, "for themselves alone: %lld steps instead of %lld", (long long)swept,
+           (long long)few_swept);
+    }
+    end(&rig);
+    (void)sqlite3_cancel_auto_extension((void (*)(void))watch_connection);
+}
+
 int main(void)
 {
     pragmas_are_in_force();
@@ -558,5 +637,6 @@ int main(void)
     a_redelivery_is_not_synced();
     a_state_is_taken_before_its_redelivery();
     expired_rows_are_swept();
+    what_is_remembered_costs_nothing();
     return tap_done();
 }
