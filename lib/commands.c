@@ -9,6 +9,7 @@
 #include "status.h"
 #include "trigger.h"
 #include "version.h"
+#include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -20,6 +21,7 @@
 struct command {
     const char *name, *arguments, *help;
     int (*run)(int argc, char **argv, volatile int *stop);
+    bool finishes; /* a signal to stop lets it finish what it has in hand; the others it ends at once */
 };
 
 static int usage(const char *command, const char *wrong)
@@ -62,6 +64,17 @@ static bool check_store(struct app *app)
     return !*stats.problem;
 }
 
+/* What GHL answered, or that it did not, and where to look. */
+static void print_ghl_trouble(FILE *out, const char *what, const struct ghl_answer *answer)
+{
+    if (answer->status == 0)
+        fprintf(out, "%s: no answer: %s\n", what, answer->message);
+    else
+        fprintf(out, "%s: %s, status %d %s%s\n", what, ghl_result_name(answer->result), answer->status,
+                answer->message,
+                answer->result == GHL_AUTH ? "; are GHL_API_KEY, its scopes and GHL_LOCATION_ID right?" : "");
+}
+
 static bool check_ghl(struct app *app)
 {
     struct ghl_answer answer;
@@ -71,12 +84,9 @@ static bool check_ghl(struct app *app)
     enum ghl_result result = ghl_pipelines(app->ghl, &call, &answer);
 
     if (result == GHL_OK)
-        printf("GHL        ok%s: %zu pipelines\n", app->config.dry_run ? " (dry run, not asked)" : "",
-               json_array_size(answer.json));
+        printf("GHL        ok%s\n", app->config.dry_run ? " (dry run, not asked)" : "");
     else
-        printf(
-            "GHL        FAILED: %s, status %d %s; are GHL_API_KEY, its scopes and GHL_LOCATION_ID right?\n",
-            ghl_result_name(result), answer.status, answer.message);
+        print_ghl_trouble(stdout, "GHL        FAILED", &answer);
     ghl_answer_free(&answer);
     return result == GHL_OK && mapping_check(app, &call);
 }
@@ -244,8 +254,7 @@ static int run_pipelines(int argc, char **argv, volatile int *stop)
                             .order = "",
                             .send_deadline_mono_ms = CLOCK_NEVER};
     if (ghl_pipelines(app.ghl, &call, &answer) != GHL_OK) {
-        fprintf(stderr, "woo_ghl pipelines: GHL refused: %s, status %d %s\n", ghl_result_name(answer.result),
-                answer.status, answer.message);
+        print_ghl_trouble(stderr, "woo_ghl pipelines", &answer);
         code = EX_UNAVAILABLE;
         goto out;
     }
@@ -278,8 +287,7 @@ static int run_fields(int argc, char **argv, volatile int *stop)
                             .order = "",
                             .send_deadline_mono_ms = CLOCK_NEVER};
     if (ghl_custom_fields(app.ghl, &call, &answer) != GHL_OK) {
-        fprintf(stderr, "woo_ghl fields: GHL refused: %s, status %d %s\n", ghl_result_name(answer.result),
-                answer.status, answer.message);
+        print_ghl_trouble(stderr, "woo_ghl fields", &answer);
         code = EX_UNAVAILABLE;
         goto out;
     }
@@ -305,20 +313,20 @@ static int run_version(int argc, char **argv, volatile int *stop)
 static int run_help(int argc, char **argv, volatile int *stop);
 
 static const struct command commands[] = {
-    {"check", "", "show the settings, try the store and GHL", run_check},
+    {"check", "", "show the settings, try the store and GHL", run_check, false},
     {"drain", "[--watch] [--now] [--jobs N]", "bring waiting orders to GHL: once (cron), or until stopped",
-     run_drain},
-    {"status", "[--json]", "what waits, what is parked, breaker and pauses", run_status},
+     run_drain, true},
+    {"status", "[--json]", "what waits, what is parked, breaker and pauses", run_status, false},
     {"failed", "[list] | show KEY | retry KEY|--all|--since DATE | drop KEY|--all",
-     "the parked orders: look at them, try them again, drop them", run_failed},
+     "the parked orders: look at them, try them again, drop them", run_failed, false},
     {"trigger",
      "[--url URL] [--scenarios | --order FILE] [--id N] [--status S] [--total T] [--topic RESOURCE.EVENT]",
-     "send simulated, signed deliveries and print the answers", run_trigger},
-    {"pipelines", "", "the location's pipelines and stages with their ids", run_pipelines},
-    {"fields", "", "the location's custom fields: id, model, type, key, name", run_fields},
+     "send simulated, signed deliveries and print the answers", run_trigger, false},
+    {"pipelines", "", "the location's pipelines and stages with their ids", run_pipelines, false},
+    {"fields", "", "the location's custom fields: id, model, type, key, name", run_fields, false},
     {"help", "[settings|man]", "this text; every setting as .env.sample; the settings for the man page",
-     run_help},
-    {"version", "", "the version", run_version},
+     run_help, false},
+    {"version", "", "the version", run_version, false},
 };
 #define COMMANDS (sizeof commands / sizeof *commands)
 
@@ -380,6 +388,17 @@ static bool is_help(const char *argument)
     return !strcmp(argument, "--help") || !strcmp(argument, "-h");
 }
 
+static int run_command(const struct command *command, int argc, char **argv, volatile int *stop)
+{
+    static const int stops[] = {SIGINT, SIGTERM, SIGUSR1};
+
+    if (is_help(argc > 2 ? argv[2] : ""))
+        return help_on(command);
+    for (size_t i = 0; i < sizeof stops / sizeof *stops && !command->finishes; i++)
+        (void)signal(stops[i], SIG_DFL);
+    return command->run(argc, argv, stop);
+}
+
 int commands_main(int argc, char **argv, volatile int *stop)
 {
     const char *name = argc > 1 ? argv[1] : "help";
@@ -390,8 +409,7 @@ int commands_main(int argc, char **argv, volatile int *stop)
         name = "version";
     for (size_t i = 0; i < COMMANDS; i++)
         if (!strcmp(commands[i].name, name))
-            return is_help(argc > 2 ? argv[2] : "") ? help_on(&commands[i])
-                                                    : commands[i].run(argc, argv, stop);
+            return run_command(&commands[i], argc, argv, stop);
     fprintf(stderr, "woo_ghl: there is no command '%s'; see 'woo_ghl help'\n", name);
     return EX_USAGE;
 }

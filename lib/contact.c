@@ -161,7 +161,7 @@ static bool has(const json_t *contact, const char *key)
 
 /* Where email or phone find the contact, a missing name stays missing: the one that GHL has is not
  * overwritten. */
-static bool set_last_resort(json_t *contact, const struct order *order, const char *shop)
+bool contact_give_name(json_t *contact, const struct order *order, const char *shop)
 {
     if (has(contact, "email") || has(contact, "phone") || has(contact, "firstName") ||
         has(contact, "lastName"))
@@ -188,7 +188,7 @@ json_t *contact_of(const struct order *order, const char *shop)
     for (size_t i = 0; good && i < sizeof plain / sizeof *plain; i++)
         good = set_clean(contact, plain[i].key, order_billing(order, plain[i].field));
     if (good && set_address(contact, order) && set_email(contact, order) &&
-        set_country_and_phone(contact, order) && set_last_resort(contact, order, shop))
+        set_country_and_phone(contact, order) && contact_give_name(contact, order, shop))
         return contact;
     json_decref(contact);
     return NULL;

@@ -18,6 +18,10 @@
  * order's number. NULL when out of memory. */
 json_t *contact_of(const struct order *order, const char *shop);
 
+/* The same name for a contact whose email or phone was taken out; one that has either, or a name, stays as it
+ * is. False when out of memory. */
+bool contact_give_name(json_t *contact, const struct order *order, const char *shop);
+
 /* Would GHL take it as an email? One "@", a local part of dot-separated atoms (RFC 5321 without quotes), a
  * domain name with a top level of letters. */
 bool contact_is_email(const char *text);

@@ -2,6 +2,8 @@
 #include "clock.h"
 #include "crash.h"
 #include "ghl_work.h"
+#include <inttypes.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -44,6 +46,8 @@ static enum ghl_result may_begin(struct ghl *ghl, const struct ghl_call *call,
         int64_t pace = hooks->pace(hooks->context, room);
         if (pace > room) {
             answer->retry_after_ms = pace;
+            snprintf(answer->message, sizeof answer->message, "no call to GHL is free for %" PRId64 " s",
+                     (pace + 999) / 1000);
             return GHL_LIMITED;
         }
         if (!wait_ms(ghl, pace) || room_ms(call, request) < 0)

@@ -107,9 +107,10 @@ static int64_t arrived(const char *told)
 {
     char *end = NULL;
     double seconds = *told ? strtod(told, &end) : 0;
-    int64_t ago = clock_wall_ms() - (int64_t)(seconds * 1000);
+    bool legal = end && !*end && seconds > 0 && seconds < 1e11; /* not so: infinity, not a number */
+    int64_t ago = legal ? clock_wall_ms() - (int64_t)(seconds * 1000) : 0;
 
-    if (!end || *end || !(seconds > 0 && seconds < 1e11) || ago < 0 || ago > 24LL * 3600 * 1000)
+    if (ago < 0 || ago > 24LL * 3600 * 1000)
         ago = 0;
     return clock_mono_ms() - ago;
 }

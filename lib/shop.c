@@ -26,16 +26,25 @@ static const char *find(const struct config *config, const char *site)
     return NULL;
 }
 
+/* May this body be the one shop's? The links are signed; the header is not, so it may only refuse. */
+static bool may_be_the_shop(const struct config *config, const char *links, const char *source)
+{
+    const char *site = *links ? links : source;
+    return !*site || is_shop(&config->shops[0], site, true);
+}
+
 const char *shop_of(const struct order *order, const char *source, const struct config *config)
 {
     if (config->shop_count == 0)
         return config->shop;
-    if (config->shop_count == 1)
-        return !*order->site || is_shop(&config->shops[0], order->site, true) ? config->shop : NULL;
-    if (*order->site)
+    if (config->shop_count > 1 && *order->site)
         return find(config, order->site);
     char *site = order_site(source ? source : "");
-    const char *name = site ? find(config, site) : NULL;
+    const char *name = NULL;
+    if (site && config->shop_count > 1)
+        name = find(config, site);
+    else if (site && may_be_the_shop(config, order->site, site))
+        name = config->shop;
     free(site);
     return name;
 }

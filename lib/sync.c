@@ -3,6 +3,7 @@
 #include "gate.h"
 #include "refusal.h"
 #include "sync_work.h"
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -112,8 +113,10 @@ static enum step stop_refused(struct sync_work *w, const struct ghl_answer *answ
 enum step sync_stop_answer(struct sync_work *w, const char *what, const struct ghl_answer *answer)
 {
     struct error why = ERROR_NONE; /* whole for the log's line; the store keeps what fits */
-    error_set(&why, "%s: %s%s%d %s%s%s%s%s", what, ghl_result_name(answer->result),
-              answer->status ? ", status " : " ", answer->status, answer->message,
+    char status[32] = ":";         /* without one GHL did not answer */
+    if (answer->status)
+        snprintf(status, sizeof status, ", status %d", answer->status);
+    error_set(&why, "%s: %s%s %s%s%s%s%s", what, ghl_result_name(answer->result), status, answer->message,
               answer->code[0] ? ", code " : "", answer->code, answer->trace_id[0] ? ", traceId " : "",
               answer->trace_id);
     set_text(w->why, sizeof w->why, why.text);

@@ -1,4 +1,5 @@
 #include "clock.h"
+#include "contact.h"
 #include "sync_work.h"
 #include <string.h>
 #include <strings.h>
@@ -124,6 +125,20 @@ static void log_phone(const struct sync_work *w)
                   w->plan.phone_left_out);
 }
 
+static enum step by_name(struct sync_work *w);
+
+/* GHL takes neither email nor phone of it. */
+static enum step without_either(struct sync_work *w)
+{
+    json_t *contact = w->plan.contact;
+
+    json_object_del(contact, "email");
+    json_object_del(contact, "phone");
+    if (!contact_give_name(contact, &w->order, w->plan.shop))
+        return sync_stop_retry(w, CONTACT_BUSY_RETRY_MS, true, "out_of_memory");
+    return by_name(w);
+}
+
 /* Upserts; drops an optional field that GHL does not take, once each, and goes on. */
 static enum step upsert(struct sync_work *w, bool older)
 {
@@ -135,13 +150,11 @@ static enum step upsert(struct sync_work *w, bool older)
         return sync_stop_retry(w, CONTACT_BUSY_RETRY_MS, true, "out_of_memory");
     for (;;) {
         struct ghl_call call = sync_call(w);
-        bool reachable = json_object_get(body, "email") || json_object_get(body, "phone");
-        enum ghl_result result =
-            reachable ? ghl_contact_upsert(w->app->ghl, &call, body, &answer) : GHL_REFUSED;
-        if (!reachable) {
-            step = sync_stop(w, END_PARK, "contact_refused");
+        if (!json_object_get(body, "email") && !json_object_get(body, "phone")) {
+            step = without_either(w);
             break;
         }
+        enum ghl_result result = ghl_contact_upsert(w->app->ghl, &call, body, &answer);
         if (sync_drop_fields(w, body, &answer)) {
             ghl_answer_free(&answer);
             continue;
@@ -337,6 +350,17 @@ static enum step find_only(struct sync_work *w)
     return step;
 }
 
+static enum step by_name(struct sync_work *w)
+{
+    if (w->entry->attempt == STORE_ATTEMPT_CONTACT && !w->link.contact_id[0]) {
+        if (look_for_contact(w) == STEP_STOP)
+            return STEP_STOP;
+        if (w->link.contact_id[0])
+            return STEP_NEXT;
+    }
+    return w->link.contact_id[0] ? update(w) : create(w);
+}
+
 enum step sync_contact(struct sync_work *w)
 {
     struct customer customer;
@@ -349,15 +373,8 @@ enum step sync_contact(struct sync_work *w)
     if (sync_fields(w, FIELDS_CONTACT, w->plan.contact, NULL) == STEP_STOP)
         return STEP_STOP;
     log_phone(w);
-    if (!*plan_email(&w->plan) && !*plan_phone(&w->plan)) {
-        if (w->entry->attempt == STORE_ATTEMPT_CONTACT && !w->link.contact_id[0]) {
-            if (look_for_contact(w) == STEP_STOP)
-                return STEP_STOP;
-            if (w->link.contact_id[0])
-                return STEP_NEXT;
-        }
-        return w->link.contact_id[0] ? update(w) : create(w);
-    }
+    if (!*plan_email(&w->plan) && !*plan_phone(&w->plan))
+        return by_name(w);
     if (lock_customer(w, &customer) == STEP_STOP)
         return STEP_STOP;
     bool older = w->plan.created_s > 0 && customer.newest_s > w->plan.created_s;

@@ -142,10 +142,10 @@ for my $store (qw(sqlite redis)) {
         kill CONT => @worker;
         like do { local $/; <$in> }, qr/"queued","reason":"lease_lost"/, 'the first one hears that it is late';
         waitpid $pid, 0;
-        my ($card) = $server->log =~ /event=conflict .*second card in GHL \(opportunity (\w+)\)/;
+        my ($card) = $server->log =~ /event=conflict .*ghl_id=(\w+) msg="Another card is remembered/;
         ok scalar(grep { $_->{id} eq ($card // '') } $ghl->opportunities), 'the log says which card is one too many';
         is_deeply told($server, 'conflict', 1),
-            ['Order shop:1 has a second id: look for a second card in GHL (opportunity ' . ($card // '') . ')'], 'it is told';
+            ['Order shop:1 has a second card: look for ' . ($card // '') . ' in GHL'], 'it is told';
         $server->stop;
     };
 

@@ -6,6 +6,8 @@ use Cwd qw(abs_path);
 use File::Temp qw(tempdir);
 use FindBin;
 use lib "$FindBin::Bin/lib";
+use FakeGHL::Client;
+use IO::Select;
 use IO::Socket::INET;
 use Test::More;
 use WooGHL::Server;
@@ -72,6 +74,43 @@ subtest 'a store that is away' => sub {
         for my $command ('status', 'failed', 'drain') {
             like $other->command($command)->{err}, qr/\Q$why\E/, "$command says it, too";
         }
+    }
+};
+
+subtest 'GHL' => sub {
+    my $ghl = FakeGHL::Client->start;
+    my %settings = (GHL_API_BASE => $ghl->url, GHL_API_KEY => $ghl->token, GHL_LOCATION_ID => $ghl->location_id);
+    my $other = WooGHL::Server->new(mode => 'cgi', settings => \%settings);
+    like $other->command('check')->{out}, qr/^GHL        ok$/m, 'that answers';
+    my $hint = qr/status 401 .*; are GHL_API_KEY, its scopes and GHL_LOCATION_ID right\?$/m;
+    $other->set(GHL_API_KEY => 'pit-another');
+    my $run = $other->command('check');
+    is $run->{code}, 78, 'that refuses the token';
+    like $run->{out}, qr/^GHL        FAILED: auth, $hint/m, '... check says so';
+    for my $command ('pipelines', 'fields') {
+        $run = $other->command($command);
+        is $run->{code}, 69, "... $command";
+        like $run->{err}, qr/^woo_ghl $command: auth, $hint/m, '... says so';
+    }
+    $ghl->down;
+    $run = $other->command('check');
+    like $run->{out}, qr/^GHL        FAILED: no answer: .*Connection refused/m, 'that does not answer';
+    unlike $run->{out}, $hint, '... which is not the fault of the token';
+    $ghl->stop;
+};
+
+subtest 'Ctrl-C while nobody answers' => sub {
+    my $other = WooGHL::Server->new(mode => 'cgi', settings => { GHL_API_KEY => 'pit-1', GHL_LOCATION_ID => 'here' });
+    for my $command (['check'], ['pipelines'], ['fields'], ['trigger', '--url']) {
+        my $silent = IO::Socket::INET->new(Listen => 5, LocalAddr => '127.0.0.1') or die "no port: $!";
+        my $url = 'http://127.0.0.1:' . $silent->sockport;
+        $other->set(GHL_API_BASE => $url);
+        push @$command, "$url/woo-order" if $command->[0] eq 'trigger';
+        my $process = $other->background(@$command);
+        my $called = IO::Select->new($silent)->can_read(20) && $silent->accept;
+        ok $called, "$command->[0] waits for an answer";
+        $process->signal('INT');
+        is $process->wait(5), 2, '... and ends at once';
     }
 };
 

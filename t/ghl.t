@@ -300,7 +300,8 @@ subtest 'limits and lease' => sub {
     is_deeply picked($answer, qw(result waits)), { result => 'ok', waits => [] }, 'no limit known: no wait';
     my $before = $ghl->count;
     $answer = call(contact_get => id => $id, pace_ms => [25_000]);
-    is_deeply picked($answer, qw(result tries retry_after_ms)), { result => 'limited', tries => 0, retry_after_ms => 25_000 }, 'no room before the deadline';
+    is_deeply picked($answer, qw(result tries retry_after_ms message)), { result => 'limited', tries => 0, retry_after_ms => 25_000,
+        message => 'no call to GHL is free for 25 s' }, 'no room before the deadline';
     cmp_ok $answer->{rooms}[0], '<=', 20_000, 'which the pace is told';
     $answer = call(opportunity_create => body => card($id), pace_ms => [4000], send_within_ms => 3000);
     is $answer->{result}, 'limited', 'nor before the send deadline';

@@ -94,6 +94,9 @@ subtest 'what it starts' => sub {
     like $out, qr{^its secret is in         \Q$dir\E/\.env \(made just now, with a fresh secret\)$}m, '... where the secret is';
     like $out, qr{^send a sample order with \./woo_ghl trigger$}m, '... how to send a sample order';
     like $out, qr{^This is a DRY RUN: }m, '... and that it is a dry run';
+    my ($told) = slurp("$TOP/README.md") =~ /It ends with:\n\n```\n(.*?)```/s;
+    s{/home/you/woo_ghl}{$dir}, s{:5000/}{:$port/} for $told;
+    is $out =~ s/\n\z//r, $told, 'all as README has it';
     my ($secret) = slurp("$dir/.env") =~ /^WOO_WEBHOOK_SECRET='([0-9a-f]{40})'$/m;
     ok defined $secret, 'a secret was made' and unlike $out, qr/$secret/, 'and is not shown';
     is +(stat "$dir/.env")[2] & 0777, 0600, 'its file is for the user alone';

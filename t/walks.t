@@ -1,6 +1,6 @@
 #!/usr/bin/perl
 # Random orders on random walks, delivered late, twice and out of order: GHL ends in the newest state of each,
-# with one card an order. WALKS_SEED=N repeats a run, WALKS_ORDERS=N makes it longer.
+# with one card an order, whatever is set. WALKS_SEED=N repeats a run, WALKS_ORDERS=N makes it longer.
 use strict;
 use warnings;
 use Digest::SHA qw(hmac_sha256_base64);
@@ -23,6 +23,16 @@ my @STATUS = (('processing') x 3, qw(completed completed refunded cancelled fail
 my @NAME = ('Joan', "J\x{f6}rg", "\x{5dc}\x{5d9}\x{5d0}", "O'Brien", 'A & B', '');
 
 sub one_of { return $_[rand @_] }
+
+# What the owner has set: nothing, much, or names that tell no order from another.
+my %STAGE = (processing => 1, completed => 2, refunded => 0);
+my $SET = one_of(
+    {},
+    { GHL_STAGE_MAP => 'processing:Paid,completed:Sent,refunded:New', GHL_TAGS => 'woo,bought-{line_items.sku},{status}',
+        GHL_TAGS_REMOVE => 'refunded:woo', GHL_NOTE => 'yes', GHL_CONTACT_FIELDS => 'last_order_total={value},interests={line_items.name}' },
+    { GHL_ORDER_FIELD => 'order_mark', GHL_OPPORTUNITY_NAME => '{customer.name|Somebody}', GHL_TAGS => 'woo' },
+);
+note 'set: ', join ', ', map {"$_=$SET->{$_}"} sort keys %$SET;
 sub money { my $cents = shift; return sprintf '%s%d.%02d', $cents < 0 ? '-' : '', abs($cents) / 100, abs($cents) % 100 }
 
 # The states of an order, oldest first; some share a second.
@@ -32,10 +42,12 @@ sub walk {
     my ($modified, $refunded, @refunds) = (3600 * $id, 0);
     my %always = (
         id => $id, number => rand() < .2 ? "W-$id" : "$id", currency => one_of(qw(USD EUR JPY)),
-        billing => { first_name => one_of(@NAME), last_name => one_of(@NAME), email => 'walker' . int(rand 8) . '@example.com',
-            phone => one_of('', '+1 202 555 0123', '555') },
-        line_items => [map { { sku => "S$_", name => "Thing $_", quantity => $_ } } 1 .. 1 + rand 3],
-        meta_data => one_of([], {}, [{ id => 1, key => 'gift', value => one_of('yes', 3, ['a']) }]),
+        billing => { first_name => one_of(@NAME), last_name => one_of(@NAME), email => one_of('walker', ' Walker') . int(rand 8) . '@example.com',
+            company => one_of('', 'B &amp; B', undef), country => one_of('US', 'de', 'GB', 'CW', 'nowhere', ''), city => one_of('', "K\x{f6}ln"),
+            postcode => one_of('10115', 10115, ''), phone => one_of('', undef, '555', '030 55501234', '0044 20 7946 0958') },
+        line_items => one_of({}, [map { { sku => one_of("S$_", '', undef), name => "Thing $_", quantity => one_of($_, "$_"), price => $_ / 3 } } 1 .. 1 + rand 3]),
+        meta_data => one_of([], {}, [{ id => 1, key => 'gift', value => one_of('yes', 3, ['a'], { b => 1 }, undef) }]),
+        customer_note => one_of('', "two\nlines", '<b>&eacute;</b>'), date_paid => one_of(undef, '', '2026-11-24T19:43:19'),
     );
     return map {
         $modified += int rand 3;
@@ -45,8 +57,8 @@ sub walk {
         }
         my @t = gmtime(1_700_000_000 + $modified);
         +{ modified => $modified, value => $total - $refunded, order => {
-            %always, status => one_of(@STATUS), total => one_of(money($total), money($total) . '0', $total / 100),
-            refunds => [@refunds],
+            %always, status => one_of(@STATUS), total => one_of(money($total), money($total) . '0', $total / 100, money($total) . '000000000004'),
+            refunds => @refunds ? [@refunds] : one_of([], {}, undef),
             date_modified_gmt => sprintf('%04d-%02d-%02dT%02d:%02d:%02d', $t[5] + 1900, $t[4] + 1, @t[3, 2, 1, 0]),
         } };
     } 1 .. 1 + rand 7;
@@ -72,14 +84,18 @@ sub expect {
     return if defined $model->{seen} && $state->{modified} < $model->{seen};
     $model->{seen} = $state->{modified};
     $model->{card} = 1 if $outcome eq 'won';
-    @$model{qw(status value name)} = ($outcome, $state->{value}, "Order #$state->{order}{number}") if $model->{card};
+    return if !$model->{card};
+    @$model{qw(status value name)} = ($outcome, $state->{value}, "Order #$state->{order}{number}");
+    my $stage = $SET->{GHL_STAGE_MAP} ? $STAGE{ $state->{order}{status} } : undef;
+    $model->{stage} = "fake-stage-a-$stage" if defined $stage;
     return;
 }
 
-my $ghl = FakeGHL::Client->start;
+my $ghl = FakeGHL::Client->start(rate_count => 100_000);
 my $server = WooGHL::Server->new(mode => 'cgi', settings => {
     WOO_WEBHOOK_SECRET => $SECRET, GHL_API_BASE => $ghl->url, GHL_API_KEY => $ghl->token,
     GHL_LOCATION_ID => $ghl->location_id, GHL_PIPELINE_ID => 'fakePipelineAAAAAAAA', DRAIN_AFTER => 'off',
+    GHL_RATE => '100000/10s', %$SET,
 })->start;
 
 sub deliver {
@@ -92,7 +108,7 @@ sub deliver {
 
 # The orders' deliveries, mixed; each order's own stay in their order.
 my %left = map { $_ => [deliveries($_, walk($_))] } 1 .. $ORDERS;
-my (%model, %told, $count);
+my (%model, %told, %of_second, $count);
 while (my @open = sort { $a <=> $b } grep { @{ $left{$_} } } keys %left) {
     my $id = one_of(@open);
     my $state = shift @{ $left{$id} };
@@ -100,6 +116,7 @@ while (my @open = sort { $a <=> $b } grep { @{ $left{$_} } } keys %left) {
         if rand() < .01;
     my $answer = deliver($state);
     $count++;
+    $of_second{$id}{ $state->{modified} }{ $JSON->encode($state->{order}) } = 1 if !$state->{deleted};
     expect($model{$id} //= {}, $state);
     push @{ $told{$id} }, ($state->{deleted} ? 'deleted' : "$state->{order}{status} \@$state->{modified}") . " -> $answer->{status} $answer->{body}";
     fail("order $id: $answer->{status} $answer->{body}") if $answer->{status} !~ /^20[02]$/;
@@ -110,16 +127,26 @@ $ghl->clear_faults;
 my $drained = $server->command('drain', '--now');
 is $drained->{code}, 0, 'what waits is drained' or diag $drained->{err};
 
-my %cards;
-push @{ $cards{ $_->{name} } }, $_ for $ghl->opportunities;
+# By its mark where it has one, by its name otherwise.
+sub card_of {
+    my ($id) = @_;
+    return grep { grep { $_->{value} eq "shop:$id" } @{ $_->{customFields} } } $ghl->opportunities if $SET->{GHL_ORDER_FIELD};
+    return grep { $_->{name} =~ /^Order #(?:W-)?$id$/ } $ghl->opportunities;
+}
 for my $id (1 .. $ORDERS) {
     my $model = $model{$id};
-    my ($name) = grep { $cards{$_} } "Order #$id", "Order #W-$id";
-    my @held = map { join ' ', @$_{qw(name status)}, $_->{monetaryValue} * 100 } $name ? @{ $cards{$name} } : ();
-    my @want = $model->{card} ? join(' ', @$model{qw(name status value)}) : ();
-    is_deeply [map { s/(\S+)$/sprintf '%.0f', $1/er } @held], \@want, "order $id: " . ($want[0] // 'no card')
+    my @held = map { [$_->{status}, $model->{stage} ? $_->{pipelineStageId} : undef, sprintf('%.0f', $_->{monetaryValue} * 100), $SET->{GHL_ORDER_FIELD} ? () : $_->{name}] } card_of($id);
+    my @want = $model->{card} ? [@$model{qw(status stage value)}, $SET->{GHL_ORDER_FIELD} ? () : $model->{name}] : ();
+    is_deeply \@held, \@want, "order $id: " . ($model->{card} ? $model->{status} : 'no card')
         or diag join "\n", "WALKS_SEED=$SEED", @{ $told{$id} };
 }
+is scalar(grep { $_->{card} } values %model), scalar @{ [$ghl->opportunities] }, 'one card an order';
+# Two states of one second may come in turn, and each then is the newest once more.
+my %note;
+my %in_turn = map { $_ => scalar grep { keys %$_ > 1 } values %{ $of_second{$_} } } keys %of_second;
+$note{ $_->{body} }++ for @{ $ghl->state->{notes} };
+my @twice = grep { $note{$_} > 1 && !(/\[shop:(\d+) / && $in_turn{$1}) } sort keys %note;
+is "@twice", '', 'no note is there twice' or diag join "\n", map { @{ $told{$_} } } map {/\[shop:(\d+) /} @twice;
 my %email;
 $email{ $_->{email} }++ for $ghl->contacts;
 is_deeply [grep { $email{$_} > 1 } sort keys %email], [], 'each customer is one contact';

@@ -29,7 +29,10 @@ static void test_one(void)
     is_shop(0, 1, "www.shop.example.com", "", "shop");
     is_shop(0, 1, "shop.example.com/de", "", "shop");
     is_shop(0, 1, "", NULL, "shop");
-    is_shop(0, 1, "", "https://staging.example.com/", "shop");
+    is_shop(0, 1, "", "", "shop");
+    is_shop(0, 1, "", "https://www.shop.example.com/", "shop");
+    is_shop(0, 1, "", "https://staging.example.com/", NULL);
+    is_shop(0, 1, "shop.example.com", "https://staging.example.com/", "shop");
     is_shop(0, 1, "staging.shop.example.com", "https://shop.example.com/", NULL);
     is_shop(0, 1, "shop.example.com.evil.example", "", NULL);
     is_shop(0, 1, "shop.example.com:8443", "", NULL);
