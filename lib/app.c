@@ -1,4 +1,5 @@
 #include "app.h"
+#include "alert.h"
 #include <errno.h>
 #include <grp.h>
 #include <pwd.h>
@@ -170,9 +171,26 @@ static enum store_result shelf_put(void *context, const char *name, const char *
     return app->store ? store_put(app->store, name, value, ttl_ms, if_absent, out) : STORE_UNAVAILABLE;
 }
 
+static enum store_result shelf_forgot(void *context, const char *key_id)
+{
+    static const char text[] = "The store has lost what it knew, for this machine had settled with it before "
+                               "(a Redis that came back empty, a "
+                               "deleted store.db, another store): orders that waited in it are lost, have "
+                               "WooCommerce deliver them again. Cards "
+                               "that it knew of are looked for in GHL before any is made";
+    struct app *app = context;
+
+    if (!app->store || store_forgot(app->store, key_id) != STORE_OK)
+        return STORE_UNAVAILABLE;
+    log_event(app->log, LOG_LEVEL_ERROR, "store", NULL, "%s", text);
+    (void)alert_raise(app, ALERT_STORE, "%s", text);
+    return STORE_OK;
+}
+
 static bool open_vault(struct app *app, struct error *e)
 {
-    const struct vault_shelf shelf = {.context = app, .get = shelf_get, .put = shelf_put};
+    const struct vault_shelf shelf = {
+        .context = app, .get = shelf_get, .put = shelf_put, .forgot = shelf_forgot};
 
     app->vault = vault_open(&app->config, &shelf, app->log, e);
     if (!app->vault)
@@ -190,11 +208,25 @@ static void open_spool(struct app *app)
 {
     struct error e = ERROR_NONE;
 
+    if (app->spool && !spool_is_there(app->spool)) {
+        log_event(app->log, LOG_LEVEL_ERROR, "spool", NULL, "DATA_DIR/spool was deleted while it was in use");
+        spool_close(app->spool);
+        app->spool = NULL;
+    }
     if (app->spool || !app->vault)
         return;
     app->spool = spool_open(&app->config, app->vault, &e);
     if (!app->spool)
         log_event(app->log, LOG_LEVEL_ERROR, "spool", NULL, "%s", e.text);
+}
+
+/* What the store has found to be lost is told once. */
+static void tell_loss(struct app *app)
+{
+    struct error lost = ERROR_NONE;
+
+    if (store_lost(app->store, &lost))
+        (void)alert_raise(app, ALERT_STORE, "%s", lost.text);
 }
 
 bool app_ready(struct app *app, struct error *e)
@@ -203,6 +235,8 @@ bool app_ready(struct app *app, struct error *e)
 
     if (!app->store)
         app->store = store_open(&app->config, app->log, e);
+    if (app->store)
+        tell_loss(app);
     if (!app->vault && !open_vault(app, &why_no_vault) && app->store)
         *e = why_no_vault; /* without a store the reason is the store's */
     open_spool(app);

@@ -1,9 +1,11 @@
 #include "clock.h"
 
 #include <errno.h>
+#include <fcntl.h>
 #include <stdio.h>
 #include <string.h>
 #include <time.h>
+#include <unistd.h>
 
 #define SLICE_MS 200                                 /* how long a stop may go unnoticed */
 #define LONGEST_MS (INT64_C(366) * 24 * 3600 * 1000) /* a peer's "later" is never later than this */
@@ -29,6 +31,17 @@ int64_t clock_mono_ms(void)
 int64_t clock_boot_ms(void)
 {
     return now_ms(CLOCK_BOOTTIME);
+}
+
+void clock_boot_id(char out[CLOCK_BOOT_ID_SIZE])
+{
+    int fd = open("/proc/sys/kernel/random/boot_id", O_RDONLY | O_CLOEXEC);
+    ssize_t n = fd < 0 ? 0 : read(fd, out, CLOCK_BOOT_ID_SIZE - 1);
+
+    if (fd >= 0)
+        close(fd);
+    out[n > 0 ? n : 0] = '\0';
+    out[strspn(out, "0123456789abcdef-")] = '\0';
 }
 
 int64_t clock_left_ms(int64_t deadline_mono_ms)

@@ -16,6 +16,11 @@ int64_t clock_wall_ms(void); /* since 1970-01-01 UTC; may step */
 int64_t clock_mono_ms(void); /* CLOCK_MONOTONIC; for deadlines inside one process */
 int64_t clock_boot_ms(void); /* CLOCK_BOOTTIME; the same for all processes since this boot */
 
+/* Which boot of which machine this is: what clock_boot_ms told there compares with itself alone. "" = unknown
+ * (no /proc, as in an empty chroot). */
+#define CLOCK_BOOT_ID_SIZE 40
+void clock_boot_id(char out[CLOCK_BOOT_ID_SIZE]);
+
 /* ms until the deadline (CLOCK_NEVER allowed): 0 when it has passed. */
 int64_t clock_left_ms(int64_t deadline_mono_ms);
 

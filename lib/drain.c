@@ -2,8 +2,10 @@
 #include "alert.h"
 #include "clock.h"
 #include "gate.h"
+#include "intake.h"
 #include "sync.h"
 #include "unspool.h"
+#include <string.h>
 
 #define ENTRY_BUDGET_MS 45000 /* less than a lease, so that most work needs no renewal */
 #define SHORT_BUDGET_MS                                                                                      \
@@ -54,6 +56,8 @@ static void work(struct drain *d, struct store_entry *entry)
     snprintf(key, sizeof key, "%s", entry->key);
     about.order = key;
     struct sync_outcome outcome = sync_entry(d->app, entry, deadline);
+    if (outcome.left)
+        intake_keep(d->app, entry, strcmp(outcome.reason, "store_unavailable") != 0);
     about.reason = outcome.reason;
     about.ghl_id = outcome.ghl_id;
     about.ms = clock_mono_ms() - began;
@@ -244,7 +248,8 @@ static bool run(struct drain *d)
     }
     if (app->store && store_stats(app->store, &stats) == STORE_OK)
         d->counts->left = (long)stats.waiting;
-    return reachable;
+    /* One that watches did what it was told, whatever it met last. */
+    return reachable || (d->options->watch && app->stop && *app->stop);
 }
 
 bool drain_run(struct app *app, const struct drain_options *options, struct drain_counts *counts)

@@ -26,7 +26,8 @@ struct drain_counts {
     long left;                          /* still waiting, as far as known; -1 = unknown */
 };
 
-/* False when the store cannot be used (it was logged). */
+/* False when the store cannot be used (it was logged); but one that watches ends well when it is told to
+ * stop. */
 bool drain_run(struct app *app, const struct drain_options *options, struct drain_counts *counts);
 
 /* -- for drain_jobs -- */

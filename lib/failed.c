@@ -122,8 +122,8 @@ static int show(struct app *app, int argc, char **argv)
     }
     printf("key       %s\nreason    %s\nparked    %lld s ago\nattempts  %lld\n", parked.key,
            parked.why ? parked.why : "", (long long)parked.age_s, (long long)parked.attempts);
-    if (parked.trashed)
-        printf("deleted   an order.deleted came after this body\n");
+    if (parked.status[0])
+        printf("status    %s, from another delivery than this body\n", parked.status);
     if (!parked.body) {
         printf("body      deleted after PARKED_TTL\n");
     } else if (delivery_unpack(parked.body, parked.body_len, &delivery)) {

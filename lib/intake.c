@@ -31,7 +31,8 @@ struct visit {
     bool ready;                   /* the store can be asked */
     struct error not_ready;       /* why not */
     bool other_key; /* the store's data key is another one: nothing was done, nothing answered */
-    bool replayed;  /* it comes from the spool */
+    bool replayed;  /* it comes from the spool, or from a worker that lost it */
+    bool sold;      /* the order is known to be sold, whatever this state is */
     int64_t arrived_ago_ms;
 };
 
@@ -259,6 +260,8 @@ static void work_now(struct visit *v, struct store_entry *entry)
     struct sync_outcome outcome = sync_entry(v->app, entry, deadline);
     struct log_about what;
 
+    if (outcome.left)
+        intake_keep(v->app, entry, strcmp(outcome.reason, "store_unavailable") != 0);
     switch (outcome.result) {
     case SYNC_DONE:
         answer(v->response, 200, "status", "synced", "ghl_id", outcome.ghl_id);
@@ -324,8 +327,9 @@ static void take(struct visit *v, const struct buf *packed)
         .hmac = v->hmac,
         .body = packed->data,
         .body_len = packed->len,
-        .creates = outcome_creates(v->plan.outcome),
+        .creates = v->sold || outcome_creates(v->plan.outcome),
         .status_only = v->plan.status_only,
+        .status = v->order.status,
         .arrived_ago_ms = v->arrived_ago_ms,
         .client = v->client,
         .client_limit = config->rate_limit_per_day,
@@ -448,8 +452,8 @@ static void receive(struct visit *v)
     take_order(v);
 }
 
-/* A body whose place is nowhere but here: it was signed when it was spooled. */
-bool intake_replay(struct app *app, const void *packed, size_t len, int64_t arrived_ago_ms)
+/* A body that was signed when it came. */
+static bool replay(struct app *app, const void *packed, size_t len, int64_t arrived_ago_ms, bool sold)
 {
     struct delivery delivery;
     struct response response;
@@ -460,6 +464,7 @@ bool intake_replay(struct app *app, const void *packed, size_t len, int64_t arri
                       .response = &response,
                       .ready = true,
                       .replayed = true,
+                      .sold = sold,
                       .arrived_ago_ms = arrived_ago_ms};
 
     response_init(&response);
@@ -476,6 +481,33 @@ bool intake_replay(struct app *app, const void *packed, size_t len, int64_t arri
     response_free(&response);
     delivery_free(&delivery);
     return good;
+}
+
+bool intake_replay(struct app *app, const void *packed, size_t len, int64_t arrived_ago_ms)
+{
+    return replay(app, packed, len, arrived_ago_ms, false);
+}
+
+void intake_keep(struct app *app, const struct store_entry *entry, bool store_answers)
+{
+    struct error e = ERROR_NONE;
+    struct log_about about = {.order = entry->key};
+    const struct spool_delivery delivery = {.key = entry->key,
+                                            .packed = entry->body,
+                                            .packed_len = entry->body_len,
+                                            .arrived_ago_ms =
+                                                entry->age_ms + clock_mono_ms() - entry->asked_mono_ms};
+
+    if (!entry->body ||
+        (store_answers && replay(app, entry->body, entry->body_len, delivery.arrived_ago_ms, entry->sold)))
+        return;
+    if (app->spool && spool_put_delivery(app->spool, &delivery, &e))
+        log_event(app->log, LOG_LEVEL_WARN, "spooled", &about,
+                  "The store went away while this order was in hand: the spool has it, too");
+    else
+        log_event(app->log, LOG_LEVEL_ERROR, "spool", &about,
+                  "The store went away while this order was in hand, and the spool cannot take it: %s",
+                  e.text);
 }
 
 /* -- routes -- */

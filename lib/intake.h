@@ -49,4 +49,9 @@ void intake_handle(struct app *app, const struct request *request, struct respon
  * on. True when it is stored or needs nothing; false = the store is away again, keep it. */
 bool intake_replay(struct app *app, const void *packed, size_t len, int64_t arrived_ago_ms);
 
+/* What sync left: the state is kept again, in the store if that has lost it, else in the spool. It is there
+ * already where another worker has the order: then nothing changes. The entry's key and body are those that
+ * were leased. */
+void intake_keep(struct app *app, const struct store_entry *entry, bool store_answers);
+
 #endif

@@ -14,14 +14,13 @@
 #include <unistd.h>
 
 #define BATCH 256 /* names that are read at once, so that a long spool is not listed once a file */
-#define BOOT_ID_SIZE 40
 
 static const char form[] = "woo_ghl spool 1";
 struct spool {
     struct vault *vault;
     int dir;
     char path[PATH_MAX];
-    char boot_id[BOOT_ID_SIZE]; /* "" = unknown */
+    char boot_id[CLOCK_BOOT_ID_SIZE]; /* "" = unknown */
     /* this pass */
     struct spool_name *names; /* owned; the oldest, at most BATCH */
     size_t count, at;
@@ -41,16 +40,6 @@ static bool each_name(const struct spool *spool, void *context, spool_name_visit
 
 /* -- life cycle -- */
 
-static void read_boot_id(char out[BOOT_ID_SIZE])
-{
-    int fd = open("/proc/sys/kernel/random/boot_id", O_RDONLY | O_CLOEXEC);
-    ssize_t n = fd < 0 ? 0 : read(fd, out, BOOT_ID_SIZE - 1);
-    if (fd >= 0)
-        close(fd);
-    out[n > 0 ? n : 0] = '\0';
-    out[strspn(out, "0123456789abcdef-")] = '\0';
-}
-
 struct spool *spool_open(const struct config *config, struct vault *vault, struct error *e)
 {
     struct spool *spool = calloc(1, sizeof *spool);
@@ -61,7 +50,7 @@ struct spool *spool_open(const struct config *config, struct vault *vault, struc
     }
     spool->vault = vault;
     spool->dir = -1;
-    read_boot_id(spool->boot_id);
+    clock_boot_id(spool->boot_id);
     if (snprintf(spool->path, sizeof spool->path, "%s/spool", config->data_dir) >= (int)sizeof spool->path) {
         error_set(e, "DATA_DIR: its path is longer than %d bytes", PATH_MAX);
         goto fail;
@@ -95,6 +84,12 @@ void spool_close(struct spool *spool)
     if (spool->dir >= 0)
         close(spool->dir);
     free(spool);
+}
+
+bool spool_is_there(const struct spool *spool)
+{
+    struct stat st;
+    return fstat(spool->dir, &st) == 0 && st.st_nlink > 0;
 }
 
 /* -- putting -- */

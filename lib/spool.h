@@ -34,6 +34,8 @@ struct spool;
  * The vault must outlive it. */
 struct spool *spool_open(const struct config *config, struct vault *vault, struct error *e) MUST_CHECK;
 void spool_close(struct spool *spool); /* NULL is fine */
+/* False when its directory was deleted while it was open: nothing can be put into it. */
+bool spool_is_there(const struct spool *spool);
 
 /* -- putting; true = it is on disk -- */
 

@@ -52,6 +52,16 @@ void store_before_fork(struct store *store)
         store->backend->before_fork(store->state);
 }
 
+bool store_lost(struct store *store, struct error *what)
+{
+    return store->backend->lost && store->backend->lost(store->state, what);
+}
+
+enum store_result store_forgot(struct store *store, const char *key_id)
+{
+    return ASK(forgot, store->state, key_id);
+}
+
 void store_use_vault(struct store *store, struct vault *vault)
 {
     store->vault = vault;
@@ -69,7 +79,12 @@ const char *store_trouble(const struct store *store)
 
 void store_shift_clock(struct store *store, int64_t ms)
 {
-    store->backend->shift_clock(store->state, ms);
+    store->backend->shift_clock(store->state, ms, false);
+}
+
+void store_set_clock(struct store *store, int64_t by_ms)
+{
+    store->backend->shift_clock(store->state, by_ms, true);
 }
 
 void store_entry_free(struct store_entry *entry)

@@ -6,8 +6,9 @@
  * one round trip. The store never sees GHL and never looks into a body.
  *
  * TIME comes from the store: TIME inside the scripts; for SQLite the clock since boot, with the boot id, for
- * leases (another boot = expired), and the wall clock for everything else. Callers pass durations only, in
- * ms. store_shift_clock moves all of it, for tests.
+ * leases (another boot = expired), and the wall clock for everything else. In both the age of an attempt is
+ * told by the clock since boot to who asks on the machine and in the boot in which it was recorded. Callers
+ * pass durations only, in ms. store_shift_clock moves all of it, for tests.
  *
  * NAMESPACE: everything lives under prefix and GHL location; a dry run has its own ("dry:" before the
  * location). Redis keys begin with
@@ -48,7 +49,8 @@
 #define STORE_ID_SIZE 64
 #define STORE_TOKEN_SIZE 33 /* a lease's random token, hex */
 #define STORE_REASON_SIZE 256
-#define STORE_PARTS 4 /* as many as plan.h's parts */
+#define STORE_STATUS_SIZE 32 /* an order's status; a longer one is not kept */
+#define STORE_PARTS 4        /* as many as plan.h's parts */
 #define STORE_BODY_MAX (64L * 1024 * 1024)
 #define STORE_MAX_DELAY_MS                                                                                   \
     (24LL * 3600 * 1000) /* a due time further ahead than this counts as due: a clock stepped back */
@@ -74,6 +76,13 @@ void store_close(struct store *store);
 const char *store_kind(const struct store *store); /* "redis" or "sqlite" */
 /* What was last wrong with it, for people; "" = nothing. */
 const char *store_trouble(const struct store *store);
+/* Has it found, since this was last asked, that something of what it held is lost? *what says it to people.
+ */
+bool store_lost(struct store *store, struct error *what);
+/* The store lost what it knew (it came back empty): it is born now, and orders of before are looked for in
+ * GHL with the patience that GHL's search needs (forgot_age_ms). Once for each key_id, the data key that the
+ * store has from then on: whoever notices later changes nothing. OK, UNAVAILABLE. */
+enum store_result store_forgot(struct store *store, const char *key_id) MUST_CHECK;
 /* To be called before a fork whose child uses the store too: connections are not shared. */
 void store_before_fork(struct store *store);
 /* Bodies and attempt notes are sealed by this vault from now on, and opened by it. Without one they
@@ -83,8 +92,9 @@ struct vault;
 /* The thing whose text begins with the id of the data key in use. */
 #define STORE_PRIMARY_KEY "vault/primary"
 void store_use_vault(struct store *store, struct vault *vault);
-/* Tests: shifts the store's time for this handle by ms. */
+/* Tests: shifts the store's time for this handle by ms, as if it had passed; or sets its wall clock alone. */
 void store_shift_clock(struct store *store, int64_t ms);
+void store_set_clock(struct store *store, int64_t by_ms);
 
 /* -- values -- */
 
@@ -111,18 +121,22 @@ struct store_entry {
                               least lease_ms from then */
     char *body;            /* owned; the bytes as given to claim, NUL after them */
     size_t body_len;
-    bool trashed; /* an order.deleted came later than this body: its status counts as "trash" */
+    char status[STORE_STATUS_SIZE]; /* counts instead of the body's own: of an order.deleted that came after
+                                       this body, or of the end that came before it; "" = the body's own */
     bool sold; /* a creating state of this order was accepted into this entry: a never-creating one must reach
                   GHL too */
     bool look_first; /* created before `born` or longer ago than LINK_TTL, and no link: look for it in GHL
                         before creating */
+    int64_t forgot_age_ms; /* with look_first: since the store lost what it knew; -1 = it never did, as far as
+                              known */
     char fingerprint[DIGEST_HEX_SIZE]; /* of the body's state, as claimed */
     int64_t attempts;                  /* how many retries were counted since the body was accepted */
     int64_t age_ms; /* since the body was accepted, less the time on hold: what RETRY_FOR is compared with */
     struct store_link link; /* also carries ids known from progress */
     enum store_attempt attempt;
-    char *attempt_note;     /* owned; what progress recorded with the attempt (JSON), NULL = none */
-    int64_t attempt_age_ms; /* since that progress */
+    char *attempt_note; /* owned; what progress recorded with the attempt (JSON), NULL = none */
+    int64_t
+        attempt_age_ms; /* since that progress; where its time lies ahead, a clock was set back: since now */
 };
 void store_entry_free(struct store_entry *entry);
 
@@ -142,8 +156,9 @@ struct store_claim {
     size_t body_len;
     const char *key_id; /* set by store_claim: the data key that the body is sealed under */
     bool creates;       /* the state's outcome may create an opportunity */
-    bool status_only; /* the body has no content (order.deleted): an existing body is kept and marked trashed
-                         instead */
+    bool status_only;   /* the body has no content (order.deleted): an existing body is kept, with this status
+                           instead of its own */
+    const char *status; /* what the state is called ("refunded"); NULL = "" */
     bool
         requeue_if_seen; /* a reconcile's or spool's claim; no difference to dedupe, not counted per client */
     const char *client;  /* hash of the client's address; "" = do not count */
@@ -185,14 +200,16 @@ struct store_claim_reply {
  * nothing: a sale that comes after it must not look older;
  * 3. fingerprint == seen's: keep the newer place; if the order is parked and this is not older than seen: go
  * on at 5; else DUPLICATE;
- * 4. older than seen: STALE; but a creating one makes a body that waits `sold`: the order was sold after all;
+ * 4. older than seen: STALE; but a creating one says that the order was sold after all. Then a body that
+ * waits becomes `sold`; and where there is neither body nor attempt nor card, because seen's never-creating
+ * state needed nothing in GHL, this body goes on at 5, with seen's status instead of its own, and seen stays;
  * 5. accept: seen := this state, the idempotency key is deleted; a parked order leaves parking. A lease that
  * is in force: the body becomes the waiting one (newest wins, one at most), BUSY. Otherwise the body becomes
  * the current one (with sold |= creates, attempts 0, accepted now, progress and link kept, a waiting body
  * replaced), and it is leased (NEW) or made due now (DEFERRED). status_only at 5: where a body exists (the
  * waiting one first, else the current one), it stays (copied to waiting when the current one is leased) and
- * is marked trashed; where none exists the status-only body itself is stored. `sold` is also set for the
- * waiting body when creates, and survives promotion; finish clears it.
+ * gets the claim's status; where none exists the status-only body itself is stored. `sold` is also set for
+ * the waiting body when creates, and survives promotion; finish clears it.
  */
 enum store_claim_result store_claim(struct store *, const struct store_claim *, struct store_claim_reply *,
                                     struct store_entry *entry) MUST_CHECK;
@@ -371,7 +388,7 @@ struct store_parked {
     char *why;  /* owned */
     char *body; /* owned; NULL when it has expired or only the list was asked for */
     size_t body_len;
-    bool trashed;
+    char status[STORE_STATUS_SIZE]; /* as in store_entry */
     int64_t age_s;
     int64_t attempts;
 };

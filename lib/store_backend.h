@@ -17,9 +17,11 @@ struct store_backend {
     const char *kind;
     void *(*open)(const struct config *, struct log *, struct error *);
     void (*close)(void *);
+    bool (*lost)(void *, struct error *what); /* NULL = it never finds it out by itself */
+    enum store_result (*forgot)(void *, const char *key_id);
     void (*before_fork)(void *); /* NULL = it notices a fork by itself */
     const char *(*trouble)(const void *);
-    void (*shift_clock)(void *, int64_t ms);
+    void (*shift_clock)(void *, int64_t ms, bool wall_alone);
     enum store_claim_result (*claim)(void *, const struct store_claim *, struct store_claim_reply *,
                                      struct store_entry *);
     enum store_result (*progress)(void *, const char *key, const char *token, const struct store_progress *,

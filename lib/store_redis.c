@@ -44,6 +44,7 @@ static void *redis_open(const struct config *config, struct log *log, struct err
     if (log)
         log_secret(log, url.password);
     store->config = config;
+    clock_boot_id(store->boot_id);
     redis_connection_init(&store->connection, &url, config->redis_timeout_ms);
     return store;
 }
@@ -63,7 +64,15 @@ static const char *redis_trouble(const void *context)
     return store->connection.trouble.text;
 }
 
-static void redis_shift_clock(void *context, int64_t ms)
+static enum store_result redis_forgot(void *context, const char *key_id)
+{
+    struct redis_args args = {0};
+
+    redis_arg_text(&args, key_id);
+    return redis_verb(context, SCRIPT_FORGOT, &args, STORE_UNAVAILABLE);
+}
+
+static void redis_shift_clock(void *context, int64_t ms, bool wall_alone)
 {
     struct redis_store *store = context;
     struct redis_args args = {0};
@@ -74,6 +83,8 @@ static void redis_shift_clock(void *context, int64_t ms)
         return; /* the trouble tells; the time is not shifted */
     freeReplyObject(reply);
     store->scripts.shift_ms += ms;
+    if (!wall_alone)
+        store->boot_shift_ms += ms;
 }
 
 /* -- what all verbs use -- */
@@ -112,6 +123,7 @@ const struct store_backend store_redis = {
     .close = redis_close,
     .trouble = redis_trouble,
     .shift_clock = redis_shift_clock,
+    .forgot = redis_forgot,
     .claim = redis_claim,
     .progress = redis_progress,
     .renew = redis_renew,

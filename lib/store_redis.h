@@ -8,6 +8,7 @@
 #ifndef WOO_GHL_STORE_REDIS_H
 #define WOO_GHL_STORE_REDIS_H
 
+#include "clock.h"
 #include "store_backend.h"
 #include "store_redis_script.h"
 
@@ -15,6 +16,8 @@ struct redis_store {
     const struct config *config;
     struct redis_connection connection;
     struct redis_scripts scripts;
+    char boot_id[CLOCK_BOOT_ID_SIZE];
+    int64_t boot_shift_ms; /* tests: added to the clock since boot */
 };
 
 /* Runs the script and reads its first element: 1 is OK, 0 is `zero`. */

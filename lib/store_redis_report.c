@@ -157,9 +157,9 @@ static bool read_parked(const redisReply *r, struct store_parked *out)
 {
     *out = (struct store_parked){.key = redis_reply_copy(r, 0, NULL),
                                  .why = redis_reply_copy(r, 1, NULL),
-                                 .trashed = redis_reply_number(r, 2) != 0,
                                  .age_s = redis_reply_number(r, 3) / 1000,
                                  .attempts = redis_reply_number(r, 4)};
+    snprintf(out->status, sizeof out->status, "%s", redis_reply_text(r, 2));
     bool has_body = r && r->elements > 5 && r->element[5]->type == REDIS_REPLY_STRING;
     if (has_body)
         out->body = redis_reply_copy(r, 5, &out->body_len);

@@ -27,6 +27,7 @@ static const struct {
     [SCRIPT_DROP] = {LUA_DROP, ORDER, false},
     [SCRIPT_EXPIRE_PARKED] = {LUA_EXPIRE_PARKED, ORDER, false},
     [SCRIPT_FINISH] = {LUA_FINISH, ORDER, false},
+    [SCRIPT_FORGOT] = {LUA_FORGOT, ALONE, false},
     [SCRIPT_GET] = {LUA_GET, ALONE, false},
     [SCRIPT_HEARTBEAT] = {LUA_HEARTBEAT, ALONE, false},
     [SCRIPT_LEASE_DUE] = {LUA_LEASE_DUE, ORDER, false},

@@ -40,9 +40,37 @@ static const char *sqlite_trouble(const void *self)
     return ((const struct store_sqlite *)self)->db.trouble.text;
 }
 
-static void sqlite_shift_clock(void *self, int64_t ms)
+static void sqlite_shift_clock(void *self, int64_t ms, bool wall_alone)
 {
-    ((struct store_sqlite *)self)->db.shift_ms += ms;
+    struct db *db = &((struct store_sqlite *)self)->db;
+
+    db->shift_ms += ms;
+    if (!wall_alone)
+        db->boot_shift_ms += ms;
+}
+
+static bool sqlite_lost(void *self, struct error *what)
+{
+    struct error *lost = &((struct store_sqlite *)self)->db.lost;
+    bool is = lost->text[0] != '\0';
+
+    if (is)
+        *what = *lost;
+    lost->text[0] = '\0';
+    return is;
+}
+
+static enum store_result sqlite_forgot(void *self, const char *key_id)
+{
+    struct db *db = &((struct store_sqlite *)self)->db;
+
+    if (!db_write(db))
+        return STORE_UNAVAILABLE;
+    db_run(
+        db,
+        "UPDATE spaces SET born_ms = ?1, forgot_ms = ?1, forgot_key = ?2 WHERE id = ?3 AND forgot_key <> ?2",
+        "iti", db->now_ms, key_id, db->space);
+    return db_commit(db) ? STORE_OK : STORE_UNAVAILABLE;
 }
 
 static enum store_result sqlite_allow(void *state, const char *client, int64_t *count)
@@ -65,6 +93,8 @@ const struct store_backend store_sqlite = {
     .before_fork = sqlite_before_fork,
     .trouble = sqlite_trouble,
     .shift_clock = sqlite_shift_clock,
+    .lost = sqlite_lost,
+    .forgot = sqlite_forgot,
     .claim = sqlite_claim,
     .progress = sqlite_progress,
     .renew = sqlite_renew,

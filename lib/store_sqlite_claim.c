@@ -17,6 +17,7 @@ struct work {
     struct record record;
     int64_t arrived_ms, place_s; /* this state's place in time */
     bool over_limit;
+    bool sold_late; /* a sale that comes after its end: seen stays */
 };
 
 /* -- 1: the client's day -- */
@@ -112,6 +113,16 @@ static void copy_hex(char out[DIGEST_HEX_SIZE], const char *hex)
     out[n] = '\0';
 }
 
+static void copy_status(char out[STORE_STATUS_SIZE], const char *status)
+{
+    size_t n = status ? strnlen(status, STORE_STATUS_SIZE) : 0;
+    if (n >= STORE_STATUS_SIZE)
+        n = 0;
+    if (n)
+        memcpy(out, status, n);
+    out[n] = '\0';
+}
+
 static void see(struct work *w)
 {
     struct record *r = &w->record;
@@ -121,6 +132,7 @@ static void see(struct work *w)
         r->idempotent_until_ms = 0;
     copy_hex(r->seen_fingerprint, w->claim->fingerprint);
     copy_hex(r->seen_hmac, w->claim->hmac);
+    copy_status(r->seen_ended, w->claim->creates ? "" : w->claim->status);
     record_renew(w->db, r);
 }
 
@@ -134,10 +146,10 @@ static void fill_state(struct work *w, struct record_state *state, int64_t kept)
     if (state->body != kept)
         blob_drop(w->db, &state->body);
     state->body = kept ? kept : blob_put(w->db, c->body, c->body_len);
-    state->trashed = kept != 0;
+    copy_status(state->status, kept ? c->status : w->sold_late ? w->record.seen_ended : "");
     state->accepted_ms = w->db->now_ms;
     state->held_ms = space_held_ms(&w->space, w->db->now_ms);
-    copy_hex(state->fingerprint, c->fingerprint);
+    copy_hex(state->fingerprint, w->sold_late ? w->record.seen_fingerprint : c->fingerprint);
 }
 
 static void wait_behind_lease(struct work *w)
@@ -177,7 +189,8 @@ static enum store_claim_result accept(struct work *w)
     const struct store_claim *c = w->claim;
     struct record *r = &w->record;
 
-    see(w);
+    if (!w->sold_late)
+        see(w);
     r->idempotent_until_ms = 0;
     r->sold |= c->creates;
     r->created_s = created_s(w);
@@ -219,6 +232,14 @@ static void sell_what_waits(struct work *w)
     record_save(w->db, r);
 }
 
+/* A sale after its end, which needed nothing in GHL and is not kept. */
+static bool is_sold_late(const struct work *w)
+{
+    const struct record *r = &w->record;
+    return w->claim->creates && r->seen_ended[0] && !r->current.body && r->attempt == STORE_ATTEMPT_NONE &&
+           !r->link.opportunity_id[0] && !r->link.gone;
+}
+
 /* This state is seen's already: nothing can come of it but a later place in time and a later expiry. */
 static bool is_repeated(const struct work *w)
 {
@@ -249,7 +270,8 @@ static enum store_claim_result decide(struct work *w)
         record_save(w->db, r);
         return CLAIM_DUPLICATE;
     }
-    if (older) {
+    w->sold_late = older && is_sold_late(w);
+    if (older && !w->sold_late) {
         if (c->creates && r->current.body && !r->sold)
             sell_what_waits(w);
         return CLAIM_STALE;

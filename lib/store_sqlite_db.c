@@ -2,6 +2,7 @@
 #include "clock.h"
 #include "log.h"
 #include "store_sqlite_schema.h"
+#include "store_sqlite_wal.h"
 #include <errno.h>
 #include <stdarg.h>
 #include <stdint.h>
@@ -229,6 +230,8 @@ static void look_at_file(struct db *db)
 {
     int moved = 0;
 
+    if (!db->sqlite)
+        return;
     if (db->pid != getpid()) {
         db_disconnect(db);
         return;
@@ -237,8 +240,15 @@ static void look_at_file(struct db *db)
         log_event(db->log, LOG_LEVEL_ERROR, "store", NULL,
                   "%s was deleted or replaced while it was in use: what it held is not seen any more",
                   db->path);
+        db->moved = true;
         db_disconnect(db);
+        return;
     }
+    enum wal_state wal = wal_look(db);
+    if (wal == WAL_MINE)
+        return;
+    db->saved = wal == WAL_GONE;
+    db_disconnect(db);
 }
 
 /* Only between transactions. With NORMAL the log of WAL is written at a commit, but synced at a checkpoint
@@ -261,15 +271,14 @@ static bool begin(struct db *db, enum purpose purpose)
     bool writing = purpose != READ;
 
     db->writing = db->failed = db->full = false;
-    if (db->sqlite)
-        look_at_file(db);
+    look_at_file(db);
     if (!db->sqlite && !db_connect(db, &db->trouble))
         return false;
     if (writing && !store_lock_take(&db->lock, LOCK_WAIT_MS, &db->trouble))
         return false;
     db->writing = writing;
     db->now_ms = clock_wall_ms() + db->shift_ms;
-    db->boot_ms = clock_boot_ms() + db->shift_ms;
+    db->boot_ms = clock_boot_ms() + db->boot_shift_ms;
     sqlite3_busy_timeout(db->sqlite, BUSY_WAIT_MS);
     if (writing)
         sync_as(db, purpose == WRITE_LAZILY);

@@ -9,26 +9,31 @@
 #ifndef WOO_GHL_STORE_SQLITE_DB_H
 #define WOO_GHL_STORE_SQLITE_DB_H
 
+#include "clock.h"
 #include "config.h"
 #include "store_lock.h"
 #include <sqlite3.h>
 #include <sys/types.h>
 
-#define DB_BOOT_SIZE 40
+#define DB_BOOT_SIZE CLOCK_BOOT_ID_SIZE
 #define DB_STATEMENTS 128 /* a power of two, about twice as many as there are */
 
 struct db {
     const struct config *config;
     struct log *log;
-    char *path;                 /* DATA_DIR/store.db */
-    char boot_id[DB_BOOT_SIZE]; /* leases of another boot have run out */
-    int64_t shift_ms;           /* tests: added to both clocks */
-    sqlite3 *sqlite;            /* NULL = not open */
-    bool network;               /* on a network file system: no WAL */
-    bool lazy;                  /* commits are not synced just now */
-    pid_t pid;                  /* who opened it */
-    struct store_lock lock;     /* held while a transaction writes */
-    int64_t space;              /* the row of this namespace */
+    char *path;                      /* DATA_DIR/store.db */
+    char boot_id[DB_BOOT_SIZE];      /* leases of another boot have run out */
+    int64_t shift_ms, boot_shift_ms; /* tests: added to the wall clock, to the clock since boot */
+    sqlite3 *sqlite;                 /* NULL = not open */
+    bool network;                    /* on a network file system: no WAL */
+    bool lazy;                       /* commits are not synced just now */
+    pid_t pid;                       /* who opened it */
+    struct store_lock lock;          /* held while a transaction writes */
+    int64_t space;                   /* the row of this namespace */
+    uint64_t wal_number;             /* the inode of its log; 0 = none */
+    bool saved;                      /* what the log held is in the file, though the log is missing */
+    bool moved;                      /* the file that was in use was deleted or replaced */
+    struct error lost;               /* what is lost for certain, for people */
     struct {
         const char *sql; /* the literal at the place of use: its address is the key */
         sqlite3_stmt *statement;

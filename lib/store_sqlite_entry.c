@@ -64,7 +64,7 @@ static void change_attempt(struct db *db, struct record *r, const struct store_p
         return;
     blob_drop(db, &r->attempt_note);
     r->attempt = p->attempt;
-    r->attempt_ms = db->now_ms;
+    record_begin_attempt(db, r);
     if (p->attempt_note)
         r->attempt_note = blob_put(db, p->attempt_note, strlen(p->attempt_note));
 }
@@ -156,7 +156,8 @@ enum store_result sqlite_finish(void *self, const char *key, const char *token, 
         return STORE_UNAVAILABLE;
     bool mine = record_is_mine(&r, token);
     keep_link(&r, link, mine);
-    record_renew(db, &r);
+    if (mine || link->contact_id[0] || link->opportunity_id[0])
+        record_renew(db, &r);
     if (mine) {
         if (r.seen_fingerprint[0] && !strcmp(fingerprint, r.seen_fingerprint))
             r.idempotent_until_ms = db->now_ms + db->config->idempotency_ttl_ms;

@@ -2,6 +2,7 @@
 #include "log.h"
 #include "store_sqlite_db.h"
 #include "store_sqlite_schema.h"
+#include "store_sqlite_wal.h"
 #include <errno.h>
 #include <fcntl.h>
 #include <stdio.h>
@@ -131,10 +132,13 @@ static bool set_up(struct db *db, struct error *e)
 {
     sqlite3_busy_timeout(db->sqlite, LOCK_WAIT_MS);
     /* Without WAL the directory must be synced too when the journal goes, which only EXTRA does. */
-    return (db->network ? pragma(db, e, "PRAGMA journal_mode=DELETE", "PRAGMA journal_mode", "delete") &&
-                              pragma(db, e, "PRAGMA synchronous=EXTRA", "PRAGMA synchronous", "3")
-                        : pragma(db, e, "PRAGMA journal_mode=WAL", "PRAGMA journal_mode", "wal") &&
-                              pragma(db, e, "PRAGMA synchronous=FULL", "PRAGMA synchronous", "2")) &&
+    return (db->network
+                ? pragma(db, e, "PRAGMA journal_mode=DELETE", "PRAGMA journal_mode", "delete") &&
+                      pragma(db, e, "PRAGMA synchronous=EXTRA", "PRAGMA synchronous", "3")
+                : wal_keep(db, e) && pragma(db, e, "PRAGMA journal_mode=WAL", "PRAGMA journal_mode", "wal") &&
+                      pragma(db, e, "PRAGMA synchronous=FULL", "PRAGMA synchronous", "2") &&
+                      /* As it stays, it is cut instead. */
+                      pragma(db, e, "PRAGMA journal_size_limit=0", "PRAGMA journal_size_limit", "0")) &&
            pragma(db, e, "PRAGMA secure_delete=ON", "PRAGMA secure_delete", "1") &&
            pragma(db, e, "PRAGMA trusted_schema=OFF", "PRAGMA trusted_schema", "0") &&
            pragma(db, e, "PRAGMA temp_store=MEMORY", "PRAGMA temp_store", "2");
@@ -203,6 +207,20 @@ static bool find_space(struct db *db, struct error *e)
     return !db->failed;
 }
 
+/* Every namespace in the file may lack links to cards that GHL holds: it is born anew. */
+static void forget(struct db *db, const char *what)
+{
+    int64_t now_ms = clock_wall_ms() + db->shift_ms;
+
+    db_run(db, "UPDATE spaces SET born_ms = ?, forgot_ms = ?", "ii", now_ms, now_ms);
+    error_set(&db->lost,
+              "%s%s: it may hold less than was stored. Orders accepted since may be lost: have WooCommerce "
+              "deliver them "
+              "again. Cards of that time are looked for in GHL before any is made",
+              db->path, what);
+    log_event(db->log, LOG_LEVEL_ERROR, "store", NULL, "%s", db->lost.text);
+}
+
 /* -- opening -- */
 
 static bool open_sqlite(struct db *db, struct error *e)
@@ -220,12 +238,32 @@ static bool open_sqlite(struct db *db, struct error *e)
 
 static bool prepare(struct db *db, struct error *e)
 {
+    bool missing = !db->saved && wal_is_missing(db);
+
+    /* A new log beside the deleted one, which others still use, would destroy the file. */
+    if (missing && wal_is_in_use(db)) {
+        error_set(e,
+                  "%s-wal was deleted while other processes use it: they write it into store.db at the next "
+                  "order, or when "
+                  "they are stopped",
+                  db->path);
+        return false;
+    }
     if (!set_up(db, e))
         return false;
+    missing = missing && !db->network && db_integer(db, 0, "PRAGMA user_version", "") >= SCHEMA_LOG_STAYS;
     db_run(db, "BEGIN IMMEDIATE", "");
     if (!db->failed && (!migrate(db, e) || !find_space(db, e)))
         return false;
+    if (missing)
+        forget(db, "-wal is missing, so that store.db is as it was some time ago (a backup, or the log was "
+                   "deleted)");
+    else if (db->moved)
+        forget(db, " was deleted or replaced while it was in use");
     db_run(db, "COMMIT", "");
+    wal_note(db);
+    if (!db->failed)
+        db->saved = db->moved = false;
     if (db->failed)
         *e = db->trouble;
     return !db->failed;
@@ -265,18 +303,6 @@ void db_disconnect(struct db *db)
     store_lock_close(&db->lock);
 }
 
-/* Without /proc (an empty chroot) leases of an earlier boot are known by their length only. */
-static void read_boot_id(char out[DB_BOOT_SIZE])
-{
-    int fd = open("/proc/sys/kernel/random/boot_id", O_RDONLY | O_CLOEXEC);
-    ssize_t n = fd >= 0 ? read(fd, out, DB_BOOT_SIZE - 1) : 0;
-
-    if (fd >= 0)
-        close(fd);
-    out[n > 0 ? n : 0] = '\0';
-    out[strcspn(out, "\n")] = '\0';
-}
-
 bool db_open(struct db *db, const struct config *config, struct log *log, struct error *e)
 {
     *db = (struct db){.config = config, .log = log, .lock = STORE_LOCK_CLOSED};
@@ -288,7 +314,8 @@ bool db_open(struct db *db, const struct config *config, struct log *log, struct
         return false;
     }
     snprintf(db->path, size, "%s/store.db", config->data_dir);
-    read_boot_id(db->boot_id);
+    /* Without it leases of an earlier boot are known by their length only. */
+    clock_boot_id(db->boot_id);
     if (db_connect(db, e))
         return true;
     free(db->path);

@@ -51,7 +51,7 @@ static size_t read_list(struct db *db, const char *after, size_t max, struct sto
                    db->space, after);
     sqlite3_stmt *row =
         db_query(db,
-                 "SELECT key, reason, parked_ms, attempts, current_trashed FROM orders WHERE space = ? "
+                 "SELECT key, reason, parked_ms, attempts, current_status FROM orders WHERE space = ? "
                  "AND kind = 3 AND (parked_ms, key) > (?, ?) ORDER BY parked_ms, key LIMIT ?",
                  "iiti", db->space, after_ms, after, (int64_t)max);
     while (db_next(db, row)) {
@@ -60,7 +60,7 @@ static size_t read_list(struct db *db, const char *after, size_t max, struct sto
         parked->why = column_copy(db, row, 1);
         parked->age_s = age_s(db, sqlite3_column_int64(row, 2));
         parked->attempts = sqlite3_column_int64(row, 3);
-        parked->trashed = sqlite3_column_int64(row, 4) != 0;
+        db_text(row, 4, parked->status, sizeof parked->status);
     }
     return n;
 }
@@ -102,7 +102,7 @@ enum store_result sqlite_parked_get(void *self, const char *key, struct store_pa
         out->key = strdup(r.key);
         out->why = strdup(r.reason);
         out->body = blob_get(db, r.current.body, &out->body_len);
-        out->trashed = r.current.trashed;
+        memcpy(out->status, r.current.status, sizeof out->status);
         out->age_s = age_s(db, r.parked_ms);
         out->attempts = r.attempts;
         if (!out->key || !out->why || (r.current.body && !out->body))
@@ -148,6 +148,7 @@ enum store_result sqlite_drop(void *self, const char *key)
     if (parked) {
         record_end(db, &r);
         record_renew(db, &r);
+        r.seen_ended[0] = '\0'; /* a late sale must not bring it back */
         record_save(db, &r);
     }
     if (!db_commit(db))

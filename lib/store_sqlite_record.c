@@ -22,6 +22,7 @@
 static const struct db_column columns[] = {
     TEXT("seen_fingerprint", seen_fingerprint),
     TEXT("seen_hmac", seen_hmac),
+    TEXT("seen_ended", seen_ended),
     INTEGER("seen_place_s", seen_place_s),
     INTEGER("seen_arrived_ms", seen_arrived_ms),
     INTEGER("seen_until_ms", seen_until_ms),
@@ -45,29 +46,32 @@ static const struct db_column columns[] = {
     TEXT("reason", reason),
     INTEGER("parked_ms", parked_ms),
     INTEGER("current_body", current.body),
-    BOOL("current_trashed", current.trashed),
+    TEXT("current_status", current.status),
     INTEGER("current_accepted_ms", current.accepted_ms),
     INTEGER("current_held_ms", current.held_ms),
     TEXT("current_fingerprint", current.fingerprint),
     INTEGER("waiting_body", waiting.body),
-    BOOL("waiting_trashed", waiting.trashed),
+    TEXT("waiting_status", waiting.status),
     INTEGER("waiting_accepted_ms", waiting.accepted_ms),
     INTEGER("waiting_held_ms", waiting.held_ms),
     TEXT("waiting_fingerprint", waiting.fingerprint),
     INTEGER("attempt", attempt),
     INTEGER("attempt_note", attempt_note),
     INTEGER("attempt_ms", attempt_ms),
+    TEXT("attempt_boot", attempt_boot),
+    INTEGER("attempt_boot_ms", attempt_boot_ms),
 };
 #define COLUMNS (sizeof columns / sizeof *columns)
 _Static_assert(STORE_PARTS == 4, "part0 to part3 hold the parts' hashes");
 
 #define NAMES                                                                                                \
-    "seen_fingerprint, seen_hmac, seen_place_s, seen_arrived_ms, seen_until_ms, idempotent_until_ms, "       \
+    "seen_fingerprint, seen_hmac, seen_ended, seen_place_s, seen_arrived_ms, seen_until_ms, "                \
+    "idempotent_until_ms, "                                                                                  \
     "contact_id, opportunity_id, gone, part0, part1, part2, part3, link_until_ms, kind, due_ms, token, "     \
     "lease_boot, lease_until_ms, attempts, sold, created_s, reason, parked_ms, current_body, "               \
-    "current_trashed, current_accepted_ms, current_held_ms, current_fingerprint, waiting_body, "             \
-    "waiting_trashed, waiting_accepted_ms, waiting_held_ms, waiting_fingerprint, attempt, attempt_note, "    \
-    "attempt_ms"
+    "current_status, current_accepted_ms, current_held_ms, current_fingerprint, waiting_body, "              \
+    "waiting_status, waiting_accepted_ms, waiting_held_ms, waiting_fingerprint, attempt, attempt_note, "     \
+    "attempt_ms, attempt_boot, attempt_boot_ms"
 
 /* -- load and save -- */
 
@@ -86,10 +90,12 @@ static int64_t attempt_until_ms(const struct db *db, const struct record *r)
 
 static void forget_expired(const struct db *db, struct record *r)
 {
-    if (attempt_until_ms(db, r) <= db->now_ms && r->kind == RECORD_NONE)
+    if (attempt_until_ms(db, r) <= db->now_ms && r->kind == RECORD_NONE) {
         r->attempt = STORE_ATTEMPT_NONE;
+        r->created_s = 0;
+    }
     if (r->seen_until_ms <= db->now_ms && r->kind == RECORD_NONE) {
-        r->seen_fingerprint[0] = r->seen_hmac[0] = '\0';
+        r->seen_fingerprint[0] = r->seen_hmac[0] = r->seen_ended[0] = '\0';
         r->seen_place_s = r->seen_arrived_ms = r->seen_until_ms = 0;
     }
     if (r->idempotent_until_ms <= db->now_ms)
@@ -140,7 +146,7 @@ void record_save(struct db *db, struct record *r)
     sqlite3_stmt *row =
         db_query(db,
                  "INSERT OR REPLACE INTO orders(space, key, until_ms, " NAMES
-                 ") VALUES(?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, "
+                 ") VALUES(?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, "
                  "?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
                  "iti", db->space, r->key, until);
     db_row_bind(db, row, 4, columns, COLUMNS, r);
@@ -176,6 +182,19 @@ bool record_is_older(const struct db *db, const struct space *space, int64_t cre
 
 /* -- changes -- */
 
+void record_begin_attempt(const struct db *db, struct record *r)
+{
+    r->attempt_ms = db->now_ms;
+    memcpy(r->attempt_boot, db->boot_id, sizeof r->attempt_boot);
+    r->attempt_boot_ms = db->boot_ms;
+}
+
+static int64_t attempt_age_ms(const struct db *db, const struct record *r)
+{
+    bool same_boot = db->boot_id[0] && !strcmp(r->attempt_boot, db->boot_id);
+    return same_boot ? db->boot_ms - r->attempt_boot_ms : db->now_ms - r->attempt_ms;
+}
+
 void record_lease(const struct db *db, struct record *r, const char *token, int64_t lease_ms)
 {
     r->kind = RECORD_LEASED;
@@ -185,6 +204,9 @@ void record_lease(const struct db *db, struct record *r, const char *token, int6
     size_t n = strnlen(token, sizeof r->token - 1);
     memmove(r->token, token, n);
     r->token[n] = '\0';
+    /* A clock was set back: its window would not end before that time has come again. */
+    if (r->attempt != STORE_ATTEMPT_NONE && attempt_age_ms(db, r) < 0)
+        record_begin_attempt(db, r);
 }
 
 void record_due(const struct db *db, struct record *r, int64_t delay_ms)
@@ -213,7 +235,9 @@ void record_end(struct db *db, struct record *r)
     r->current = r->waiting = (struct record_state){0};
     record_due(db, r, 0);
     r->kind = RECORD_NONE;
-    r->due_ms = r->attempts = r->created_s = 0;
+    r->due_ms = r->attempts = 0;
+    if (r->attempt == STORE_ATTEMPT_NONE)
+        r->created_s = 0;
     r->sold = false;
     r->reason[0] = '\0';
 }
@@ -260,11 +284,13 @@ void record_give(struct db *db, const struct space *space, const struct record *
     if (!entry->key || !entry->body || (r->attempt && r->attempt_note && !entry->attempt_note))
         db_fail(db, "order %s: its body cannot be read", r->key);
     memcpy(entry->token, r->token, sizeof entry->token);
-    entry->trashed = state->trashed;
+    memcpy(entry->status, state->status, sizeof entry->status);
     entry->sold = r->sold;
     /* A contact alone says nothing of a card. */
     entry->look_first =
         !r->link.opportunity_id[0] && !r->link.gone && record_is_older(db, space, r->created_s);
+    entry->forgot_age_ms =
+        entry->look_first && space->forgot_ms ? later(db->now_ms - space->forgot_ms, -1) : -1;
     memcpy(entry->fingerprint, state->fingerprint, sizeof entry->fingerprint);
     entry->attempts = r->attempts;
     entry->age_ms = db->now_ms - state->accepted_ms - (space_held_ms(space, db->now_ms) - state->held_ms);
@@ -272,7 +298,7 @@ void record_give(struct db *db, const struct space *space, const struct record *
         entry->age_ms = 0;
     entry->link = r->link;
     entry->attempt = (enum store_attempt)r->attempt;
-    entry->attempt_age_ms = r->attempt ? later(db->now_ms - r->attempt_ms, 0) : 0;
+    entry->attempt_age_ms = r->attempt ? later(attempt_age_ms(db, r), 0) : 0;
 }
 
 /* -- blobs -- */

@@ -17,7 +17,7 @@
 /* -- the namespace: its switches -- */
 
 struct space {
-    int64_t born_ms, heartbeat_ms;
+    int64_t born_ms, forgot_ms, heartbeat_ms;
     bool reconcile_wanted;
     int64_t paused_ms; /* since; 0 = not paused */
     char pause_token[DIGEST_HEX_SIZE], pause_reason[STORE_REASON_SIZE];
@@ -48,8 +48,8 @@ enum record_kind { RECORD_NONE, RECORD_DUE, RECORD_LEASED, RECORD_PARKED }; /* s
 
 /* One accepted body. */
 struct record_state {
-    int64_t body; /* id in blobs; 0 = none */
-    bool trashed;
+    int64_t body;                   /* id in blobs; 0 = none */
+    char status[STORE_STATUS_SIZE]; /* counts instead of the body's own; "" = the body's */
     int64_t accepted_ms;
     int64_t held_ms; /* space_held_ms then, less what was waited uncounted since */
     char fingerprint[DIGEST_HEX_SIZE];
@@ -60,6 +60,7 @@ struct record {
     bool found; /* there is a row */
 
     char seen_fingerprint[DIGEST_HEX_SIZE], seen_hmac[DIGEST_HEX_SIZE]; /* "" = nothing seen */
+    char seen_ended[STORE_STATUS_SIZE]; /* the status of a never-creating state; "" = it creates */
     int64_t seen_place_s, seen_arrived_ms, seen_until_ms;
     int64_t idempotent_until_ms;
 
@@ -80,12 +81,17 @@ struct record {
     int64_t attempt;      /* enum store_attempt */
     int64_t attempt_note; /* id in blobs */
     int64_t attempt_ms;
+    char attempt_boot[DB_BOOT_SIZE]; /* the same, by the clock since that boot */
+    int64_t attempt_boot_ms;
 };
 
 /* False when the database failed or the key is too long; an unknown key gives an empty record. */
 bool record_load(struct db *db, const char *key, struct record *record) MUST_CHECK;
 /* Writes it, or takes the row away when nothing is left in it. */
 void record_save(struct db *db, struct record *record);
+
+/* The attempt begins now. */
+void record_begin_attempt(const struct db *db, struct record *record);
 
 bool record_has_link(const struct record *record); /* any id, or the gone mark */
 bool record_lease_holds(const struct db *db, const struct record *record);

@@ -65,7 +65,22 @@
     "CREATE INDEX things_until ON things(until_ms) WHERE until_ms > 0;", \
     /* 2: an attempt of unknown outcome outlives its entry; when its row goes, so does the note */ \
     "CREATE TRIGGER orders_note AFTER DELETE ON orders WHEN old.attempt_note <> 0 " \
-    "BEGIN DELETE FROM blobs WHERE id = old.attempt_note; END;"
+    "BEGIN DELETE FROM blobs WHERE id = old.attempt_note; END;", \
+    /* 3: a status that counts instead of the body's own is any, not only an order.deleted's */ \
+    "ALTER TABLE orders ADD COLUMN seen_ended TEXT NOT NULL DEFAULT '';" \
+    "ALTER TABLE orders ADD COLUMN current_status TEXT NOT NULL DEFAULT '';" \
+    "ALTER TABLE orders ADD COLUMN waiting_status TEXT NOT NULL DEFAULT '';" \
+    "UPDATE orders SET current_status = 'trash' WHERE current_trashed <> 0;" \
+    "UPDATE orders SET waiting_status = 'trash' WHERE waiting_trashed <> 0;" \
+    "ALTER TABLE orders DROP COLUMN current_trashed;" \
+    "ALTER TABLE orders DROP COLUMN waiting_trashed;" \
+    /* and the age of an attempt does not depend on the wall clock */ \
+    "ALTER TABLE orders ADD COLUMN attempt_boot TEXT NOT NULL DEFAULT '';" \
+    "ALTER TABLE orders ADD COLUMN attempt_boot_ms INTEGER NOT NULL DEFAULT 0;" \
+    /* when the store lost what it knew; from this version on its log stays, so that a missing one tells */ \
+    "ALTER TABLE spaces ADD COLUMN forgot_ms INTEGER NOT NULL DEFAULT 0;" \
+    "ALTER TABLE spaces ADD COLUMN forgot_key TEXT NOT NULL DEFAULT '';"
+#define SCHEMA_LOG_STAYS 3
 
 /* Each takes the time and how many rows; those that expire in one ms go together. By the index alone: looked for by
  * its key a row costs a look at all rows of its namespace. */

@@ -16,10 +16,11 @@
 
 /* In the order of the columns in both statements below. */
 static const struct db_column columns[] = {
-    INTEGER(born_ms),         INTEGER(heartbeat_ms),     BOOL(reconcile_wanted),    INTEGER(paused_ms),
-    TEXT(pause_token),        TEXT(pause_reason),        INTEGER(pause_probe_ms),   INTEGER(breaker_failures),
-    INTEGER(breaker_open_ms), INTEGER(breaker_until_ms), INTEGER(breaker_probe_ms), INTEGER(held_ms),
-    INTEGER(hold_since_ms),   INTEGER(pace_us),          INTEGER(pace_day_left),    INTEGER(pace_day_end_ms),
+    INTEGER(born_ms),          INTEGER(forgot_ms),       INTEGER(heartbeat_ms),     BOOL(reconcile_wanted),
+    INTEGER(paused_ms),        TEXT(pause_token),        TEXT(pause_reason),        INTEGER(pause_probe_ms),
+    INTEGER(breaker_failures), INTEGER(breaker_open_ms), INTEGER(breaker_until_ms), INTEGER(breaker_probe_ms),
+    INTEGER(held_ms),          INTEGER(hold_since_ms),   INTEGER(pace_us),          INTEGER(pace_day_left),
+    INTEGER(pace_day_end_ms),
 };
 #define COLUMNS (sizeof columns / sizeof *columns)
 
@@ -28,7 +29,7 @@ void space_load(struct db *db, struct space *space)
     *space = (struct space){0};
     sqlite3_stmt *row = db_query(
         db,
-        "SELECT born_ms, heartbeat_ms, reconcile_wanted, paused_ms, pause_token, pause_reason, "
+        "SELECT born_ms, forgot_ms, heartbeat_ms, reconcile_wanted, paused_ms, pause_token, pause_reason, "
         "pause_probe_ms, breaker_failures, breaker_open_ms, breaker_until_ms, breaker_probe_ms, held_ms, "
         "hold_since_ms, pace_us, pace_day_left, pace_day_end_ms FROM spaces WHERE id = ?",
         "i", db->space);
@@ -43,10 +44,10 @@ void space_save(struct db *db, const struct space *space)
 {
     sqlite3_stmt *row = db_query(
         db,
-        "UPDATE spaces SET born_ms = ?2, heartbeat_ms = ?3, reconcile_wanted = ?4, paused_ms = ?5, "
-        "pause_token = ?6, pause_reason = ?7, pause_probe_ms = ?8, breaker_failures = ?9, "
-        "breaker_open_ms = ?10, breaker_until_ms = ?11, breaker_probe_ms = ?12, held_ms = ?13, "
-        "hold_since_ms = ?14, pace_us = ?15, pace_day_left = ?16, pace_day_end_ms = ?17 WHERE id = ?1",
+        "UPDATE spaces SET born_ms = ?2, forgot_ms = ?3, heartbeat_ms = ?4, reconcile_wanted = ?5, "
+        "paused_ms = ?6, pause_token = ?7, pause_reason = ?8, pause_probe_ms = ?9, breaker_failures = ?10, "
+        "breaker_open_ms = ?11, breaker_until_ms = ?12, breaker_probe_ms = ?13, held_ms = ?14, "
+        "hold_since_ms = ?15, pace_us = ?16, pace_day_left = ?17, pace_day_end_ms = ?18 WHERE id = ?1",
         "i", db->space);
     db_row_bind(db, row, 2, columns, COLUMNS, space);
     while (db_next(db, row))

@@ -269,8 +269,8 @@ static enum step prepare(struct sync_work *w)
         order_parse(w->delivery.body, w->delivery.body_len, &w->delivery.headers, &w->order);
     if (verdict.kind != ORDER_FULL && verdict.kind != ORDER_DELETED)
         return sync_stop(w, END_PARK, verdict.reason);
-    if (w->entry->trashed)
-        w->order.status = "trash";
+    if (w->entry->status[0])
+        w->order.status = w->entry->status;
     switch (
         plan_make(&w->order, w->delivery.headers.source, &w->app->config, w->app->hash_key, &w->plan, &e)) {
     case PLAN_OK: break;
@@ -374,6 +374,7 @@ static struct sync_outcome sync_one(struct app *app, struct store_entry *entry, 
      * again. */
     if (!told && outcome.result != SYNC_DONE)
         outcome.result = SYNC_QUEUED;
+    outcome.left = w.end == END_LEAVE || (!told && w.end != END_FINISH);
     if (w.end == END_PARK) {
         struct log_about about = {.order = entry->key, .reason = w.reason};
         log_event(app->log, LOG_LEVEL_ERROR, "parked", &about,
@@ -394,15 +395,17 @@ struct sync_outcome sync_entry(struct app *app, struct store_entry *entry, int64
     bool has_next = false;
     struct sync_outcome first = sync_one(app, entry, deadline_mono_ms, &next, &has_next);
 
-    store_entry_free(entry);
     while (has_next) {
-        struct store_entry current = next;
+        store_entry_free(entry);
+        *entry = next;
         next = (struct store_entry){0};
         has_next = false;
-        struct sync_outcome later = sync_one(app, &current, deadline_mono_ms, &next, &has_next);
+        struct sync_outcome later = sync_one(app, entry, deadline_mono_ms, &next, &has_next);
         if (later.result == SYNC_DONE && !first.ghl_id[0])
             first = later;
-        store_entry_free(&current);
+        first.left = later.left;
     }
+    if (!first.left)
+        store_entry_free(entry);
     return first;
 }

@@ -26,10 +26,13 @@ struct sync_outcome {
     enum sync_result result;
     char ghl_id[GHL_ID_SIZE]; /* DONE: the opportunity's id */
     char reason[64]; /* a word: "ghl_unavailable", "ghl_limit", "in_flight", "paused", "parked" ... */
+    bool left; /* the store did not hear how it ended: the lease was gone, or the store was. Another may have
+                  the order; or the store lost it, and only *entry holds it */
 };
 
 /* Works on a leased entry until it is done, or until deadline_mono_ms; ends it by finish, retry or park (the
- * waiting state that finish hands over is worked on too while time is left). The entry is used up. */
+ * waiting state that finish hands over is worked on too while time is left). The entry is used up, but for
+ * what was left: then it is the caller's to keep (intake_keep) and to free. */
 struct sync_outcome sync_entry(struct app *app, struct store_entry *entry, int64_t deadline_mono_ms);
 
 #endif

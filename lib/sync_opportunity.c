@@ -208,13 +208,19 @@ out:
     return step;
 }
 
+/* So long after its attempt was recorded a create surely happened or not, and GHL's search shows it. */
+static int64_t in_flight_ms(const struct sync_work *w)
+{
+    return CREATE_SEND_MS + w->app->config.ghl_timeout_ms + SEARCH_LAG_MS;
+}
+
 /* A create was begun and its outcome is not recorded. Searches by what was recorded then, never by today's
  * plan. STEP_NEXT with no id: it surely did not happen, and may be sent again. */
 static enum step settle_attempt(struct sync_work *w)
 {
     char id[GHL_ID_SIZE] = "";
     int64_t age = w->entry->attempt_age_ms;
-    int64_t window = CREATE_SEND_MS + w->app->config.ghl_timeout_ms + SEARCH_LAG_MS;
+    int64_t window = in_flight_ms(w);
     json_t *note = w->entry->attempt_note ? json_loads(w->entry->attempt_note, 0, NULL) : NULL;
     /* In every pipeline: a workflow of the location may have moved the card at once. */
     struct wanted_card card = {.contact_id = json_text(note, "contact"),
@@ -430,6 +436,8 @@ out:
 static enum step look_first(struct sync_work *w, char id[GHL_ID_SIZE])
 {
     char pipeline_id[GHL_ID_SIZE], stage_id[GHL_ID_SIZE];
+    int64_t window = in_flight_ms(w);
+    enum step step;
 
     id[0] = '\0';
     if (!w->entry->look_first)
@@ -442,7 +450,14 @@ static enum step look_first(struct sync_work *w, char id[GHL_ID_SIZE])
                                .name = mark.name,
                                .field = mark.field,
                                .key = w->plan.key};
-    return *card.name || *card.field ? search(w, &card, id) : STEP_NEXT;
+    if (!*card.name && !*card.field)
+        return STEP_NEXT;
+    step = search(w, &card, id);
+    if (step == STEP_STOP || *id || w->entry->forgot_age_ms < 0 || w->entry->forgot_age_ms >= window)
+        return step;
+    /* The store forgot what was done just before: the search may not show it yet. */
+    int64_t left = window - w->entry->forgot_age_ms;
+    return sync_stop_retry(w, left < IN_FLIGHT_RETRY_MS ? left : IN_FLIGHT_RETRY_MS, false, "in_flight");
 }
 
 enum step sync_opportunity(struct sync_work *w)

@@ -5,11 +5,13 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 #define VERSION 1
 #define HEAD_LEN (1 + KEYRING_ID_LEN) /* version, key id */
 #define PRIMARY STORE_PRIMARY_KEY
+#define SETTLED "vault/settled"
 #define FILE_MAX 4096 /* a wrapped copy has 80 bytes */
 
 struct vault {
@@ -23,17 +25,18 @@ struct vault {
     const struct data_key *current; /* points into ring */
     const struct data_key *kept;    /* in DATA_DIR/vault, as its primary; NULL = not known to be */
     enum vault_state state;
+    char knew[VAULT_ID_SIZE]; /* the key that this process last settled on; "" = none yet */
     struct error trouble;
 };
 
 /* -- DATA_DIR/vault as a shelf -- */
 
-/* "vault/ID/COPY" -> "ID-COPY"; the primary's file has the namespace's tag. */
+/* "vault/ID/COPY" -> "ID-COPY"; the files that are the namespace's own have its tag. */
 static bool file_name(const struct vault *v, const char *name, char out[KEYRING_NAME_SIZE])
 {
-    bool primary = !strcmp(name, PRIMARY);
-    int n = snprintf(out, KEYRING_NAME_SIZE, "%s%s%s", strchr(name, '/') + 1, primary ? "-" : "",
-                     primary ? v->tag : "");
+    bool own = !strcmp(name, PRIMARY) || !strcmp(name, SETTLED);
+    int n =
+        snprintf(out, KEYRING_NAME_SIZE, "%s%s%s", strchr(name, '/') + 1, own ? "-" : "", own ? v->tag : "");
     for (char *p = out; (p = strchr(p, '/'));)
         *p = '-';
     return n > 0 && n < KEYRING_NAME_SIZE;
@@ -83,6 +86,40 @@ static enum store_result cache_put(void *context, const char *name, const char *
     case FILES_FAILED: error_set(&v->trouble, "%s/vault/%s", v->config->data_dir, e.text); break;
     }
     return STORE_UNAVAILABLE;
+}
+
+/* -- the directory -- */
+
+static bool open_dir(struct vault *v, struct error *e)
+{
+    char path[PATH_MAX];
+
+    if (snprintf(path, sizeof path, "%s/vault", v->config->data_dir) >= (int)sizeof path) {
+        error_set(e, "DATA_DIR: its path is longer than %d bytes", PATH_MAX);
+        return false;
+    }
+    int above = files_open_dir(v->config->data_dir, e);
+    if (above < 0)
+        return false;
+    close(above);
+    v->dir = files_open_dir(path, e);
+    if (v->dir >= 0)
+        (void)files_clean(v->dir); /* a count that nobody needs */
+    return v->dir >= 0;
+}
+
+/* One that was deleted while it was open takes nothing any more. */
+static void look_at_dir(struct vault *v)
+{
+    struct stat st;
+
+    if (v->dir >= 0 && (fstat(v->dir, &st) != 0 || st.st_nlink == 0)) {
+        close(v->dir);
+        v->dir = -1;
+        v->kept = NULL;
+    }
+    if (v->dir < 0 && !open_dir(v, &v->dir_error))
+        v->dir = -1; /* cache_get and cache_put say why when it matters */
 }
 
 /* -- the primary -- */
@@ -197,6 +234,40 @@ static void say_away(struct vault *v)
                            "the spool");
 }
 
+/* The id of the key that this process, or any of this machine, last settled on; "" = none. */
+static void last_settled(struct vault *v, char id[VAULT_ID_SIZE])
+{
+    char *kept = NULL;
+
+    memcpy(id, v->knew, VAULT_ID_SIZE);
+    if (!*id && cache_get(v, SETTLED, &kept) == STORE_OK && keyring_is_id(kept))
+        snprintf(id, VAULT_ID_SIZE, "%s", kept);
+    free(kept);
+}
+
+static void note_settled(struct vault *v, const struct data_key *key)
+{
+    char last[VAULT_ID_SIZE], *kept = NULL;
+
+    last_settled(v, last);
+    if (strcmp(last, key->id) != 0 && cache_put(v, SETTLED, key->id, 0, false, &kept) != STORE_OK)
+        log_event(v->log, LOG_LEVEL_WARN, "vault", NULL, "DATA_DIR/vault cannot be written: %s",
+                  v->trouble.text);
+    free(kept);
+    snprintf(v->knew, sizeof v->knew, "%s", key->id);
+}
+
+/* `had`: the id of the store's key; "" = it has none. It is going to be settled on `id`. */
+static enum store_result tell_forgot(struct vault *v, const char *had, const char *id)
+{
+    char last[VAULT_ID_SIZE];
+
+    last_settled(v, last);
+    if (!*last || !strcmp(last, had) || !v->store.forgot)
+        return STORE_OK;
+    return v->store.forgot(v->store.context, id);
+}
+
 /* The store has no key yet: gives it the one in use, else this machine's last, else a new one. *p is the
  * store's primary afterwards, which may be another's. */
 static enum store_result found_store(struct vault *v, struct primary *p)
@@ -209,7 +280,10 @@ static enum store_result found_store(struct vault *v, struct primary *p)
         key = keyring_make(&v->ring);
     if (!key)
         return STORE_UNAVAILABLE;
-    enum store_result result = put_primary(v, &v->store, key, true, p);
+    /* Before it takes any order. */
+    enum store_result result = tell_forgot(v, "", key->id);
+    if (result == STORE_OK)
+        result = put_primary(v, &v->store, key, true, p);
     if (result == STORE_OK && !strcmp(p->id, key->id))
         log_event(v->log, LOG_LEVEL_INFO, "vault", NULL,
                   "The store had no data key; it has %s now, %s, wrapped under %s", key->id,
@@ -262,10 +336,13 @@ bool vault_settle(struct vault *v)
     const struct data_key *key = NULL;
     const char *added = NULL;
 
+    look_at_dir(v);
     v->trouble.text[0] = '\0';
     enum store_result result = get_primary(&v->store, &p);
     if (result == STORE_NONE && !p.there)
         result = found_store(v, &p);
+    else if (result == STORE_OK)
+        result = tell_forgot(v, p.id, p.id);
     if (result == STORE_OK)
         result = fetch_anywhere(v, p.id, &key);
     if (result != STORE_OK) {
@@ -283,6 +360,7 @@ bool vault_settle(struct vault *v)
                   key->id, added);
     share_foreign(v, key);
     cache_key(v, key);
+    note_settled(v, key);
     v->current = key;
     v->state = VAULT_SETTLED;
     return true;
@@ -312,24 +390,6 @@ static bool make_tag(struct vault *v)
     return good;
 }
 
-static bool open_dir(struct vault *v, struct error *e)
-{
-    char path[PATH_MAX];
-
-    if (snprintf(path, sizeof path, "%s/vault", v->config->data_dir) >= (int)sizeof path) {
-        error_set(e, "DATA_DIR: its path is longer than %d bytes", PATH_MAX);
-        return false;
-    }
-    int above = files_open_dir(v->config->data_dir, e);
-    if (above < 0)
-        return false;
-    close(above);
-    v->dir = files_open_dir(path, e);
-    if (v->dir >= 0)
-        (void)files_clean(v->dir); /* a count that nobody needs */
-    return v->dir >= 0;
-}
-
 struct vault *vault_open(const struct config *config, const struct vault_shelf *shelf, struct log *log,
                          struct error *e)
 {
@@ -337,16 +397,14 @@ struct vault *vault_open(const struct config *config, const struct vault_shelf *
 
     if (!v)
         goto no_memory;
-    *v = (struct vault){.config = config, .log = log, .store = *shelf, .dir = -1};
-    v->cache = (struct vault_shelf){v, cache_get, cache_put};
+    *v = (struct vault){.config = config, .log = log, .store = *shelf, .dir = -1, .state = VAULT_AWAY};
+    v->cache = (struct vault_shelf){.context = v, .get = cache_get, .put = cache_put};
     if (!make_tag(v) || !keyring_init(&v->ring, config))
         goto no_memory;
     if (v->ring.secret_count == 0) {
         error_set(e, "vault: there is no secret to wrap the data key under: set WOO_WEBHOOK_SECRET");
         goto fail;
     }
-    if (!open_dir(v, &v->dir_error))
-        v->dir = -1; /* cache_get and cache_put say why when it matters */
     if (vault_settle(v))
         return v;
     struct error why = v->trouble;
@@ -368,11 +426,9 @@ fail:
 
 void vault_keep(struct vault *v)
 {
-    if (v->kept == v->current)
-        return;
-    if (v->dir < 0 && !open_dir(v, &v->dir_error))
-        v->dir = -1;
-    cache_key(v, v->current);
+    look_at_dir(v);
+    if (v->kept != v->current)
+        cache_key(v, v->current);
 }
 
 void vault_free(struct vault *v)

@@ -15,6 +15,7 @@
  * NAMES, the same in the store (within its namespace) and as files:
  *   vault/primary           the id of the data key in use (and, for people, what it was first wrapped under)
  *   vault/ID/COPY           one wrapped copy; COPY is a short hash of the wrapping key
+ *   vault/settled           a file only: the id of the key that was last known to be the store's
  * ID is a short hash of the data key. A copy is only ever put if it is absent, each under its own name, so
  * two processes that wrap at once cannot lose one. A new key's copies are put first, then vault/primary if it
  * is absent: that one step decides between two creators (the other takes the winner's key), and a crash
@@ -51,6 +52,10 @@ struct vault_shelf {
     enum store_result (*get)(void *context, const char *name, char **out);
     enum store_result (*put)(void *context, const char *name, const char *value, int64_t ttl_ms,
                              bool if_absent, char **out);
+    /* Told before a data key is settled on, though this process or machine had settled on another one, or on
+     * any with a store that has none now: the store lost what it knew. key_id: what is settled on. OK,
+     * UNAVAILABLE; NULL = nobody wants to know. */
+    enum store_result (*forgot)(void *context, const char *key_id);
 };
 
 enum vault_state {

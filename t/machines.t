@@ -4,6 +4,7 @@ use strict;
 use warnings;
 use Digest::SHA qw(hmac_sha256_base64);
 use FakeGHL::Client;
+use File::Temp ();
 use POSIX ();
 use Test::More;
 use Time::HiRes qw(sleep time);
@@ -62,9 +63,14 @@ my %settings = (
     WOO_WEBHOOK_SECRET => $SECRET, GHL_API_BASE => $ghl->url, GHL_API_KEY => $ghl->token, REDIS_URL => $redis->url,
     GHL_LOCATION_ID => $ghl->location_id, GHL_PIPELINE_ID => 'fakePipelineAAAAAAAA', DRAIN_AFTER => 'off',
 );
-sub cards { return [sort { $a->[0] cmp $b->[0] } map { [$_->{name}, $_->{status}] } $ghl->opportunities] }
+my $dir = File::Temp->newdir;
+chmod 0755, "$dir";
+my $way = "$dir/redis";    # the first machine's; cut by taking it away
+symlink $redis->socket, $way or die "$way: $!";
+my @machine = map { WooGHL::Server->new(mode => 'nginx', workers => 2, settings => {%settings, REDIS_URL => $_})->start }
+    "unix://$way", $redis->url;
 
-my @machine = map { WooGHL::Server->new(mode => 'nginx', workers => 2, settings => {%settings})->start } 1, 2;
+sub cards { return [sort { $a->[0] cmp $b->[0] } map { [$_->{name}, $_->{status}] } $ghl->opportunities] }
 
 # Given one order that arrives at both at once, again and again.
 my @got = deliver_all(map { [$machine[$_ % 2], order(1, 'processing')] } 1 .. 20);
@@ -74,6 +80,18 @@ is scalar(grep { /"duplicate"/ } @got), 19, 'and is a duplicate everywhere else'
 # Given a sale at one machine and its refund at the other.
 like deliver($machine[0], order(2, 'processing')), qr/synced/, 'a sale at one machine';
 like deliver($machine[1], order(2, 'refunded')), qr/synced/, 'its refund at the other';
+
+# Given a sale that lies in one machine's spool, while the other takes its end.
+sub dated { my ($id, $status, $minute) = @_; return order($id, $status) =~ s/\}$/,"date_modified_gmt":"2026-01-01T10:0$minute:00"}/r }
+unlink $way;
+$machine[0]->restart_workers;
+like deliver($machine[0], dated(3, 'processing', 1)), qr/^202 .*store_unavailable/, 'a sale that one machine can only spool';
+like deliver($machine[1], dated(3, 'refunded', 2)), qr/^200 .*never_sold/, 'its refund at the other, which never heard of it';
+symlink $redis->socket, $way or die "$way: $!";
+$machine[0]->restart_workers;    # those that were refused would wait a second
+is $machine[0]->command('drain', '--now')->{code}, 0, 'the spool is moved';
+is_deeply [map { $_->{status} } grep { $_->{name} eq 'Order #3' } $ghl->opportunities], ['lost'], 'the sale is there, and lost'
+    or diag $machine[0]->log;
 
 # Given that GHL is away while both take orders: one machine goes down, the other drains all of them.
 $ghl->down;
@@ -90,7 +108,7 @@ for (1 .. 20) {
 my %cards;
 push @{ $cards{ $_->{name} } }, $_->{status} for $ghl->opportunities;
 is_deeply \%cards,
-    { 'Order #1' => ['won'], 'Order #2' => ['lost'], map { ("Order #$_" => ['won']) } 11 .. 14 },
+    { 'Order #1' => ['won'], 'Order #2' => ['lost'], 'Order #3' => ['lost'], map { ("Order #$_" => ['won']) } 11 .. 14 },
     'each order has its one card, in its newest state';
 
 $machine[1]->stop;
@@ -101,7 +119,7 @@ for my $first ('the other machine', 'the workers that run on') {
     subtest "Redis is emptied, then come $first" => sub {
         $ghl->reset;
         my $emptied = WooGHL::Server->redis;
-        my $created = POSIX::strftime('%Y-%m-%dT%H:%M:%S', gmtime(time - 3600));
+        my $created;    # none: those of before wait until GHL's search shows what may have been made just before
         my $new = sub {
             return WooGHL::Server->new(mode => 'nginx', workers => 1,
                 settings => { %settings, REDIS_URL => $emptied->url, SYNC_BUDGET => '0' })->start;

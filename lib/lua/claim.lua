@@ -1,5 +1,5 @@
-local _, _, link_ttl, key, modified, created, ago, fingerprint, hmac, body, creates, status_only, client, limit,
-    work, lease_ms, token, expires, key_id = unpack(ARGV)
+local _, _, link_ttl, key, modified, created, ago, fingerprint, hmac, body, status, creates, status_only, client,
+    limit, work, lease_ms, token, expires, key_id = unpack(ARGV)
 local NEW, DUPLICATE, STALE, BUSY, DEFERRED, IGNORED, OTHER_KEY, LATE = 0, 1, 2, 3, 4, 5, 99, 100
 ago, expires = tonumber(ago), tonumber(expires)
 
@@ -19,9 +19,9 @@ if client ~= '' and tonumber(limit) > 0 then
     over = count > tonumber(limit)
 end
 
-local state = fields(state_key, 'born', 'born_run', 'paused_at', 'opened', 'failures', 'heartbeat', 'held',
+local state = fields(state_key, 'born', 'born_run', 'forgot', 'paused_at', 'opened', 'failures', 'heartbeat', 'held',
     'hold_since')
-local o = fields(ok, 'place', 'arrived', 'fingerprint', 'contact', 'opportunity', 'gone')
+local o = fields(ok, 'place', 'arrived', 'fingerprint', 'ended', 'contact', 'opportunity', 'gone')
 local e = fields(ek, 'accepted', 'token', 'lease_end', 'parked_at', 'attempt', 'waiting_accepted', 'created', 'sold')
 
 -- A body from REST has neither a client nor a past.
@@ -66,7 +66,7 @@ if not creates and not linked and not e.attempt and not e.accepted and flag(e.so
     -- One without a time (a deletion has none) says nothing of a sale that comes after it.
     if modified == 0 and not o.place then return reply(IGNORED) end
     if newest then
-        call('HSET', ok, 'fingerprint', fingerprint, 'hmac', hmac)
+        call('HSET', ok, 'fingerprint', fingerprint, 'hmac', hmac, 'ended', status)
         if fingerprint ~= o.fingerprint then call('DEL', base .. ':idem:' .. key) end
     end
     see_place()
@@ -78,38 +78,45 @@ if fingerprint == o.fingerprint and not (e.parked_at and not older) then
     if not e.accepted then call('PEXPIRE', ok, link_ttl) end
     return reply(DUPLICATE)
 end
-if older then
-    -- It was sold after all: the newer state that waits, whatever it is, must reach GHL.
+-- It was sold after all. What ended it needed nothing in GHL and is not kept, but how it ended.
+local instead, sold_late = '', false
+if older and creates and not e.accepted and not e.attempt and (o.opportunity or '') == '' and flag(o.gone) == 0 and
+    (o.ended or '') ~= '' then
+    fingerprint, instead, sold_late = o.fingerprint, o.ended, true
+elseif older then
+    -- The newer state that waits, whatever it is, must reach GHL.
     if creates and e.accepted and flag(e.sold) == 0 then
         call('HSET', ek, 'sold', '1')
         if e.token and not e.waiting_accepted then
             -- Whoever has it does not know: it is looked at once more.
-            local c = fields(ek, 'body', 'trashed', 'fingerprint', 'accepted', 'held_at')
-            call('HSET', ek, 'waiting_body', c.body, 'waiting_trashed', flag(c.trashed), 'waiting_fingerprint',
+            local c = fields(ek, 'body', 'status', 'fingerprint', 'accepted', 'held_at')
+            call('HSET', ek, 'waiting_body', c.body, 'waiting_status', c.status or '', 'waiting_fingerprint',
                 c.fingerprint or '', 'waiting_accepted', c.accepted, 'waiting_held', c.held_at or '0')
         end
     end
     return reply(STALE)
 end
 
-call('HSET', ok, 'fingerprint', fingerprint, 'hmac', hmac)
-see_place()
+if not sold_late then
+    call('HSET', ok, 'fingerprint', fingerprint, 'hmac', hmac, 'ended', creates and '' or status)
+    see_place()
+end
 call('PERSIST', ok)
 call('DEL', base .. ':idem:' .. key)
 if e.parked_at then call('ZREM', parked_key, key) end
 if creates then call('HSET', ek, 'sold', '1') end
 
-local busy, trashed = in_force(e), '0'
-if status_only and e.accepted then
+local kept = status_only and e.accepted ~= nil
+if kept then
     body = call('HGET', ek, e.waiting_accepted and 'waiting_body' or 'body')
-    trashed = '1'
+    instead = status
 end
-if busy then
-    call('HSET', ek, 'waiting_body', body, 'waiting_trashed', trashed, 'waiting_fingerprint', fingerprint,
+if in_force(e) then
+    call('HSET', ek, 'waiting_body', body, 'waiting_status', instead, 'waiting_fingerprint', fingerprint,
         'waiting_accepted', text(now), 'waiting_held', text(held(state)), 'created', text(created))
     return reply(BUSY)
 end
-call('HSET', ek, 'body', body, 'trashed', trashed, 'fingerprint', fingerprint, 'accepted', text(now), 'held_at',
+call('HSET', ek, 'body', body, 'status', instead, 'fingerprint', fingerprint, 'accepted', text(now), 'held_at',
     text(held(state)), 'attempts', '0', 'created', text(created))
 if e.accepted or e.parked_at or e.attempt then
     call('HDEL', ek, 'why', 'parked_at', unpack(WAITING))
@@ -121,4 +128,4 @@ if over or hold_of(state) ~= 0 or work ~= '1' then
     return reply(DEFERRED)
 end
 lease(key, token, lease_ms)
-return reply(NEW, leased_reply(key, state, link_ttl, trashed == '1'))
+return reply(NEW, leased_reply(key, state, link_ttl, kept))

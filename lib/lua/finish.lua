@@ -16,7 +16,7 @@ if o.fingerprint == fingerprint then
 end
 local attempt = call('HGET', ek, 'attempt')
 if attempt and (gone == '1' or (o.opportunity or '') ~= '' or (attempt == '1' and (o.contact or '') ~= '')) then
-    call('HDEL', ek, 'attempt', 'attempt_note', 'attempt_at')
+    call('HDEL', ek, unpack(ATTEMPT))
 end
 if not promote(key) then
     forget_bodies(key, link_ttl)
@@ -27,5 +27,5 @@ if tonumber(next_lease) == 0 then
     return {1}
 end
 lease(key, next_token, next_lease)
-local state = fields(state_key, 'born', 'born_run', 'held', 'hold_since')
+local state = fields(state_key, 'born', 'born_run', 'forgot', 'held', 'hold_since')
 return {2, leased_reply(key, state, link_ttl, true)}

@@ -1,7 +1,7 @@
 -- Replies {1, entry} or {0, ms until the next is due or -1, hold} or {2}: another data key.
 local _, _, link_ttl, lease_ms, only, token, key_id = unpack(ARGV)
 if not has_key(key_id) then return {2} end
-local state = fields(state_key, 'born', 'born_run', 'paused_at', 'opened', 'held', 'hold_since')
+local state = fields(state_key, 'born', 'born_run', 'forgot', 'paused_at', 'opened', 'held', 'hold_since')
 
 if only ~= '' then
     local e = fields(entry_key(only), 'accepted', 'token', 'lease_end')

@@ -6,8 +6,9 @@
 --   {..}:parked     keys by the time of parking
 local MAX_DELAY = DAY
 local LEASE = {'token', 'lease_end'}
-local WAITING = {'waiting_body', 'waiting_trashed', 'waiting_fingerprint', 'waiting_accepted', 'waiting_held'}
-local BODY = {'body', 'trashed', 'fingerprint', 'accepted', 'held_at', 'attempts', 'sold', 'why', 'parked_at',
+local WAITING = {'waiting_body', 'waiting_status', 'waiting_fingerprint', 'waiting_accepted', 'waiting_held'}
+local ATTEMPT = {'attempt', 'attempt_note', 'attempt_at', 'attempt_boot', 'attempt_boot_ms'}
+local BODY = {'body', 'status', 'fingerprint', 'accepted', 'held_at', 'attempts', 'sold', 'why', 'parked_at',
     'token', 'lease_end'}
 
 local function order_key(key) return base .. ':order:' .. key end
@@ -23,6 +24,10 @@ end
 -- was restarted or is another server, which may lack the last writes: links may be missing in both cases.
 local function born_of(state)
     if not state.born or (ARGV[2] ~= '' and state.born_run ~= ARGV[2]) then
+        if state.born then
+            state.forgot = now
+            call('HSET', state_key, 'forgot', text(now))
+        end
         state.born = now
         call('HSET', state_key, 'born', text(now), 'born_run', ARGV[2])
     end
@@ -37,16 +42,23 @@ end
 
 -- What store_entry holds, for the caller who has just leased it. with_body: false when the caller has the body.
 local function leased_reply(key, state, link_ttl, with_body)
-    local e = fields(entry_key(key), 'trashed', 'sold', 'created', 'fingerprint', 'attempts', 'accepted',
-        'held_at', 'attempt', 'attempt_note', 'attempt_at')
+    local e = fields(entry_key(key), 'status', 'sold', 'created', 'fingerprint', 'attempts', 'accepted',
+        'held_at', unpack(ATTEMPT))
     local o = fields(order_key(key), 'contact', 'opportunity', 'gone', 'part0', 'part1', 'part2', 'part3')
     local linked = (o.opportunity or '') ~= '' or flag(o.gone) == 1
     local look = not linked and before_memory(tonumber(e.created or 0), state, link_ttl)
     local age = (now - e.accepted) - (held(state) - (e.held_at or 0))
-    return {key, with_body and call('HGET', entry_key(key), 'body'), flag(e.trashed), flag(e.sold),
+    local since = e.attempt_at and now - e.attempt_at or 0
+    if since < 0 then
+        -- A clock was set back: its window would not end before that time has come again.
+        call('HSET', entry_key(key), 'attempt_at', text(now))
+        since = 0
+    end
+    return {key, with_body and call('HGET', entry_key(key), 'body'), e.status or '', flag(e.sold),
         look and 1 or 0, e.fingerprint or '', tonumber(e.attempts or 0), math.max(0, age), o.contact or '',
         o.opportunity or '', flag(o.gone), o.part0 or '', o.part1 or '', o.part2 or '', o.part3 or '',
-        tonumber(e.attempt or 0), e.attempt_note or '', e.attempt_at and math.max(0, now - e.attempt_at) or 0}
+        tonumber(e.attempt or 0), e.attempt_note or '', since, e.attempt_boot or '', e.attempt_boot_ms or '0',
+        look and state.forgot and math.max(-1, now - state.forgot) or -1}
 end
 
 -- The key that is due first; a time further ahead than MAX_DELAY counts as due.
@@ -79,7 +91,7 @@ local function promote(key)
     local ek = entry_key(key)
     local w = fields(ek, unpack(WAITING))
     if not w.waiting_accepted then return false end
-    call('HSET', ek, 'body', w.waiting_body, 'trashed', w.waiting_trashed, 'fingerprint',
+    call('HSET', ek, 'body', w.waiting_body, 'status', w.waiting_status, 'fingerprint',
         w.waiting_fingerprint, 'accepted', w.waiting_accepted, 'held_at', w.waiting_held, 'attempts', '0')
     call('HDEL', ek, 'why', unpack(WAITING))
     call('ZADD', age_key, w.waiting_accepted, key)

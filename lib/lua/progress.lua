@@ -1,5 +1,6 @@
 -- Also renews a lease, when there is nothing to tell.
-local _, _, link_ttl, key, token, contact, opportunity, replace, attempt, note, clear, lease_ms = unpack(ARGV)
+local _, _, link_ttl, key, token, contact, opportunity, replace, attempt, note, clear, lease_ms, boot, boot_ms =
+    unpack(ARGV)
 local ok, ek = order_key(key), entry_key(key)
 local e = fields(ek, 'token', 'attempt')
 local mine, others = e.token == token, 0
@@ -15,12 +16,13 @@ if contact ~= '' or opportunity ~= '' then others = learn(key, link_ttl, contact
 local ends = (e.attempt == '1' and contact ~= '' and others % 2 == 0) or
     (e.attempt == '2' and opportunity ~= '' and others < 2)
 if clear == '1' and e.attempt and (mine or ends) then
-    call('HDEL', ek, 'attempt', 'attempt_note', 'attempt_at')
+    call('HDEL', ek, unpack(ATTEMPT))
     if call('HLEN', ek) == 0 then call('DEL', ek) end
 end
 if not mine then return {0, others} end
 if attempt ~= '0' then
-    call('HSET', ek, 'attempt', attempt, 'attempt_note', note, 'attempt_at', text(now))
+    call('HSET', ek, 'attempt', attempt, 'attempt_note', note, 'attempt_at', text(now), 'attempt_boot', boot,
+        'attempt_boot_ms', boot_ms)
 end
 lease(key, token, lease_ms)
 return {1, others}

@@ -81,7 +81,7 @@ static inline enum store_result shelf_put(void *context, const char *name, const
 
 static inline struct vault_shelf shelf_face(struct shelf *shelf)
 {
-    return (struct vault_shelf){shelf, shelf_get, shelf_put};
+    return (struct vault_shelf){.context = shelf, .get = shelf_get, .put = shelf_put};
 }
 
 /* One machine: a configuration whose DATA_DIR is data/ in a temporary directory of its own. */

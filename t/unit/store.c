@@ -20,6 +20,7 @@ static struct store_claim deleted(const char *key, const char *fingerprint)
 {
     struct store_claim claim = never_creating(key, fingerprint, 0);
     claim.status_only = true;
+    claim.status = "trash";
     return claim;
 }
 
@@ -324,7 +325,7 @@ static void accepted(struct rig *rig)
     is_int(entry.body_len, sizeof body - 1, "its length");
     ok(entry.body && !memcmp(entry.body, body, sizeof body), "its bytes, and a NUL after them");
     is_str(entry.fingerprint, "aa", "its fingerprint");
-    ok(entry.sold && !entry.trashed, "it is sold, not trashed");
+    ok(entry.sold && !entry.status[0], "it is sold, not trashed");
     is_int(entry.attempts, 0, "no attempts");
     is_about(entry.age_ms, 0, "just accepted");
     is_int(entry.attempt, STORE_ATTEMPT_NONE, "no attempt");
@@ -446,7 +447,7 @@ static void status_only_of_a_waiting_order(struct rig *rig)
     struct store_claim claim = deleted("shop:1", "dd");
     is_claim(store_claim(rig->store, &claim, &reply, &entry), CLAIM_NEW, "deleted while it waits");
     is_str(entry.body, "aa", "its body stays");
-    ok(entry.trashed && entry.sold, "trashed, and still sold");
+    ok(!strcmp(entry.status, "trash") && entry.sold, "trashed, and still sold");
     is_str(entry.fingerprint, "dd", "under the new fingerprint");
     is_int(entry.attempts, 0, "attempts begin anew");
     store_entry_free(&entry);
@@ -463,7 +464,7 @@ static void status_only_of_a_leased_order(struct rig *rig)
     rig_finish(rig, "shop:1", token, "aa", "contact", "card");
     rig_due(rig, "shop:1", &entry);
     is_str(entry.body, "aa", "a copy of the current body waited");
-    ok(entry.trashed && entry.sold, "trashed, and sold");
+    ok(!strcmp(entry.status, "trash") && entry.sold, "trashed, and sold");
     store_entry_free(&entry);
 }
 
@@ -480,14 +481,14 @@ static void status_only_behind_a_waiting_body(struct rig *rig)
     rig_finish(rig, "shop:1", token, "aa", "contact", "card");
     rig_due(rig, "shop:1", &entry);
     is_str(entry.body, "bb", "the waiting body stays");
-    ok(entry.trashed, "trashed");
+    is_str(entry.status, "trash", "trashed");
     store_entry_free(&entry);
     claim = rig_state("shop:1", "ee", then() + 2);
     is_claim(rig_claim(rig, &claim, NULL), CLAIM_BUSY, "restored");
     store_shift_clock(rig->store, 2 * LEASE_MS);
     rig_due(rig, "shop:1", &entry);
     is_str(entry.body, "ee", "a body of its own");
-    ok(!entry.trashed && entry.sold, "is not trashed, but sold");
+    ok(!entry.status[0] && entry.sold, "is not trashed, but sold");
     store_entry_free(&entry);
 }
 
@@ -504,7 +505,7 @@ static void status_only_when_the_lease_ran_out(struct rig *rig)
     claim = deleted("shop:1", "dd");
     is_claim(store_claim(rig->store, &claim, &reply, &entry), CLAIM_NEW, "that ran out: deleted");
     is_str(entry.body, "bb", "the waiting body is the one");
-    ok(entry.trashed, "trashed");
+    is_str(entry.status, "trash", "trashed");
     ok(!rig_look(rig, "shop:1").has_waiting_body, "and nothing waits any more");
     store_entry_free(&entry);
     is_result(store_renew(rig->store, "shop:1", token, LEASE_MS), STORE_LOST, "the old worker lost it");
@@ -522,7 +523,7 @@ static void status_only_of_a_parked_order(struct rig *rig)
     struct store_claim claim = deleted("shop:1", "dd");
     is_claim(store_claim(rig->store, &claim, &reply, &entry), CLAIM_NEW, "deleted");
     is_str(entry.body, "aa", "its body stays");
-    ok(entry.trashed && entry.sold, "trashed, sold");
+    ok(!strcmp(entry.status, "trash") && entry.sold, "trashed, sold");
     is_result(store_park(rig->store, "shop:1", entry.token, "no", NULL), STORE_OK, "parked again");
     store_entry_free(&entry);
     store_shift_clock(rig->store, 31 * DAY_MS);
@@ -532,7 +533,7 @@ static void status_only_of_a_parked_order(struct rig *rig)
     claim.creates = true; /* a known order otherwise */
     is_claim(store_claim(rig->store, &claim, &reply, &entry), CLAIM_NEW, "deleted once more");
     is_str(entry.body, "ee", "no body is there: the status-only one is kept");
-    ok(!entry.trashed, "it says itself what it is");
+    ok(!entry.status[0], "it says itself what it is");
     store_entry_free(&entry);
 }
 
@@ -547,7 +548,7 @@ static void status_only_of_a_finished_order(struct rig *rig)
     struct store_claim claim = deleted("shop:1", "dd");
     is_claim(store_claim(rig->store, &claim, &reply, &entry), CLAIM_NEW, "deleted when finished");
     is_str(entry.body, "dd", "the status-only body itself");
-    ok(!entry.trashed && !entry.sold, "neither trashed nor sold: finish cleared it");
+    ok(!entry.status[0] && !entry.sold, "neither trashed nor sold: finish cleared it");
     store_entry_free(&entry);
     claim = deleted("shop:2", "dd");
     is_claim(rig_claim(rig, &claim, NULL), CLAIM_IGNORED, "deleted and never heard of: ignored");

@@ -37,6 +37,32 @@ static void the_clock_was_set_back(struct rig *rig)
     is_claim(rig_claim(rig, &claim, NULL), CLAIM_STALE, "an older one is stale as ever");
 }
 
+/* A create is searched for until nothing of it can be under way; then it is sent again. */
+static void the_clock_is_set_during_an_attempt(struct rig *rig)
+{
+    static const int64_t by_ms[] = {2 * HOUR_MS, -2 * HOUR_MS};
+    const struct store_progress about = {
+        .attempt = STORE_ATTEMPT_OPPORTUNITY, .attempt_note = "{}", .lease_ms = LEASE_MS};
+    char token[STORE_TOKEN_SIZE];
+    struct store_entry entry = {0};
+
+    for (size_t i = 0; i < 2; i++) {
+        const char *key = i ? "shop:2" : "shop:1";
+        rig_new(rig, key, "aa", token);
+        is_result(store_progress(rig->store, key, token, &about, NULL), STORE_OK, "given an attempt");
+        is_result(store_retry(rig->store, key, token, 0, true, false, "why"), STORE_OK, "of unknown outcome");
+        store_set_clock(rig->store, by_ms[i]);
+        store_shift_clock(rig->store, 30000);
+        is_result(store_lease_due(rig->store, LEASE_MS, key, &entry, NULL, NULL), STORE_OK,
+                  "the clock is set, 30 s pass");
+        is_str(entry.key, key, "it is looked for");
+        is_about(entry.attempt_age_ms, 30000, "it is 30 s old");
+        rig_finish(rig, key, entry.token, "aa", "contact", "card");
+        store_entry_free(&entry);
+        store_set_clock(rig->store, -by_ms[i]);
+    }
+}
+
 /* -- without a time -- */
 
 static void an_end_without_a_time(struct rig *rig)
@@ -68,6 +94,65 @@ static void a_sale_after_the_lease_on_its_end_ran_out(struct rig *rig)
     rig_due(rig, "shop:1", &entry);
     ok(entry.sold, "the worker's word, which did not know, is not the last");
     store_entry_free(&entry);
+}
+
+/* Both were delivered, the end overtook the sale: through another machine, or out of the spool. */
+static void a_sale_after_its_end(struct rig *rig)
+{
+    int64_t t = then();
+    struct store_claim_reply reply;
+    struct store_entry entry = {0};
+    struct store_claim end = never_creating("shop:1", "aa", t), sale = rig_state("shop:1", "bb", t - 10);
+
+    end.status = "refunded";
+    is_claim(rig_claim(rig, &end, NULL), CLAIM_IGNORED, "given an end that was ignored");
+    is_claim(store_claim(rig->store, &sale, &reply, &entry), CLAIM_NEW, "its sale, which is older, is taken");
+    is_str(entry.body, "bb", "with the sale's content");
+    is_str(entry.status, "refunded", "but as it ended");
+    ok(entry.sold, "it is sold");
+    is_str(entry.fingerprint, "aa", "and the end is what is done");
+    is_str(rig_look(rig, "shop:1").fingerprint, "aa", "seen is the end still");
+    is_claim(rig_claim(rig, &end, NULL), CLAIM_DUPLICATE, "the end again");
+    is_claim(rig_claim(rig, &sale, NULL), CLAIM_STALE, "the sale again");
+    is_result(store_retry(rig->store, "shop:1", entry.token, 0, true, false, "why"), STORE_OK,
+              "given a retry");
+    store_entry_free(&entry);
+    rig_due(rig, "shop:1", &entry);
+    is_str(entry.status, "refunded", "how it ended is kept");
+    rig_finish(rig, "shop:1", entry.token, "aa", "contact", "card");
+    store_entry_free(&entry);
+    ok(rig_look(rig, "shop:1").idempotency_key, "it is done");
+    is_claim(rig_claim(rig, &sale, NULL), CLAIM_STALE, "with a card the sale is stale");
+    sale = rig_state("shop:1", "cc", t + 5);
+    is_claim(store_claim(rig->store, &sale, &reply, &entry), CLAIM_NEW, "a sale after the end");
+    is_str(entry.status, "", "is what it says itself");
+    store_entry_free(&entry);
+}
+
+static void a_sale_after_its_end_was_looked_for(struct rig *rig)
+{
+    char token[STORE_TOKEN_SIZE];
+    int64_t t = then();
+    struct store_claim_reply reply;
+    struct store_entry entry = {0};
+    struct store_claim claim = never_creating("shop:1", "aa", t);
+
+    claim.created_s = 1; /* may have a card: it is looked for */
+    claim.status = "cancelled";
+    is_claim(rig_claim(rig, &claim, token), CLAIM_NEW, "given an end");
+    rig_finish(rig, "shop:1", token, "aa", "contact", "");
+    claim = rig_state("shop:1", "bb", t - 10);
+    is_claim(store_claim(rig->store, &claim, &reply, &entry), CLAIM_NEW,
+             "for which GHL held no card: its sale");
+    is_str(entry.status, "cancelled", "is taken as it ended");
+    is_result(store_park(rig->store, "shop:1", entry.token, "no", NULL), STORE_OK, "GHL refuses it");
+    store_entry_free(&entry);
+    struct store_parked parked;
+    is_result(store_parked_get(rig->store, "shop:1", &parked), STORE_OK, "it is parked");
+    is_str(parked.status, "cancelled", "as it ended");
+    store_parked_free(&parked, 1, false);
+    is_result(store_drop(rig->store, "shop:1"), STORE_OK, "and dropped");
+    is_claim(rig_claim(rig, &claim, NULL), CLAIM_STALE, "what a person dropped does not come back");
 }
 
 static void the_end_of_a_sale_that_lost_its_content(struct rig *rig)
@@ -136,8 +221,11 @@ int main(void)
 {
     static const struct rig_case cases[] = {
         CASE(the_clock_was_set_back),
+        CASE(the_clock_is_set_during_an_attempt),
         CASE(an_end_without_a_time),
         CASE(a_sale_after_the_lease_on_its_end_ran_out),
+        CASE(a_sale_after_its_end),
+        CASE(a_sale_after_its_end_was_looked_for),
         CASE(the_end_of_a_sale_that_lost_its_content),
         CASE(the_key_of_a_state_that_was_overtaken),
         CASE(a_lease_is_no_backlog),

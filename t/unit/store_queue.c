@@ -241,7 +241,7 @@ static void one_of_them(struct rig *rig)
     is_str(one.body, "aa", "its body, opened");
     is_int(one.body_len, 2, "its length");
     is_int(one.attempts, 1, "its attempts");
-    ok(!one.trashed, "not trashed");
+    ok(!one.status[0], "not trashed");
     store_parked_free(&one, 1, false);
 
     is_result(store_requeue(rig->store, "shop:2"), STORE_OK, "requeued");

@@ -359,6 +359,39 @@ static void refusals(void)
     end(&rig);
 }
 
+/* Between machines only the server's clock tells the age of an attempt, and it may have been set back. */
+static void an_attempt_of_another_machine(void)
+{
+    const struct store_progress about = {
+        .attempt = STORE_ATTEMPT_OPPORTUNITY, .attempt_note = "{}", .lease_ms = LEASE_MS};
+    struct rig rig;
+    char token[STORE_TOKEN_SIZE], answer[64];
+    struct store_entry entry = {0};
+
+    if (begin(&rig)) {
+        rig_new(&rig, "shop:1", "aa", token);
+        is_result(store_progress(rig.store, "shop:1", token, &about, NULL), STORE_OK, "given an attempt");
+        ask(&rig, "HSET {woo_ghl:location0}:entry:shop:1 attempt_boot another", answer, sizeof answer);
+        is_str(answer, "0", "of another machine");
+        store_shift_clock(rig.store, 2 * MINUTE_MS);
+        rig_due(&rig, "shop:1", &entry);
+        is_about(entry.attempt_age_ms, 2 * MINUTE_MS, "two minutes later it is two minutes old");
+        is_result(store_retry(rig.store, "shop:1", entry.token, 0, true, false, "why"), STORE_OK,
+                  "given a retry");
+        store_entry_free(&entry);
+        store_set_clock(rig.store, -HOUR_MS);
+        is_result(store_lease_due(rig.store, LEASE_MS, "shop:1", &entry, NULL, NULL), STORE_OK,
+                  "the clock is set back");
+        is_int(entry.attempt_age_ms, 0, "its time begins anew");
+        store_entry_free(&entry);
+        store_shift_clock(rig.store, 2 * MINUTE_MS);
+        rig_due(&rig, "shop:1", &entry);
+        is_about(entry.attempt_age_ms, 2 * MINUTE_MS, "and goes on");
+        store_entry_free(&entry);
+    }
+    end(&rig);
+}
+
 int main(void)
 {
     signal(SIGPIPE, SIG_IGN);
@@ -371,5 +404,6 @@ int main(void)
     no_memory();
     a_policy_that_evicts();
     refusals();
+    an_attempt_of_another_machine();
     return tap_done();
 }

@@ -29,6 +29,7 @@ static const char *const keys[KEYS] = {"shop:1", "shop:2", "shop:3"};
 static const char *const prints[] = {"aa", "bb", "cc", "dd"};
 static const char *const contacts[] = {"", "", "contact1", "contact2"};
 static const char *const cards[] = {"", "", "card1", "card2"};
+static const char *const ends[] = {"refunded", "cancelled"};
 static const char *const things[] = {"thing1", "thing2"};
 
 /* What one store said: words that must be the same, and times that must be about the same. */
@@ -103,10 +104,9 @@ static void say_entry(struct said *said, const struct store_entry *e)
 {
     if (!e->key)
         return;
-    say(said, " entry %s body %.*s%s%s%s print %s attempts %" PRId64 " attempt %d note %s", e->key,
-        (int)e->body_len, e->body, e->trashed ? " trashed" : "", e->sold ? " sold" : "",
-        e->look_first ? " look" : "", e->fingerprint, e->attempts, (int)e->attempt,
-        e->attempt_note ? e->attempt_note : "-");
+    say(said, " entry %s body %.*s status %s%s%s print %s attempts %" PRId64 " attempt %d note %s", e->key,
+        (int)e->body_len, e->body, e->status, e->sold ? " sold" : "", e->look_first ? " look" : "",
+        e->fingerprint, e->attempts, (int)e->attempt, e->attempt_note ? e->attempt_note : "-");
     say_link(said, &e->link);
     say_ms(said, e->age_ms);
     say_ms(said, e->attempt_age_ms);
@@ -153,7 +153,7 @@ static void say_parked(struct said *said, struct store *store)
     say(said, "\nparked: %s", result_word(store_parked_list(store, "", 10, &list, &n)));
     for (size_t i = 0; i < n; i++) {
         struct store_parked one;
-        say(said, " %s (%s)%s attempts %" PRId64, list[i].key, list[i].why, list[i].trashed ? " trashed" : "",
+        say(said, " %s (%s) %s attempts %" PRId64, list[i].key, list[i].why, list[i].status,
             list[i].attempts);
         say_ms(said, list[i].age_s * 1000);
         enum store_result result = store_parked_get(store, list[i].key, &one);
@@ -212,6 +212,7 @@ static struct store_claim draw_claim(struct same *s)
     claim.status_only = !claim.creates && chance(s, 30);
     if (claim.status_only)
         claim.modified_s = 0;
+    claim.status = claim.creates ? "processing" : claim.status_only ? "trash" : ONE(s, ends);
     claim.work = chance(s, 70);
     claim.client = chance(s, 30) ? "client" : "";
     claim.client_limit = 3;

@@ -146,6 +146,61 @@ static void an_older_schema(void)
     rig_end_sqlite(&rig);
 }
 
+/* After a reboot only the wall clock tells the age of an attempt, and it may have been set back. */
+static void an_attempt_of_an_earlier_boot(void)
+{
+    const struct store_progress about = {
+        .attempt = STORE_ATTEMPT_OPPORTUNITY, .attempt_note = "{}", .lease_ms = LEASE_MS};
+    struct rig rig;
+    char token[STORE_TOKEN_SIZE];
+    struct store_entry entry = {0};
+
+    if (begin(&rig) && rig_open(&rig)) {
+        rig_new(&rig, "shop:1", "aa", token);
+        is_result(store_progress(rig.store, "shop:1", token, &about, NULL), STORE_OK, "given an attempt");
+        ok(sql(&rig, "UPDATE orders SET attempt_boot = 'another', lease_boot = 'another'"),
+           "of another boot");
+        store_shift_clock(rig.store, MINUTE_MS);
+        rig_due(&rig, "shop:1", &entry);
+        is_about(entry.attempt_age_ms, MINUTE_MS, "a minute later it is a minute old");
+        store_entry_free(&entry);
+        store_set_clock(rig.store, -DAY_MS);
+        store_shift_clock(rig.store, 2 * MINUTE_MS);
+        is_result(store_lease_due(rig.store, LEASE_MS, "shop:1", &entry, NULL, NULL), STORE_OK,
+                  "the clock is set back");
+        is_int(entry.attempt_age_ms, 0, "its time begins anew");
+        store_entry_free(&entry);
+        store_shift_clock(rig.store, 2 * MINUTE_MS);
+        rig_due(&rig, "shop:1", &entry);
+        is_about(entry.attempt_age_ms, 2 * MINUTE_MS, "and goes on");
+        store_entry_free(&entry);
+    }
+    end(&rig);
+}
+
+static void an_entry_of_an_older_schema(void)
+{
+    static const char *const steps[] = {SCHEMA_STEPS};
+    struct rig rig;
+    struct store_parked parked;
+    char text[64];
+
+    snprintf(text, sizeof text, "PRAGMA application_id=%d; PRAGMA user_version=2", SCHEMA_APPLICATION_ID);
+    if (begin(&rig) && ok(mkdir(rig.config.data_dir, 0700) == 0, "given a directory") &&
+        ok(sql(&rig, steps[0]) && sql(&rig, steps[1]) && sql(&rig, text), "and the second schema") &&
+        ok(sql(&rig, "INSERT INTO spaces(id, name, born_ms) VALUES(1, 'woo_ghl:location0', 1);"
+                     "INSERT INTO orders VALUES(1, 'shop:9', 0, 'aa', '', 1, 1, 1, 0, '', '', 0, '', '', '', "
+                     "'', 0, "
+                     "3, 0, '', '', 0, 0, 1, 0, 'no', 1, 0, 1, 1, 0, 'aa', 0, 0, 0, 0, '', 0, 0, 0)"),
+           "with a parked order that was deleted in the shop") &&
+        rig_open(&rig)) {
+        is_result(store_parked_get(rig.store, "shop:9", &parked), STORE_OK, "it is there");
+        is_str(parked.status, "trash", "and deleted");
+        store_parked_free(&parked, 1, false);
+    }
+    end(&rig);
+}
+
 static void another_programs_file(void)
 {
     struct rig rig;
@@ -390,6 +445,8 @@ int main(void)
     leases_end_with_the_boot();
     a_newer_schema();
     an_older_schema();
+    an_entry_of_an_older_schema();
+    an_attempt_of_an_earlier_boot();
     another_programs_file();
     a_damaged_file();
     damaged_pages();

@@ -89,6 +89,39 @@ static void by_arrival(void)
     end(&place, &app);
 }
 
+/* Two movers at once: one has the sale in hand, the other moves its end. */
+static void a_sale_behind_its_end(void)
+{
+    struct place place;
+    struct app app;
+    struct error e = ERROR_NONE;
+    struct spool_item item = {0};
+    struct store_entry entry;
+
+    if (!begin(&place, &app))
+        return;
+    spooled(
+        &app,
+        "{\"id\":1,\"status\":\"processing\",\"total\":\"1\",\"date_modified_gmt\":\"2026-01-01T10:00:00\"}",
+        2 * MINUTE_MS);
+    spooled(
+        &app,
+        "{\"id\":1,\"status\":\"cancelled\",\"total\":\"1\",\"date_modified_gmt\":\"2026-01-01T10:01:00\"}",
+        MINUTE_MS);
+    struct spool *other = spool_open(&app.config, app.vault, &e);
+    ok(other && spool_next(other, &item, &e) == SPOOL_OK, "another mover has the first file %s", e.text);
+    is_int(unspool(&app), 1, "the end is moved before its sale");
+    if (other)
+        spool_release(other, &item);
+    spool_close(other);
+    is_int(unspool(&app), 1, "then the sale");
+    leased(&app, "shop:1", &entry);
+    ok(holds(&entry, "processing") && entry.sold, "which waits");
+    is_str(entry.status, "cancelled", "as it ended");
+    store_entry_free(&entry);
+    end(&place, &app);
+}
+
 static void ids(void)
 {
     struct place place;
@@ -204,6 +237,7 @@ static void locked(void)
 int main(void)
 {
     by_arrival();
+    a_sale_behind_its_end();
     ids();
     not_understood();
     locked();

@@ -173,7 +173,7 @@ static void files_are_private(void)
     snprintf(path, sizeof path, "%s/vault", m.data_dir);
     ok(stat(m.data_dir, &st) == 0 && (st.st_mode & 07777) == 0700, "DATA_DIR is 0700");
     ok(stat(path, &st) == 0 && (st.st_mode & 07777) == 0700, "so is its vault");
-    is_int(modes(path, 0600), 2, "its two files are 0600");
+    is_int(modes(path, 0600), 3, "its three files are 0600");
     machine_free(&m);
 }
 

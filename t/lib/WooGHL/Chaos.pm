@@ -154,32 +154,33 @@ sub _deed { my ($self, $at, $who, $which, $what, %more) = @_; push @{ $self->{de
 
 # What GHL may hold, given the answers ({ order, n, sent, heard, status, body }, ...): order id => { may, must,
 # could, answered }.
-#   may       the states: the newest that was answered with 2xx, or a newer one whose answer nobody heard
+#   may       the states: the newest that was answered with 2xx, or a newer one whose answer nobody heard. An end that
+#             may have come before its sale is that of the sale's content
 #   answered  any of them was
 #   could     a state that makes a card was sent
-#   must      there has to be a card even if the newest state never makes one: a state that makes one was taken
-#             before. The spool's answer does not tell whether it is stale: it was not if nothing newer was sent
-#             before that answer.
+#   must      there has to be a card even if the newest state never makes one: a state that makes one was answered with
+#             2xx, too
 sub verdict {
     my ($self, @answers) = @_;
     my %verdict;
     my %of;
     push @{ $of{ $_->{order} } }, $_ for @answers;
     for my $id (keys %{ $self->{orders} }) {
-        my (%taken, %asked);
+        my (%taken, %asked, %overtook);
         for my $answer (@{ $of{$id} || [] }) {
             my $state = $self->{orders}{$id}{states}[$answer->{n}];
             next unless $OUTCOME{ $state->{status} };
             $asked{ $state->{n} } = $state;
             next unless $answer->{status} =~ /^2/;
-            $taken{ $state->{n} } ||= 'seen';
-            next if $OUTCOME{ $state->{status} } ne 'won' || $answer->{body} =~ /stale/;
-            my $spooled = $answer->{body} =~ /store_unavailable/;
-            $taken{ $state->{n} } = 'sold'
-                unless $spooled && grep { $_->{n} > $answer->{n} && $_->{sent} < $answer->{heard} } @{ $of{$id} };
+            $taken{ $state->{n} } = $OUTCOME{ $state->{status} } eq 'won' ? 'sold' : 'seen';
         }
+        $overtook{ $_->{n} } = 1 for grep { $_->{body} !~ /synced/ } @{ $of{$id} || [] };
         my ($newest) = sort { $b <=> $a } keys %taken;
         my @may = map { $asked{$_} } grep { !defined $newest || $_ >= $newest } sort { $a <=> $b } keys %asked;
+        for my $end (grep { $overtook{ $_->{n} } && $OUTCOME{ $_->{status} } ne 'won' } @may) {
+            push @may, map { { %$_, status => $end->{status} } }
+                grep { $_->{n} < $end->{n} && $OUTCOME{ $_->{status} } eq 'won' } values %asked;
+        }
         $verdict{$id} = { may => \@may, must => scalar(grep { $_ eq 'sold' } values %taken) > 0,
             could => scalar(grep { $OUTCOME{ $_->{status} } eq 'won' } values %asked) > 0, answered => defined $newest };
     }

@@ -1,0 +1,125 @@
+#!/usr/bin/env perl
+# The store loses what it knew while orders are in hand, or just after: a Redis that comes back empty, a file that is
+# deleted. No order that was answered with 2xx is lost while a process still has it, and none makes a second deal.
+use strict;
+use warnings;
+use Digest::SHA qw(hmac_sha256_base64);
+use FindBin;
+use lib "$FindBin::Bin/lib";
+use FakeGHL::Client;
+use POSIX ();
+use Test::More;
+use WooGHL::Server;
+
+my $SECRET  = 'my_super_secret_woo_key';
+my $CREATED = POSIX::strftime('%Y-%m-%dT%H:%M:%S', gmtime(time - 120));    # before any store here was made
+my $prefix  = 0;
+my $UPSERT  = { path => '^/contacts/upsert$' };
+
+sub order {
+    my ($id) = @_;
+    return qq({"id":$id,"status":"processing","total":"10.00","date_created_gmt":"$CREATED",)
+        . qq("billing":{"first_name":"Ann","last_name":"Lee","email":"c$id\@example.com"}});
+}
+
+sub deliver {
+    my ($server, $body) = @_;
+    return $server->request(POST => '/woo-order', { 'Content-Type' => 'application/json',
+        'X-WC-Webhook-Topic' => 'order.updated', 'X-WC-Webhook-Signature' => hmac_sha256_base64($body, $SECRET) . '=' }, $body);
+}
+
+# The answer comes from the function that is returned.
+sub deliver_in_background {
+    my ($server, $body) = @_;
+    pipe my $in, my $out or die "pipe: $!";
+    my $pid = fork // die "fork: $!";
+    if (!$pid) {
+        my $answer = eval { deliver($server, $body) };
+        syswrite $out, $answer ? "$answer->{status} $answer->{body}" : '0';
+        POSIX::_exit(0);
+    }
+    close $out;
+    return sub { local $/; my $answer = <$in>; waitpid $pid, 0; return $answer };
+}
+
+sub names { my ($ghl) = @_; return [sort map { $_->{name} } $ghl->opportunities] }
+
+my $ghl = FakeGHL::Client->start;
+for my $store (qw(sqlite redis)) {
+    my $redis = $store eq 'redis' ? WooGHL::Server->redis : undef;
+    my $new = sub {
+        my (%more) = @_;
+        $ghl->reset;
+        return WooGHL::Server->new(mode => 'nginx', workers => 1, settings => {
+            WOO_WEBHOOK_SECRET => $SECRET, GHL_API_BASE => $ghl->url, GHL_API_KEY => $ghl->token,
+            GHL_LOCATION_ID => $ghl->location_id, GHL_PIPELINE_ID => 'fakePipelineAAAAAAAA', %more,
+            $redis ? (REDIS_URL => $redis->url, REDIS_PREFIX => 'p' . ++$prefix) : () })->start;
+    };
+    my $forgets = sub {
+        my ($server) = @_;
+        return $redis->cli('FLUSHALL') if $redis;
+        return unlink glob $server->dir . '/data/store.db*';
+    };
+
+    subtest "$store: while a worker has an order in hand" => sub {
+        my $server = $new->(DRAIN_AFTER => 'off');
+        $ghl->fault({ match => $UPSERT, do => { effect => 1, delay_ms => 700 } });
+        my $answer = deliver_in_background($server, order(1));
+        $ghl->wait_calls(1, 20, path => '/contacts/upsert');
+        $forgets->($server);
+        like $answer->(), qr/^202 /, 'it is answered as stored';
+        is $server->command('drain', '--now')->{code}, 0, 'a drain' or diag $server->log;
+        ok $server->drain_as_of(300), 'and one later';
+        is_deeply names($ghl), ['Order #1'], 'it is in GHL' or diag $server->log;
+        $server->stop;
+    };
+
+    subtest "$store: while a drain has it in hand" => sub {
+        my $server = $new->(DRAIN_AFTER => 'off', SYNC_BUDGET => '0');
+        is deliver($server, order(2))->{status}, 202, 'given an order that waits';
+        $ghl->fault({ match => $UPSERT, do => { effect => 1, delay_ms => 700 } });
+        my $drain = $server->background('drain');
+        $ghl->wait_calls(1, 20, path => '/contacts/upsert');
+        $forgets->($server);
+        defined $drain->wait(30) or fail 'the drain ends';
+        ok $server->drain_as_of(300), 'one later';
+        is_deeply names($ghl), ['Order #2'], 'it is in GHL' or diag $server->log;
+        $server->stop;
+    };
+
+    # GHL's search shows a card only some time after it was made.
+    subtest "$store: just after an order was done" => sub {
+        my $server = $new->(DRAIN_AFTER => 'off');
+        $ghl->settings({ search_lag_ms => 3_600_000 });
+        like deliver($server, order(3))->{body}, qr/"synced"/, 'given an order in GHL';
+        $forgets->($server);
+        is deliver($server, order(3))->{body}, '{"status":"queued","reason":"in_flight"}', 'the next delivery of it waits';
+        is $server->command('drain', '--now')->{code}, 0, 'a drain';
+        is_deeply names($ghl), ['Order #3'], 'no second card is made';
+        like $server->log, qr/level=error event=store msg="The store has lost what it knew/,
+            'the log says what happened';
+        $ghl->change(opportunities => $_->{id}, { seen_from => 0 }) for $ghl->opportunities;
+        ok $server->drain_as_of(300), 'a drain when the search shows it';
+        is_deeply names($ghl), ['Order #3'], 'it is found' or diag $server->log;
+        my ($look) = grep {/"waiting"/} $server->command('status', '--json')->{out};
+        like $look, qr/"waiting":0/, 'and done';
+        $server->stop;
+    };
+
+    # All of DATA_DIR, the keys too: what is stored from then on must open for others.
+    subtest "$store: with all of its directory" => sub {
+        my $server = $new->(DRAIN_AFTER => 'off', SYNC_BUDGET => '0');
+        is deliver($server, order(4))->{status}, 202, 'given an order that waits';
+        my $data = $server->dir . '/data';
+        system 'rm', '-rf', $data and die "rm: $?";
+        $forgets->($server);
+        is deliver($server, order(5))->{body}, '{"status":"queued","reason":"later"}', 'another is stored';
+        $server->kill_workers;
+        $server->restart_workers;
+        ok $server->drain_as_of(300), 'when its worker is gone, a drain';
+        is_deeply names($ghl), ['Order #5'], 'opens it' or diag $server->log;
+        $server->stop;
+    };
+}
+$ghl->stop;
+done_testing;
