@@ -155,10 +155,10 @@ static void an_attempt_of_an_earlier_boot(void)
     char token[STORE_TOKEN_SIZE];
     struct store_entry entry = {0};
 
-    if (begin(&rig) && rig_open(&rig)) {
+    if (rig_begin_sqlite(&rig) && rig_open(&rig)) {
         rig_new(&rig, "shop:1", "aa", token);
         is_result(store_progress(rig.store, "shop:1", token, &about, NULL), STORE_OK, "given an attempt");
-        ok(sql(&rig, "UPDATE orders SET attempt_boot = 'another', lease_boot = 'another'"),
+        ok(rig_sql(&rig, "UPDATE orders SET attempt_boot = 'another', lease_boot = 'another'"),
            "of another boot");
         store_shift_clock(rig.store, MINUTE_MS);
         rig_due(&rig, "shop:1", &entry);
@@ -175,7 +175,7 @@ static void an_attempt_of_an_earlier_boot(void)
         is_about(entry.attempt_age_ms, 2 * MINUTE_MS, "and goes on");
         store_entry_free(&entry);
     }
-    end(&rig);
+    rig_end_sqlite(&rig);
 }
 
 static void an_entry_of_an_older_schema(void)
@@ -186,19 +186,21 @@ static void an_entry_of_an_older_schema(void)
     char text[64];
 
     snprintf(text, sizeof text, "PRAGMA application_id=%d; PRAGMA user_version=2", SCHEMA_APPLICATION_ID);
-    if (begin(&rig) && ok(mkdir(rig.config.data_dir, 0700) == 0, "given a directory") &&
-        ok(sql(&rig, steps[0]) && sql(&rig, steps[1]) && sql(&rig, text), "and the second schema") &&
-        ok(sql(&rig, "INSERT INTO spaces(id, name, born_ms) VALUES(1, 'woo_ghl:location0', 1);"
-                     "INSERT INTO orders VALUES(1, 'shop:9', 0, 'aa', '', 1, 1, 1, 0, '', '', 0, '', '', '', "
-                     "'', 0, "
-                     "3, 0, '', '', 0, 0, 1, 0, 'no', 1, 0, 1, 1, 0, 'aa', 0, 0, 0, 0, '', 0, 0, 0)"),
+    if (rig_begin_sqlite(&rig) && ok(mkdir(rig.config.data_dir, 0700) == 0, "given a directory") &&
+        ok(rig_sql(&rig, steps[0]) && rig_sql(&rig, steps[1]) && rig_sql(&rig, text),
+           "and the second schema") &&
+        ok(rig_sql(&rig,
+                   "INSERT INTO spaces(id, name, born_ms) VALUES(1, 'woo_ghl:location0', 1);"
+                   "INSERT INTO orders VALUES(1, 'shop:9', 0, 'aa', '', 1, 1, 1, 0, '', '', 0, '', '', '', "
+                   "'', 0, "
+                   "3, 0, '', '', 0, 0, 1, 0, 'no', 1, 0, 1, 1, 0, 'aa', 0, 0, 0, 0, '', 0, 0, 0)"),
            "with a parked order that was deleted in the shop") &&
         rig_open(&rig)) {
         is_result(store_parked_get(rig.store, "shop:9", &parked), STORE_OK, "it is there");
         is_str(parked.status, "trash", "and deleted");
         store_parked_free(&parked, 1, false);
     }
-    end(&rig);
+    rig_end_sqlite(&rig);
 }
 
 static void another_programs_file(void)
