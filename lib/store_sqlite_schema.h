@@ -87,12 +87,6 @@
 #define SCHEMA_SWEEP(table, index, expires) \
     "DELETE FROM " table " INDEXED BY " index " WHERE " expires "until_ms <= (SELECT max(until_ms) FROM" \
     " (SELECT until_ms FROM " table " WHERE " expires "until_ms <= ? ORDER BY until_ms LIMIT ?))"
-#define SCHEMA_SWEEPS \
-    SCHEMA_SWEEP("orders", "orders_until", "until_ms > 0 AND "), \
-    SCHEMA_SWEEP("clients", "clients_until", ""), \
-    SCHEMA_SWEEP("contacts", "contacts_until", ""), \
-    SCHEMA_SWEEP("cards", "cards_until", ""), \
-    SCHEMA_SWEEP("things", "things_until", "until_ms > 0 AND ")
 /* clang-format on */
 
 #endif
