@@ -117,6 +117,7 @@ asan:
 
 # Ratios to a program that does nothing, measured in the same run; see t/bench/bench.pl.
 bench: $(PROGRAM) $(BUILD)/bench/hello
+	@deploy/deps.sh wrk
 	@WOO_GHL_PROGRAM=$(abspath $(PROGRAM)) perl t/bench/bench.pl $(BUILD)/bench/hello
 
 $(BUILD)/bench/hello: $(BUILD)/t/bench/hello.o

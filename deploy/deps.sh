@@ -1,5 +1,6 @@
 #!/bin/bash
-# What `make deps` does: installs the Debian packages that are missing. Nothing happens when all are there.
+# What `make deps` does: installs the Debian packages that are missing, and those that are named as arguments. Nothing
+# happens when all are there.
 set -eu
 
 packages=(
@@ -8,6 +9,7 @@ packages=(
     nginx spawn-fcgi multiwatch
     # to test
     libmojolicious-perl redis-server apache2 libapache2-mod-fcgid
+    "$@"
 )
 
 missing=()

@@ -26,7 +26,7 @@ static void count_client(struct work *w)
 {
     const struct store_claim *c = w->claim;
 
-    if (!c->client || !*c->client || c->requeue_if_seen)
+    if (!c->client || !*c->client || c->requeue_if_seen || c->client_limit <= 0)
         return;
     int64_t day = w->db->now_ms / DAY_MS;
     int64_t count =
@@ -34,10 +34,10 @@ static void count_client(struct work *w)
                    "INSERT INTO clients(space, client, day, count, until_ms) VALUES(?, ?, ?, 1, ?) "
                    "ON CONFLICT DO UPDATE SET count = count + 1 RETURNING count",
                    "itii", w->db->space, c->client, day, (day + 1) * DAY_MS);
-    w->over_limit = c->client_limit > 0 && count > c->client_limit;
+    w->over_limit = count > c->client_limit;
 }
 
-/* When the shop last delivered. A body from REST has neither a client nor a past. */
+/* When the shop last delivered, to the second. A body from REST has neither a client nor a past. */
 static void note_delivery(struct work *w)
 {
     const struct store_claim *c = w->claim;
@@ -48,7 +48,8 @@ static void note_delivery(struct work *w)
                  (long long)(w->db->now_ms - (c->arrived_ago_ms > 0 ? c->arrived_ago_ms : 0)));
         db_run(w->db,
                "INSERT INTO things(space, name, value, until_ms) VALUES(?, ?, ?, 0) ON CONFLICT DO UPDATE "
-               "SET value = max(CAST(value AS INTEGER), CAST(excluded.value AS INTEGER))",
+               "SET value = excluded.value "
+               "WHERE CAST(value AS INTEGER) + 1000 <= CAST(excluded.value AS INTEGER)",
                "itt", w->db->space, DB_DELIVERED, text);
     }
 }

@@ -321,7 +321,13 @@ void db_rollback(struct db *db)
 /* Which table is swept follows the clock, so that a process of one transaction sweeps all of them in turn. */
 static void sweep(struct db *db)
 {
-    static const char *const sql[] = {SCHEMA_SWEEPS};
+    static const char *const sql[] = {
+        SCHEMA_SWEEP("orders", "orders_until", "until_ms > 0 AND "),
+        SCHEMA_SWEEP("clients", "clients_until", ""),
+        SCHEMA_SWEEP("contacts", "contacts_until", ""),
+        SCHEMA_SWEEP("cards", "cards_until", ""),
+        SCHEMA_SWEEP("things", "things_until", "until_ms > 0 AND "),
+    };
     db_run(db, sql[(uint64_t)db->now_ms % (sizeof sql / sizeof *sql)], "ii", db->now_ms, (int64_t)SWEEP_ROWS);
 }
 

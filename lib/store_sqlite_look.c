@@ -29,7 +29,7 @@ static void count_queue(struct db *db, struct store_stats *stats)
     sqlite3_stmt *row =
         db_query(db,
                  "SELECT kind, due_ms, lease_boot, lease_until_ms, current_accepted_ms FROM orders "
-                 "WHERE space = ? AND kind IN (1, 2)",
+                 "INDEXED BY orders_due WHERE space = ? AND kind IN (1, 2)",
                  "i", db->space);
     while (db_next(db, row)) {
         struct record r = {.kind = sqlite3_column_int64(row, 0),
@@ -44,7 +44,8 @@ static void count_queue(struct db *db, struct store_stats *stats)
     }
     stats->oldest_s = (db->now_ms - oldest_ms) / 1000;
     stats->parked =
-        db_integer(db, 0, "SELECT count(*) FROM orders WHERE space = ? AND kind = 3", "i", db->space);
+        db_integer(db, 0, "SELECT count(*) FROM orders INDEXED BY orders_parked WHERE space = ? AND kind = 3",
+                   "i", db->space);
 }
 
 static int64_t age_s(const struct db *db, int64_t then_ms)

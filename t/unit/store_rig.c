@@ -4,6 +4,7 @@
 #include <fcntl.h>
 #include <ftw.h>
 #include <signal.h>
+#include <sqlite3.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -244,6 +245,61 @@ int rig_main(const struct rig_case *cases, size_t n)
         rig_remove_dir(rig.dir);
     }
     return tap_done();
+}
+
+/* -- the embedded store alone -- */
+
+void rig_path(const struct rig *rig, const char *name, char path[2 * RIG_PATH_SIZE])
+{
+    snprintf(path, 2 * RIG_PATH_SIZE, "%s/data/%s", rig->dir, name);
+}
+
+bool rig_begin_sqlite(struct rig *rig)
+{
+    char path[RIG_PATH_SIZE + 8];
+
+    *rig = (struct rig){.redis = false};
+    rig_make_dir(rig->dir);
+    snprintf(path, sizeof path, "%s/env", rig->dir);
+    int fd = open(path, O_WRONLY | O_CREAT | O_CLOEXEC, 0600);
+    if (fd >= 0)
+        close(fd);
+    return rig_config(rig, NULL);
+}
+
+void rig_end_sqlite(struct rig *rig)
+{
+    rig_close(rig);
+    rig_remove_dir(rig->dir);
+}
+
+bool rig_sql(const struct rig *rig, const char *text)
+{
+    char path[2 * RIG_PATH_SIZE];
+    sqlite3 *db = NULL;
+
+    rig_path(rig, "store.db", path);
+    bool good = sqlite3_open(path, &db) == SQLITE_OK && sqlite3_exec(db, text, NULL, NULL, NULL) == SQLITE_OK;
+    if (!good)
+        tap_note("%s: %s", text, sqlite3_errmsg(db));
+    sqlite3_close(db);
+    return good;
+}
+
+int64_t rig_sql_number(const struct rig *rig, const char *text)
+{
+    char path[2 * RIG_PATH_SIZE];
+    sqlite3 *db = NULL;
+    sqlite3_stmt *row = NULL;
+    int64_t number = -1;
+
+    rig_path(rig, "store.db", path);
+    if (sqlite3_open(path, &db) == SQLITE_OK && sqlite3_prepare_v2(db, text, -1, &row, NULL) == SQLITE_OK &&
+        sqlite3_step(row) == SQLITE_ROW)
+        number = sqlite3_column_int64(row, 0);
+    sqlite3_finalize(row);
+    sqlite3_close(db);
+    return number;
 }
 
 /* -- shorthand -- */

@@ -63,6 +63,17 @@ void rig_close(struct rig *rig); /* store, vault and configuration; the server g
 /* Another worker: in the same namespace, or with other settings. */
 bool rig_join(struct rig *other, const struct rig *rig, const char *const extra[]);
 
+/* -- the embedded store alone -- */
+
+/* A place and a configuration; nothing is opened yet. */
+bool rig_begin_sqlite(struct rig *rig);
+void rig_end_sqlite(struct rig *rig);
+/* The path of a file of its data directory. */
+void rig_path(const struct rig *rig, const char *name, char path[2 * RIG_PATH_SIZE]);
+/* Another program's hand in the file. */
+bool rig_sql(const struct rig *rig, const char *text);
+int64_t rig_sql_number(const struct rig *rig, const char *text);
+
 /* -- shorthand -- */
 
 /* A claim of a creating state with everything set; cases change what they are about. */

@@ -11,83 +11,12 @@
 #include <sys/file.h>
 #include <sys/resource.h>
 #include <sys/stat.h>
-#include <sys/syscall.h>
 #include <unistd.h>
-
-/* Instead of the C library's, for SQLite, too: how often something was synced. */
-static int syncs;
-
-int fdatasync(int fd)
-{
-    syncs++;
-    return (int)syscall(SYS_fdatasync, fd);
-}
-
-int fsync(int fd)
-{
-    syncs++;
-    return (int)syscall(SYS_fsync, fd);
-}
-
-static void path_of(const struct rig *rig, const char *name, char path[2 * RIG_PATH_SIZE])
-{
-    snprintf(path, 2 * RIG_PATH_SIZE, "%s/data/%s", rig->dir, name);
-}
-
-/* A place and a configuration; nothing is opened yet. */
-static bool begin(struct rig *rig)
-{
-    char path[RIG_PATH_SIZE + 8];
-
-    *rig = (struct rig){.redis = false};
-    rig_make_dir(rig->dir);
-    snprintf(path, sizeof path, "%s/env", rig->dir);
-    int fd = open(path, O_WRONLY | O_CREAT | O_CLOEXEC, 0600);
-    if (fd >= 0)
-        close(fd);
-    return rig_config(rig, NULL);
-}
-
-static void end(struct rig *rig)
-{
-    rig_close(rig);
-    rig_remove_dir(rig->dir);
-}
 
 static enum store_claim_result claim(struct rig *rig, const char *key)
 {
     struct store_claim c = rig_state(key, "aa", 1000);
     return rig_claim(rig, &c, NULL);
-}
-
-/* Another program's hand in the file. */
-static bool sql(const struct rig *rig, const char *text)
-{
-    char path[2 * RIG_PATH_SIZE];
-    sqlite3 *db = NULL;
-
-    path_of(rig, "store.db", path);
-    bool good = sqlite3_open(path, &db) == SQLITE_OK && sqlite3_exec(db, text, NULL, NULL, NULL) == SQLITE_OK;
-    if (!good)
-        tap_note("%s: %s", text, sqlite3_errmsg(db));
-    sqlite3_close(db);
-    return good;
-}
-
-static int64_t sql_number(const struct rig *rig, const char *text)
-{
-    char path[2 * RIG_PATH_SIZE];
-    sqlite3 *db = NULL;
-    sqlite3_stmt *row = NULL;
-    int64_t number = -1;
-
-    path_of(rig, "store.db", path);
-    if (sqlite3_open(path, &db) == SQLITE_OK && sqlite3_prepare_v2(db, text, -1, &row, NULL) == SQLITE_OK &&
-        sqlite3_step(row) == SQLITE_ROW)
-        number = sqlite3_column_int64(row, 0);
-    sqlite3_finalize(row);
-    sqlite3_close(db);
-    return number;
 }
 
 /* store_open fails, and says so. */
@@ -108,7 +37,7 @@ static void pragmas_are_in_force(void)
     struct db db;
     struct error e = ERROR_NONE;
 
-    if (begin(&rig) && ok(db_open(&db, &rig.config, NULL, &e), "opened %s", e.text)) {
+    if (rig_begin_sqlite(&rig) && ok(db_open(&db, &rig.config, NULL, &e), "opened %s", e.text)) {
         is_int(db_integer(&db, -1, "PRAGMA synchronous", ""), db.network ? 3 : 2, "synchronous=FULL");
         is_int(db_integer(&db, -1, "PRAGMA secure_delete", ""), 1, "secure_delete");
         is_int(db_integer(&db, -1, "PRAGMA trusted_schema", ""), 0, "trusted_schema off");
@@ -120,7 +49,7 @@ static void pragmas_are_in_force(void)
         ok(db_is_network(0x6969) && !db_is_network(0xef53), "NFS is a network file system, ext4 is none");
         db_close(&db);
     }
-    end(&rig);
+    rig_end_sqlite(&rig);
 }
 
 static void only_its_owner_can_read(void)
@@ -130,23 +59,23 @@ static void only_its_owner_can_read(void)
     char path[2 * RIG_PATH_SIZE];
 
     umask(0);
-    if (begin(&rig) && rig_open(&rig)) {
+    if (rig_begin_sqlite(&rig) && rig_open(&rig)) {
         is_claim(claim(&rig, "shop:1"), CLAIM_NEW, "given a store made with umask 0");
         is_int(stat(rig.config.data_dir, &st) == 0 ? st.st_mode & 0777 : 0, 0700, "the directory is 0700");
-        path_of(&rig, "store.db", path);
+        rig_path(&rig, "store.db", path);
         is_int(stat(path, &st) == 0 ? st.st_mode & 0777 : 0, 0600, "the file is 0600");
-        path_of(&rig, "store.db-wal", path);
+        rig_path(&rig, "store.db-wal", path);
         is_int(stat(path, &st) == 0 ? st.st_mode & 0777 : 0, 0600, "so is its log");
     }
     umask(022);
-    end(&rig);
+    rig_end_sqlite(&rig);
 }
 
 static void a_killed_worker_loses_nothing(void)
 {
     struct rig rig;
 
-    if (begin(&rig)) {
+    if (rig_begin_sqlite(&rig)) {
         fflush(stdout);
         pid_t pid = fork();
         if (pid == 0) {
@@ -160,7 +89,7 @@ static void a_killed_worker_loses_nothing(void)
             is_claim(claim(&rig, "shop:1"), CLAIM_DUPLICATE, "and is known");
         }
     }
-    end(&rig);
+    rig_end_sqlite(&rig);
 }
 
 static void leases_end_with_the_boot(void)
@@ -168,17 +97,17 @@ static void leases_end_with_the_boot(void)
     struct rig rig;
     struct store_entry entry = {0};
 
-    if (begin(&rig) && rig_open(&rig)) {
+    if (rig_begin_sqlite(&rig) && rig_open(&rig)) {
         rig_new(&rig, "shop:1", "aa", NULL);
-        ok(sql(&rig, "UPDATE orders SET lease_boot = 'another'"), "given a lease of an earlier boot");
+        ok(rig_sql(&rig, "UPDATE orders SET lease_boot = 'another'"), "given a lease of an earlier boot");
         rig_due(&rig, "shop:1", &entry);
         store_entry_free(&entry);
-        ok(sql(&rig, "UPDATE orders SET lease_until_ms = lease_until_ms + 864000000"),
+        ok(rig_sql(&rig, "UPDATE orders SET lease_until_ms = lease_until_ms + 864000000"),
            "given an absurd lease");
         rig_due(&rig, "shop:1", &entry);
         store_entry_free(&entry);
     }
-    end(&rig);
+    rig_end_sqlite(&rig);
 }
 
 /* -- the schema -- */
@@ -187,15 +116,15 @@ static void a_newer_schema(void)
 {
     struct rig rig;
 
-    if (begin(&rig) && rig_open(&rig)) {
+    if (rig_begin_sqlite(&rig) && rig_open(&rig)) {
         is_claim(claim(&rig, "shop:1"), CLAIM_NEW, "given a store");
         store_close(rig.store);
-        ok(sql(&rig, "PRAGMA user_version = 99"), "of a newer program");
+        ok(rig_sql(&rig, "PRAGMA user_version = 99"), "of a newer program");
         is_refused(&rig, "newer woo_ghl", "a newer schema");
-        is_int(sql_number(&rig, "PRAGMA user_version"), 99, "it is left alone");
-        is_int(sql_number(&rig, "SELECT count(*) FROM orders"), 1, "with its orders");
+        is_int(rig_sql_number(&rig, "PRAGMA user_version"), 99, "it is left alone");
+        is_int(rig_sql_number(&rig, "SELECT count(*) FROM orders"), 1, "with its orders");
     }
-    end(&rig);
+    rig_end_sqlite(&rig);
 }
 
 static void an_older_schema(void)
@@ -204,16 +133,17 @@ static void an_older_schema(void)
     struct rig rig;
     char text[64];
 
-    if (begin(&rig) && ok(mkdir(rig.config.data_dir, 0700) == 0, "given a directory") &&
-        ok(sql(&rig, steps[0]), "and the first schema")) {
+    if (rig_begin_sqlite(&rig) && ok(mkdir(rig.config.data_dir, 0700) == 0, "given a directory") &&
+        ok(rig_sql(&rig, steps[0]), "and the first schema")) {
         snprintf(text, sizeof text, "PRAGMA application_id=%d; PRAGMA user_version=1", SCHEMA_APPLICATION_ID);
-        ok(sql(&rig, text), "marked as such");
+        ok(rig_sql(&rig, text), "marked as such");
         if (rig_open(&rig)) {
             is_claim(claim(&rig, "shop:1"), CLAIM_NEW, "it is used");
-            is_int(sql_number(&rig, "PRAGMA user_version"), sizeof steps / sizeof *steps, "as the newest");
+            is_int(rig_sql_number(&rig, "PRAGMA user_version"), sizeof steps / sizeof *steps,
+                   "as the newest");
         }
     }
-    end(&rig);
+    rig_end_sqlite(&rig);
 }
 
 /* After a reboot only the wall clock tells the age of an attempt, and it may have been set back. */
@@ -225,10 +155,10 @@ static void an_attempt_of_an_earlier_boot(void)
     char token[STORE_TOKEN_SIZE];
     struct store_entry entry = {0};
 
-    if (begin(&rig) && rig_open(&rig)) {
+    if (rig_begin_sqlite(&rig) && rig_open(&rig)) {
         rig_new(&rig, "shop:1", "aa", token);
         is_result(store_progress(rig.store, "shop:1", token, &about, NULL), STORE_OK, "given an attempt");
-        ok(sql(&rig, "UPDATE orders SET attempt_boot = 'another', lease_boot = 'another'"),
+        ok(rig_sql(&rig, "UPDATE orders SET attempt_boot = 'another', lease_boot = 'another'"),
            "of another boot");
         store_shift_clock(rig.store, MINUTE_MS);
         rig_due(&rig, "shop:1", &entry);
@@ -245,7 +175,7 @@ static void an_attempt_of_an_earlier_boot(void)
         is_about(entry.attempt_age_ms, 2 * MINUTE_MS, "and goes on");
         store_entry_free(&entry);
     }
-    end(&rig);
+    rig_end_sqlite(&rig);
 }
 
 static void an_entry_of_an_older_schema(void)
@@ -256,30 +186,32 @@ static void an_entry_of_an_older_schema(void)
     char text[64];
 
     snprintf(text, sizeof text, "PRAGMA application_id=%d; PRAGMA user_version=2", SCHEMA_APPLICATION_ID);
-    if (begin(&rig) && ok(mkdir(rig.config.data_dir, 0700) == 0, "given a directory") &&
-        ok(sql(&rig, steps[0]) && sql(&rig, steps[1]) && sql(&rig, text), "and the second schema") &&
-        ok(sql(&rig, "INSERT INTO spaces(id, name, born_ms) VALUES(1, 'woo_ghl:location0', 1);"
-                     "INSERT INTO orders VALUES(1, 'shop:9', 0, 'aa', '', 1, 1, 1, 0, '', '', 0, '', '', '', "
-                     "'', 0, "
-                     "3, 0, '', '', 0, 0, 1, 0, 'no', 1, 0, 1, 1, 0, 'aa', 0, 0, 0, 0, '', 0, 0, 0)"),
+    if (rig_begin_sqlite(&rig) && ok(mkdir(rig.config.data_dir, 0700) == 0, "given a directory") &&
+        ok(rig_sql(&rig, steps[0]) && rig_sql(&rig, steps[1]) && rig_sql(&rig, text),
+           "and the second schema") &&
+        ok(rig_sql(&rig,
+                   "INSERT INTO spaces(id, name, born_ms) VALUES(1, 'woo_ghl:location0', 1);"
+                   "INSERT INTO orders VALUES(1, 'shop:9', 0, 'aa', '', 1, 1, 1, 0, '', '', 0, '', '', '', "
+                   "'', 0, "
+                   "3, 0, '', '', 0, 0, 1, 0, 'no', 1, 0, 1, 1, 0, 'aa', 0, 0, 0, 0, '', 0, 0, 0)"),
            "with a parked order that was deleted in the shop") &&
         rig_open(&rig)) {
         is_result(store_parked_get(rig.store, "shop:9", &parked), STORE_OK, "it is there");
         is_str(parked.status, "trash", "and deleted");
         store_parked_free(&parked, 1, false);
     }
-    end(&rig);
+    rig_end_sqlite(&rig);
 }
 
 static void another_programs_file(void)
 {
     struct rig rig;
 
-    if (begin(&rig) && ok(mkdir(rig.config.data_dir, 0700) == 0, "given a directory")) {
-        ok(sql(&rig, "CREATE TABLE t(a)"), "with a database of something else");
+    if (rig_begin_sqlite(&rig) && ok(mkdir(rig.config.data_dir, 0700) == 0, "given a directory")) {
+        ok(rig_sql(&rig, "CREATE TABLE t(a)"), "with a database of something else");
         is_refused(&rig, "another program", "another program's file");
     }
-    end(&rig);
+    rig_end_sqlite(&rig);
 }
 
 /* -- the file -- */
@@ -290,8 +222,8 @@ static void a_damaged_file(void)
     char path[2 * RIG_PATH_SIZE], garbage[4096];
 
     memset(garbage, 'x', sizeof garbage);
-    if (begin(&rig) && ok(mkdir(rig.config.data_dir, 0700) == 0, "given a directory")) {
-        path_of(&rig, "store.db", path);
+    if (rig_begin_sqlite(&rig) && ok(mkdir(rig.config.data_dir, 0700) == 0, "given a directory")) {
+        rig_path(&rig, "store.db", path);
         int fd = open(path, O_WRONLY | O_CREAT | O_CLOEXEC, 0600);
         ok(fd >= 0 && write(fd, garbage, sizeof garbage) == (ssize_t)sizeof garbage && close(fd) == 0,
            "with garbage in it");
@@ -299,7 +231,7 @@ static void a_damaged_file(void)
         struct stat st;
         is_int(stat(path, &st) == 0 ? st.st_size : -1, sizeof garbage, "it is left alone");
     }
-    end(&rig);
+    rig_end_sqlite(&rig);
 }
 
 static void damaged_pages(void)
@@ -308,11 +240,11 @@ static void damaged_pages(void)
     char path[2 * RIG_PATH_SIZE], garbage[4096];
 
     memset(garbage, 'x', sizeof garbage);
-    if (begin(&rig) && rig_open(&rig)) {
+    if (rig_begin_sqlite(&rig) && rig_open(&rig)) {
         is_claim(claim(&rig, "shop:1"), CLAIM_NEW, "given a store");
-        ok(sql(&rig, "PRAGMA wal_checkpoint(TRUNCATE)"), "whose pages are in the file");
+        ok(rig_sql(&rig, "PRAGMA wal_checkpoint(TRUNCATE)"), "whose pages are in the file");
         store_close(rig.store);
-        path_of(&rig, "store.db", path);
+        rig_path(&rig, "store.db", path);
         int fd = open(path, O_WRONLY | O_CLOEXEC);
         bool damaged = fd >= 0;
         for (off_t at = 4096; damaged && at < lseek(fd, 0, SEEK_END); at += (off_t)sizeof garbage)
@@ -320,7 +252,7 @@ static void damaged_pages(void)
         ok(damaged && close(fd) == 0, "and are overwritten");
         is_refused(&rig, "damaged", "a file with damaged pages");
     }
-    end(&rig);
+    rig_end_sqlite(&rig);
 }
 
 static void a_deleted_file(void)
@@ -329,18 +261,18 @@ static void a_deleted_file(void)
     struct rig rig;
     char path[2 * RIG_PATH_SIZE];
 
-    if (begin(&rig) && rig_open(&rig)) {
+    if (rig_begin_sqlite(&rig) && rig_open(&rig)) {
         is_claim(claim(&rig, "shop:1"), CLAIM_NEW, "given a store");
         for (size_t i = 0; i < sizeof names / sizeof *names; i++) {
-            path_of(&rig, names[i], path);
+            rig_path(&rig, names[i], path);
             unlink(path);
         }
         is_claim(claim(&rig, "shop:2"), CLAIM_OTHER_KEY, "whose file was deleted: a new one is made");
         ok(vault_settle(rig.vault), "which gets the data key");
         is_claim(claim(&rig, "shop:2"), CLAIM_NEW, "and is used");
-        is_int(sql_number(&rig, "SELECT count(*) FROM orders"), 1, "and what is claimed now is in it");
+        is_int(rig_sql_number(&rig, "SELECT count(*) FROM orders"), 1, "and what is claimed now is in it");
     }
-    end(&rig);
+    rig_end_sqlite(&rig);
 }
 
 static int open_unwritable(struct rig *rig)
@@ -360,7 +292,8 @@ static void an_unwritable_directory(void)
 {
     struct rig rig;
 
-    if (begin(&rig) && ok(mkdir(rig.config.data_dir, 0555) == 0 && chmod(rig.dir, 0755) == 0, "given 0555")) {
+    if (rig_begin_sqlite(&rig) &&
+        ok(mkdir(rig.config.data_dir, 0555) == 0 && chmod(rig.dir, 0755) == 0, "given 0555")) {
         fflush(stdout);
         pid_t pid = fork();
         if (pid == 0)
@@ -368,14 +301,14 @@ static void an_unwritable_directory(void)
         is_int(rig_wait(pid), 0, "a directory that cannot be written to is refused by name");
         chmod(rig.config.data_dir, 0755);
     }
-    end(&rig);
+    rig_end_sqlite(&rig);
 }
 
 static void no_parent_directory(void)
 {
     struct rig rig;
 
-    if (begin(&rig)) {
+    if (rig_begin_sqlite(&rig)) {
         char *dir = NULL;
         if (asprintf(&dir, "%s/no/data", rig.dir) > 0) {
             free(rig.config.data_dir);
@@ -383,7 +316,7 @@ static void no_parent_directory(void)
             is_refused(&rig, "parent directory does not exist", "a place without a parent");
         }
     }
-    end(&rig);
+    rig_end_sqlite(&rig);
 }
 
 /* -- a full disk -- */
@@ -412,7 +345,7 @@ static void a_full_disk(void)
     struct rig rig;
     struct store_order order;
 
-    if (begin(&rig) && rig_open(&rig)) {
+    if (rig_begin_sqlite(&rig) && rig_open(&rig)) {
         is_claim(claim(&rig, "shop:1"), CLAIM_NEW, "given a store");
         fflush(stdout);
         store_before_fork(rig.store);
@@ -426,7 +359,7 @@ static void a_full_disk(void)
         is_result(store_look(rig.store, "shop:2", &order), STORE_NONE, "nothing of the first is there");
         ok(rig_look(&rig, "shop:3").waiting, "the second is");
     }
-    end(&rig);
+    rig_end_sqlite(&rig);
 }
 
 /* -- locks -- */
@@ -446,9 +379,9 @@ static void another_process_keeps_the_lock(void)
     struct rig rig;
     char path[2 * RIG_PATH_SIZE];
 
-    if (begin(&rig) && rig_open(&rig)) {
+    if (rig_begin_sqlite(&rig) && rig_open(&rig)) {
         is_claim(claim(&rig, "shop:1"), CLAIM_NEW, "given a store");
-        path_of(&rig, "store.lock", path);
+        rig_path(&rig, "store.lock", path);
         int fd = open(path, O_RDWR | O_CLOEXEC);
         ok(fd >= 0 && flock(fd, LOCK_EX | LOCK_NB) == 0,
            "whose lock is kept: it was free between two claims");
@@ -456,7 +389,7 @@ static void another_process_keeps_the_lock(void)
         close(fd);
         is_claim(claim(&rig, "shop:2"), CLAIM_NEW, "when it is free, all goes on");
     }
-    end(&rig);
+    rig_end_sqlite(&rig);
 }
 
 static void another_program_keeps_the_database(void)
@@ -465,9 +398,9 @@ static void another_program_keeps_the_database(void)
     char path[2 * RIG_PATH_SIZE];
     sqlite3 *other = NULL;
 
-    if (begin(&rig) && rig_open(&rig)) {
+    if (rig_begin_sqlite(&rig) && rig_open(&rig)) {
         is_claim(claim(&rig, "shop:1"), CLAIM_NEW, "given a store");
-        path_of(&rig, "store.db", path);
+        rig_path(&rig, "store.db", path);
         ok(sqlite3_open(path, &other) == SQLITE_OK &&
                sqlite3_exec(other, "BEGIN IMMEDIATE", NULL, NULL, NULL) == SQLITE_OK,
            "that another program writes to");
@@ -476,94 +409,7 @@ static void another_program_keeps_the_database(void)
         sqlite3_close(other);
         is_claim(claim(&rig, "shop:2"), CLAIM_NEW, "when it is free, all goes on");
     }
-    end(&rig);
-}
-
-/* -- what is synced -- */
-
-static int synced(struct rig *rig, const char *key, const char *fingerprint, enum store_claim_result want)
-{
-    struct store_claim c = rig_state(key, fingerprint, 1000);
-
-    syncs = 0;
-    is_claim(rig_claim(rig, &c, NULL), want, "%s as %s", key, fingerprint);
-    return syncs;
-}
-
-static void a_redelivery_is_not_synced(void)
-{
-    struct rig rig;
-    int64_t wait_ms;
-
-    if (begin(&rig) && rig_open(&rig)) {
-        ok(synced(&rig, "shop:1", "aa", CLAIM_NEW) > 0, "a new order is synced");
-        is_int(synced(&rig, "shop:1", "aa", CLAIM_DUPLICATE), 0, "a duplicate is not");
-        ok(synced(&rig, "shop:1", "bb", CLAIM_BUSY) > 0, "another state is, after it");
-        is_int(synced(&rig, "shop:1", "bb", CLAIM_DUPLICATE), 0, "its duplicate is not");
-        ok(synced(&rig, "shop:2", "aa", CLAIM_NEW) > 0, "the next order is");
-        syncs = 0;
-        is_result(store_pace(rig.store, 0, &wait_ms), STORE_OK, "a call to GHL");
-        is_result(store_heartbeat(rig.store), STORE_OK, "a heartbeat");
-        is_int(syncs, 0, "are not");
-    }
-    end(&rig);
-}
-
-/* A child that opens the store, says so, and redelivers when it is told to. 0 = it waited behind the lease,
- * and was synced. */
-static int redeliver(const struct rig *rig, int said, int told)
-{
-    struct rig other;
-    struct store_claim c = rig_state("shop:1", "aa", 1000);
-    char byte = 0;
-
-    if (!rig_join(&other, rig, NULL) || write(said, "", 1) != 1 || read(told, &byte, 1) != 1)
-        return 1;
-    syncs = 0;
-    enum store_claim_result result = rig_claim(&other, &c, NULL);
-    return result == CLAIM_BUSY && syncs > 0 ? 0 : 2;
-}
-
-/* Whoever waits for the turn keeps the queue meanwhile. */
-static bool somebody_waits(int queue_fd)
-{
-    int64_t until_ms = clock_mono_ms() + 2500;
-
-    while (clock_mono_ms() < until_ms) {
-        if (flock(queue_fd, LOCK_EX | LOCK_NB) != 0)
-            return true;
-        flock(queue_fd, LOCK_UN);
-        usleep(1000);
-    }
-    return false;
-}
-
-static void a_state_is_taken_before_its_redelivery(void)
-{
-    struct rig rig;
-    char turn[2 * RIG_PATH_SIZE], queue[2 * RIG_PATH_SIZE], byte;
-    int said[2], told[2];
-
-    if (begin(&rig) && rig_open(&rig) && pipe(said) == 0 && pipe(told) == 0) {
-        is_claim(claim(&rig, "shop:1"), CLAIM_NEW, "given an order");
-        path_of(&rig, "store.lock", turn);
-        path_of(&rig, "store.queue", queue);
-        fflush(stdout);
-        store_before_fork(rig.store);
-        pid_t pid = fork();
-        if (pid == 0)
-            _exit(redeliver(&rig, said[1], told[0]));
-        int turn_fd = open(turn, O_RDWR | O_CLOEXEC), queue_fd = open(queue, O_RDWR | O_CLOEXEC);
-        ok(read(said[0], &byte, 1) == 1 && flock(turn_fd, LOCK_EX) == 0 && write(told[1], "", 1) == 1,
-           "and another's turn of writing while it is redelivered");
-        ok(somebody_waits(queue_fd), "which waits for its own");
-        ok(sql(&rig, "UPDATE orders SET seen_fingerprint = 'bb'"), "when meanwhile another state is taken");
-        flock(turn_fd, LOCK_UN);
-        is_int(rig_wait(pid), 0, "it is no duplicate any more: it is taken, and synced");
-        close(turn_fd);
-        close(queue_fd);
-    }
-    end(&rig);
+    rig_end_sqlite(&rig);
 }
 
 /* -- what has expired goes -- */
@@ -575,22 +421,22 @@ static void expired_rows_are_swept(void)
     const struct store_progress attempt = {
         .attempt = STORE_ATTEMPT_OPPORTUNITY, .attempt_note = "{}", .lease_ms = LEASE_MS};
 
-    if (begin(&rig) && rig_open(&rig)) {
+    if (rig_begin_sqlite(&rig) && rig_open(&rig)) {
         rig_new(&rig, "shop:1", "aa", token);
         is_result(store_progress(rig.store, "shop:1", token, &attempt, NULL), STORE_OK, "given an attempt");
         is_result(store_park(rig.store, "shop:1", token, "why", NULL), STORE_OK, "parked");
         is_result(store_drop(rig.store, "shop:1"), STORE_OK, "and dropped");
-        is_int(sql_number(&rig, "SELECT count(*) FROM blobs"), 1, "only its note is kept");
+        is_int(rig_sql_number(&rig, "SELECT count(*) FROM blobs"), 1, "only its note is kept");
         store_shift_clock(rig.store, 401 * DAY_MS);
-        for (int i = 0; i < 500 && sql_number(&rig, "SELECT count(*) FROM orders") != 0; i++) {
+        for (int i = 0; i < 500 && rig_sql_number(&rig, "SELECT count(*) FROM orders") != 0; i++) {
             store_shift_clock(rig.store, 1);
             if (store_heartbeat(rig.store) != STORE_OK)
                 ok(false, "a heartbeat sweeps");
         }
-        is_int(sql_number(&rig, "SELECT count(*) FROM orders"), 0, "a LINK_TTL later the order goes");
-        is_int(sql_number(&rig, "SELECT count(*) FROM blobs"), 0, "and the note with it");
+        is_int(rig_sql_number(&rig, "SELECT count(*) FROM orders"), 0, "a LINK_TTL later the order goes");
+        is_int(rig_sql_number(&rig, "SELECT count(*) FROM blobs"), 0, "and the note with it");
     }
-    end(&rig);
+    rig_end_sqlite(&rig);
 }
 
 int main(void)
@@ -612,8 +458,6 @@ int main(void)
     a_full_disk();
     another_process_keeps_the_lock();
     another_program_keeps_the_database();
-    a_redelivery_is_not_synced();
-    a_state_is_taken_before_its_redelivery();
     expired_rows_are_swept();
     return tap_done();
 }

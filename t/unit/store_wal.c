@@ -194,7 +194,7 @@ static void deleted_while_another_process_uses_it(void)
     struct error e = ERROR_NONE;
     struct store_stats stats;
     char token[STORE_TOKEN_SIZE], byte = 0;
-    int go[2], done[2];
+    int go[2] = {-1, -1}, done[2] = {-1, -1};
 
     if (!begin(&rig) || !ok(pipe(go) == 0 && pipe(done) == 0, "pipes"))
         return;
