@@ -24,10 +24,12 @@ static bool copy_id(char out[STORE_ID_SIZE], const char *id)
     return true;
 }
 
-/* An order without a date is of now. */
+/* An order without a date is of now, and so is one of later: a date that somebody typed must not keep the
+ * card from every order until then. */
 static int64_t order_date(const struct sync_work *w)
 {
-    return w->plan.created_s > 0 ? w->plan.created_s : clock_wall_ms() / 1000;
+    int64_t now_s = clock_wall_ms() / 1000;
+    return w->plan.created_s > 0 && w->plan.created_s < now_s ? w->plan.created_s : now_s;
 }
 
 /* -- the card that this order has -- */
