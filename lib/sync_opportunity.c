@@ -437,7 +437,6 @@ out:
  * not know. */
 static enum step look_first(struct sync_work *w, char id[GHL_ID_SIZE])
 {
-    char pipeline_id[GHL_ID_SIZE], stage_id[GHL_ID_SIZE];
     int64_t window = in_flight_ms(w);
     enum step step;
 
@@ -445,10 +444,11 @@ static enum step look_first(struct sync_work *w, char id[GHL_ID_SIZE])
     if (!w->entry->look_first)
         return STEP_NEXT;
     struct order_mark mark;
-    if (resolve(w, pipeline_id, stage_id) == STEP_STOP || order_mark(w, &mark) == STEP_STOP)
+    if (order_mark(w, &mark) == STEP_STOP)
         return STEP_STOP;
+    /* In every pipeline: it may have been moved. */
     struct wanted_card card = {.contact_id = w->link.contact_id,
-                               .pipeline_id = pipeline_id,
+                               .pipeline_id = "",
                                .name = mark.name,
                                .field = mark.field,
                                .key = w->plan.key};
