@@ -24,11 +24,11 @@ end
 -- was restarted or is another server, which may lack the last writes: links may be missing in both cases.
 local function born_of(state)
     if not state.born or (ARGV[2] ~= '' and state.born_run ~= ARGV[2]) then
-        if state.born then
+        if state.born and state.born_run ~= '' then
             state.forgot = now
             call('HSET', state_key, 'forgot', text(now))
         end
-        state.born = now
+        state.born, state.born_run = now, ARGV[2]
         call('HSET', state_key, 'born', text(now), 'born_run', ARGV[2])
     end
     return tonumber(state.born)
