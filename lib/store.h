@@ -83,6 +83,7 @@ bool store_lost(struct store *store, struct error *what);
  * GHL with the patience that GHL's search needs (forgot_age_ms). Once for each key_id, the data key that the
  * store has from then on: whoever notices later changes nothing. OK, UNAVAILABLE. */
 enum store_result store_forgot(struct store *store, const char *key_id) MUST_CHECK;
+#define STORE_FORGOT_SLACK_S 2 /* made so shortly after that, an order counts as of before: shops' clocks */
 /* To be called before a fork whose child uses the store too: connections are not shared. */
 void store_before_fork(struct store *store);
 /* Bodies and attempt notes are sealed by this vault from now on, and opened by it. Without one they
@@ -199,7 +200,8 @@ struct store_claim_reply {
  * parked order that lost its body), and not older than born (created_s before `born` or longer ago than
  * LINK_TTL counts as older): write seen (newest place wins, fingerprint of the newest, whose key goes if it
  * is another), IGNORED; but one without a time (an order.deleted) of an order that was never seen writes
- * nothing: a sale that comes after it must not look older;
+ * nothing: a sale that comes after it must not look older. status_only of an order that was never seen is
+ * IGNORED however old: nothing in it leads to a card;
  * 3. fingerprint == seen's: keep the newer place; if the order is parked and this is not older than seen: go
  * on at 5; else DUPLICATE;
  * 4. older than seen: STALE; but a creating one says that the order was sold after all. Then a body that

@@ -272,7 +272,12 @@ static enum store_claim_result decide(struct work *w)
     struct record *r = &w->record;
     bool older = is_older(w);
 
-    if (!c->creates && is_unknown(r) && !record_is_older(w->db, &w->space, created_s(w))) {
+    bool unknown = !c->creates && is_unknown(r);
+
+    /* A deletion names nothing that a card could be found by. */
+    if (unknown && c->status_only && !has_seen(r))
+        return CLAIM_IGNORED;
+    if (unknown && !record_is_older(w->db, &w->space, created_s(w))) {
         /* One without a time (a deletion has none) says nothing of a sale that comes after it. */
         if (c->modified_s <= 0 && !has_seen(r))
             return CLAIM_IGNORED;

@@ -177,7 +177,9 @@ bool record_is_older(const struct db *db, const struct space *space, int64_t cre
 {
     if (created_s <= 0)
         return false;
-    return created_s < space->born_ms / 1000 || created_s < (db->now_ms - db->config->link_ttl_ms) / 1000;
+    int64_t slack_s = space->forgot_ms ? STORE_FORGOT_SLACK_S : 0;
+    return created_s < space->born_ms / 1000 + slack_s ||
+           created_s < (db->now_ms - db->config->link_ttl_ms) / 1000;
 }
 
 /* -- changes -- */

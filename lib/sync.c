@@ -286,6 +286,21 @@ static enum step prepare(struct sync_work *w)
     return STEP_NEXT;
 }
 
+/*
+ * The store forgot, and may have known this order: whoever had its lease may go on until that would have run
+ * out, and GHL's search shows what it did even later. Until then nothing is done for the order, as nobody can
+ * tell what is there.
+ */
+static enum step wait_for_others(struct sync_work *w)
+{
+    const struct store_entry *entry = w->entry;
+    int64_t grace_ms = SYNC_LEASE_MS + w->app->config.ghl_timeout_ms + SEARCH_LAG_MS;
+
+    if (entry->look_first && entry->forgot_age_ms >= 0 && entry->forgot_age_ms < grace_ms)
+        return sync_stop_retry(w, grace_ms - entry->forgot_age_ms, false, "in_flight");
+    return STEP_NEXT;
+}
+
 /* Must this state reach GHL at all? Lost and abandoned only change a card that the order has, may have, or
  * was accepted to get. */
 static enum step wanted(struct sync_work *w)
@@ -302,8 +317,8 @@ static enum step wanted(struct sync_work *w)
 
 static enum step run_steps(struct sync_work *w)
 {
-    static enum step (*const steps[])(struct sync_work *) = {prepare,   wanted,           sync_contact,
-                                                             sync_tags, sync_opportunity, sync_note};
+    static enum step (*const steps[])(struct sync_work *) = {
+        prepare, wait_for_others, wanted, sync_contact, sync_tags, sync_opportunity, sync_note};
 
     for (size_t i = 0; i < sizeof steps / sizeof *steps; i++)
         if (steps[i](w) == STEP_STOP)

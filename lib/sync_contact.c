@@ -9,6 +9,7 @@
 #define CONTACT_WAIT_MAX_MS 3000
 #define CONTACT_BUSY_RETRY_MS 2000
 #define CONTACT_SEND_MS 5000 /* as with a card: nothing leaves so long after the attempt was recorded */
+#define NAMESAKES_MAX 20     /* so many contacts of one name, the newest, are looked at for an order's card */
 #define CONTACT_IN_FLIGHT_MS                                                                                 \
     (CONTACT_SEND_MS + 90000) /* send deadline and GHL's search lag; GHL_TIMEOUT comes on top                \
                                */
@@ -332,6 +333,39 @@ static enum step update(struct sync_work *w)
     return step;
 }
 
+/* The contact without email and phone of an order that the store does not remember: GHL cannot match it, but
+ * that one of its name is this order's which has this order's card. */
+static enum step find_by_card(struct sync_work *w)
+{
+    struct ghl_answer answer;
+    struct ghl_call call = sync_call(w);
+    char full[512], card[GHL_ID_SIZE] = "";
+    enum step step = STEP_NEXT;
+    const json_t *contact;
+    size_t i, looked = 0;
+
+    full_name(w->plan.contact, full, sizeof full);
+    if (ghl_contact_search(w->app->ghl, &call, full, &answer) != GHL_OK)
+        step = sync_stop_answer(w, "contact search", &answer);
+    json_array_foreach(step == STEP_NEXT ? json_object_get(answer.json, "contacts") : NULL, i, contact)
+    {
+        const char *id = json_text(contact, "id");
+        if (!*id || strlen(id) >= sizeof w->link.contact_id || !is_named(contact, full))
+            continue;
+        if (looked++ == NAMESAKES_MAX)
+            break;
+        step = sync_find_card(w, id, card);
+        if (step == STEP_STOP)
+            break;
+        if (*card) {
+            memcpy(w->link.contact_id, id, strlen(id) + 1);
+            break;
+        }
+    }
+    ghl_answer_free(&answer);
+    return step;
+}
+
 /* A state that creates nothing, of an order that may have a card from before the store was born: the contact
  * is only looked for. Without one there is no card, and nothing to do. */
 static enum step find_only(struct sync_work *w)
@@ -341,8 +375,10 @@ static enum step find_only(struct sync_work *w)
     const char *email = plan_email(&w->plan), *phone = plan_phone(&w->plan);
     enum step step = STEP_NEXT;
 
-    if (!*email && !*phone)
-        return sync_stop(w, END_FINISH, "never_sold");
+    if (!*email && !*phone) {
+        step = find_by_card(w);
+        return step == STEP_NEXT && !w->link.contact_id[0] ? sync_stop(w, END_FINISH, "never_sold") : step;
+    }
     if (ghl_contact_find(w->app->ghl, &call, email, phone, &answer) != GHL_OK)
         step = sync_stop_answer(w, "contact look-up", &answer);
     else if (!answer.id[0])
@@ -361,6 +397,8 @@ static enum step by_name(struct sync_work *w)
         if (w->link.contact_id[0])
             return STEP_NEXT;
     }
+    if (w->entry->look_first && !w->link.contact_id[0] && find_by_card(w) == STEP_STOP)
+        return STEP_STOP;
     return w->link.contact_id[0] ? update(w) : create(w);
 }
 

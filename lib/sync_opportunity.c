@@ -9,7 +9,6 @@
     5000                     /* a create's first byte leaves at most so long after its attempt was recorded  \
                               */
 #define CREATE_NEEDS_MS 5000 /* with less time left no create begins */
-#define SEARCH_LAG_MS 90000  /* GHL's search may not show a card for a minute and more */
 #define IN_FLIGHT_RETRY_MS 20000 /* how often an unknown outcome is looked for */
 #define UNKNOWN_RETRY_MS 10000
 #define CLOCK_SLACK_S                                                                                        \
@@ -157,11 +156,12 @@ static enum step adopt(struct sync_work *w, const char *id, bool take_over)
 /* -- looking for a card whose create has an unknown outcome, or that was made before the store was born -- */
 
 struct wanted_card {
-    const char *contact_id, *pipeline_id;
-    const char *name;     /* "" = it says nothing */
-    const char *field;    /* the field that marks the order; "" = none */
-    const char *key;      /* what it then holds */
-    int64_t not_before_s; /* 0 = any */
+    const char *contact_id;
+    const char *pipeline_id; /* one there is preferred; "" = any */
+    const char *name;        /* "" = it says nothing */
+    const char *field;       /* the field that marks the order; "" = none */
+    const char *key;         /* what it then holds */
+    int64_t not_before_s;    /* 0 = any */
 };
 
 /* A mark decides, whatever the name; a card without one may be from a time before GHL_ORDER_FIELD was set. */
@@ -173,24 +173,18 @@ static bool is_wanted(const json_t *found, const struct wanted_card *card)
     return *card->name && !strcmp(json_text(found, "name"), card->name);
 }
 
-/* Fills `id` with the first such card which no other order owns; "" when there is none. */
-static enum step search(struct sync_work *w, const struct wanted_card *card, char id[GHL_ID_SIZE])
+/* The first of them that is wanted and that no other order owns. */
+static enum step choose(struct sync_work *w, const json_t *cards, const struct wanted_card *card,
+                        char id[GHL_ID_SIZE])
 {
-    struct ghl_answer answer;
-    struct ghl_call call = sync_call(w);
-    enum step step = STEP_NEXT;
     size_t i;
     const json_t *found;
 
-    id[0] = '\0';
-    if (ghl_opportunity_search(w->app->ghl, &call, card->contact_id, card->pipeline_id, &answer) != GHL_OK) {
-        step = sync_stop_answer(w, "opportunity search", &answer);
-        goto out;
-    }
-    json_array_foreach(answer.json, i, found)
+    json_array_foreach(cards, i, found)
     {
         int64_t created_s;
-        if (!is_wanted(found, card))
+        if (!is_wanted(found, card) ||
+            (*card->pipeline_id && strcmp(json_text(found, "pipelineId"), card->pipeline_id) != 0))
             continue;
         if (card->not_before_s && clock_parse_iso(json_text(found, "createdAt"), &created_s) &&
             created_s < card->not_before_s)
@@ -199,13 +193,33 @@ static enum step search(struct sync_work *w, const struct wanted_card *card, cha
             store_card_take(w->app->store, json_text(found, "id"), w->plan.key, order_date(w), CARD_TAKE)) {
         case STORE_OK:
             if (copy_id(id, json_text(found, "id")))
-                goto out;
+                return STEP_NEXT;
             break;
         case STORE_LOST: break;
-        default: step = sync_stop(w, END_LEAVE, "store_unavailable"); goto out;
+        default: return sync_stop(w, END_LEAVE, "store_unavailable");
         }
     }
-out:
+    return STEP_NEXT;
+}
+
+/* Fills `id` with such a card which no other order owns; "" when there is none. Looks in every pipeline: a
+ * workflow of the location, or a salesperson, may have moved it. */
+static enum step search(struct sync_work *w, struct wanted_card card, char id[GHL_ID_SIZE])
+{
+    struct ghl_answer answer;
+    struct ghl_call call = sync_call(w);
+    enum step step = STEP_NEXT;
+
+    id[0] = '\0';
+    if (ghl_opportunity_search(w->app->ghl, &call, card.contact_id, "", &answer) != GHL_OK) {
+        step = sync_stop_answer(w, "opportunity search", &answer);
+    } else {
+        step = choose(w, answer.json, &card, id);
+        if (step == STEP_NEXT && !*id && *card.pipeline_id) {
+            card.pipeline_id = "";
+            step = choose(w, answer.json, &card, id);
+        }
+    }
     ghl_answer_free(&answer);
     return step;
 }
@@ -224,7 +238,6 @@ static enum step settle_attempt(struct sync_work *w)
     int64_t age = w->entry->attempt_age_ms;
     int64_t window = in_flight_ms(w);
     json_t *note = w->entry->attempt_note ? json_loads(w->entry->attempt_note, 0, NULL) : NULL;
-    /* In every pipeline: a workflow of the location may have moved the card at once. */
     struct wanted_card card = {.contact_id = json_text(note, "contact"),
                                .pipeline_id = "",
                                .name = json_text(note, "name"),
@@ -236,7 +249,7 @@ static enum step settle_attempt(struct sync_work *w)
     if (!*card.contact_id || (!*card.name && !*card.field))
         step = sync_stop(w, END_PARK, "attempt_unreadable");
     else
-        step = search(w, &card, id);
+        step = search(w, card, id);
     json_decref(note);
     if (step == STEP_STOP)
         return step;
@@ -433,33 +446,20 @@ out:
     return step;
 }
 
-/* Made before this store was born, or longer ago than it remembers: it may have a card that the store does
- * not know. */
-static enum step look_first(struct sync_work *w, char id[GHL_ID_SIZE])
+enum step sync_find_card(struct sync_work *w, const char *contact_id, char id[GHL_ID_SIZE])
 {
-    int64_t window = in_flight_ms(w);
-    enum step step;
+    char pipeline_id[GHL_ID_SIZE], stage_id[GHL_ID_SIZE];
+    struct order_mark mark;
 
     id[0] = '\0';
-    if (!w->entry->look_first)
-        return STEP_NEXT;
-    struct order_mark mark;
-    if (order_mark(w, &mark) == STEP_STOP)
+    if (resolve(w, pipeline_id, stage_id) == STEP_STOP || order_mark(w, &mark) == STEP_STOP)
         return STEP_STOP;
-    /* In every pipeline: it may have been moved. */
-    struct wanted_card card = {.contact_id = w->link.contact_id,
-                               .pipeline_id = "",
+    struct wanted_card card = {.contact_id = contact_id,
+                               .pipeline_id = pipeline_id,
                                .name = mark.name,
                                .field = mark.field,
                                .key = w->plan.key};
-    if (!*card.name && !*card.field)
-        return STEP_NEXT;
-    step = search(w, &card, id);
-    if (step == STEP_STOP || *id || w->entry->forgot_age_ms < 0 || w->entry->forgot_age_ms >= window)
-        return step;
-    /* The store forgot what was done just before: the search may not show it yet. */
-    int64_t left = window - w->entry->forgot_age_ms;
-    return sync_stop_retry(w, left < IN_FLIGHT_RETRY_MS ? left : IN_FLIGHT_RETRY_MS, false, "in_flight");
+    return *card.name || *card.field ? search(w, card, id) : STEP_NEXT;
 }
 
 enum step sync_opportunity(struct sync_work *w)
@@ -474,7 +474,10 @@ enum step sync_opportunity(struct sync_work *w)
         return update(w);
     if (w->plan.status_only)
         return sync_stop(w, END_FINISH, "never_sold");
-    if (look_first(w, id) == STEP_STOP)
+    id[0] = '\0';
+    /* Made before this store was born, or longer ago than it remembers: it may have a card that the store
+     * does not know. */
+    if (w->entry->look_first && sync_find_card(w, w->link.contact_id, id) == STEP_STOP)
         return STEP_STOP;
     if (*id)
         return adopt(w, id, false);

@@ -11,6 +11,8 @@
 #include "fields.h"
 #include "sync.h"
 
+#define SEARCH_LAG_MS 90000 /* GHL's search may not show for a minute and more what was written */
+
 enum step { STEP_NEXT, STEP_STOP };
 
 /* How the entry leaves this worker. */
@@ -74,6 +76,9 @@ enum step sync_tags(struct sync_work *w);
 enum step sync_opportunity(struct sync_work *w);
 enum step sync_note(struct sync_work *w);
 
+/* This order's card at that contact, for an order that the store may not remember. Fills `id` with one that
+ * no other order owns; "" when there is none. */
+enum step sync_find_card(struct sync_work *w, const char *contact_id, char id[GHL_ID_SIZE]);
 /* The contact does not exist any more: forget its id, upsert anew. Once a work. */
 enum step sync_contact_again(struct sync_work *w);
 /* GHL showed the contact as it is: tags that are right already need no call. */

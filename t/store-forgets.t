@@ -17,10 +17,13 @@ my $prefix  = 0;
 my $UPSERT  = { path => '^/contacts/upsert$' };
 
 sub order {
-    my ($id) = @_;
-    return qq({"id":$id,"status":"processing","total":"10.00","date_created_gmt":"$CREATED",)
+    my ($id, $status, $total) = @_;
+    $status ||= 'processing';
+    $total  ||= '10.00';
+    return qq({"id":$id,"status":"$status","total":"$total","date_created_gmt":"$CREATED",)
         . qq("billing":{"first_name":"Ann","last_name":"Lee","email":"c$id\@example.com"}});
 }
+sub nobody { return order(@_) =~ s/,"email":"[^"]+"//r }
 
 sub deliver {
     my ($server, $body) = @_;
@@ -103,6 +106,30 @@ for my $store (qw(sqlite redis)) {
         is_deeply names($ghl), ['Order #3'], 'it is found' or diag $server->log;
         my ($look) = grep {/"waiting"/} $server->command('status', '--json')->{out};
         like $look, qr/"waiting":0/, 'and done';
+        $server->stop;
+    };
+
+    # Whoever worked on an order when the store forgot it may still do so: until that is over nobody touches it.
+    subtest "$store: states of orders of before" => sub {
+        my $server = $new->(DRAIN_AFTER => 'off');
+        like deliver($server, $_)->{body}, qr/"synced"/, 'given an order in GHL' for order(10), order(11), nobody(12), nobody(13);
+        my %card = map { $_->{name} => $_->{id} } $ghl->opportunities;
+        $ghl->change(opportunities => $card{'Order #10'}, { pipelineId => 'fakePipelineBBBBBBBB' });    # by a salesperson
+        $forgets->($server);
+        $ghl->clear_calls;
+        is deliver($server, $_)->{body}, '{"status":"queued","reason":"in_flight"}', 'a state that comes then waits'
+            for order(10, 'completed', '12.00'), order(11, 'refunded'), nobody(12, 'completed', '12.00'), nobody(13, 'refunded'), order(14);
+        is $server->command('drain', '--now')->{code}, 0, 'a drain';
+        is_deeply [$ghl->sent], [], 'leaves them alone, too';
+        my $later = POSIX::strftime('%Y-%m-%dT%H:%M:%S', gmtime(time + 60));
+        like deliver($server, order(15) =~ s/$CREATED/$later/r)->{body}, qr/"synced"/, 'an order of after that need not wait';
+        ok $server->drain_as_of(300), 'a drain when all that is over';
+        is_deeply { map { $_->{name} => "$_->{status} $_->{monetaryValue}" } $ghl->opportunities },
+            { 'Order #10' => 'won 12', 'Order #11' => 'lost 10', 'Order #12' => 'won 12', 'Order #13' => 'lost 10',
+                'Order #14' => 'won 10', 'Order #15' => 'won 10' }, 'brings the newest states' or diag $server->log;
+        is_deeply { map { $_->{name} => $_->{id} } grep { $card{ $_->{name} } } $ghl->opportunities }, \%card, 'on the cards that were there';
+        is scalar(() = $ghl->opportunities), 6, 'no order has two';
+        is scalar(() = $ghl->contacts), 6, 'and no customer is two contacts';
         $server->stop;
     };
 

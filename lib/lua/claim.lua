@@ -32,6 +32,7 @@ if client ~= '' or ago > 0 then
 end
 -- A month without a word, or a clock that jumped ahead, or came back: links may have expired before their time.
 if (last > 0 and now - last > 30 * DAY) or tonumber(state.born or 0) > now + DAY then
+    born_of(state)
     state.born, state.born_run = now, ARGV[2]
     call('HSET', state_key, 'born', text(now), 'born_run', ARGV[2])
 end
@@ -67,8 +68,10 @@ end
 
 local linked = (o.contact or '') ~= '' or (o.opportunity or '') ~= '' or flag(o.gone) == 1
 if created == 0 then created = tonumber(e.created) or math.floor(now / 1000) end
-if not creates and not linked and not e.attempt and not e.accepted and flag(e.sold) == 0 and
-    not before_memory(created, state, link_ttl) then
+local unknown = not creates and not linked and not e.attempt and not e.accepted and flag(e.sold) == 0
+-- A deletion names nothing that a card could be found by.
+if unknown and status_only and not o.place then return reply(IGNORED) end
+if unknown and not before_memory(created, state, link_ttl) then
     -- One without a time (a deletion has none) says nothing of a sale that comes after it.
     if modified == 0 and not o.place then return reply(IGNORED) end
     if newest then

@@ -117,7 +117,7 @@ static void look_first(struct rig *rig)
     claim.created_s = rig_now_s() - 3600;
     is_claim(store_claim(rig->store, &claim, &reply, &entry), CLAIM_NEW, "created before born");
     ok(entry.look_first, "it is looked for first");
-    is_int(entry.forgot_age_ms, -1, "as by a store that never forgot");
+    is_int(entry.forgot_age_ms, -1, "though the store forgot nothing");
     rig_finish(rig, "shop:1", entry.token, "aa", "contact", "card");
     store_entry_free(&entry);
     claim.fingerprint = "bb";

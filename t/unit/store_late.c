@@ -264,6 +264,44 @@ static void a_lease_is_no_backlog(struct rig *rig)
     ok(rig_stats(rig).undrained, "that is left behind");
 }
 
+/* -- what the store forgot -- */
+
+static void after_it_forgot(struct rig *rig)
+{
+    static const struct {
+        const char *key, *when;
+        int64_t created_s; /* from now */
+        bool look_first;
+    } orders[] = {{"shop:1", "before that", -3600, true},
+                  {"shop:2", "in that moment, or before it by a clock that is ahead", 0, true},
+                  {"shop:3", "since", 60, false}};
+    struct store_claim_reply reply;
+    struct store_entry entry = {0};
+    struct store_claim deleted = never_creating("shop:3", "zz", 0);
+
+    deleted.status_only = true;
+    deleted.created_s = 0;
+    is_result(store_forgot(rig->store, "0123456789abcdef"), STORE_OK, "given a store that forgot");
+    is_claim(rig_claim(rig, &deleted, NULL), CLAIM_IGNORED, "a deletion of what it does not know is ignored");
+    for (size_t i = 0; i < sizeof orders / sizeof *orders; i++) {
+        struct store_claim claim = rig_state(orders[i].key, "aa", then());
+        claim.created_s = rig_now_s() + orders[i].created_s;
+        is_claim(store_claim(rig->store, &claim, &reply, &entry), CLAIM_NEW, "an order made %s",
+                 orders[i].when);
+        ok(entry.look_first == orders[i].look_first, "is looked for first, or not");
+        if (orders[i].look_first)
+            is_about(entry.forgot_age_ms, 0, "and it is told since when");
+        else
+            is_int(entry.forgot_age_ms, -1, "and nothing is told");
+        store_entry_free(&entry);
+    }
+    store_shift_clock(rig->store, 2 * MINUTE_MS);
+    is_result(store_forgot(rig->store, "0123456789abcdef"), STORE_OK, "who notices later");
+    rig_due(rig, "shop:1", &entry);
+    is_about(entry.forgot_age_ms, 2 * MINUTE_MS, "changes nothing");
+    store_entry_free(&entry);
+}
+
 #define CASE(name)                                                                                           \
     {                                                                                                        \
 #name, name                                                                                          \
@@ -282,6 +320,7 @@ int main(void)
         CASE(the_end_of_a_sale_that_lost_its_content),
         CASE(the_key_of_a_state_that_was_overtaken),
         CASE(a_lease_is_no_backlog),
+        CASE(after_it_forgot),
     };
     return rig_main(cases, sizeof cases / sizeof *cases);
 }
