@@ -25,7 +25,7 @@ int64_t clock_wall_ms(void)
 
 int64_t clock_mono_ms(void)
 {
-    return now_ms(CLOCK_MONOTONIC);
+    return now_ms(CLOCK_BOOTTIME);
 }
 
 int64_t clock_boot_ms(void)

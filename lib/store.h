@@ -298,7 +298,8 @@ enum store_result store_contact_unlock(struct store *, const char *const hash[],
                                        int64_t wrote_s) MUST_CHECK;
 
 /* Which order owns this card? OK: this order may have it (it is free, its own, or, with CARD_TAKE_OVER, its
- * owner is older than created_s), and, but for CARD_LOOK, has it now. LOST: another owns it. Kept LINK_TTL.
+ * owner is not newer than created_s: of two of one second the last one has it), and, but for CARD_LOOK, has
+ * it now. LOST: another owns it. Kept LINK_TTL.
  */
 enum store_card { CARD_TAKE, CARD_TAKE_OVER, CARD_LOOK };
 enum store_result store_card_take(struct store *, const char *opportunity_id, const char *key,

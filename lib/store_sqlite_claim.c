@@ -6,6 +6,7 @@
 #define DRAIN_NEEDED_MS 60000
 #define UNDRAINED_MS 600000
 #define ARRIVAL_SLACK_MS 1000
+#define SILENCE_MS (30 * DAY_MS)
 
 /* One claim while it is decided. */
 struct work {
@@ -51,6 +52,21 @@ static void note_delivery(struct work *w)
                "SET value = excluded.value "
                "WHERE CAST(value AS INTEGER) + 1000 <= CAST(excluded.value AS INTEGER)",
                "itt", w->db->space, DB_DELIVERED, text);
+    }
+}
+
+/* A month without a word, or a clock that jumped ahead, or came back: links may have expired before their
+ * time. */
+static void doubt_memory(struct work *w)
+{
+    int64_t now_ms = w->db->now_ms,
+            last_ms =
+                db_integer(w->db, 0, "SELECT CAST(value AS INTEGER) FROM things WHERE space = ? AND name = ?",
+                           "it", w->db->space, DB_DELIVERED);
+
+    if ((last_ms > 0 && now_ms - last_ms > SILENCE_MS) || w->space.born_ms > now_ms + DAY_MS) {
+        w->space.born_ms = now_ms;
+        space_save(w->db, &w->space);
     }
 }
 
@@ -325,6 +341,7 @@ static enum store_claim_result carry_out(struct work *w, bool known)
 
     if (known) {
         count_client(w);
+        doubt_memory(w);
         note_delivery(w);
         result = decide(w);
         reply_queue(w);

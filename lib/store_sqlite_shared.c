@@ -123,7 +123,9 @@ enum store_result sqlite_card_take(void *self, const char *opportunity_id, const
         owner_s = sqlite3_column_int64(row, 1);
         db_done(row);
     }
-    bool mine = !owner[0] || !strcmp(owner, key) || (how == CARD_TAKE_OVER && owner_s < created_s);
+    bool mine = !owner[0] || !strcmp(owner, key) || (how == CARD_TAKE_OVER && owner_s <= created_s);
+    if (!strcmp(owner, key)) /* an order of unknown date gets no newer by its states */
+        created_s = owner_s;
     if (mine && how != CARD_LOOK)
         db_run(db,
                "INSERT OR REPLACE INTO cards(space, opportunity_id, key, created_s, until_ms) "

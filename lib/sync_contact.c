@@ -76,8 +76,11 @@ static enum step lock_customer(struct sync_work *w, struct customer *c)
 
 static void unlock_customer(struct sync_work *w, const struct customer *c, bool wrote)
 {
-    /* An order without a date counts as the newest there is known; it must not make later ones look old. */
-    int64_t wrote_s = wrote ? w->plan.created_s : 0;
+    /* An order without a date counts as the newest there is known; neither it nor one of later must make
+     * later ones look old. */
+    int64_t now_s = clock_wall_ms() / 1000, wrote_s = wrote ? w->plan.created_s : 0;
+    if (wrote_s > now_s)
+        wrote_s = now_s;
     if (c->n &&
         store_contact_unlock(w->app->store, c->name, c->n, w->entry->token, wrote_s) == STORE_UNAVAILABLE)
         log_event(w->app->log, LOG_LEVEL_WARN, "store", NULL,

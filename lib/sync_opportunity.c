@@ -23,10 +23,12 @@ static bool copy_id(char out[STORE_ID_SIZE], const char *id)
     return true;
 }
 
-/* An order without a date is of now. */
+/* An order without a date is of now, and so is one of later: a date that somebody typed must not keep the
+ * card from every order until then. */
 static int64_t order_date(const struct sync_work *w)
 {
-    return w->plan.created_s > 0 ? w->plan.created_s : clock_wall_ms() / 1000;
+    int64_t now_s = clock_wall_ms() / 1000;
+    return w->plan.created_s > 0 && w->plan.created_s < now_s ? w->plan.created_s : now_s;
 }
 
 /* -- the card that this order has -- */
@@ -446,14 +448,14 @@ out:
 
 enum step sync_find_card(struct sync_work *w, const char *contact_id, char id[GHL_ID_SIZE])
 {
-    char pipeline_id[GHL_ID_SIZE], stage_id[GHL_ID_SIZE];
     struct order_mark mark;
 
     id[0] = '\0';
-    if (resolve(w, pipeline_id, stage_id) == STEP_STOP || order_mark(w, &mark) == STEP_STOP)
+    if (order_mark(w, &mark) == STEP_STOP)
         return STEP_STOP;
+    /* In every pipeline: it may have been moved. */
     struct wanted_card card = {.contact_id = contact_id,
-                               .pipeline_id = pipeline_id,
+                               .pipeline_id = "",
                                .name = mark.name,
                                .field = mark.field,
                                .key = w->plan.key};

@@ -78,15 +78,26 @@ sub expect {
     my ($model, $state) = @_;
     if ($state->{deleted}) {
         $model->{status} = 'abandoned' if $model->{card};
+        $model->{ended} = 'trash' if defined $model->{seen} && !$model->{card};
         return;
     }
-    my $outcome = $OUTCOME{ $state->{order}{status} } or return;
-    return if defined $model->{seen} && $state->{modified} < $model->{seen};
-    $model->{seen} = $state->{modified};
-    $model->{card} = 1 if $outcome eq 'won';
+    my $status = $state->{order}{status};
+    my $outcome = $OUTCOME{$status} or return;
+    if (defined $model->{seen} && $state->{modified} < $model->{seen}) {
+        # A sale after its end is sold, and ended.
+        return if $model->{card} || $outcome ne 'won';
+        $status = $model->{ended};
+        $outcome = $status eq 'trash' ? 'abandoned' : $OUTCOME{$status};
+        $model->{card} = 1;
+    }
+    else {
+        $model->{seen} = $state->{modified};
+        $model->{ended} = $status;
+        $model->{card} = 1 if $outcome eq 'won';
+    }
     return if !$model->{card};
     @$model{qw(status value name)} = ($outcome, $state->{value}, "Order #$state->{order}{number}");
-    my $stage = $SET->{GHL_STAGE_MAP} ? $STAGE{ $state->{order}{status} } : undef;
+    my $stage = $SET->{GHL_STAGE_MAP} ? $STAGE{$status} : undef;
     $model->{stage} = "fake-stage-a-$stage" if defined $stage;
     return;
 }

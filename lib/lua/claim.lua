@@ -26,9 +26,14 @@ local e = fields(ek, 'accepted', 'token', 'lease_end', 'parked_at', 'attempt', '
 
 -- A body from REST has neither a client nor a past.
 ago = tonumber(ago)
+local last = tonumber(call('HGET', state_key, 'delivered') or 0)
 if client ~= '' or ago > 0 then
-    local last = tonumber(call('HGET', state_key, 'delivered') or 0)
     if now - ago > last then call('HSET', state_key, 'delivered', text(now - ago)) end
+end
+-- A month without a word, or a clock that jumped ahead, or came back: links may have expired before their time.
+if (last > 0 and now - last > 30 * DAY) or tonumber(state.born or 0) > now + DAY then
+    state.born, state.born_run = now, ARGV[2]
+    call('HSET', state_key, 'born', text(now), 'born_run', ARGV[2])
 end
 
 -- A state's place in time, in s because WooCommerce's times have no more: then the arrival, in ms. What comes now comes

@@ -137,8 +137,17 @@ static void look_first(struct rig *rig)
     store_entry_free(&entry);
     claim.key = "shop:4";
     claim.created_s = rig_now_s() - 3600;
-    is_claim(store_claim(rig->store, &claim, &reply, &entry), CLAIM_NEW, "another created before born");
-    is_int(entry.forgot_age_ms, -1, "still nothing is forgotten");
+    is_claim(store_claim(rig->store, &claim, &reply, &entry), CLAIM_NEW, "one more from before born");
+    is_int(entry.forgot_age_ms, -1, "the store never forgot anything");
+    store_entry_free(&entry);
+    is_result(store_forgot(rig->store, "0123456789abcdef"), STORE_OK, "given that it did");
+    store_shift_clock(rig->store, MINUTE_MS);
+    is_result(store_forgot(rig->store, "0123456789abcdef"), STORE_OK, "noticed twice");
+    claim.key = "shop:5";
+    claim.created_s = rig_now_s() - 5;
+    is_claim(store_claim(rig->store, &claim, &reply, &entry), CLAIM_NEW, "an order of before that");
+    ok(entry.look_first, "is looked for");
+    is_about(entry.forgot_age_ms, MINUTE_MS, "as of the first notice");
     store_entry_free(&entry);
 }
 

@@ -63,6 +63,37 @@ static void the_clock_is_set_during_an_attempt(struct rig *rig)
     }
 }
 
+/* Links that expired while the clock was wrong are missing when it is right again. */
+static void the_clock_jumped_ahead_and_came_back(struct rig *rig)
+{
+    const int64_t years_ms = 1000 * DAY_MS;
+    char token[STORE_TOKEN_SIZE];
+    struct store_claim_reply reply;
+    struct store_entry entry = {0};
+    struct store_claim claim = rig_state("shop:1", "aa", then());
+
+    claim.client = "client";
+    is_claim(rig_claim(rig, &claim, token), CLAIM_NEW, "given an order");
+    rig_finish(rig, "shop:1", token, "aa", "contact", "card");
+    store_shift_clock(rig->store, 2 * MINUTE_MS);
+    store_set_clock(rig->store, years_ms);
+    claim.key = "shop:2";
+    is_claim(rig_claim(rig, &claim, NULL), CLAIM_NEW, "and another, when the clock is years ahead");
+    store_set_clock(rig->store, -years_ms);
+    store_shift_clock(rig->store, MINUTE_MS);
+    claim.key = "shop:1";
+    claim.fingerprint = "bb";
+    is_claim(store_claim(rig->store, &claim, &reply, &entry), CLAIM_NEW,
+             "it is right again: the first order");
+    ok(entry.look_first || entry.link.opportunity_id[0], "has its link, or is looked for");
+    store_entry_free(&entry);
+    claim.key = "shop:3";
+    claim.created_s = rig_now_s() + 4 * 60;
+    is_claim(store_claim(rig->store, &claim, &reply, &entry), CLAIM_NEW, "an order of after that");
+    ok(!entry.look_first, "is not");
+    store_entry_free(&entry);
+}
+
 /* -- without a time -- */
 
 static void an_end_without_a_time(struct rig *rig)
@@ -260,6 +291,7 @@ int main(void)
     static const struct rig_case cases[] = {
         CASE(the_clock_was_set_back),
         CASE(the_clock_is_set_during_an_attempt),
+        CASE(the_clock_jumped_ahead_and_came_back),
         CASE(an_end_without_a_time),
         CASE(a_sale_after_the_lease_on_its_end_ran_out),
         CASE(a_sale_after_its_end),

@@ -181,6 +181,35 @@ static void restarted_empty(void)
     end(&rig);
 }
 
+/* It may lack its last writes: cards that it does not know may have been made just before. */
+static void restarted_with_its_data(void)
+{
+    static const char *const append[] = {"--appendonly", "yes", "--appendfsync", "always", NULL};
+    struct rig rig;
+    struct store_entry entry = {0};
+    struct store_claim_reply reply;
+
+    make_place(&rig);
+    if (rig_server_start(&rig.server, rig.dir, append) && rig_config(&rig, NULL) && rig_open(&rig)) {
+        struct store_claim c = rig_state("shop:2", "aa", 1000);
+        c.created_s = rig_now_s() - 5;
+        is_claim(claim(&rig, "shop:1"), CLAIM_NEW, "given a server that keeps its data");
+        is_claim(store_claim(rig.store, &c, &reply, &entry), CLAIM_NEW, "an order from before it was used");
+        ok(entry.look_first && entry.forgot_age_ms == -1, "is looked for, at once");
+        store_entry_free(&entry);
+        rig_server_stop(&rig.server);
+        if (rig_server_start(&rig.server, rig.dir, append)) {
+            c.key = "shop:3";
+            is_claim(store_claim(rig.store, &c, &reply, &entry), CLAIM_NEW, "when it was restarted, another");
+            ok(entry.look_first, "is looked for, too");
+            is_about(entry.forgot_age_ms, 0, "with patience");
+            store_entry_free(&entry);
+            ok(rig_look(&rig, "shop:1").leased, "what it held is there");
+        }
+    }
+    end(&rig);
+}
+
 static void a_password(void)
 {
     struct rig rig;
@@ -399,6 +428,7 @@ int main(void)
     a_hung_server();
     a_server_that_is_away();
     restarted_empty();
+    restarted_with_its_data();
     a_password();
     a_database();
     no_memory();

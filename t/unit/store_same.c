@@ -110,6 +110,7 @@ static void say_entry(struct said *said, const struct store_entry *e)
     say_link(said, &e->link);
     say_ms(said, e->age_ms);
     say_ms(said, e->attempt_age_ms);
+    say_ms(said, e->forgot_age_ms);
 }
 
 static void say_order(struct said *said, struct store *store, const char *key)

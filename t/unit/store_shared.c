@@ -53,10 +53,13 @@ static void cards(struct rig *rig)
     is_result(store_card_take(rig->store, "card", "shop:2", 200, CARD_TAKE), STORE_LOST, "another's");
     is_result(store_card_take(rig->store, "card", "shop:2", 99, CARD_TAKE_OVER), STORE_LOST,
               "an older order takes none over");
-    is_result(store_card_take(rig->store, "card", "shop:2", 100, CARD_TAKE_OVER), STORE_LOST,
-              "nor an equally old one");
+    is_result(store_card_take(rig->store, "card", "shop:1", 900, CARD_TAKE), STORE_OK,
+              "its own once more: it gets no newer by that");
     is_result(store_card_take(rig->store, "card", "shop:2", 101, CARD_TAKE_OVER), STORE_OK,
               "a newer one does");
+    is_result(store_card_take(rig->store, "card", "shop:3", 101, CARD_TAKE_OVER), STORE_OK,
+              "one of the same second, too");
+    is_result(store_card_take(rig->store, "card", "shop:2", 102, CARD_TAKE_OVER), STORE_OK, "and so on");
     is_result(store_card_take(rig->store, "card", "shop:1", 100, CARD_TAKE_OVER), STORE_LOST, "for good");
     is_result(store_card_take(rig->store, "other", "shop:1", 100, CARD_TAKE), STORE_OK,
               "there are other cards");
