@@ -448,14 +448,14 @@ out:
 
 enum step sync_find_card(struct sync_work *w, const char *contact_id, char id[GHL_ID_SIZE])
 {
-    char pipeline_id[GHL_ID_SIZE], stage_id[GHL_ID_SIZE];
     struct order_mark mark;
 
     id[0] = '\0';
-    if (resolve(w, pipeline_id, stage_id) == STEP_STOP || order_mark(w, &mark) == STEP_STOP)
+    if (order_mark(w, &mark) == STEP_STOP)
         return STEP_STOP;
+    /* In every pipeline: it may have been moved. */
     struct wanted_card card = {.contact_id = contact_id,
-                               .pipeline_id = pipeline_id,
+                               .pipeline_id = "",
                                .name = mark.name,
                                .field = mark.field,
                                .key = w->plan.key};
