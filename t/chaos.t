@@ -111,10 +111,23 @@ sub do_deeds {
 
 sub status_of { my ($server) = @_; return decode_json($server->command('status', '--json')->{out}) }
 
+# One that was started just now may not know yet how to stop.
+sub until_it_can_stop {
+    my ($process) = @_;
+    my ($deadline, $caught) = (time + 10, 0);
+    until ($caught || time > $deadline) {
+        open my $status, '<', '/proc/' . $process->pid . '/status' or return;
+        ($caught) = map { /^SigCgt:\s*(\S+)/ ? hex(substr $1, -8) >> 14 & 1 : () } <$status>;    # SIGTERM
+        sleep 0.01 unless $caught;
+    }
+    return;
+}
+
 # Nothing is killed any more, and nobody works: what waits can be brought to its end.
 sub calm {
     my ($world) = @_;
     my $server = $world->{server};
+    until_it_can_stop($world->{drain});
     is $world->{drain}->stop, 0, 'the drain ends when it is told to';
     defined $_->wait(60) or fail 'a drain by hand ends' for @{ $world->{by_hand} || [] };
     $server->restart_workers;
