@@ -43,7 +43,7 @@ LIBS    := $(shell pkg-config --libs $(PKG) $(TLS_PC)) $(if $(FCGI_PC),$(shell p
 LIB_SRC  = $(filter-out $(if $(CRASH),,lib/crash.c),$(wildcard lib/*.c))
 LIB_OBJ  = $(LIB_SRC:lib/%.c=$(BUILD)/lib/%.o)
 LUA      = $(wildcard lib/lua/*.lua)
-UNIT_AID = t/unit/tap.c t/unit/place.c t/unit/store_rig.c
+UNIT_AID = t/unit/tap.c t/unit/place.c t/unit/store_rig.c t/unit/store_said.c
 UNIT     = $(patsubst t/unit/%.c,$(BUILD)/t/%,$(filter-out $(UNIT_AID),$(wildcard t/unit/*.c)))
 DRIVERS  = $(patsubst t/driver/%.c,$(BUILD)/t/driver/%,$(wildcard t/driver/*.c))
 TESTS    = $(wildcard t/*.t)

@@ -32,6 +32,7 @@ struct visit {
     struct error not_ready;       /* why not */
     bool other_key; /* the store's data key is another one: nothing was done, nothing answered */
     bool replayed;  /* it comes from the spool, or from a worker that lost it */
+    bool again;     /* from a worker that lost it */
     bool sold;      /* the order is known to be sold, whatever this state is */
     int64_t arrived_ago_ms;
 };
@@ -331,6 +332,7 @@ static void take(struct visit *v, const struct buf *packed)
         .status_only = v->plan.status_only,
         .status = v->order.status,
         .arrived_ago_ms = v->arrived_ago_ms,
+        .again = v->again,
         .client = v->client,
         .client_limit = config->rate_limit_per_day,
         .work = !v->replayed && time_to_work(v),
@@ -452,8 +454,9 @@ static void receive(struct visit *v)
     take_order(v);
 }
 
-/* A body that was signed when it came. */
-static bool replay(struct app *app, const void *packed, size_t len, int64_t arrived_ago_ms, bool sold)
+/* A body that was signed when it came; `lost`: and that a worker had, or NULL. */
+static bool replay(struct app *app, const void *packed, size_t len, int64_t arrived_ago_ms,
+                   const struct store_entry *lost)
 {
     struct delivery delivery;
     struct response response;
@@ -464,7 +467,8 @@ static bool replay(struct app *app, const void *packed, size_t len, int64_t arri
                       .response = &response,
                       .ready = true,
                       .replayed = true,
-                      .sold = sold,
+                      .again = lost != NULL,
+                      .sold = lost && lost->sold,
                       .arrived_ago_ms = arrived_ago_ms};
 
     response_init(&response);
@@ -485,7 +489,7 @@ static bool replay(struct app *app, const void *packed, size_t len, int64_t arri
 
 bool intake_replay(struct app *app, const void *packed, size_t len, int64_t arrived_ago_ms)
 {
-    return replay(app, packed, len, arrived_ago_ms, false);
+    return replay(app, packed, len, arrived_ago_ms, NULL);
 }
 
 void intake_keep(struct app *app, const struct store_entry *entry, bool store_answers)
@@ -499,7 +503,7 @@ void intake_keep(struct app *app, const struct store_entry *entry, bool store_an
                                                 entry->age_ms + clock_mono_ms() - entry->asked_mono_ms};
 
     if (!entry->body ||
-        (store_answers && replay(app, entry->body, entry->body_len, delivery.arrived_ago_ms, entry->sold)))
+        (store_answers && replay(app, entry->body, entry->body_len, delivery.arrived_ago_ms, entry)))
         return;
     if (app->spool && spool_put_delivery(app->spool, &delivery, &e))
         log_event(app->log, LOG_LEVEL_WARN, "spooled", &about,

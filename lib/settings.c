@@ -20,7 +20,8 @@ const struct setting settings[] = {
     {"SHOP", SETTING_TEXT, AT(shop), "shop", ANY, NULL,
      "The shop's name in keys, logs and templates. Do not change it later: it is part of each order's key.", NOW},
     {"WOO_SHOPS", SETTING_SHOPS, AT(shops), NULL, ANY, "main=shop.example.com,www.shop.example.com b2b=example.org/trade",
-     "The shops of this endpoint: name=host[/path],alias ... Anything else (a staging clone) is refused.", NOW},
+     "The shops of this endpoint: name=host[/path],alias ... Anything else (a staging clone) is refused. With more than one, "
+     "their names stand in the orders' keys: the shop that was there first keeps the name that SHOP has.", NOW},
 
     {"GHL_API_KEY", SETTING_SECRET, AT(ghl_api_key), NULL, ANY, "pit-00000000-0000-0000-0000-000000000000",
      "The private integration token of the GHL sub-account. Required unless GHL_DRY_RUN=yes.", NOW},

@@ -160,6 +160,8 @@ struct store_claim {
     bool status_only;   /* the body has no content (order.deleted): an existing body is kept, with this status
                            instead of its own */
     const char *status; /* what the state is called ("refunded"); NULL = "" */
+    bool again; /* it was accepted before, by a worker that lost it: of one second with seen's it is the older
+                   one */
     bool
         requeue_if_seen; /* a reconcile's or spool's claim; no difference to dedupe, not counted per client */
     const char *client;  /* hash of the client's address; "" = do not count */

@@ -106,6 +106,7 @@ static void add_claim(struct redis_args *args, const struct redis_store *store,
     redis_arg_text(args, token);
     redis_arg_number(args, expires_ms);
     redis_arg_text(args, claim->key_id);
+    redis_arg_number(args, claim->again);
 }
 
 enum store_claim_result redis_claim(void *context, const struct store_claim *claim,

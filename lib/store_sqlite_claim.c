@@ -100,8 +100,10 @@ static bool is_older(const struct work *w)
     if (!has_seen(r))
         return false;
     /* Something newer may have overtaken what comes from the spool. Its arrival is right to a second. */
-    return w->place_s < r->seen_place_s || (w->claim->arrived_ago_ms > 0 && w->place_s == r->seen_place_s &&
-                                            w->arrived_ms + ARRIVAL_SLACK_MS < r->seen_arrived_ms);
+    return w->place_s < r->seen_place_s ||
+           (w->place_s == r->seen_place_s &&
+            (w->claim->again ||
+             (w->claim->arrived_ago_ms > 0 && w->arrived_ms + ARRIVAL_SLACK_MS < r->seen_arrived_ms)));
 }
 
 static bool is_newest(const struct work *w)

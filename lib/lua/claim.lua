@@ -1,5 +1,5 @@
 local _, _, link_ttl, key, modified, created, ago, fingerprint, hmac, body, status, creates, status_only, client,
-    limit, work, lease_ms, token, expires, key_id = unpack(ARGV)
+    limit, work, lease_ms, token, expires, key_id, again = unpack(ARGV)
 local NEW, DUPLICATE, STALE, BUSY, DEFERRED, IGNORED, OTHER_KEY, LATE = 0, 1, 2, 3, 4, 5, 99, 100
 ago, expires = tonumber(ago), tonumber(expires)
 
@@ -32,6 +32,7 @@ if client ~= '' or ago > 0 then
 end
 -- A month without a word, or a clock that jumped ahead, or came back: links may have expired before their time.
 if (last > 0 and now - last > 30 * DAY) or tonumber(state.born or 0) > now + DAY then
+    born_of(state)
     state.born, state.born_run = now, ARGV[2]
     call('HSET', state_key, 'born', text(now), 'born_run', ARGV[2])
 end
@@ -47,7 +48,8 @@ end
 local seen_place, seen_arrived = tonumber(o.place) or place, tonumber(o.arrived) or arrived
 -- An equal second is not older, but for what comes from the spool: something newer may have overtaken it. Its
 -- arrival is right to a second.
-local older = place < seen_place or (ago > 0 and place == seen_place and arrived + 1000 < seen_arrived)
+local older = place < seen_place or (ago > 0 and place == seen_place and arrived + 1000 < seen_arrived) or
+    (again == '1' and place == seen_place and o.place ~= nil)
 local newest = place > seen_place or (place == seen_place and arrived >= seen_arrived)
 
 local function see_place()

@@ -186,6 +186,26 @@ static void a_sale_after_its_end_was_looked_for(struct rig *rig)
     is_claim(rig_claim(rig, &claim, NULL), CLAIM_STALE, "what a person dropped does not come back");
 }
 
+/* A worker that lost its lease claims what it had once more: the store may have lost it. */
+static void claimed_again(struct rig *rig)
+{
+    char token[STORE_TOKEN_SIZE];
+    int64_t t = then();
+    struct store_claim first = rig_state("shop:1", "aa", t), second = rig_state("shop:1", "bb", t);
+
+    first.again = second.again = true;
+    first.arrived_ago_ms = 100;
+    is_claim(rig_claim(rig, &first, token), CLAIM_NEW, "given one that the store does not know any more");
+    is_claim(rig_claim(rig, &first, NULL), CLAIM_DUPLICATE, "it is there now");
+    second.again = false;
+    is_claim(rig_claim(rig, &second, NULL), CLAIM_BUSY, "another state of the same second");
+    is_claim(rig_claim(rig, &first, NULL), CLAIM_STALE, "has overtaken it");
+    second.fingerprint = "cc";
+    second.modified_s = t + 1;
+    second.again = true;
+    is_claim(rig_claim(rig, &second, NULL), CLAIM_BUSY, "one that is newer than all that is known is taken");
+}
+
 static void the_end_of_a_sale_that_lost_its_content(struct rig *rig)
 {
     char token[STORE_TOKEN_SIZE];
@@ -296,6 +316,7 @@ int main(void)
         CASE(a_sale_after_the_lease_on_its_end_ran_out),
         CASE(a_sale_after_its_end),
         CASE(a_sale_after_its_end_was_looked_for),
+        CASE(claimed_again),
         CASE(the_end_of_a_sale_that_lost_its_content),
         CASE(the_key_of_a_state_that_was_overtaken),
         CASE(a_lease_is_no_backlog),

@@ -199,6 +199,10 @@ static void restarted_with_its_data(void)
         store_entry_free(&entry);
         rig_server_stop(&rig.server);
         if (rig_server_start(&rig.server, rig.dir, append)) {
+            struct store_stats stats;
+            int64_t deadline = clock_mono_ms() + 10000; /* it reads its data first */
+            while (store_stats(rig.store, &stats) != STORE_OK && clock_left_ms(deadline) > 0)
+                pass_ms(50);
             c.key = "shop:3";
             is_claim(store_claim(rig.store, &c, &reply, &entry), CLAIM_NEW, "when it was restarted, another");
             ok(entry.look_first, "is looked for, too");

@@ -8,6 +8,7 @@
  */
 #include "clock.h"
 #include "store_rig.h"
+#include "store_said.h"
 #include <inttypes.h>
 #include <stdarg.h>
 #include <stdio.h>
@@ -18,10 +19,7 @@
 #define KEYS 3
 #define LEASES 6
 #define OWN_LEASE_MS 70000
-#define TOLERANCE_MS 3000
 #define SHIFTS_MAX 8 /* each adds a second to what no term may meet */
-#define NUMBERS 40
-#define SAID 4096
 
 enum { SQLITE, REDIS, STORES };
 
@@ -30,22 +28,14 @@ static const char *const prints[] = {"aa", "bb", "cc", "dd"};
 static const char *const contacts[] = {"", "", "contact1", "contact2"};
 static const char *const cards[] = {"", "", "card1", "card2"};
 static const char *const ends[] = {"refunded", "cancelled"};
-static const char *const things[] = {"thing1", "thing2"};
-
-/* What one store said: words that must be the same, and times that must be about the same. */
-struct said {
-    char text[SAID];
-    size_t len;
-    int64_t number[NUMBERS];
-    size_t count;
-};
+static const char *const things[] = {SAID_COUNTERS};
 
 struct same {
     struct rig rig[STORES];
     uint32_t dice;
     int64_t began_s;
     int shifts;
-    bool went_on; /* the clock was set forward */
+    bool went_on, set_back; /* the clock was set forward, back */
     int step;
     struct {
         const char *key;
@@ -72,99 +62,6 @@ static bool chance(struct same *s, uint32_t percent)
 }
 
 #define ONE(s, array) (array)[roll((s), sizeof(array) / sizeof *(array))]
-
-/* -- saying -- */
-
-static void say(struct said *said, const char *fmt, ...) __attribute__((format(printf, 2, 3)));
-static void say(struct said *said, const char *fmt, ...)
-{
-    va_list args;
-
-    va_start(args, fmt);
-    int n = vsnprintf(said->text + said->len, SAID - said->len, fmt, args);
-    va_end(args);
-    if (n > 0)
-        said->len += (size_t)n < SAID - said->len ? (size_t)n : SAID - said->len - 1;
-}
-
-static void say_ms(struct said *said, int64_t ms)
-{
-    if (said->count < NUMBERS)
-        said->number[said->count++] = ms;
-}
-
-static void say_link(struct said *said, const struct store_link *link)
-{
-    say(said, " link %s/%s%s parts", link->contact_id, link->opportunity_id, link->gone ? " gone" : "");
-    for (size_t i = 0; i < STORE_PARTS; i++)
-        say(said, " %s", link->part_hash[i]);
-}
-
-static void say_entry(struct said *said, const struct store_entry *e)
-{
-    if (!e->key)
-        return;
-    say(said, " entry %s body %.*s status %s%s%s print %s attempts %" PRId64 " attempt %d note %s", e->key,
-        (int)e->body_len, e->body, e->status, e->sold ? " sold" : "", e->look_first ? " look" : "",
-        e->fingerprint, e->attempts, (int)e->attempt, e->attempt_note ? e->attempt_note : "-");
-    say_link(said, &e->link);
-    say_ms(said, e->age_ms);
-    say_ms(said, e->attempt_age_ms);
-    say_ms(said, e->forgot_age_ms);
-}
-
-static void say_order(struct said *said, struct store *store, const char *key)
-{
-    struct store_order o;
-    enum store_result result = store_look(store, key, &o);
-
-    say(said, "\n%s: %s", key, result_word(result));
-    if (result != STORE_OK)
-        return;
-    say(said, "%s%s%s%s%s print %s why %s", o.waiting ? " waiting" : "", o.leased ? " leased" : "",
-        o.parked ? " parked" : "", o.has_waiting_body ? " and a body" : "", o.idempotency_key ? " key" : "",
-        o.fingerprint, o.reason);
-    say_link(said, &o.link);
-    say_ms(said, o.due_in_ms);
-}
-
-static void say_stats(struct said *said, struct store *store)
-{
-    struct store_stats t;
-
-    say(said, "\nstats: %s", result_word(store_stats(store, &t)));
-    say(said, " waiting %" PRId64 " due %" PRId64 " parked %" PRId64 " failures %" PRId64 "%s %s%s%s",
-        t.waiting, t.due, t.parked, t.breaker_failures, t.paused ? " paused" : "", t.pause_reason,
-        t.undrained ? " undrained" : "", t.reconcile_wanted ? " reconcile" : "");
-    for (size_t i = 0; i < sizeof things / sizeof *things; i++)
-        for (size_t j = 0; j < t.counter_count; j++)
-            if (!strcmp(t.counter[j].word, things[i]))
-                say(said, " %s=%" PRId64, t.counter[j].word, t.counter[j].count);
-    const int64_t seconds[] = {t.oldest_s, t.pause_age_s, t.drain_age_s, t.born_age_s, t.delivery_age_s};
-    for (size_t i = 0; i < sizeof seconds / sizeof *seconds; i++)
-        say_ms(said, seconds[i] * 1000);
-    say_ms(said, t.breaker_open_ms);
-}
-
-static void say_parked(struct said *said, struct store *store)
-{
-    struct store_parked *list = NULL;
-    size_t n = 0;
-
-    say(said, "\nparked: %s", result_word(store_parked_list(store, "", 10, &list, &n)));
-    for (size_t i = 0; i < n; i++) {
-        struct store_parked one;
-        say(said, " %s (%s) %s attempts %" PRId64, list[i].key, list[i].why, list[i].status,
-            list[i].attempts);
-        say_ms(said, list[i].age_s * 1000);
-        enum store_result result = store_parked_get(store, list[i].key, &one);
-        say(said, " %s %.*s", result_word(result), one.body ? (int)one.body_len : 0,
-            one.body ? one.body : "");
-        if (result == STORE_OK)
-            store_parked_free(&one, 1, false);
-    }
-    store_parked_free(list, n, true);
-}
 
 /* -- the verbs; each draws once, and asks both -- */
 
@@ -218,6 +115,7 @@ static struct store_claim draw_claim(struct same *s)
     claim.client = chance(s, 30) ? "client" : "";
     claim.client_limit = 3;
     claim.requeue_if_seen = chance(s, 10);
+    claim.again = chance(s, 10);
     claim.lease_ms = OWN_LEASE_MS;
     return claim;
 }
@@ -455,6 +353,7 @@ static void do_shift(struct same *s, struct said said[STORES])
         return;
     s->shifts++;
     s->went_on = s->went_on || !sets_back;
+    s->set_back = s->set_back || sets_back;
     did(s, "shift %lld s", (long long)seconds);
     for (int i = 0; i < STORES; i++)
         store_shift_clock(s->rig[i].store, seconds * 1000);
@@ -487,15 +386,6 @@ static void one_step(struct same *s, struct said said[STORES])
 
 /* -- comparing -- */
 
-static bool agree(const struct said said[STORES])
-{
-    bool same = !strcmp(said[SQLITE].text, said[REDIS].text) && said[SQLITE].count == said[REDIS].count;
-
-    for (size_t i = 0; same && i < said[SQLITE].count; i++)
-        same = llabs(said[SQLITE].number[i] - said[REDIS].number[i]) <= TOLERANCE_MS;
-    return same;
-}
-
 static void tell(const struct same *s, const struct said said[STORES])
 {
     static const char *const name[STORES] = {"sqlite", "redis"};
@@ -503,7 +393,7 @@ static void tell(const struct same *s, const struct said said[STORES])
     for (int i = 0; i <= s->step; i++)
         tap_note("%d. %s", i + 1, s->did[i]);
     for (int i = 0; i < STORES; i++) {
-        char text[SAID + 400];
+        char text[SAID_SIZE + 400];
         int n = snprintf(text, sizeof text, "%s said: %s\ntimes:", name[i], said[i].text);
         for (size_t j = 0; j < said[i].count && n > 0 && n < (int)sizeof text; j++)
             n += snprintf(text + n, sizeof text - (size_t)n, " %lld", (long long)said[i].number[j]);
@@ -536,7 +426,7 @@ static int sequence(struct same *s, uint32_t seed, bool last)
 
     s->dice = seed;
     s->shifts = 0;
-    s->went_on = false;
+    s->went_on = s->set_back = false;
     s->leases = 0;
     for (int i = 0; good && i < STORES; i++) {
         s->rig[i].location++;
@@ -551,10 +441,11 @@ static int sequence(struct same *s, uint32_t seed, bool last)
     }
     for (s->step = 0; good && s->step < STEPS; s->step++) {
         memset(said, 0, sizeof said);
+        said[SQLITE].set_back = said[REDIS].set_back = s->set_back;
         s->did[s->step][0] = '\0';
         await_a_good_moment();
         one_step(s, said);
-        if (agree(said))
+        if (said_agree(&said[SQLITE], &said[REDIS]))
             continue;
         if (last)
             tell(s, said);
