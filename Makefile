@@ -13,6 +13,7 @@
 #   WERROR=        empty: warnings do not stop the build
 #   CRASH=1                a test build that can die at named steps (lib/crash.h), in build/crash
 #   JOBS=2         how many jobs at once         V=1            show the whole commands
+#   AT_ONCE=4      how many tests at once: most of them wait most of the time
 
 CC      ?= cc
 BUILD   ?= $(if $(CRASH),build/crash,build)
@@ -20,6 +21,7 @@ PREFIX  ?= /usr/local
 CFLAGS  ?= -O2 -g
 WERROR  ?= -Werror
 JOBS    ?= 2
+AT_ONCE ?= 4
 PROGRAM ?= $(if $(CRASH),$(BUILD)/woo_ghl,woo_ghl)
 Q       := $(if $(V),,@)
 PKG      = libcrypto libcurl jansson hiredis sqlite3
@@ -46,7 +48,8 @@ LUA      = $(wildcard lib/lua/*.lua)
 UNIT_AID = t/unit/tap.c t/unit/place.c t/unit/store_rig.c t/unit/store_said.c
 UNIT     = $(patsubst t/unit/%.c,$(BUILD)/t/%,$(filter-out $(UNIT_AID),$(wildcard t/unit/*.c)))
 DRIVERS  = $(patsubst t/driver/%.c,$(BUILD)/t/driver/%,$(wildcard t/driver/*.c))
-TESTS    = $(wildcard t/*.t)
+LONG     = $(wildcard t/crash-points.t t/store-gone.t t/corpus-*.t t/walks.t)
+TESTS    = $(LONG) $(filter-out $(LONG),$(wildcard t/*.t))
 C_FILES  = woo_ghl.c $(wildcard lib/*.c lib/*.h t/unit/*.c t/unit/*.h t/driver/*.c t/fuzz/*.c t/bench/*.c)
 
 all: $(PROGRAM)
@@ -96,9 +99,9 @@ run: deps
 unit: $(UNIT)
 	prove -j$(JOBS) --exec '' $(UNIT)
 
-# One run of prove over both kinds of tests, so that there is one summary. Each runs by itself.
+# One run of prove over both kinds of tests, so that there is one summary. Each runs by itself; the longest begin.
 test: $(PROGRAM) $(UNIT) $(DRIVERS) crash-driver
-	@BUILD=$(BUILD) WOO_GHL_PROGRAM=$(abspath $(PROGRAM)) PERL5LIB=$(CURDIR)/t/lib prove -j$(JOBS) --exec '' $(UNIT) $(TESTS)
+	@BUILD=$(BUILD) WOO_GHL_PROGRAM=$(abspath $(PROGRAM)) PERL5LIB=$(CURDIR)/t/lib prove -j$(AT_ONCE) --exec '' $(TESTS) $(UNIT)
 
 # t/crash-points.t has it made, too, but one job at a time.
 crash-driver:

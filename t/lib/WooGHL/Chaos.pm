@@ -3,13 +3,15 @@ package WooGHL::Chaos;
 # Everything that t/chaos.t does is drawn beforehand, from one seed: the orders, what their shop says of them and
 # when, and what is done to whom meanwhile. Nothing here touches a process.
 #
-#   my $plan = WooGHL::Chaos->plan(seed => 1, seconds => 60, redis => 1, workers => 4, senders => 6);
-#   $plan->{orders}{17};      # { id, customer, states => [state, ...] }; a state: { n, status, total, refund, body }
-#   $plan->{sendings}[0];     # of one sender: [{ at, order, n }, ...]; `at` in seconds since the begin
-#   $plan->{deeds};           # [{ at, who, what, which, faults }, ...]
+#   my $plan = WooGHL::Chaos->plan(seed => 1, seconds => 60, machines => 2, redis => 1, forgets => 1, workers => 4,
+#       senders => 6);
+#   $plan->{orders}{17};      # { id, customer, states => [state, ...] }; a state: { n, status, total, refund, topic, body }
+#   $plan->{sendings}[0];     # of one sender: [{ at, order, n, machine }, ...]; `at` in seconds since the begin
+#   $plan->{deeds};           # [{ at, who, what, which, faults }, ...]; which: of workers and drains; a machine's come
+#                             # after one another
 #
 # A shop says each state of an order with a later date_modified_gmt; the deliveries come twice now and then, and
-# now and then in the wrong order.
+# now and then in the wrong order. A deletion (order.deleted) has no date, and says nothing but the order's id.
 use strict;
 use warnings;
 use POSIX qw(strftime);
@@ -19,9 +21,10 @@ my @WALKS = map { [split] } (
     'processing completed', 'processing completed refunded', 'processing refunded', 'processing cancelled',
     'pending cancelled', 'pending on-hold processing', 'failed processing completed', 'refunded',
     'processing cancelled processing completed', 'completed refunded completed', 'pending failed cancelled processing',
-    'processing',
+    'processing', 'processing trash', 'processing trash processing', 'completed refunded trash', 'pending trash',
 );
-our %OUTCOME = (processing => 'won', completed => 'won', refunded => 'lost', cancelled => 'abandoned', failed => 'abandoned');
+our %OUTCOME = (processing => 'won', completed => 'won', refunded => 'lost', cancelled => 'abandoned', failed => 'abandoned',
+    trash => 'abandoned');
 
 my @FAULTS = (
     { status => 500 }, { status => 502, html => 1 }, { status => 503, effect => 1 }, { reset => 'before' },
@@ -68,7 +71,9 @@ sub _make_orders {
     for my $id (1 .. $count) {
         # About three orders a customer; one order in eight names neither email nor phone.
         my $customer = $self->_chance(0.125) ? "Nobody$id" : 'Customer' . (1 + $self->_under(1 + $count / 3));
-        my $created = $self->{began} - 3600 + ($self->_chance(0.5) ? 3599 : $self->_under(3000));
+        my $at = $self->_between(0, 0.6 * $self->{seconds});
+        # Most are made just now, some before the store was first used.
+        my $created = $self->{began} + ($self->_chance(0.75) ? $at : -$self->_under(3600));
         my $order = $self->{orders}{$id} = { id => $id, customer => $customer, states => [] };
         my $walk = $self->_one(@WALKS);
         for my $n (0 .. $#$walk) { push @{ $order->{states} }, $self->_make_state($order, $n, $walk->[$n], $created) }
@@ -79,10 +84,10 @@ sub _make_orders {
             @says[$i, $i + 1] = @says[$i + 1, $i];
         }
         my $mine = $sendings[$self->_under(scalar @sendings)];
-        my $at = $self->_between(0, 0.6 * $self->{seconds});
         for my $n (@says) {
-            push @$mine, { at => $at, order => $id, n => $n };
-            push @{ $self->_one(@sendings) }, { at => $at + $self->_between(0, 0.1 * $self->{seconds}), order => $id, n => $n } if $self->_chance(0.2);
+            push @$mine, { at => $at, order => $id, n => $n, machine => $self->_under($self->{machines}) };
+            push @{ $self->_one(@sendings) }, { at => $at + $self->_between(0, 0.1 * $self->{seconds}), order => $id, n => $n,
+                machine => $self->_under($self->{machines}) } if $self->_chance(0.2);
             $at += $self->_chance(0.5) ? $self->_between(0, 0.3) : $self->_between(0, $self->{seconds} / 6);
         }
     }
@@ -93,7 +98,8 @@ sub _make_orders {
 sub _make_state {
     my ($self, $order, $n, $status, $created) = @_;
     my ($id, $who) = @$order{qw(id customer)};
-    my %state = (n => $n, status => $status, total => sprintf('%d.%02d', 10 + $id, $n), refund => $self->_chance(0.3) ? 5 : 0);
+    return { n => $n, status => $status, topic => 'order.deleted', body => qq({"id":$id}) } if $status eq 'trash';
+    my %state = (n => $n, status => $status, topic => 'order.updated', total => sprintf('%d.%02d', 10 + $id, $n), refund => $self->_chance(0.3) ? 5 : 0);
     $state{value} = $state{total} - $state{refund};
     my $reach = $who =~ /^Nobody/ ? '' : sprintf ',"email":"%s@example.com","phone":"+1202555%04d"', lc $who, $who =~ /(\d+)/;
     my $when = sub { strftime '%Y-%m-%dT%H:%M:%S', gmtime $_[0] };
@@ -109,21 +115,33 @@ sub _make_state {
 
 sub _make_deeds {
     my ($self) = @_;
-    my @rows = (map({ ['worker', $_, 1.5] } 0 .. $self->{workers} - 1), ['drain', 0, 1], ['ghl', 0, $self->{seconds} > 30 ? 1.5 : 0.4], ['person', 0, 3]);
-    push @rows, ['redis', 0, 2] if $self->{redis};
+    my @rows = (map({ ['worker', $_, 1.5] } 0 .. $self->{machines} * $self->{workers} - 1),
+        map({ ['drain', $_, 1] } 0 .. $self->{machines} - 1), ['ghl', 0, $self->{seconds} > 30 ? 1.5 : 0.4],
+        map({ ['person', $_, 3] } 0 .. $self->{machines} - 1));
+    push @rows, ['redis', 0, $self->{seconds} > 30 ? 6 : 2] if $self->{redis};
     for my $row (@rows) {
         my ($who, $which, $pause) = @$row;
         my $at = $self->_between(0, $pause);
         while ($at < $self->{seconds}) {
             my $long = $self->_length($who);
             if ($who eq 'person') {
-                $self->_deed($at, $who, $which, 'drain_now');
+                $self->_deed($at, $who, $which, $self->_chance(0.5) ? 'drain_now' : 'drain_jobs');
+            }
+            elsif ($who eq 'redis' && $self->{forgets} && $self->_chance(0.4)) {
+                if ($self->_chance(0.5)) {
+                    $self->_deed($at, $who, $which, 'flush');
+                }
+                else {
+                    $self->_deed($at, $who, $which, 'wipe');
+                    $self->_deed($at += $long, $who, $which, 'start');
+                }
             }
             elsif ($who eq 'ghl' && $self->_chance(0.7)) {
                 my @faults = map { { match => $self->_one(@CALLS), do => $self->_one(@FAULTS) } } 0 .. $self->_under(4);
                 $self->_deed($at, $who, $which, 'fault', faults => \@faults);
             }
-            elsif ($self->_chance(0.5)) {
+            # After a Redis was restarted, what was made before it waits: too often, and nothing would happen any more.
+            elsif ($self->_chance($who eq 'redis' ? 0.2 : 0.5)) {
                 $self->_deed($at, $who, $which, $who eq 'ghl' ? 'down' : 'kill');
                 $self->_deed($at += $long, $who, $which, $who eq 'ghl' ? 'up' : 'start');
             }
@@ -152,39 +170,93 @@ sub _deed { my ($self, $at, $who, $which, $what, %more) = @_; push @{ $self->{de
 
 # -- what must be true in the end --
 
-# What GHL may hold, given the answers ({ order, n, sent, heard, status, body }, ...): order id => { may, must,
-# could, answered }.
-#   may       the states: the newest that was answered with 2xx, or a newer one whose answer nobody heard. An end that
-#             may have come before its sale is that of the sale's content
+# What GHL may hold, given the answers ({ order, n, machine, sent, heard, status, body }, ...) and when Redis last lost
+# its memory ([from, to], or undef): order id => { may, must, could, answered }.
+#   may       ([outcome, value], ...): the newest state that was answered with 2xx, or a newer one whose answer nobody
+#             heard. An end that may have come before its sale is that of the sale's content
 #   answered  any of them was
 #   could     a state that makes a card was sent
 #   must      there has to be a card even if the newest state never makes one: a state that makes one was answered with
 #             2xx, too
+#
+# A Redis that lost its memory has lost what waited in it, with appendonly no as README says. What is left is what had
+# reached GHL, what lay in spools or in hands, and what comes after: the newest of it counts, though something newer may
+# be lost. A card that was answered for is never lost, nor made again.
 sub verdict {
-    my ($self, @answers) = @_;
-    my %verdict;
-    my %of;
+    my ($self, $lost, @answers) = @_;
+    my (%verdict, %of);
     push @{ $of{ $_->{order} } }, $_ for @answers;
     for my $id (keys %{ $self->{orders} }) {
-        my (%taken, %asked, %overtook);
+        my (@states, @deletions);
         for my $answer (@{ $of{$id} || [] }) {
-            my $state = $self->{orders}{$id}{states}[$answer->{n}];
-            next unless $OUTCOME{ $state->{status} };
-            $asked{ $state->{n} } = $state;
-            next unless $answer->{status} =~ /^2/;
-            $taken{ $state->{n} } = $OUTCOME{ $state->{status} } eq 'won' ? 'sold' : 'seen';
+            my $status = $self->{orders}{$id}{states}[$answer->{n}]{status};
+            next unless $OUTCOME{$status};
+            my $taken = $answer->{status} =~ /^2/ ? 1 : 0;
+            # Whoever was not answered may have been heard, and much later.
+            my %said = (%$answer, outcome => $OUTCOME{$status}, taken => $taken, heard => $taken ? $answer->{heard} : 9e99,
+                spooled => $answer->{body} =~ /store_unavailable/ ? 1 : 0, synced => $answer->{body} =~ /ghl_id/ ? 1 : 0);
+            push @{ $status eq 'trash' ? \@deletions : \@states }, \%said;
         }
-        $overtook{ $_->{n} } = 1 for grep { $_->{body} !~ /synced/ } @{ $of{$id} || [] };
-        my ($newest) = sort { $b <=> $a } keys %taken;
-        my @may = map { $asked{$_} } grep { !defined $newest || $_ >= $newest } sort { $a <=> $b } keys %asked;
-        for my $end (grep { $overtook{ $_->{n} } && $OUTCOME{ $_->{status} } ne 'won' } @may) {
-            push @may, map { { %$_, status => $end->{status} } }
-                grep { $_->{n} < $end->{n} && $OUTCOME{ $_->{status} } eq 'won' } values %asked;
-        }
-        $verdict{$id} = { may => \@may, must => scalar(grep { $_ eq 'sold' } values %taken) > 0,
-            could => scalar(grep { $OUTCOME{ $_->{status} } eq 'won' } values %asked) > 0, answered => defined $newest };
+        my $known = $lost ? _after_loss($lost, @states) : _of_memory(@states);
+        my @may = $self->_contents($id, $known, @states);
+        my @deleted = map { ['abandoned', $_->[1]] } @may;
+        @may = _surely_deleted($known, \@states, \@deletions) && !$lost ? @deleted : (@may, @deleted) if @deletions;
+        $verdict{$id} = { may => \@may, must => $known->{must}, answered => $known->{answered},
+            could => scalar(grep { $_->{outcome} eq 'won' } @states) > 0 };
     }
     return \%verdict;
+}
+
+sub _numbers { my %seen; return sort { $a <=> $b } grep { !$seen{$_}++ } map { $_->{n} } @_ }
+sub _newest { return (sort { $b <=> $a } map { $_->{n} } @_)[0] }
+
+# [outcome, value] of each state that may be the last.
+sub _contents {
+    my ($self, $id, $known, @states) = @_;
+    my $of = $self->{orders}{$id}{states};
+    my @sales = grep { $OUTCOME{ $of->[$_]{status} } eq 'won' } _numbers(@states);
+    my @may;
+    for my $n (@{ $known->{may} }) {
+        my $outcome = $OUTCOME{ $of->[$n]{status} };
+        push @may, [$outcome, $of->[$n]{value}];
+        next if $outcome eq 'won' || !grep { $_->{n} == $n && !$_->{synced} } @states;
+        push @may, map { [$outcome, $of->[$_]{value}] } grep { $_ < $n } @sales;
+    }
+    return @may;
+}
+
+sub _of_memory {
+    my (@states) = @_;
+    my $newest = _newest(grep { $_->{taken} } @states);
+    return { may => [grep { !defined $newest || $_ >= $newest } _numbers(@states)], newest => $newest, answered => defined $newest,
+        must => scalar grep { $_->{taken} && $_->{outcome} eq 'won' } @states };
+}
+
+sub _after_loss {
+    my ($lost, @states) = @_;
+    my ($from, $to) = @$lost;
+    my @after = grep { $_->{taken} && $_->{sent} > $to } @states;
+    my $must = grep { $_->{synced} } @states;
+    $must ||= grep { $_->{outcome} eq 'won' } @after;
+    my $newest = _newest(@after);
+    return { may => [grep { $_ >= $newest } _numbers(@states)], answered => 0, must => $must } if defined $newest;
+    # Nothing came after: it is as it was, or something old was still on its way.
+    my $synced = _newest(grep { $_->{synced} && $_->{heard} < $from } @states) // -1;
+    my %may = map { $_ => 1 } _numbers(grep { $_->{heard} > $from || $_->{spooled} } @states), grep { $_ >= $synced } _numbers(@states);
+    return { may => [sort { $a <=> $b } keys %may], answered => 0, must => $must };
+}
+
+# A deletion has the place in time of the newest state that is known: what is older is stale after it, that state itself
+# is not.
+sub _surely_deleted {
+    my ($known, $states, $deletions) = @_;
+    return 0 unless defined $known->{newest};
+    my @rivals = grep { $_->{n} >= $known->{newest} } @$states;
+    return scalar grep {
+        my $deletion = $_;
+        $deletion->{taken} && $deletion->{body} !~ /ignored|stale/
+            && !grep { $_->{spooled} || $_->{heard} > $deletion->{sent} } @rivals;
+    } @$deletions;
 }
 
 1;

@@ -6,10 +6,12 @@ package WooGHL::Redis;
 #   $redis->url;                      # for REDIS_URL
 #   $redis->cli('DBSIZE');            # redis-cli's output
 #   $redis->stop; $redis->restart;    # the directory and its data stay
+#   $redis->wipe;                     # once it is stopped or killed: the data do not stay
 #   $redis->signal('STOP');           # hangs; signal('CONT')
 use strict;
 use warnings;
 use Carp qw(croak);
+use File::Path ();
 use File::Temp ();
 use IO::Socket::UNIX;
 use Time::HiRes qw(sleep time);
@@ -66,6 +68,13 @@ sub cli {
     my $out = <$pipe>;
     close $pipe;
     return $out // '';
+}
+
+sub wipe {
+    my ($self) = @_;
+    $self->{process}->wait(10) if $self->{process};
+    File::Path::remove_tree(glob "$self->{dir}/*.rdb $self->{dir}/*.aof $self->{dir}/appendonlydir");
+    return;
 }
 
 sub stop {
