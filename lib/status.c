@@ -37,7 +37,7 @@ static json_t *store_json(const struct store_stats *s)
                      "breaker", "state", s->breaker_open_ms > 0 ? "open" : "closed", "open_ms",
                      (json_int_t)s->breaker_open_ms, "failures", (json_int_t)s->breaker_failures, "pauses",
                      pauses, "durability", s->durability, "undrained", s->undrained, "reconcile_wanted",
-                     s->reconcile_wanted);
+                     s->reconcile_wanted != 0);
 }
 
 /* -- the spool -- */

@@ -99,7 +99,7 @@ static void add_claim(struct redis_args *args, const struct redis_store *store,
     redis_arg_text(args, claim->status && strlen(claim->status) < STORE_STATUS_SIZE ? claim->status : "");
     redis_arg_number(args, claim->creates);
     redis_arg_number(args, claim->status_only);
-    redis_arg_text(args, claim->requeue_if_seen ? "" : claim->client);
+    redis_arg_text(args, claim->fetched ? "" : claim->client);
     redis_arg_number(args, claim->client_limit);
     redis_arg_number(args, claim->work);
     redis_arg_number(args, claim->lease_ms);
@@ -107,6 +107,7 @@ static void add_claim(struct redis_args *args, const struct redis_store *store,
     redis_arg_number(args, expires_ms);
     redis_arg_text(args, claim->key_id);
     redis_arg_number(args, claim->again);
+    redis_arg_number(args, claim->fetched);
 }
 
 enum store_claim_result redis_claim(void *context, const struct store_claim *claim,
