@@ -86,9 +86,12 @@ const struct setting settings[] = {
     {"ALERT_EVERY", SETTING_DURATION, AT(alert_every_ms), "1h", SECOND, 30 * DAY, NULL, "The same alert at most so often.", NOW},
     {"ALERT_SILENCE", SETTING_OFF_DURATION, AT(alert_silence_ms), "off", 0, 365 * DAY, NULL, "Alert when no signed order came for so long; the drain looks.", NOW},
 
-    {"WOO_URL", SETTING_HTTPS_URL, AT(woo_url), NULL, ANY, "https://shop.example.com", "The shop, for reconcile.", LATER},
-    {"WOO_CONSUMER_KEY", SETTING_SECRET, AT(woo_consumer_key), NULL, ANY, "ck_...", "A REST API key that may read orders.", LATER},
-    {"WOO_CONSUMER_SECRET", SETTING_SECRET, AT(woo_consumer_secret), NULL, ANY, "cs_...", "Its secret.", LATER},
+    {"WOO_URL", SETTING_HTTPS_URL, AT(woo_url), NULL, ANY, "https://shop.example.com",
+     "The shop's address, whose REST API woo_ghl reconcile reads. With it the next two are required.", NOW},
+    {"WOO_CONSUMER_KEY", SETTING_SECRET, AT(woo_consumer_key), NULL, ANY, "ck_...",
+     "A key of that API that may read orders (WooCommerce > Settings > Advanced > REST API, permission Read).", NOW},
+    {"WOO_CONSUMER_SECRET", SETTING_SECRET, AT(woo_consumer_secret), NULL, ANY, "cs_...", "Its secret.", NOW},
+    {"WOO_TIMEOUT", SETTING_DURATION, AT(woo_timeout_ms), "60s", 100, 10 * MINUTE, NULL, "The longest time for one call to the shop.", NOW},
     {"PORT", SETTING_COUNT, AT(port), "5000", 1, 65535, NULL, "The port of the web server that make run starts.", NOW},
 };
 /* clang-format on */
