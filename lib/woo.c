@@ -162,8 +162,7 @@ static enum woo_result refuse(const struct woo *woo, const struct http_answer *a
 
     error_code(answer, code);
     if (status == 429 || status >= 500) {
-        error_set(e, "%s answers %ld%s: the shop cannot do it now; it is tried again with the next reconcile",
-                  woo->api, status, code);
+        error_set(e, "%s answers %ld%s: the shop cannot do it now", woo->api, status, code);
         return WOO_AWAY;
     }
     if (status >= 300 && status < 400)
