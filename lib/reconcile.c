@@ -7,7 +7,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#define BEGAN "reconcile/began"
+#define LAST "reconcile/last"
 #define OVERLAP_S 600             /* a change may show late, and clocks differ */
 #define LOSS_S (30LL * 24 * 3600) /* before a loss */
 #define PER_PAGE 50               /* a slow shop needs some 20 s for a hundred */
@@ -45,35 +45,52 @@ struct walk {
 
 /* -- since when -- */
 
-static bool read_began(struct app *app, int64_t *began_s)
-{
-    char *text = NULL;
-    enum store_result result = store_get(app->store, BEGAN, &text);
+/* What is kept of the last run: when it began, and which loss it knew of. */
+struct last {
+    int64_t began_s;   /* by the shop's clock; 0 = there was none */
+    int64_t forgot_ms; /* stats' */
+};
 
-    *began_s = text ? strtoll(text, NULL, 10) : 0;
+static bool read_last(struct app *app, struct last *last)
+{
+    char *text = NULL, *end = NULL;
+    enum store_result result = store_get(app->store, LAST, &text);
+
+    *last = (struct last){0};
+    if (text) {
+        last->began_s = strtoll(text, &end, 10);
+        last->forgot_ms = strtoll(end, NULL, 10);
+    }
     free(text);
     return result == STORE_OK || result == STORE_NONE;
 }
 
-/* What this run has to look at: s since 1970. */
-static int64_t since(const struct store_stats *stats, int64_t began_s)
+static enum store_result write_last(struct app *app, const struct last *last)
 {
-    int64_t now_s = clock_wall_ms() / 1000, forgot_s = now_s - stats->forgot_age_s,
-            since_s = (began_s > 0 ? began_s : now_s - stats->born_age_s) - OVERLAP_S;
-    bool lost = stats->forgot_age_s >= 0 && (began_s <= 0 || forgot_s >= began_s);
+    char text[64];
 
-    if (lost && forgot_s - LOSS_S < since_s)
-        since_s = forgot_s - LOSS_S;
+    snprintf(text, sizeof text, "%" PRId64 " %" PRId64, last->began_s, last->forgot_ms);
+    return store_put(app->store, LAST, text, 0, false, NULL);
+}
+
+/* What this run has to look at: s since 1970. */
+static int64_t since(const struct store_stats *stats, const struct last *last)
+{
+    int64_t born_s = clock_wall_ms() / 1000 - stats->born_age_s,
+            since_s = (last->began_s > 0 ? last->began_s : born_s) - OVERLAP_S;
+
+    if (stats->forgot_ms != last->forgot_ms && stats->forgot_ms / 1000 - LOSS_S < since_s)
+        since_s = stats->forgot_ms / 1000 - LOSS_S;
     return since_s > 1 ? since_s : 1;
 }
 
 int64_t reconcile_age_s(struct app *app)
 {
-    int64_t began_s;
+    struct last last;
 
-    if (!read_began(app, &began_s) || began_s <= 0)
+    if (!read_last(app, &last) || last.began_s <= 0)
         return -1;
-    int64_t age_s = clock_wall_ms() / 1000 - began_s;
+    int64_t age_s = clock_wall_ms() / 1000 - last.began_s;
     return age_s > 0 ? age_s : 0;
 }
 
@@ -290,14 +307,12 @@ static enum reconcile_result store_failed(const struct run *run)
 }
 
 /* It went well. First the time: a wish that outlives it costs one run more. */
-static enum reconcile_result finish(struct run *run, int64_t wanted)
+static enum reconcile_result finish(struct run *run, const struct store_stats *stats)
 {
-    char began[24];
-    struct store *store = run->app->store;
+    const struct last last = {.began_s = run->began_s, .forgot_ms = stats->forgot_ms};
 
-    snprintf(began, sizeof began, "%" PRId64, run->began_s);
-    if (store_put(store, BEGAN, began, 0, false, NULL) != STORE_OK ||
-        store_reconciled(store, wanted) == STORE_UNAVAILABLE)
+    if (write_last(run->app, &last) != STORE_OK ||
+        store_reconciled(run->app->store, stats->reconcile_wanted) == STORE_UNAVAILABLE)
         return store_failed(run);
     return RECONCILE_DONE;
 }
@@ -322,14 +337,14 @@ enum reconcile_result reconcile_run(struct app *app, const struct reconcile_opti
 {
     struct run run = {.app = app, .options = options, .counts = counts, .e = e, .began_s = UNKNOWN_S};
     struct store_stats stats;
-    int64_t began_s;
+    struct last last;
 
     *counts = (struct reconcile_counts){0};
-    if (store_stats(app->store, &stats) != STORE_OK || !read_began(app, &began_s))
+    if (store_stats(app->store, &stats) != STORE_OK || !read_last(app, &last))
         return store_failed(&run);
     if (options->if_wanted && !stats.reconcile_wanted)
         return RECONCILE_NOT_WANTED;
-    int64_t due_s = since(&stats, began_s);
+    int64_t due_s = since(&stats, &last);
     counts->since_s = options->since_s > 0 ? options->since_s : due_s;
     run.woo = woo_new(&app->config, app->log, app->stop, e);
     if (!run.woo)
@@ -340,7 +355,7 @@ enum reconcile_result reconcile_run(struct app *app, const struct reconcile_opti
     if (result == RECONCILE_DONE)
         result = read_all(&run, "trash");
     if (result == RECONCILE_DONE && counts->since_s <= due_s)
-        result = finish(&run, stats.reconcile_wanted);
+        result = finish(&run, &stats);
     if (result == RECONCILE_STOPPED)
         error_set(e, "it was told to stop; the next one begins where this one did");
     log_end(&run, result);

@@ -135,8 +135,7 @@ static void read_stats(const redisReply *r, struct store_stats *out)
     read_counters(redis_reply_array(r, 13), out);
     int64_t delivery_age_ms = redis_reply_number(r, 14);
     out->delivery_age_s = delivery_age_ms < 0 ? -1 : delivery_age_ms / 1000;
-    int64_t forgot_age_ms = redis_reply_number(r, 15);
-    out->forgot_age_s = forgot_age_ms < 0 ? -1 : forgot_age_ms / 1000;
+    out->forgot_ms = redis_reply_number(r, 15);
 }
 
 enum store_result redis_stats(void *context, struct store_stats *out)
