@@ -232,7 +232,7 @@ static enum step look_for_contact(struct sync_work *w)
     }
     size_t i;
     const json_t *contact;
-    int64_t since_s = (clock_wall_ms() - w->entry->attempt_age_ms) / 1000 - 60, added_s;
+    int64_t since_s = (clock_wall_ms() - w->entry->attempt_ago_ms) / 1000 - 60, added_s;
     json_array_foreach(json_object_get(answer.json, "contacts"), i, contact)
     {
         const char *id = json_text(contact, "id");
