@@ -126,6 +126,21 @@ static bool plan_tags(struct plan *plan, const struct config *config, const stru
     return good;
 }
 
+/* Of several rules for one status the same tag may come more than once; the limit is that of one list. */
+static bool add_distinct(json_t *tags, const json_t *more)
+{
+    const json_t *tag, *have;
+    size_t i, j;
+    json_array_foreach(more, i, tag)
+    {
+        bool there = json_array_size(tags) >= TEMPLATE_LIST_MAX;
+        json_array_foreach(tags, j, have) there = there || json_equal(have, tag);
+        if (!there && json_array_append(tags, (json_t *)tag) != 0)
+            return false;
+    }
+    return true;
+}
+
 static bool plan_tags_remove(struct plan *plan, const struct config *config,
                              const struct template_scope *scope)
 {
@@ -134,7 +149,7 @@ static bool plan_tags_remove(struct plan *plan, const struct config *config,
         if (strcmp(config->tags_remove[i].key, scope->order->status) != 0)
             continue;
         json_t *tags = template_list(config->tags_remove[i].value, scope);
-        good = tags && !json_array_extend(plan->tags_remove, tags);
+        good = tags && add_distinct(plan->tags_remove, tags);
         json_decref(tags);
     }
     if (good && json_array_size(plan->tags_remove) > 0)
