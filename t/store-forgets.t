@@ -3,7 +3,6 @@
 # deleted. No order that was answered with 2xx is lost while a process still has it, and none makes a second deal.
 use strict;
 use warnings;
-use Digest::SHA qw(hmac_sha256_base64);
 use FindBin;
 use lib "$FindBin::Bin/lib";
 use FakeGHL::Client;
@@ -11,9 +10,7 @@ use POSIX ();
 use Test::More;
 use WooGHL::Server;
 
-my $SECRET  = 'my_super_secret_woo_key';
 my $CREATED = POSIX::strftime('%Y-%m-%dT%H:%M:%S', gmtime(time - 120));    # before any store here was made
-my $prefix  = 0;
 my $UPSERT  = { path => '^/contacts/upsert$' };
 
 sub order {
@@ -27,8 +24,7 @@ sub nobody { return order(@_) =~ s/,"email":"[^"]+"//r }
 
 sub deliver {
     my ($server, $body) = @_;
-    return $server->request(POST => '/woo-order', { 'Content-Type' => 'application/json',
-        'X-WC-Webhook-Topic' => 'order.updated', 'X-WC-Webhook-Signature' => hmac_sha256_base64($body, $SECRET) . '=' }, $body);
+    return $server->deliver($body);
 }
 
 # The answer comes from the function that is returned.
@@ -53,10 +49,7 @@ for my $store (qw(sqlite redis)) {
     my $new = sub {
         my (%more) = @_;
         $ghl->reset;
-        return WooGHL::Server->new(mode => 'nginx', workers => 1, settings => {
-            WOO_WEBHOOK_SECRET => $SECRET, GHL_API_BASE => $ghl->url, GHL_API_KEY => $ghl->token,
-            GHL_LOCATION_ID => $ghl->location_id, GHL_PIPELINE_ID => 'fakePipelineAAAAAAAA', %more,
-            $redis ? (REDIS_URL => $redis->url, REDIS_PREFIX => 'p' . ++$prefix) : () })->start;
+        return WooGHL::Server->for_ghl($ghl, redis => $redis, mode => 'nginx', workers => 1, settings => \%more)->start;
     };
     my $forgets = sub {
         my ($server) = @_;
