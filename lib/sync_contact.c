@@ -156,6 +156,20 @@ static enum step without_either(struct sync_work *w)
     return by_name(w);
 }
 
+/* The field that GHL does not take of this contact is left out of what is sent: true, send it again. Each
+ * time there is one less. */
+static bool drop_refused(const struct sync_work *w, json_t *body, const struct ghl_answer *answer)
+{
+    struct log_about about = {.order = w->plan.key, .trace_id = answer->trace_id, .status = answer->status};
+    if (sync_drop_fields(w, body, answer))
+        return true;
+    if (answer->result != GHL_REFUSED || !answer->field[0] || json_object_del(body, answer->field) != 0)
+        return false;
+    log_event(w->app->log, LOG_LEVEL_WARN, "degraded", &about,
+              "GHL does not take this contact's %s: it is left out", answer->field);
+    return true;
+}
+
 /* Upserts; drops an optional field that GHL does not take, once each, and goes on. */
 static enum step upsert(struct sync_work *w, bool older)
 {
@@ -172,21 +186,9 @@ static enum step upsert(struct sync_work *w, bool older)
             break;
         }
         enum ghl_result result = ghl_contact_upsert(w->app->ghl, &call, body, &answer);
-        if (sync_drop_fields(w, body, &answer)) {
+        if (drop_refused(w, body, &answer)) {
             ghl_answer_free(&answer);
             continue;
-        }
-        if (result == GHL_REFUSED && answer.field[0] && json_object_get(body, answer.field)) {
-            struct log_about about = {
-                .order = w->plan.key, .trace_id = answer.trace_id, .status = answer.status};
-            log_event(w->app->log, LOG_LEVEL_WARN, "degraded", &about,
-                      "GHL does not take this contact's %s: it is left out", answer.field);
-            bool dropped = json_object_del(body, answer.field) == 0;
-            ghl_answer_free(&answer);
-            if (dropped)
-                continue;
-            step = sync_stop(w, END_PARK, "contact_refused");
-            break;
         }
         if (result == GHL_OK) {
             if (strcmp(w->link.contact_id, answer.id) != 0) /* another's tags and notes say nothing of it */
@@ -298,7 +300,7 @@ static enum step create(struct sync_work *w)
         json_decref(contact);
         return step;
     }
-    bool again = false; /* once: without custom fields */
+    bool again = false; /* without what GHL did not take */
     enum ghl_result result = ghl_contact_create(w->app->ghl, &call, contact, &answer);
     if (result == GHL_OK) {
         memcpy(w->link.contact_id, answer.id, sizeof answer.id);
@@ -307,14 +309,16 @@ static enum step create(struct sync_work *w)
             sync_progress(w, &(struct store_progress){
                                  .contact_id = answer.id, .clear_attempt = true, .lease_ms = SYNC_LEASE_MS});
     } else {
-        step = sync_stop_answer(w, "contact create", &answer);
+        again = drop_refused(w, w->plan.contact, &answer);
+        if (!again)
+            step = sync_stop_answer(w, "contact create", &answer);
         if (result != GHL_UNKNOWN && result != GHL_LOST &&
             store_progress(w->app->store, w->entry->key, w->entry->token,
                            &(struct store_progress){.clear_attempt = true, .lease_ms = SYNC_LEASE_MS},
-                           NULL) == STORE_UNAVAILABLE)
-            sync_stop(w, END_LEAVE, "store_unavailable");
-        else if (sync_drop_fields(w, w->plan.contact, &answer))
-            again = true;
+                           NULL) == STORE_UNAVAILABLE) {
+            step = sync_stop(w, END_LEAVE, "store_unavailable");
+            again = false;
+        }
     }
     ghl_answer_free(&answer);
     json_decref(contact);
@@ -335,7 +339,7 @@ static enum step update(struct sync_work *w)
         w->link.contact_id[0] = '\0';
         return create(w);
     default:
-        if (sync_drop_fields(w, w->plan.contact, &answer)) {
+        if (drop_refused(w, w->plan.contact, &answer)) {
             ghl_answer_free(&answer);
             return update(w);
         }

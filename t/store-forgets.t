@@ -3,7 +3,6 @@
 # deleted. No order that was answered with 2xx is lost while a process still has it, and none makes a second deal.
 use strict;
 use warnings;
-use Digest::SHA qw(hmac_sha256_base64);
 use FindBin;
 use lib "$FindBin::Bin/lib";
 use FakeGHL::Client;
@@ -11,11 +10,9 @@ use POSIX ();
 use Test::More;
 use WooGHL::Server;
 
-my $SECRET  = 'my_super_secret_woo_key';
 my $CREATED = POSIX::strftime('%Y-%m-%dT%H:%M:%S', gmtime(time - 120));    # before any store here was made
 my $AHEAD   = POSIX::strftime('%Y-%m-%dT%H:%M:%S', gmtime(time + 7200));   # by the clock of a shop that is ahead
 my $SINCE   = POSIX::strftime('%Y-%m-%dT%H:%M:%S', gmtime(time + 25 * 3600));   # no such clock
-my $prefix  = 0;
 my $UPSERT  = { path => '^/contacts/upsert$' };
 
 sub order {
@@ -31,8 +28,7 @@ sub undated { return order(@_) =~ s/"date_created_gmt":"[^"]+",//r }
 
 sub deliver {
     my ($server, $body) = @_;
-    return $server->request(POST => '/woo-order', { 'Content-Type' => 'application/json',
-        'X-WC-Webhook-Topic' => 'order.updated', 'X-WC-Webhook-Signature' => hmac_sha256_base64($body, $SECRET) . '=' }, $body);
+    return $server->deliver($body);
 }
 
 # The answer comes from the function that is returned.
@@ -57,10 +53,7 @@ for my $store (qw(sqlite redis)) {
     my $new = sub {
         my (%more) = @_;
         $ghl->reset;
-        return WooGHL::Server->new(mode => 'nginx', workers => 1, settings => {
-            WOO_WEBHOOK_SECRET => $SECRET, GHL_API_BASE => $ghl->url, GHL_API_KEY => $ghl->token,
-            GHL_LOCATION_ID => $ghl->location_id, GHL_PIPELINE_ID => 'fakePipelineAAAAAAAA', %more,
-            $redis ? (REDIS_URL => $redis->url, REDIS_PREFIX => 'p' . ++$prefix) : () })->start;
+        return WooGHL::Server->for_ghl($ghl, redis => $redis, mode => 'nginx', workers => 1, settings => \%more)->start;
     };
     my $forgets = sub {
         my ($server) = @_;
