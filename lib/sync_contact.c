@@ -312,7 +312,7 @@ static enum step create(struct sync_work *w)
         again = drop_refused(w, w->plan.contact, &answer);
         if (!again)
             step = sync_stop_answer(w, "contact create", &answer);
-        if (result != GHL_UNKNOWN && result != GHL_LOST &&
+        if (result != GHL_LOST && !sync_may_have_happened(&answer) &&
             store_progress(w->app->store, w->entry->key, w->entry->token,
                            &(struct store_progress){.clear_attempt = true, .lease_ms = SYNC_LEASE_MS},
                            NULL) == STORE_UNAVAILABLE) {
