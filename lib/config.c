@@ -311,8 +311,6 @@ static void parse_all(struct load *l)
 
         if (given && is_pasted(s->name))
             trim(given);
-        if (use && *given && s->later)
-            warning(l, "%s is set, and has no effect in this version", s->name);
         if (use && !settings_parse(s, given, l->config, &e)) {
             problem(l, "%s: %s", s->name, e.text);
             l->refused[i] = true;

@@ -1,13 +1,14 @@
 #include "reconcile.h"
 #include "clock.h"
 #include "intake.h"
+#include "order.h"
 #include "unspool.h"
 #include <inttypes.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
-#define LAST "reconcile/last"
+#define LAST "reconcile/last/%s"  /* of the shop's site */
 #define OVERLAP_S 600             /* a change may show late, and clocks differ */
 #define LOSS_S (30LL * 24 * 3600) /* before a loss */
 #define PER_PAGE 50               /* a slow shop needs some 20 s for a hundred */
@@ -51,12 +52,24 @@ struct last {
     int64_t forgot_ms; /* stats' */
 };
 
+/* What the store calls it. malloc'ed; NULL when out of memory. */
+static char *name_of_last(const struct app *app)
+{
+    char *site = order_site(app->config.woo_url), *name = NULL;
+
+    if (site && asprintf(&name, LAST, site) < 0)
+        name = NULL;
+    free(site);
+    return name;
+}
+
 static bool read_last(struct app *app, struct last *last)
 {
-    char *text = NULL, *end = NULL;
-    enum store_result result = store_get(app->store, LAST, &text);
+    char *text = NULL, *end = NULL, *name = name_of_last(app);
+    enum store_result result = name ? store_get(app->store, name, &text) : STORE_UNAVAILABLE;
 
     *last = (struct last){0};
+    free(name);
     if (text) {
         last->began_s = strtoll(text, &end, 10);
         last->forgot_ms = strtoll(end, NULL, 10);
@@ -67,10 +80,12 @@ static bool read_last(struct app *app, struct last *last)
 
 static enum store_result write_last(struct app *app, const struct last *last)
 {
-    char text[64];
+    char text[64], *name = name_of_last(app);
 
     snprintf(text, sizeof text, "%" PRId64 " %" PRId64, last->began_s, last->forgot_ms);
-    return store_put(app->store, LAST, text, 0, false, NULL);
+    enum store_result result = name ? store_put(app->store, name, text, 0, false, NULL) : STORE_UNAVAILABLE;
+    free(name);
+    return result;
 }
 
 /* What this run has to look at: s since 1970. */

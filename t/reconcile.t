@@ -3,7 +3,6 @@
 # nothing is skipped, and what stands in the way is named.
 use strict;
 use warnings;
-use Digest::SHA qw(hmac_sha256_base64);
 use FindBin;
 use lib "$FindBin::Bin/lib";
 use FakeGHL::Client;
@@ -14,31 +13,19 @@ use Test::More;
 use Time::HiRes qw(sleep time);
 use WooGHL::Server;
 
-my $SECRET = 'my_super_secret_woo_key';
 my ($TEMPFAIL, $UNAVAILABLE, $CONFIG, $USAGE) = (75, 69, 78, 64);
 my ($ghl, $woo) = (FakeGHL::Client->start, FakeWoo::Client->start);
 my ($store, $redis);
-my $prefix = 0;
 my $NOW = int time;
 
 sub new_server {
     my (%more) = @_;
     $ghl->reset;
     $woo->reset;
-    return WooGHL::Server->new(settings => {
-        WOO_WEBHOOK_SECRET => $SECRET, GHL_API_BASE => $ghl->url, GHL_API_KEY => $ghl->token, LOG_LEVEL => 'debug',
-        GHL_LOCATION_ID => $ghl->location_id, GHL_PIPELINE_ID => 'fakePipelineAAAAAAAA', $woo->wiring,
-        $redis ? (REDIS_URL => $redis->url, REDIS_PREFIX => 'p' . ++$prefix) : (), %more });
+    return WooGHL::Server->for_ghl($ghl, redis => $redis, settings => { LOG_LEVEL => 'debug', $woo->wiring, %more });
 }
 
-sub deliver {
-    my ($server, $body, $topic) = @_;
-    my $signature = hmac_sha256_base64($body, $SECRET);
-    $signature .= '=' while length($signature) % 4;
-    return $server->request(POST => '/woo-order', { 'Content-Type' => 'application/json',
-        'X-WC-Webhook-Topic' => $topic // 'order.updated', 'X-WC-Webhook-Signature' => $signature }, $body)->{body};
-}
-
+sub deliver { my ($server, @what) = @_; return $server->deliver(@what)->{body} }
 sub gmt { return strftime('%Y-%m-%dT%H:%M:%S', gmtime $_[0]) }
 
 # What it prints, with the time left out.
@@ -308,6 +295,9 @@ test 'another shop' => sub {
     is reconcile($server), "reconciled: 3 orders read that changed since ...: 2 new, 0 known already, 0 ignored, 1 of a shop that WOO_SHOPS does not name\n", 'is refused as its deliveries are';
     drain($server);
     is_deeply [sort keys %{ cards() }], ['b2b 2', 'main 1'], 'the others belong to the shop that they name';
+    (my $other = $woo->url) =~ s/127\.0\.0\.1/localhost/;
+    $server->set(WOO_URL => $other);
+    is status($server)->{reconciled_s}, undef, 'for another address it was the first time';
 }, 'redis';
 
 test 'told to stop' => sub {
