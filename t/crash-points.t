@@ -76,8 +76,6 @@ my @SCENARIOS = (
         vanishes => 'paid POST:after#3', away => 'refunded', card => \%LOST, until => 'spool_remove:after#2',
         must => [qw(store_progress spool_remove store_claim)] },
     { name => 'a reconcile', dies => 'read', card => \%WON, must => [qw(WOO store_claim store_put store_reconciled)] },
-    { name => 'a reconcile of a new state', before => ['paid'], dies => 'read more', card => \%MORE,
-        must => [qw(WOO store_claim store_put store_reconciled)] },
 );
 
 # -- one world: a namespace of the store, GHL as at its start, and one order --
