@@ -28,7 +28,7 @@ struct run {
     struct reconcile_counts *counts;
     struct error *e;
     struct woo *woo;
-    int64_t began_s; /* by the shop's clock; UNKNOWN_S until it answered */
+    int64_t began_s; /* woo_page's asked_s; UNKNOWN_S until the shop answered */
 };
 
 /* All orders of one kind, by modified time. */
@@ -48,7 +48,7 @@ struct walk {
 
 /* What is kept of the last run: when it began, and which loss it knew of. */
 struct last {
-    int64_t began_s;   /* by the shop's clock; 0 = there was none */
+    int64_t began_s;   /* woo_page's asked_s; 0 = there was none */
     int64_t forgot_ms; /* stats' */
 };
 

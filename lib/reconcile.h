@@ -4,11 +4,11 @@
  * Each order goes the way of a signed delivery (intake_fetch) and is left to the queue. What is known already
  * makes no call to GHL and no second deal, so it may run as often as one likes, also twice at once.
  *
- * SINCE WHEN. From the beginning of the last run that went well, by the shop's clock, less an overlap. The
- * first time: since the store was first used, so that an installation does not bring the shop's past. Where
- * the store lost what it knew since the last run: from a month before that loss. The beginning is kept in the
- * store, for each shop's address; a run that failed or was stopped leaves it as it was, and so does one
- * that was told to begin later than it had to.
+ * SINCE WHEN. From the beginning of the last run that went well, by the shop's clock or ours, whichever is
+ * behind, less an overlap. The first time: since the store was first used, so that an installation does not
+ * bring the shop's past. Where the store lost what it knew since the last run: from a month before that loss.
+ * The beginning is kept in the store, for each shop's address; a run that failed or was stopped leaves it as
+ * it was, and so does one that was told to begin later than it had to.
  *
  * NO ORDER IS SKIPPED. The walk goes by modified time, never by page numbers, which shift while orders
  * change: each question is "modified at this second or later, but not these", those that were read of that

@@ -14,7 +14,6 @@
 #define TRIES 3
 #define ANSWER_MAX (48UL * 1024 * 1024) /* a page of large orders */
 #define LONGEST_WAIT_MS 60000
-#define AHEAD_MAX_S 86400 /* a shop's clock is no further ahead than this */
 #define API "/wp-json/wc/v3/orders"
 
 static const int64_t wait_ms[TRIES - 1] = {500, 1500};
@@ -247,9 +246,9 @@ static enum woo_result get(struct woo *woo, const char *url, struct woo_page *pa
     if (result != HTTP_ANSWERED)
         return no_answer(woo, result, &page->answer, e);
     int64_t date_s = page->answer.date_s, took_ms = clock_mono_ms() - page->asked_mono_ms;
+    if (date_s > 0 && date_s - took_ms / 1000 - 1 < asked_s)
+        asked_s = date_s - took_ms / 1000 - 1;
     page->asked_s = asked_s;
-    if (date_s > 0 && date_s < asked_s + AHEAD_MAX_S)
-        page->asked_s = date_s - took_ms / 1000 - 1;
     page->total = page->answer.wp_total;
     return page->answer.status == 200 ? WOO_OK : refuse(woo, &page->answer, e);
 }

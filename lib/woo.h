@@ -54,8 +54,9 @@ struct woo_page {
     struct woo_item *item; /* owned */
     size_t count;
     int64_t total;         /* orders that match, those before the offset too; -1 = not told */
-    int64_t asked_mono_ms; /* when the shop was asked: our clock, */
-    int64_t asked_s;       /* and the shop's, s since 1970, not later than that */
+    int64_t asked_mono_ms; /* when the shop was asked, */
+    int64_t asked_s; /* and by the shop's clock or ours, whichever is behind, s since 1970: either may be set
+                        back */
     struct http_answer answer;
 };
 void woo_page_free(struct woo_page *page);
