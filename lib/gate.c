@@ -46,10 +46,11 @@ static struct store_limits limits_of(const struct config *config, const struct h
     int64_t window_ms = has_window ? answer->rate_interval_ms : config->ghl_rate_window_ms,
             count = answer->rate_max > 0 ? answer->rate_max : config->ghl_rate_count,
             remaining = refused && answer->rate_remaining < 0 ? 0 : answer->rate_remaining;
+    int64_t hold_ms = refused && answer->retry_after_ms > 0 ? answer->retry_after_ms : 0;
     bool others = remaining >= 0 && remaining < count - store_pace_most(config, window_ms) - WINDOW_JITTER;
 
     return (struct store_limits){.hold_ms =
-                                     refused && answer->retry_after_ms > 0 ? answer->retry_after_ms : 0,
+                                     hold_ms < GATE_RETRY_AFTER_MAX_MS ? hold_ms : GATE_RETRY_AFTER_MAX_MS,
                                  .window_remaining = remaining,
                                  .window_ms = window_ms,
                                  .shared = refused || others,

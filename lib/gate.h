@@ -10,6 +10,9 @@
 
 #include "app.h"
 
+/* What a Retry-After counts for at most, for its order and for all. */
+#define GATE_RETRY_AFTER_MAX_MS (4LL * 3600 * 1000)
+
 /* The hooks that one piece of work puts into the GHL client. */
 struct gate_watch {
     struct app *app;

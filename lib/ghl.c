@@ -364,7 +364,8 @@ static bool search_path(const struct ghl *ghl, const struct search *search, stru
 }
 
 /* Adds the page's cards to found. True when there may be a further page, whose place is then in *search. How
- * many a page holds says nothing: GHL may give fewer than it was asked for. */
+ * many a page holds says nothing, GHL may give fewer than it was asked for; but after a full one there may be
+ * more, and without a place that is `failed`: a part must not pass for the whole. */
 static bool take_page(const json_t *page, struct search *search, json_t *found, bool *failed)
 {
     json_t *cards = json_object_get(page, "opportunities");
@@ -378,8 +379,10 @@ static bool take_page(const json_t *page, struct search *search, json_t *found, 
     if (*total && strlen(total) < 10 && json_array_size(found) >= strtoul(total, NULL, 10))
         return false;
     if (!ghl_take_id(json_text(meta, "startAfterId"), next) || strcmp(next, search->after_id) == 0 ||
-        !*after || strlen(after) >= sizeof search->after)
+        !*after || strlen(after) >= sizeof search->after) {
+        *failed = json_array_size(cards) >= PAGE_SIZE;
         return false;
+    }
     memcpy(search->after_id, next, sizeof next);
     memcpy(search->after, after, strlen(after) + 1);
     return true;
@@ -407,10 +410,12 @@ enum ghl_result ghl_opportunity_search(struct ghl *ghl, const struct ghl_call *c
         }
         buf_free(&path);
     }
-    if (failed || more) { /* `more`: too many pages, and a part must not pass for the whole */
+    if (failed || more) { /* `more`: too many pages */
         ghl_answer_free(answer);
         json_decref(found);
-        return no_memory(ghl, answer);
+        *answer = (struct ghl_answer){.result = GHL_RETRY, .retry_after_ms = -1};
+        snprintf(answer->message, sizeof answer->message, "the search's answer is not whole");
+        return answer->result;
     }
     if (answer->result != GHL_OK) {
         json_decref(found);

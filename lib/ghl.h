@@ -34,6 +34,9 @@ enum ghl_result {
 };
 const char *ghl_result_name(enum ghl_result result);
 
+/* An id of a form that may be kept: 1 to 63 letters, digits, '-', '_'. Copies it; false, and "", when not. */
+bool ghl_take_id(const char *id, char out[GHL_ID_SIZE]);
+
 struct ghl_answer {
     enum ghl_result result;
     int status; /* HTTP status of the last try; 0 = none */

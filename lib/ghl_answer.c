@@ -374,8 +374,9 @@ static enum ghl_result judge_success(const struct ghl_request *request, json_t *
 {
     const json_t *wanted = request->wants ? json_object_get(json, request->wants) : NULL;
     const json_t *is_new = json_object_get(json, "new");
-    /* A page of some proxy is no answer of GHL's, even where nothing of the answer is needed. */
-    bool whole = (json || body_len == 0) && (!request->wants || wanted);
+    /* A page of some proxy is no answer of GHL's, even where nothing of the answer is needed; and nothing at
+     * all answers no question. */
+    bool whole = (json || (body_len == 0 && request->kind != GHL_READ)) && (!request->wants || wanted);
 
     if (request->wants_id && !ghl_take_id(json_text(wanted, "id"), answer->id))
         whole = false;

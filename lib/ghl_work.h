@@ -43,8 +43,6 @@ enum ghl_result ghl_run(struct ghl *ghl, const struct ghl_call *call, const stru
 /* One try's outcome -> answer (all but `tries`). Pure. */
 void ghl_judge(const struct ghl_request *request, enum http_result sent, const struct http_answer *heard,
                struct ghl_answer *answer);
-/* An id of a form that may be kept: 1 to 63 letters, digits, '-', '_'. Copies it; false, and "", when not. */
-bool ghl_take_id(const char *id, char out[GHL_ID_SIZE]);
 /* GHL's words -> those of them that are safe to log, appended to out; false when the form is not known. */
 bool ghl_known_message(const char *message, struct buf *out);
 

@@ -6,9 +6,9 @@
  * one round trip. The store never sees GHL and never looks into a body.
  *
  * TIME comes from the store: TIME inside the scripts; for SQLite the clock since boot, with the boot id, for
- * leases (another boot = expired), and the wall clock for everything else. In both the age of an attempt is
- * told by the clock since boot to who asks on the machine and in the boot in which it was recorded. Callers
- * pass durations only, in ms. store_shift_clock moves all of it, for tests.
+ * leases (another boot = expired), and the wall clock for everything else. In both an attempt's age is told
+ * by the clock since boot of the machine that asks (attempt_age_ms): two cards would come of one that looks
+ * older than it is. Callers pass durations only, in ms. store_shift_clock moves all of it, for tests.
  *
  * NAMESPACE: everything lives under prefix and GHL location; a dry run has its own ("dry:" before the
  * location). Redis keys begin with
@@ -83,7 +83,9 @@ bool store_lost(struct store *store, struct error *what);
  * GHL with the patience that GHL's search needs (forgot_age_ms). Once for each key_id, the data key that the
  * store has from then on: whoever notices later changes nothing. OK, UNAVAILABLE. */
 enum store_result store_forgot(struct store *store, const char *key_id) MUST_CHECK;
-#define STORE_FORGOT_SLACK_S 2 /* made so shortly after that, an order counts as of before: shops' clocks */
+/* Made so shortly after that, an order counts as of before, as does one without a date: a shop's clock may be
+ * ahead, and a look more costs less than a second card. */
+#define STORE_FORGOT_SLACK_S (24 * 3600)
 /* To be called before a fork whose child uses the store too: connections are not shared. */
 void store_before_fork(struct store *store);
 /* Bodies and attempt notes are sealed by this vault from now on, and opened by it. Without one they
@@ -136,8 +138,10 @@ struct store_entry {
     struct store_link link; /* also carries ids known from progress */
     enum store_attempt attempt;
     char *attempt_note; /* owned; what progress recorded with the attempt (JSON), NULL = none */
-    int64_t
-        attempt_age_ms; /* since that progress; where its time lies ahead, a clock was set back: since now */
+    /* Since that progress, where it was in this boot of this machine; else since this boot's first lease of
+     * it. By the clock since boot: whatever clock is set, it is so old at least. */
+    int64_t attempt_age_ms;
+    int64_t attempt_ago_ms; /* since that progress by the store's time; not less than attempt_age_ms */
 };
 void store_entry_free(struct store_entry *entry);
 

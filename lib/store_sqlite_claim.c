@@ -194,12 +194,14 @@ static void become_current(struct work *w)
     record_due(w->db, r, 0);
 }
 
-/* As far as it is known; otherwise now. */
+/* As far as it is known; otherwise now, but for a store that forgot: then nobody knows. */
 static int64_t created_s(const struct work *w)
 {
     if (w->claim->created_s > 0)
         return w->claim->created_s;
-    return w->record.created_s > 0 ? w->record.created_s : w->db->now_ms / 1000;
+    if (w->record.created_s > 0)
+        return w->record.created_s;
+    return w->space.forgot_ms ? 0 : w->db->now_ms / 1000;
 }
 
 static enum store_claim_result accept(struct work *w)

@@ -97,7 +97,8 @@ bool record_has_link(const struct record *record); /* any id, or the gone mark *
 bool record_lease_holds(const struct db *db, const struct record *record);
 /* Is the lease this worker's? Also one that ran out, as long as nobody else took the order. */
 bool record_is_mine(const struct record *record, const char *token);
-/* Created before the store was born or longer ago than LINK_TTL. created_s 0 = now. */
+/* Created before the store was born or longer ago than LINK_TTL. created_s 0 = no date, of a store that
+ * forgot. */
 bool record_is_older(const struct db *db, const struct space *space, int64_t created_s);
 
 void record_lease(const struct db *db, struct record *record, const char *token, int64_t lease_ms);

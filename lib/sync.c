@@ -9,11 +9,11 @@
 
 #define BACKOFF_MIN_MS (30LL * 1000)
 #define BACKOFF_MAX_MS (4LL * 3600 * 1000)
-#define RETRY_AFTER_MAX_MS BACKOFF_MAX_MS
 #define RELOADED_MS 1000
 #define BEHIND_MS (5LL * 60 * 1000)
-#define LEASE_MARGIN_MS 20000 /* renewed before a write when less is left */
-#define SEND_MARGIN_MS 5000   /* no write begins so shortly before the lease may run out */
+#define LEASE_FRESH_MS                                                                                       \
+    5000 /* a write needs a lease confirmed so shortly before: the store's clock may jump */
+#define SEND_MARGIN_MS 5000 /* no write begins so shortly before the lease may run out */
 
 /* -- ends -- */
 
@@ -63,7 +63,8 @@ static enum step stop_later(struct sync_work *w, const struct ghl_answer *answer
     int64_t delay = backoff_ms(w->entry->attempts);
 
     if (answer->retry_after_ms > delay)
-        delay = answer->retry_after_ms < RETRY_AFTER_MAX_MS ? answer->retry_after_ms : RETRY_AFTER_MAX_MS;
+        delay = answer->retry_after_ms < GATE_RETRY_AFTER_MAX_MS ? answer->retry_after_ms
+                                                                 : GATE_RETRY_AFTER_MAX_MS;
     if (w->entry->age_ms > w->app->config.retry_for_ms)
         return sync_stop(w, END_PARK, "retried_too_long");
     return sync_stop_retry(w, delay, true, reason);
@@ -73,7 +74,8 @@ static enum step stop_later(struct sync_work *w, const struct ghl_answer *answer
 static enum step stop_limited(struct sync_work *w, const struct ghl_answer *answer)
 {
     int64_t delay = answer->retry_after_ms >= 0 ? answer->retry_after_ms : 1000;
-    return sync_stop_retry(w, delay < RETRY_AFTER_MAX_MS ? delay : RETRY_AFTER_MAX_MS, false, "ghl_limit");
+    return sync_stop_retry(w, delay < GATE_RETRY_AFTER_MAX_MS ? delay : GATE_RETRY_AFTER_MAX_MS, false,
+                           "ghl_limit");
 }
 
 /* The configuration is wrong, not the order: everything waits, nothing is parked. Unless it was mended since
@@ -152,7 +154,7 @@ static bool may_write(void *context)
     struct sync_work *w = context;
     int64_t now = clock_mono_ms();
 
-    if (w->lease_mono_ms - now > LEASE_MARGIN_MS)
+    if (w->lease_mono_ms - now > SYNC_LEASE_MS - LEASE_FRESH_MS)
         return true;
     if (store_renew(w->app->store, w->entry->key, w->entry->token, SYNC_LEASE_MS) != STORE_OK)
         return false;
@@ -165,6 +167,11 @@ struct ghl_call sync_call(const struct sync_work *w)
     return (struct ghl_call){.deadline_mono_ms = w->deadline_mono_ms,
                              .order = w->entry->key,
                              .send_deadline_mono_ms = w->lease_mono_ms - SEND_MARGIN_MS};
+}
+
+bool sync_may_have_happened(const struct ghl_answer *answer)
+{
+    return answer->result == GHL_UNKNOWN || (answer->status >= 300 && answer->status < 400);
 }
 
 /* What was learned must outlive a store that is away. */

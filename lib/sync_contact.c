@@ -9,6 +9,7 @@
 #define CONTACT_WAIT_MAX_MS 3000
 #define CONTACT_BUSY_RETRY_MS 2000
 #define CONTACT_SEND_MS 5000 /* as with a card: nothing leaves so long after the attempt was recorded */
+#define NEW_SLACK_S 60       /* between GHL's clock and ours */
 #define NAMESAKES_MAX 20     /* so many contacts of one name, the newest, are looked at for an order's card */
 #define CONTACT_IN_FLIGHT_MS                                                                                 \
     (CONTACT_SEND_MS + 90000) /* send deadline and GHL's search lag; GHL_TIMEOUT comes on top                \
@@ -100,6 +101,18 @@ static json_t *contact_body(const struct sync_work *w, bool older)
     return *email ? json_pack("{ss}", "email", email) : json_pack("{ss}", "phone", plan_phone(&w->plan));
 }
 
+/* Also one whose first answer was lost: then GHL says that it knows the contact, which came into being since
+ * the order was accepted, and has no source. */
+static bool is_new(const struct sync_work *w, const struct ghl_answer *answer)
+{
+    const json_t *contact = json_object_get(answer->json, "contact");
+    int64_t accepted_s = (clock_wall_ms() - w->entry->age_ms) / 1000, added_s;
+
+    return answer->created ||
+           (!*json_text(contact, "source") && clock_parse_iso(json_text(contact, "dateAdded"), &added_s) &&
+            added_s >= accepted_s - NEW_SLACK_S);
+}
+
 /* A source is told to a new contact only: the one that a known contact has stays. A call of its own, because
  * only the upsert's answer says that the contact is new. It is no reason to hold up the order. */
 static void tell_source(struct sync_work *w)
@@ -182,7 +195,7 @@ static enum step upsert(struct sync_work *w, bool older)
                 w->link.part_hash[PLAN_TAGS][0] = w->link.part_hash[PLAN_NOTE][0] = '\0';
             memcpy(w->link.contact_id, answer.id, sizeof answer.id);
             sync_tags_seen(w, json_object_get(answer.json, "contact"));
-            if (answer.created && *w->plan.source)
+            if (*w->plan.source && is_new(w, &answer))
                 tell_source(w);
             sync_holds(w, PLAN_CONTACT);
             step = STEP_NEXT;
@@ -234,7 +247,7 @@ static enum step look_for_contact(struct sync_work *w)
     }
     size_t i;
     const json_t *contact;
-    int64_t since_s = (clock_wall_ms() - w->entry->attempt_age_ms) / 1000 - 60, added_s;
+    int64_t since_s = (clock_wall_ms() - w->entry->attempt_ago_ms) / 1000 - 60, added_s;
     json_array_foreach(json_object_get(answer.json, "contacts"), i, contact)
     {
         const char *id = json_text(contact, "id");
@@ -299,7 +312,7 @@ static enum step create(struct sync_work *w)
         again = drop_refused(w, w->plan.contact, &answer);
         if (!again)
             step = sync_stop_answer(w, "contact create", &answer);
-        if (result != GHL_UNKNOWN && result != GHL_LOST &&
+        if (result != GHL_LOST && !sync_may_have_happened(&answer) &&
             store_progress(w->app->store, w->entry->key, w->entry->token,
                            &(struct store_progress){.clear_attempt = true, .lease_ms = SYNC_LEASE_MS},
                            NULL) == STORE_UNAVAILABLE) {

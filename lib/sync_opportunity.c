@@ -173,6 +173,13 @@ static bool is_wanted(const json_t *found, const struct wanted_card *card)
     return *card->name && !strcmp(json_text(found, "name"), card->name);
 }
 
+static enum step park_bad_id(struct sync_work *w)
+{
+    snprintf(w->why, sizeof w->why,
+             "GHL shows a card of this order whose id is none (1 to %d letters and digits)", GHL_ID_SIZE - 1);
+    return sync_stop(w, END_PARK, "bad_id");
+}
+
 /* The first of them that is wanted and that no other order owns. */
 static enum step choose(struct sync_work *w, const json_t *cards, const struct wanted_card *card,
                         char id[GHL_ID_SIZE])
@@ -182,6 +189,7 @@ static enum step choose(struct sync_work *w, const json_t *cards, const struct w
 
     json_array_foreach(cards, i, found)
     {
+        char its_id[GHL_ID_SIZE];
         int64_t created_s;
         if (!is_wanted(found, card) ||
             (*card->pipeline_id && strcmp(json_text(found, "pipelineId"), card->pipeline_id) != 0))
@@ -189,12 +197,11 @@ static enum step choose(struct sync_work *w, const json_t *cards, const struct w
         if (card->not_before_s && clock_parse_iso(json_text(found, "createdAt"), &created_s) &&
             created_s < card->not_before_s)
             continue;
-        switch (
-            store_card_take(w->app->store, json_text(found, "id"), w->plan.key, order_date(w), CARD_TAKE)) {
-        case STORE_OK:
-            if (copy_id(id, json_text(found, "id")))
-                return STEP_NEXT;
-            break;
+        /* It is there and nothing can be done with it: none is made beside it. */
+        if (!ghl_take_id(json_text(found, "id"), its_id))
+            return park_bad_id(w);
+        switch (store_card_take(w->app->store, its_id, w->plan.key, order_date(w), CARD_TAKE)) {
+        case STORE_OK: memcpy(id, its_id, sizeof its_id); return STEP_NEXT;
         case STORE_LOST: break;
         default: return sync_stop(w, END_LEAVE, "store_unavailable");
         }
@@ -243,7 +250,8 @@ static enum step settle_attempt(struct sync_work *w)
                                .name = json_text(note, "name"),
                                .field = json_text(note, "field"),
                                .key = w->plan.key,
-                               .not_before_s = (clock_wall_ms() - age) / 1000 - CLOCK_SLACK_S};
+                               .not_before_s =
+                                   (clock_wall_ms() - w->entry->attempt_ago_ms) / 1000 - CLOCK_SLACK_S};
     enum step step = STEP_NEXT;
 
     if (!*card.contact_id || (!*card.name && !*card.field))
@@ -423,7 +431,8 @@ static enum step create(struct sync_work *w, bool again)
         step = resolve_duplicate(w, answer.existing_id, &mark);
         break;
     default:
-        clear_attempt(w);
+        if (!sync_may_have_happened(&answer))
+            clear_attempt(w);
         without = (*mark.name || !*mark.field) && sync_drop_fields(w, w->plan.opportunity, &answer);
         if (without) {
             step = STEP_NEXT;

@@ -52,6 +52,10 @@ enum step sync_stop_answer(struct sync_work *w, const char *what, const struct g
 /* The terms of the next GHL call: inside the deadline, and never sent after the lease may have run out. */
 struct ghl_call sync_call(const struct sync_work *w);
 
+/* May this answer be one to a create that was carried out? So may one that only redirects: some do after the
+ * effect. */
+bool sync_may_have_happened(const struct ghl_answer *answer);
+
 /* Records progress; STEP_STOP when the lease or the store is gone. */
 enum step sync_progress(struct sync_work *w, const struct store_progress *progress);
 

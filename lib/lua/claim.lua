@@ -1,5 +1,5 @@
 local _, _, link_ttl, key, modified, created, ago, fingerprint, hmac, body, status, creates, status_only, client,
-    limit, work, lease_ms, token, expires, key_id, again = unpack(ARGV)
+    limit, work, lease_ms, token, expires, key_id, again, boot, boot_ms = unpack(ARGV)
 local NEW, DUPLICATE, STALE, BUSY, DEFERRED, IGNORED, OTHER_KEY, LATE = 0, 1, 2, 3, 4, 5, 99, 100
 ago, expires = tonumber(ago), tonumber(expires)
 
@@ -67,7 +67,11 @@ local function reply(result, entry)
 end
 
 local linked = (o.contact or '') ~= '' or (o.opportunity or '') ~= '' or flag(o.gone) == 1
-if created == 0 then created = tonumber(e.created) or math.floor(now / 1000) end
+-- Without a date it counts as of now; after a loss nobody knows.
+if created == 0 then
+    born_of(state)
+    created = tonumber(e.created) or (state.forgot and 0 or math.floor(now / 1000))
+end
 local unknown = not creates and not linked and not e.attempt and not e.accepted and flag(e.sold) == 0
 -- A deletion names nothing that a card could be found by.
 if unknown and status_only and not o.place then return reply(IGNORED) end
@@ -137,4 +141,4 @@ if over or hold_of(state) ~= 0 or work ~= '1' then
     return reply(DEFERRED)
 end
 lease(key, token, lease_ms)
-return reply(NEW, leased_reply(key, state, link_ttl, kept))
+return reply(NEW, leased_reply(key, state, link_ttl, kept, boot, boot_ms))

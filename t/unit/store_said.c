@@ -53,6 +53,7 @@ void say_entry(struct said *said, const struct store_entry *e)
     say_link(said, &e->link);
     say_ms(said, e->age_ms);
     say_ms(said, said->set_back ? 0 : e->attempt_age_ms);
+    say_ms(said, said->set_back ? 0 : e->attempt_ago_ms);
     say_ms(said, e->forgot_age_ms);
 }
 
