@@ -366,7 +366,6 @@ bool redis_pipeline(struct redis_connection *c, const struct redis_command *comm
             break;
     }
     if (got == n) {
-        c->works_mono_ms = clock_mono_ms();
         c->trouble.text[0] = '\0';
         return true;
     }

@@ -1,4 +1,5 @@
 #include "store_redis_script.h"
+#include "clock.h"
 #include "digest.h"
 #include "lua.h"
 #include <errno.h>
@@ -192,9 +193,15 @@ redisReply *redis_script(struct redis_connection *c, struct redis_scripts *scrip
         reply = run(c, scripts, "EVAL", text, args, deadline);
         free(text);
     }
-    if (!reply || reply->type == REDIS_REPLY_ARRAY)
+    if (!reply)
+        return NULL;
+    /* Not by any other answer: a server that became a replica, while its name moved on, still greets. */
+    bool is_full = is_oom(reply);
+    if (reply->type == REDIS_REPLY_ARRAY || is_full)
+        c->works_mono_ms = clock_mono_ms();
+    if (reply->type == REDIS_REPLY_ARRAY)
         return reply;
-    if (is_oom(reply)) {
+    if (is_full) {
         if (full)
             *full = true;
         /* The connection is fine, and what ends work may still go. */

@@ -1,9 +1,12 @@
 /* store: what only Redis can do to it. Scripts forgotten, a hung server, refusals, AUTH, databases, restarts.
  */
 #include "clock.h"
+#include "store_redis_script.h"
 #include "store_rig.h"
+#include <arpa/inet.h>
 #include <fcntl.h>
 #include <hiredis/hiredis.h>
+#include <netinet/in.h>
 #include <poll.h>
 #include <signal.h>
 #include <stdio.h>
@@ -425,6 +428,74 @@ static void an_attempt_of_another_machine(void)
     end(&rig);
 }
 
+/* -- a failover by DNS, where the server of before goes on as a replica -- */
+
+/* A port of the loopback that is free now. */
+static uint16_t free_port(void)
+{
+    struct sockaddr_in name = {.sin_family = AF_INET, .sin_addr = {htonl(INADDR_LOOPBACK)}};
+    socklen_t n = sizeof name;
+    int fd = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
+
+    if (fd < 0 || bind(fd, (struct sockaddr *)&name, n) != 0 ||
+        getsockname(fd, (struct sockaddr *)&name, &n) != 0)
+        name.sin_port = 0;
+    if (fd >= 0)
+        close(fd);
+    return ntohs(name.sin_port);
+}
+
+static bool start_on_port(struct rig *rig, char port[REDIS_PORT_SIZE])
+{
+    const char *const extra[] = {"--port", port, "--bind", "127.0.0.1", NULL};
+
+    make_place(rig);
+    snprintf(port, REDIS_PORT_SIZE, "%u", (unsigned)free_port());
+    return rig_server_start(&rig->server, rig->dir, extra);
+}
+
+static bool beats(struct redis_connection *c, struct redis_scripts *scripts)
+{
+    redisReply *reply = redis_script(c, scripts, SCRIPT_HEARTBEAT, &(struct redis_args){0}, NULL);
+
+    if (!reply)
+        return false;
+    freeReplyObject(reply);
+    return true;
+}
+
+static void another_is_the_primary(void)
+{
+    struct rig old, now;
+    struct redis_connection c;
+    struct redis_scripts scripts = {0};
+    struct redis_url url;
+    struct error e = ERROR_NONE;
+    char port[2][REDIS_PORT_SIZE], text[64], base[] = "{x}";
+
+    bool started = start_on_port(&old, port[0]);
+    started = start_on_port(&now, port[1]) && started;
+    snprintf(text, sizeof text, "redis://127.0.0.1:%s", port[0]);
+    if (started && ok(redis_url_parse(text, &url, &e), "given the address of one: %s", e.text)) {
+        redis_connection_init(&c, &url, TIMEOUT_MS);
+        scripts.base = base;
+        ok(beats(&c, &scripts), "it works");
+        tell(&old, "REPLICAOF 127.0.0.1 1");
+        ok(!beats(&c, &scripts), "when it is a replica it does not: %s", c.trouble.text);
+        memcpy(c.url.port, port[1], sizeof c.url.port); /* what the name stands for from now on */
+        c.works_mono_ms -= 40000;
+        c.failed_mono_ms -= REDIS_WAIT_MS;
+        ok(!beats(&c, &scripts), "the address that is known is kept for a while");
+        c.works_mono_ms -= 21000;
+        c.failed_mono_ms -= REDIS_WAIT_MS;
+        ok(beats(&c, &scripts), "though it answers, the name is asked anew after a minute: %s",
+           c.trouble.text);
+        redis_connection_free(&c);
+    }
+    end(&old);
+    end(&now);
+}
+
 int main(void)
 {
     signal(SIGPIPE, SIG_IGN);
@@ -439,5 +510,6 @@ int main(void)
     a_policy_that_evicts();
     refusals();
     an_attempt_of_another_machine();
+    another_is_the_primary();
     return tap_done();
 }
