@@ -189,6 +189,7 @@ static void restarted_with_its_data(void)
 {
     static const char *const append[] = {"--appendonly", "yes", "--appendfsync", "always", NULL};
     struct rig rig;
+    struct error lost = ERROR_NONE;
     struct store_entry entry = {0};
     struct store_claim_reply reply;
 
@@ -198,6 +199,7 @@ static void restarted_with_its_data(void)
         c.created_s = rig_now_s() - 5;
         is_claim(claim(&rig, "shop:1"), CLAIM_NEW, "given a server that keeps its data");
         is_claim(store_claim(rig.store, &c, &reply, &entry), CLAIM_NEW, "an order from before it was used");
+        ok(!store_lost(rig.store, &lost), "nothing is lost");
         ok(entry.look_first && entry.forgot_age_ms == -1, "is looked for, at once");
         store_entry_free(&entry);
         rig_server_stop(&rig.server);
@@ -212,6 +214,9 @@ static void restarted_with_its_data(void)
             is_about(entry.forgot_age_ms, 0, "with patience");
             store_entry_free(&entry);
             ok(rig_look(&rig, "shop:1").leased, "what it held is there");
+            ok(store_lost(rig.store, &lost) && strstr(lost.text, "restarted"), "something may be: %s",
+               lost.text);
+            ok(!store_lost(rig.store, &lost), "which is told once");
         }
     }
     end(&rig);
@@ -286,6 +291,29 @@ static void no_memory(void)
     end(&rig);
 }
 
+/* What the replica has not got yet is lost when it takes over. */
+static void with_a_replica(struct rig *rig)
+{
+    struct sockaddr_un name = {.sun_family = AF_UNIX};
+    static const char hello[] = "PSYNC ? -1\r\n";
+    int64_t deadline = clock_mono_ms() + 5000;
+
+    memcpy(name.sun_path, rig->server.socket, strlen(rig->server.socket) + 1);
+    int fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0);
+    if (fd < 0 || connect(fd, (struct sockaddr *)&name, sizeof name) != 0 ||
+        write(fd, hello, sizeof hello - 1) != (ssize_t)sizeof hello - 1)
+        ok(false, "given a replica");
+    while (!*rig_stats(rig).durability && clock_left_ms(deadline) > 0)
+        pass_ms(20);
+    ok(strstr(rig_stats(rig).durability, "min-replicas-to-write 1"), "with a replica a failover is told: %s",
+       rig_stats(rig).durability);
+    tell(rig, "CONFIG SET min-replicas-max-lag 0"); /* this one acknowledges nothing */
+    tell(rig, "CONFIG SET min-replicas-to-write 1");
+    ok(strstr(rig_stats(rig).durability, "failover") && !strstr(rig_stats(rig).durability, "set min"),
+       "also where it is bounded: %s", rig_stats(rig).durability);
+    close(fd);
+}
+
 static void a_policy_that_evicts(void)
 {
     struct rig rig;
@@ -300,6 +328,7 @@ static void a_policy_that_evicts(void)
         tell(&rig, "CONFIG SET appendonly yes");
         tell(&rig, "CONFIG SET appendfsync always");
         is_str(rig_stats(&rig).durability, "", "with appendfsync always nothing is lost");
+        with_a_replica(&rig);
     }
     end(&rig);
 }
@@ -357,6 +386,7 @@ static void refusals(void)
         {"-LOADING Redis is loading the dataset in memory\r\n", "LOADING", CLAIM_UNAVAILABLE},
         {"-READONLY You can't write against a read only replica.\r\n", "READONLY", CLAIM_UNAVAILABLE},
         {"-MISCONF Redis is configured to save RDB snapshots\r\n", "MISCONF", CLAIM_UNAVAILABLE},
+        {"-NOREPLICAS Not enough good replicas to write.\r\n", "NOREPLICAS", CLAIM_UNAVAILABLE},
         {"-OOM command not allowed when used memory > 'maxmemory'.\r\n", "maxmemory", CLAIM_FULL},
         {"-ERR Error running script: -OOM command not allowed when\r\n", "maxmemory", CLAIM_FULL},
         {"+OK\r\n", "no array", CLAIM_UNAVAILABLE},
