@@ -223,7 +223,7 @@ static void learn_server(struct redis_connection *c, const redisReply *info)
     info_value(info, "\nredis_version:", version, sizeof version);
     info_value(info, "\nrun_id:", c->run_id, sizeof c->run_id);
     if (*before && *c->run_id && strcmp(before, c->run_id) != 0)
-        c->is_another = true;
+        c->is_another = c->moved = true;
     c->major = 0;
     for (const char *p = version; *p >= '0' && *p <= '9' && c->major < 1000; p++)
         c->major = c->major * 10 + (*p - '0');

@@ -36,7 +36,8 @@ struct redis_connection {
     struct redis_address address[REDIS_ADDRESSES];
     size_t address_count;           /* 0 = not resolved */
     char run_id[REDIS_RUN_ID_SIZE]; /* of the server at the other end; "" = it does not tell */
-    bool is_another;                /* it was restarted, or is another server; until somebody asks */
+    bool is_another;                /* it was restarted, or is another server: until somebody asks, */
+    bool moved;                     /* and until it was told when this process last used the one before */
     int64_t ahead_ms;     /* the server's wall clock less our monotonic one; INT64_MIN = it does not tell */
     int major;            /* its version; 0 = it does not tell */
     struct error trouble; /* "" = the last call worked */

@@ -458,6 +458,58 @@ static void an_attempt_of_another_machine(void)
     end(&rig);
 }
 
+/* -- a primary that was cut off, and goes on for those beside it -- */
+
+static void two_primaries(void)
+{
+    struct rig cut, taken, beside;
+    struct store_entry entry = {0};
+    struct store_claim_reply reply;
+    char from[RIG_PATH_SIZE + 16], to[RIG_PATH_SIZE + 16], saved[8];
+
+    bool started = begin(&cut);
+    make_place(&taken);
+    if (started && ok(vault_settle(cut.vault), "given a primary")) {
+        ask(&cut, "SAVE", saved, sizeof saved);
+        snprintf(from, sizeof from, "%s/dump.rdb", cut.dir);
+        snprintf(to, sizeof to, "%s/dump.rdb", taken.dir);
+        ok(rename(from, to) == 0 && rig_server_start(&taken.server, taken.dir, NULL),
+           "and a replica that takes over, as it is cut off");
+        ok(rig_join(&beside, &cut, NULL), "given a worker that cannot reach the other");
+        is_claim(claim(&beside, "shop:0"), CLAIM_NEW, "it goes on");
+    } else {
+        started = false;
+    }
+    struct store_claim c = rig_state("shop:1", "aa", 1000);
+    if (started && rig_config(&taken, hasty) && rig_open(&taken)) {
+        is_claim(claim(&taken, "shop:5"), CLAIM_NEW, "whoever reaches the other goes on there");
+        store_shift_clock(beside.store, 10000);
+        store_shift_clock(taken.store, 10000);
+        c.created_s = rig_now_s() + 8;
+        is_claim(store_claim(beside.store, &c, &reply, &entry), CLAIM_NEW,
+                 "seconds later an order comes to the first");
+        ok(!entry.look_first, "a new one");
+        store_entry_free(&entry);
+        rig_server_stop(&cut.server);
+        ok(unlink(cut.server.socket) == 0 && symlink(taken.server.socket, cut.server.socket) == 0,
+           "when it can be reached again, and that is the replica,");
+        c.fingerprint = "bb";
+        is_claim(store_claim(beside.store, &c, &reply, &entry), CLAIM_NEW,
+                 "the order's next state is a new order");
+        ok(entry.look_first, "that is looked for");
+        is_about(entry.forgot_age_ms, 0, "with patience");
+        store_entry_free(&entry);
+        c.key = "shop:2";
+        is_claim(store_claim(taken.store, &c, &reply, &entry), CLAIM_NEW,
+                 "also by those who were there before");
+        ok(entry.look_first, "looked for");
+        store_entry_free(&entry);
+        rig_close(&beside);
+    }
+    end(&taken);
+    end(&cut);
+}
+
 /* -- a failover by DNS, where the server of before goes on as a replica -- */
 
 /* A port of the loopback that is free now. */
@@ -540,6 +592,7 @@ int main(void)
     a_policy_that_evicts();
     refusals();
     an_attempt_of_another_machine();
+    two_primaries();
     another_is_the_primary();
     return tap_done();
 }
