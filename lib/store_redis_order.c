@@ -94,7 +94,7 @@ static void add_claim(struct redis_args *args, const struct redis_store *store,
     redis_arg_text(args, claim->status && strlen(claim->status) < STORE_STATUS_SIZE ? claim->status : "");
     redis_arg_number(args, claim->creates);
     redis_arg_number(args, claim->status_only);
-    redis_arg_text(args, claim->requeue_if_seen ? "" : claim->client);
+    redis_arg_text(args, claim->fetched ? "" : claim->client);
     redis_arg_number(args, claim->client_limit);
     redis_arg_number(args, claim->work);
     redis_arg_number(args, claim->lease_ms);
@@ -102,6 +102,7 @@ static void add_claim(struct redis_args *args, const struct redis_store *store,
     redis_arg_number(args, expires_ms);
     redis_arg_text(args, claim->key_id);
     redis_arg_number(args, claim->again);
+    redis_arg_number(args, claim->fetched);
     add_boot(args, store);
 }
 

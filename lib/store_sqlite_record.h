@@ -18,8 +18,9 @@
 
 struct space {
     int64_t born_ms, forgot_ms, heartbeat_ms;
-    bool reconcile_wanted;
-    int64_t paused_ms; /* since; 0 = not paused */
+    int64_t reconcile_wanted; /* when it was asked for last, or what makes it another number than before; less
+                                 than 0 once that is fulfilled; 0 = never */
+    int64_t paused_ms;        /* since; 0 = not paused */
     char pause_token[DIGEST_HEX_SIZE], pause_reason[STORE_REASON_SIZE];
     int64_t pause_probe_ms; /* the next probe, not before */
     int64_t breaker_failures;
@@ -31,6 +32,8 @@ struct space {
     int64_t pace_us;          /* GCRA: the theoretical arrival time of the next call */
     int64_t pace_day_left, pace_day_end_ms;
 };
+
+void space_want_reconcile(struct space *space, int64_t now_ms);
 
 void space_load(struct db *db, struct space *space);
 void space_save(struct db *db, const struct space *space);

@@ -27,6 +27,7 @@ local function born_of(state)
         if state.born and state.born_run ~= '' then
             state.forgot = now
             call('HSET', state_key, 'forgot', text(now))
+            want_reconcile()
         end
         state.born, state.born_run = now, ARGV[2]
         call('HSET', state_key, 'born', text(now), 'born_run', ARGV[2])
