@@ -219,6 +219,15 @@ static void retry_locked(struct app *app)
         log_event(app->log, LOG_LEVEL_ERROR, "spool", NULL, "%s", e.text);
 }
 
+/* Beside `check` and `status`: who never asks finds it in the log. */
+static void tell_durability(struct app *app)
+{
+    struct store_stats stats;
+
+    if (store_stats(app->store, &stats) == STORE_OK && *stats.durability)
+        log_event(app->log, LOG_LEVEL_WARN, "store", NULL, "What the store may lose: %s", stats.durability);
+}
+
 static bool run(struct drain *d)
 {
     struct app *app = d->app;
@@ -235,6 +244,8 @@ static bool run(struct drain *d)
         reachable = false;
         complained = true;
     }
+    if (d->options->watch && reachable)
+        tell_durability(app);
     if (d->options->heartbeat)
         retry_locked(app);
     if (d->options->progress && app->store && store_stats(app->store, &stats) == STORE_OK)

@@ -393,7 +393,7 @@ struct store_stats {
     int64_t delivery_age_s; /* since the last signed order came, to be claimed; -1 = none yet */
     struct store_counter counter[64];
     size_t counter_count;
-    char durability[STORE_REASON_SIZE]; /* in words: what a crash of the machine can lose; "" = nothing */
+    char durability[2 * STORE_REASON_SIZE]; /* in words: what a crash of the machine can lose; "" = nothing */
     char problem[STORE_REASON_SIZE]; /* a setting of the store that breaks a promise (maxmemory-policy); "" =
                                         none */
 };

@@ -44,6 +44,7 @@ static void *redis_open(const struct config *config, struct log *log, struct err
     if (log)
         log_secret(log, url.password);
     store->config = config;
+    store->log = log;
     clock_boot_id(store->boot_id);
     redis_connection_init(&store->connection, &url, config->redis_timeout_ms);
     return store;
@@ -62,6 +63,22 @@ static const char *redis_trouble(const void *context)
 {
     const struct redis_store *store = context;
     return store->connection.trouble.text;
+}
+
+static bool redis_lost(void *context, struct error *what)
+{
+    struct redis_store *store = context;
+
+    if (!store->connection.is_another)
+        return false;
+    store->connection.is_another = false;
+    error_set(what, "Redis was restarted, or another server has taken its place: orders that were not on its "
+                    "disk, or had "
+                    "not reached it, are lost: where that may be, have WooCommerce deliver them again. Cards "
+                    "of before are "
+                    "looked for in GHL before any is made");
+    log_event(store->log, LOG_LEVEL_WARN, "store", NULL, "%s", what->text);
+    return true;
 }
 
 static enum store_result redis_forgot(void *context, const char *key_id)
@@ -123,6 +140,7 @@ const struct store_backend store_redis = {
     .close = redis_close,
     .trouble = redis_trouble,
     .shift_clock = redis_shift_clock,
+    .lost = redis_lost,
     .forgot = redis_forgot,
     .claim = redis_claim,
     .progress = redis_progress,

@@ -14,6 +14,7 @@
 
 struct redis_store {
     const struct config *config;
+    struct log *log; /* may be NULL */
     struct redis_connection connection;
     struct redis_scripts scripts;
     char boot_id[CLOCK_BOOT_ID_SIZE];

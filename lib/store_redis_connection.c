@@ -217,10 +217,13 @@ static void info_value(const redisReply *info, const char *name, char *out, size
 
 static void learn_server(struct redis_connection *c, const redisReply *info)
 {
-    char version[32];
+    char version[32], before[REDIS_RUN_ID_SIZE];
 
+    memcpy(before, c->run_id, sizeof before);
     info_value(info, "\nredis_version:", version, sizeof version);
     info_value(info, "\nrun_id:", c->run_id, sizeof c->run_id);
+    if (*before && *c->run_id && strcmp(before, c->run_id) != 0)
+        c->is_another = c->moved = true;
     c->major = 0;
     for (const char *p = version; *p >= '0' && *p <= '9' && c->major < 1000; p++)
         c->major = c->major * 10 + (*p - '0');
@@ -366,7 +369,6 @@ bool redis_pipeline(struct redis_connection *c, const struct redis_command *comm
             break;
     }
     if (got == n) {
-        c->works_mono_ms = clock_mono_ms();
         c->trouble.text[0] = '\0';
         return true;
     }

@@ -4,8 +4,8 @@
  * Every call has one deadline for all of it: connect, AUTH, SELECT and the reply. After any failure the
  * context is finished, and for REDIS_WAIT_MS calls fail at once, so that a dead Redis costs a process one
  * timeout a second and not one a request. The address is resolved once; it is resolved anew only when the
- * known addresses have failed for a minute (a failover by DNS). A child of fork never uses its parent's
- * connection.
+ * known addresses have not worked for a minute (a failover by DNS; who answers there may be a replica by
+ * now). A child of fork never uses its parent's connection.
  */
 #ifndef WOO_GHL_STORE_REDIS_CONNECTION_H
 #define WOO_GHL_STORE_REDIS_CONNECTION_H
@@ -32,10 +32,12 @@ struct redis_connection {
     redisContext *context;                 /* NULL = not connected */
     void *tls;                             /* redisSSLContext; NULL = not used yet */
     pid_t pid;                             /* who connected */
-    int64_t failed_mono_ms, works_mono_ms; /* when it last failed and last worked; -1 = never */
+    int64_t failed_mono_ms, works_mono_ms; /* when it last failed, and a script last ran; -1 = never */
     struct redis_address address[REDIS_ADDRESSES];
     size_t address_count;           /* 0 = not resolved */
     char run_id[REDIS_RUN_ID_SIZE]; /* of the server at the other end; "" = it does not tell */
+    bool is_another;                /* it was restarted, or is another server: until somebody asks, */
+    bool moved;                     /* and until it was told when this process last used the one before */
     int64_t ahead_ms;     /* the server's wall clock less our monotonic one; INT64_MIN = it does not tell */
     int major;            /* its version; 0 = it does not tell */
     struct error trouble; /* "" = the last call worked */

@@ -5,7 +5,7 @@
 
 /* -- what the server promises -- */
 
-enum { ASK_PERSISTENCE, ASK_MEMORY, ASK_FSYNC, ASK_SAVE, ASKED };
+enum { ASK_PERSISTENCE, ASK_MEMORY, ASK_REPLICATION, ASK_FSYNC, ASK_SAVE, ASK_REPLICAS, ASKED };
 
 /* The line "name:value" of an INFO reply; false when it is not told. */
 static bool info_line(const redisReply *info, const char *name, char *out, size_t size)
@@ -64,6 +64,23 @@ static void tell_durability(redisReply *const *reply, char *out, size_t size)
                  fsync);
 }
 
+/* Replication does not wait: what a replica has not got yet is lost when it takes over. */
+static void tell_failover(redisReply *const *reply, char *out, size_t size)
+{
+    const char *least = config_value(reply[ASK_REPLICAS]);
+    char replicas[16];
+    size_t n = strnlen(out, size);
+
+    if (!info_line(reply[ASK_REPLICATION], "\nconnected_slaves:", replicas, sizeof replicas) ||
+        !strcmp(replicas, "0"))
+        return;
+    snprintf(out + n, size - n, "%sa failover can lose the orders accepted in the last moments%s",
+             n ? "; " : "",
+             least && !strcmp(least, "0")
+                 ? ", and all that a primary takes while it is cut off: set min-replicas-to-write 1"
+                 : "");
+}
+
 static void tell_problem(redisReply *const *reply, char *out, size_t size)
 {
     char policy[32];
@@ -81,20 +98,25 @@ static void tell_problem(redisReply *const *reply, char *out, size_t size)
 static bool ask_server(struct redis_store *store, struct store_stats *out)
 {
     static const char *const persistence[] = {"INFO", "persistence"}, *const memory[] = {"INFO", "memory"},
+                             *const replication[] = {"INFO", "replication"},
                              *const fsync[] = {"CONFIG", "GET", "appendfsync"},
-                             *const save[] = {"CONFIG", "GET", "save"};
-    static const size_t persistence_len[] = {4, 11}, memory_len[] = {4, 6}, fsync_len[] = {6, 3, 11},
-                        save_len[] = {6, 3, 4};
+                             *const save[] = {"CONFIG", "GET", "save"},
+                             *const replicas[] = {"CONFIG", "GET", "min-replicas-to-write"};
+    static const size_t persistence_len[] = {4, 11}, memory_len[] = {4, 6}, replication_len[] = {4, 11},
+                        fsync_len[] = {6, 3, 11}, save_len[] = {6, 3, 4}, replicas_len[] = {6, 3, 21};
     const struct redis_command command[ASKED] = {
         [ASK_PERSISTENCE] = {2, (const char **)persistence, persistence_len},
         [ASK_MEMORY] = {2, (const char **)memory, memory_len},
+        [ASK_REPLICATION] = {2, (const char **)replication, replication_len},
         [ASK_FSYNC] = {3, (const char **)fsync, fsync_len},
-        [ASK_SAVE] = {3, (const char **)save, save_len}};
+        [ASK_SAVE] = {3, (const char **)save, save_len},
+        [ASK_REPLICAS] = {3, (const char **)replicas, replicas_len}};
     redisReply *reply[ASKED] = {NULL};
 
     if (!redis_pipeline(&store->connection, command, ASKED, reply, redis_deadline(&store->connection)))
         return false;
     tell_durability(reply, out->durability, sizeof out->durability);
+    tell_failover(reply, out->durability, sizeof out->durability);
     tell_problem(reply, out->problem, sizeof out->problem);
     for (size_t i = 0; i < ASKED; i++)
         freeReplyObject(reply[i]);

@@ -1,4 +1,5 @@
 #include "store_redis_script.h"
+#include "clock.h"
 #include "digest.h"
 #include "lua.h"
 #include <errno.h>
@@ -32,6 +33,7 @@ static const struct {
     [SCRIPT_HEARTBEAT] = {LUA_HEARTBEAT, ALONE, false},
     [SCRIPT_LEASE_DUE] = {LUA_LEASE_DUE, ORDER, false},
     [SCRIPT_LOOK] = {LUA_LOOK, ORDER, false},
+    [SCRIPT_MOVED] = {LUA_MOVED, ALONE, false},
     [SCRIPT_PACE] = {LUA_PACE, ALONE, false},
     [SCRIPT_PACE_CORRECT] = {LUA_PACE_CORRECT, ALONE, false},
     [SCRIPT_PARK] = {LUA_PARK, ORDER, false},
@@ -167,35 +169,41 @@ static bool is_oom(const redisReply *reply)
            (reply->type == REDIS_REPLY_ERROR && strstr(reply->str, "-OOM command not allowed") != NULL);
 }
 
-redisReply *redis_script(struct redis_connection *c, struct redis_scripts *scripts, enum redis_script which,
-                         const struct redis_args *args, bool *full)
+/* By its hash, and by its text where the server does not know it. */
+static redisReply *ask(struct redis_connection *c, struct redis_scripts *scripts, enum redis_script which,
+                       const struct redis_args *args, int64_t deadline)
 {
-    int64_t deadline = redis_deadline(c);
-    redisReply *reply;
-
-    if (full)
-        *full = false;
-    if (!redis_ready(c, deadline))
-        return NULL;
     const char *sha = sha_of(scripts, which, c->major);
     if (!sha) {
         error_set(&c->trouble, "libcrypto has no SHA-1, by which Redis names scripts");
         return NULL;
     }
-    reply = run(c, scripts, "EVALSHA", sha, args, deadline);
-    if (reply && is_error(reply, "NOSCRIPT")) {
-        freeReplyObject(reply);
-        char *text = whole_text(which, c->major);
-        if (!text) {
-            error_set(&c->trouble, "out of memory");
-            return NULL;
-        }
-        reply = run(c, scripts, "EVAL", text, args, deadline);
-        free(text);
-    }
-    if (!reply || reply->type == REDIS_REPLY_ARRAY)
+    redisReply *reply = run(c, scripts, "EVALSHA", sha, args, deadline);
+    if (!reply || !is_error(reply, "NOSCRIPT"))
         return reply;
-    if (is_oom(reply)) {
+    freeReplyObject(reply);
+    char *text = whole_text(which, c->major);
+    if (!text) {
+        error_set(&c->trouble, "out of memory");
+        return NULL;
+    }
+    reply = run(c, scripts, "EVAL", text, args, deadline);
+    free(text);
+    return reply;
+}
+
+/* Reads the reply: NULL when it is not what a script answers. */
+static redisReply *judge(struct redis_connection *c, redisReply *reply, bool *full)
+{
+    if (!reply)
+        return NULL;
+    /* Not by any other answer: a server that became a replica, while its name moved on, still greets. */
+    bool is_full = is_oom(reply);
+    if (reply->type == REDIS_REPLY_ARRAY || is_full)
+        c->works_mono_ms = clock_mono_ms();
+    if (reply->type == REDIS_REPLY_ARRAY)
+        return reply;
+    if (is_full) {
         if (full)
             *full = true;
         /* The connection is fine, and what ends work may still go. */
@@ -205,6 +213,32 @@ redisReply *redis_script(struct redis_connection *c, struct redis_scripts *scrip
     }
     freeReplyObject(reply);
     return NULL;
+}
+
+/* Before anything else: the server may lack what this process did at the one before. */
+static bool tell_moved(struct redis_connection *c, struct redis_scripts *scripts, int64_t deadline)
+{
+    struct redis_args args = {0};
+
+    redis_arg_number(&args, clock_mono_ms() - c->works_mono_ms);
+    redisReply *reply = judge(c, ask(c, scripts, SCRIPT_MOVED, &args, deadline), NULL);
+    if (!reply)
+        return false;
+    freeReplyObject(reply);
+    c->moved = false;
+    return true;
+}
+
+redisReply *redis_script(struct redis_connection *c, struct redis_scripts *scripts, enum redis_script which,
+                         const struct redis_args *args, bool *full)
+{
+    int64_t deadline = redis_deadline(c);
+
+    if (full)
+        *full = false;
+    if (!redis_ready(c, deadline) || (c->moved && !tell_moved(c, scripts, deadline)))
+        return NULL;
+    return judge(c, ask(c, scripts, which, args, deadline), full);
 }
 
 /* -- replies -- */

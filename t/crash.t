@@ -127,6 +127,30 @@ for my $store (qw(sqlite redis)) {
         $server->stop;
     } if $redis;
 
+    subtest "$store: a card that looks the same and is older than the create is another" => sub {
+        my $server = $new->('cgi');
+        my ($contact) = $ghl->add(contacts => { firstName => 'Ann', email => 'gus@example.com' });
+        my ($older) = $ghl->add(opportunities => { name => 'Order #20', contactId => $contact, pipelineId => 'fakePipelineAAAAAAAA',
+            status => 'won', createdAt => POSIX::strftime('%Y-%m-%dT%H:%M:%S.000Z', gmtime(time - 2 * 86_400)) });
+        $ghl->fault({ match => $CREATE, do => { reset => 'before' } });
+        is deliver($server, order(20, 'gus'))->{body}, '{"status":"queued","reason":"in_flight"}', 'the create may have happened';
+        ok $server->drain_as_of(300), 'a drain after the attempt is over';
+        is_deeply names($ghl), ['Order #20', 'Order #20'], 'it is made';
+        is $ghl->count(method => 'PUT', path => "/opportunities/$older"), 0, 'and the other is left alone';
+        $server->stop;
+    };
+
+    subtest "$store: a card that looks the same and is another order's" => sub {
+        my $server = $new->('cgi', WOO_SHOPS => 'a=a.example.com b=b.example.com');
+        my %order = map { $_ => order(21, 'hal') =~ s{\}$}{,"_links":{"self":[{"href":"https://$_.example.com/wp-json/wc/v3/orders/21"}]}\}}r } qw(a b);
+        like deliver($server, $order{a})->{body}, qr/"synced"/, 'given the card of one shop';
+        $ghl->fault({ match => $CREATE, do => { reset => 'before' } });
+        is deliver($server, $order{b})->{body}, '{"status":"queued","reason":"in_flight"}', 'the create for another may have happened';
+        ok $server->drain_as_of(300), 'a drain after the attempt is over';
+        is_deeply names($ghl), ['Order #21', 'Order #21'], 'each has its own';
+        $server->stop;
+    };
+
     subtest "$store: a contact without email and phone is not taken for another" => sub {
         my $server = $new->('cgi');
         $ghl->fault({ match => { method => 'POST', path => '^/contacts/$' }, do => { reset => 'before' } });

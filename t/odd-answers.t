@@ -19,11 +19,12 @@ my $ghl = FakeGHL::Client->start;
 my $server;
 
 sub fresh {
+    my (%more) = @_;
     $server->stop if $server;
     $ghl->reset;
     $server = WooGHL::Server->new(mode => 'cgi', settings => { WOO_WEBHOOK_SECRET => $SECRET, GHL_API_BASE => $ghl->url,
         GHL_API_KEY => $ghl->token, GHL_LOCATION_ID => $ghl->location_id, GHL_PIPELINE_ID => 'fakePipelineAAAAAAAA',
-        DRAIN_AFTER => 'off' })->start;
+        DRAIN_AFTER => 'off', %more })->start;
     return;
 }
 
@@ -112,6 +113,16 @@ subtest 'the look-up of an old order\'s contact is answered with nothing' => sub
     $ghl->clear_faults;
     ok $server->drain_as_of(300), 'a drain when it is answered properly';
     is_deeply [map { $_->{status} } $ghl->opportunities], ['lost'], 'brings the state' or diag $server->log;
+};
+
+# Whoever takes over reckons with a create for so long after its attempt was recorded.
+subtest 'a create is asked to wait for longer than it may be on its way' => sub {
+    fresh(SYNC_BUDGET => '30s');
+    $ghl->fault({ match => $CARD, do => { status => 429, headers => { 'Retry-After' => 6 } } });
+    is deliver(order()), '{"status":"queued","reason":"ghl_limit"}', 'it is not sent later, though there is time';
+    is $ghl->count(method => 'POST', path => '/opportunities/'), 1, 'but once';
+    ok $server->drain_as_of(60), 'a drain';
+    is_deeply names(), ['Order #1'], 'sends it anew';
 };
 
 subtest 'a Retry-After that is absurd' => sub {

@@ -146,5 +146,42 @@ for my $store (qw(sqlite redis)) {
         $server->stop;
     };
 }
+# A replica takes over that has not got the last moments yet: here the same server, with its data of then.
+subtest 'redis: a failover to a replica that lags' => sub {
+    my $redis  = WooGHL::Server->redis(dbfilename => 'dump.rdb');
+    my $dump   = $redis->dir . '/dump.rdb';
+    $ghl->reset;
+    my $server = WooGHL::Server->new(mode => 'nginx', workers => 1, settings => { WOO_WEBHOOK_SECRET => $SECRET,
+        GHL_API_BASE => $ghl->url, GHL_API_KEY => $ghl->token, GHL_LOCATION_ID => $ghl->location_id,
+        GHL_PIPELINE_ID => 'fakePipelineAAAAAAAA', REDIS_URL => $redis->url, DRAIN_AFTER => 'off' })->start;
+    my $watch = $server->background('drain', '--watch');
+    my ($deadline, $line) = (time + 10, qr/level=warn event=store msg="What the store may lose: none: appendonly is no/);
+    select undef, undef, undef, 0.02 until $server->log =~ $line || time > $deadline;
+    like $server->log, $line, 'the log says what may be lost';
+    $watch->stop;
+    like deliver($server, order($_))->{body}, qr/"synced"/, 'given an order that it has' for 20, 21;
+    $redis->cli('SAVE');
+    rename $dump, "$dump.old" or die "$dump: $!";
+    like deliver($server, order(20, 'refunded'))->{body}, qr/"synced"/, 'and a state of it,';
+    like deliver($server, order(22))->{body}, qr/"synced"/, 'and an order that it has not';
+    $ghl->fault({ match => $UPSERT, do => { status => 429, headers => { 'Retry-After' => 60 } } });
+    like deliver($server, order(23))->{body}, qr/"queued"/, 'nor one that waits';
+    $ghl->settings({ search_lag_ms => 3_600_000 });
+    $redis->stop;
+    rename "$dump.old", $dump or die "$dump: $!";
+    $redis->restart;
+    like deliver($server, order(21, 'refunded'))->{body}, qr/"synced"/, 'a state of one that it has goes on';
+    is deliver($server, order(22, 'completed', '12.00'))->{body}, '{"status":"queued","reason":"in_flight"}', 'one of one that it has not waits';
+    is deliver($server, order(23))->{body}, '{"status":"queued","reason":"in_flight"}', 'so does the one that it lost, delivered again';
+    like deliver($server, order(20, 'refunded'))->{body}, qr/"synced"/, 'and a state that it lost is told again';
+    like $server->log, qr/level=warn event=store msg="Redis was restarted, or another server has taken its place: orders that/,
+        'the log says what happened';
+    $ghl->change(opportunities => $_->{id}, { seen_from => 0 }) for $ghl->opportunities;
+    ok $server->drain_as_of(300), 'a drain when all is over';
+    is_deeply { map { $_->{name} => "$_->{status} $_->{monetaryValue}" } $ghl->opportunities },
+        { 'Order #20' => 'lost 10', 'Order #21' => 'lost 10', 'Order #22' => 'won 12', 'Order #23' => 'won 10' }, 'all are there';
+    is scalar(() = $ghl->opportunities), 4, 'each once' or diag $server->log;
+    $server->stop;
+};
 $ghl->stop;
 done_testing;
