@@ -72,11 +72,11 @@ static bool redis_lost(void *context, struct error *what)
     if (!store->connection.is_another)
         return false;
     store->connection.is_another = false;
-    error_set(what, "Redis was restarted, or another server has taken its place: orders that were not on its "
-                    "disk, or had "
-                    "not reached it, are lost: where that may be, have WooCommerce deliver them again. Cards "
-                    "of before are "
-                    "looked for in GHL before any is made");
+    error_set(what,
+              "Redis was restarted, or another server has taken its place: orders that were not on its disk, "
+              "or had "
+              "not reached it, are lost: `woo_ghl reconcile` reads them from the shop. Cards of before are "
+              "looked for in GHL before any is made");
     log_event(store->log, LOG_LEVEL_WARN, "store", NULL, "%s", what->text);
     return true;
 }

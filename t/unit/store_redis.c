@@ -498,6 +498,7 @@ static void two_primaries(void)
                  "seconds later an order comes to the first");
         ok(!entry.look_first, "a new one");
         store_entry_free(&entry);
+        int64_t wanted = rig_stats(&taken).reconcile_wanted;
         rig_server_stop(&cut.server);
         ok(unlink(cut.server.socket) == 0 && symlink(taken.server.socket, cut.server.socket) == 0,
            "when it can be reached again, and that is the replica,");
@@ -507,6 +508,7 @@ static void two_primaries(void)
         ok(entry.look_first, "that is looked for");
         is_about(entry.forgot_age_ms, 0, "with patience");
         store_entry_free(&entry);
+        ok(rig_stats(&taken).reconcile_wanted > wanted, "and a reconcile is asked for");
         c.key = "shop:2";
         is_claim(store_claim(taken.store, &c, &reply, &entry), CLAIM_NEW,
                  "also by those who were there before");
