@@ -151,9 +151,7 @@ subtest 'redis: a failover to a replica that lags' => sub {
     my $redis  = WooGHL::Server->redis(dbfilename => 'dump.rdb');
     my $dump   = $redis->dir . '/dump.rdb';
     $ghl->reset;
-    my $server = WooGHL::Server->new(mode => 'nginx', workers => 1, settings => { WOO_WEBHOOK_SECRET => $SECRET,
-        GHL_API_BASE => $ghl->url, GHL_API_KEY => $ghl->token, GHL_LOCATION_ID => $ghl->location_id,
-        GHL_PIPELINE_ID => 'fakePipelineAAAAAAAA', REDIS_URL => $redis->url, DRAIN_AFTER => 'off' })->start;
+    my $server = WooGHL::Server->for_ghl($ghl, redis => $redis, mode => 'nginx', workers => 1)->start;
     my $watch = $server->background('drain', '--watch');
     my ($deadline, $line) = (time + 10, qr/level=warn event=store msg="What the store may lose: none: appendonly is no/);
     select undef, undef, undef, 0.02 until $server->log =~ $line || time > $deadline;
