@@ -28,11 +28,12 @@ sub fresh {
     return;
 }
 
+# Of now, and surely not of before the store was first used; or so many seconds old.
 sub order {
     my (%is) = @_;
     my $reach = $is{nobody} ? '' : ',"email":"ann@example.com"';
     return sprintf '{"id":1,"status":"%s","total":"10.00","date_created_gmt":"%s","billing":{"first_name":"Ann","last_name":"Lee"%s}}',
-        $is{status} || 'processing', POSIX::strftime('%Y-%m-%dT%H:%M:%S', gmtime(time - ($is{old} || 0))), $reach;
+        $is{status} || 'processing', POSIX::strftime('%Y-%m-%dT%H:%M:%S', gmtime(time + ($is{old} ? -$is{old} : 2))), $reach;
 }
 
 sub deliver {
