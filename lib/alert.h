@@ -16,7 +16,7 @@ enum alert_kind {
     ALERT_PARKED,    /* an order that GHL will not take */
     ALERT_EXPIRING,  /* parked orders that lose their content within 3 days */
     ALERT_UNDRAINED, /* orders wait and nothing drains */
-    ALERT_CONFLICT,  /* a second id for one order */
+    ALERT_CONFLICT,  /* a second card or contact of one order */
     ALERT_SPOOL,     /* files of the spool that cannot be opened */
     ALERT_STORE,     /* the store is away */
     ALERT_SILENT,    /* no signed order for ALERT_SILENCE */

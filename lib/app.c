@@ -173,11 +173,12 @@ static enum store_result shelf_put(void *context, const char *name, const char *
 
 static enum store_result shelf_forgot(void *context, const char *key_id)
 {
-    static const char text[] = "The store has lost what it knew, for this machine had settled with it before "
-                               "(a Redis that came back empty, a "
-                               "deleted store.db, another store): orders that waited in it are lost, have "
-                               "WooCommerce deliver them again. Cards "
-                               "that it knew of are looked for in GHL before any is made";
+    static const char text[] =
+        "The store has lost what it knew, for this machine had settled with it before "
+        "(a Redis that came back empty, a "
+        "deleted store.db, another store): orders that waited in it are lost. Run `woo_ghl "
+        "reconcile`: it reads them from the shop. Cards "
+        "that it knew of are looked for in GHL before any is made";
     struct app *app = context;
 
     if (!app->store || store_forgot(app->store, key_id) != STORE_OK)

@@ -155,7 +155,7 @@ bool clock_parse_iso(const char *text, int64_t *out_s)
 }
 
 /* The three forms of RFC 9110, 5.6.7. The program never leaves the C locale, so the names are English. */
-static bool parse_http_date(const char *text, int64_t *out_s)
+bool clock_parse_http_date(const char *text, int64_t *out_s)
 {
     static const char *const forms[] = {"%a, %d %b %Y %H:%M:%S GMT", "%A, %d-%b-%y %H:%M:%S GMT",
                                         "%a %b %e %H:%M:%S %Y"};
@@ -193,7 +193,7 @@ bool clock_parse_retry_after(const char *text, int64_t now_wall_ms, int64_t *out
             return false;
         memcpy(date, text, len);
         date[len] = '\0';
-        if (!parse_http_date(date, &at_s))
+        if (!clock_parse_http_date(date, &at_s))
             return false;
         ms = at_s * 1000 - now_wall_ms;
     }

@@ -32,6 +32,9 @@ bool clock_sleep_ms(int64_t ms, const volatile int *stop);
  * it is no such date. */
 bool clock_parse_iso(const char *text, int64_t *out_s);
 
+/* An HTTP date, in any of the forms of RFC 9110, 5.6.7 -> s since 1970; false when it is none. */
+bool clock_parse_http_date(const char *text, int64_t *out_s);
+
 /* An HTTP Retry-After: whole seconds, or an HTTP date compared with now_wall_ms -> ms from now, 0 or more;
  * false when it is neither (RFC 9110, 10.2.3). */
 bool clock_parse_retry_after(const char *text, int64_t now_wall_ms, int64_t *out_ms);

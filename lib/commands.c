@@ -6,6 +6,8 @@
 #include "failed.h"
 #include "fields.h"
 #include "mapping.h"
+#include "reconcile.h"
+#include "since.h"
 #include "status.h"
 #include "trigger.h"
 #include "version.h"
@@ -91,6 +93,30 @@ static bool check_ghl(struct app *app)
     return result == GHL_OK && mapping_check(app, &call);
 }
 
+/* Is there a shop, and may its orders be read? One is asked for. */
+static bool check_shop(struct app *app)
+{
+    struct error e = ERROR_NONE;
+    struct woo_page page = {0};
+    struct woo_query query = {
+        .status = "any", .from_s = clock_wall_ms() / 1000, .per_page = 1, .exclude = ""};
+
+    if (!*app->config.woo_url) {
+        printf("shop       not set (WOO_URL): orders whose webhook never comes are not looked for\n");
+        return true;
+    }
+    http_answer_init(&page.answer);
+    struct woo *woo = woo_new(&app->config, app->log, app->stop, &e);
+    bool good = woo && woo_orders(woo, &query, &page, &e) == WOO_OK;
+    if (good)
+        printf("shop       ok\n");
+    else
+        printf("shop       FAILED: %s\n", e.text);
+    woo_page_free(&page);
+    woo_free(woo);
+    return good;
+}
+
 static void print_verdict(const struct app *app, bool good)
 {
     if (good)
@@ -118,6 +144,7 @@ static int run_check(int argc, char **argv, volatile int *stop)
     if (good) {
         good = check_store(&app);
         good = check_ghl(&app) && good;
+        good = check_shop(&app) && good;
     }
     app_close(&app);
     return good ? EX_OK : EX_CONFIG;
@@ -225,6 +252,77 @@ static int run_failed(int argc, char **argv, volatile int *stop)
     return code;
 }
 
+/* -- reconcile -- */
+
+static int end_reconcile(enum reconcile_result result, const struct reconcile_counts *counts,
+                         const struct error *e)
+{
+    char since[32];
+
+    clock_format_iso(counts->since_s * 1000, since);
+    since[strcspn(since, ".")] = '\0';
+    switch (result) {
+    case RECONCILE_DONE:
+        printf("reconciled: %ld orders read that changed since %sZ: %ld new, %ld known already, %ld ignored",
+               counts->read, since, counts->taken, counts->known, counts->ignored);
+        if (counts->foreign)
+            printf(", %ld of a shop that WOO_SHOPS does not name", counts->foreign);
+        putchar('\n');
+        return EX_OK;
+    case RECONCILE_NOT_WANTED: printf("no reconcile is wanted\n"); return EX_OK;
+    case RECONCILE_REFUSED:
+    case RECONCILE_SHOP_AWAY:
+    case RECONCILE_STORE_AWAY:
+    case RECONCILE_STOPPED: break;
+    }
+    fprintf(stderr, "woo_ghl reconcile: %s; %ld orders were read until then, %ld of them new\n", e->text,
+            counts->read, counts->taken);
+    return result == RECONCILE_REFUSED ? EX_UNAVAILABLE : EX_TEMPFAIL;
+}
+
+static int reconcile(struct app *app, const struct reconcile_options *options)
+{
+    struct reconcile_counts counts;
+    struct error e = ERROR_NONE;
+
+    if (!*app->config.woo_url) {
+        fprintf(stderr,
+                "woo_ghl reconcile: WOO_URL, WOO_CONSUMER_KEY and WOO_CONSUMER_SECRET are not set: they "
+                "say where the shop's orders are read\n");
+        return EX_CONFIG;
+    }
+    if (!app_ready(app, &e)) {
+        fprintf(stderr, "woo_ghl reconcile: %s\n", e.text);
+        return EX_TEMPFAIL;
+    }
+    enum reconcile_result result = reconcile_run(app, options, &counts, &e);
+    return end_reconcile(result, &counts, &e);
+}
+
+static int run_reconcile(int argc, char **argv, volatile int *stop)
+{
+    struct app app;
+    struct error e = ERROR_NONE;
+    struct reconcile_options options = {.progress = isatty(STDERR_FILENO) ? draw_progress : NULL};
+
+    for (int i = 2; i < argc; i++) {
+        if (!strcmp(argv[i], "--if-wanted")) {
+            options.if_wanted = true;
+        } else if (!strcmp(argv[i], "--since")) {
+            const char *since = argv[++i]; /* behind the last one argv ends with NULL */
+            if (!since_parse(since ? since : "", &options.since_s, &e)) {
+                fprintf(stderr, "woo_ghl reconcile: %s\n", e.text);
+                return EX_USAGE;
+            }
+        } else {
+            return usage("reconcile", argv[i]);
+        }
+    }
+    int code = open_app(&app, stop) ? reconcile(&app, &options) : EX_CONFIG;
+    app_close(&app);
+    return code;
+}
+
 /* -- trigger, pipelines, help, version -- */
 
 static int run_trigger(int argc, char **argv, volatile int *stop)
@@ -317,8 +415,11 @@ static const struct command commands[] = {
     {"drain", "[--watch] [--now] [--jobs N]", "bring waiting orders to GHL: once (cron), or until stopped",
      run_drain, true},
     {"status", "[--json]", "what waits, what is parked, breaker and pauses", run_status, false},
-    {"failed", "[list] | show KEY | retry KEY|--all|--since DATE | drop KEY|--all",
+    {"failed", "[list] | show KEY | retry KEY|--all|--since DATE|DURATION | drop KEY|--all",
      "the parked orders: look at them, try them again, drop them", run_failed, false},
+    {"reconcile", "[--if-wanted] [--since DATE|DURATION]",
+     "read from the shop what changed since the last time, for webhooks that never came", run_reconcile,
+     true},
     {"trigger",
      "[--url URL] [--scenarios | --order FILE] [--id N] [--status S] [--total T] [--topic RESOURCE.EVENT]",
      "send simulated, signed deliveries and print the answers", run_trigger, false},

@@ -289,6 +289,17 @@ static void trim(char *text)
     text[n - begin] = '\0';
 }
 
+static bool is_pasted(const char *name)
+{
+    static const char *const names[] = {"GHL_API_KEY", "GHL_LOCATION_ID", "WOO_CONSUMER_KEY",
+                                        "WOO_CONSUMER_SECRET"};
+
+    for (size_t i = 0; i < sizeof names / sizeof *names; i++)
+        if (!strcmp(names[i], name))
+            return true;
+    return false;
+}
+
 static void parse_all(struct load *l)
 {
     for (size_t i = 0; i < settings_count; i++) {
@@ -298,10 +309,8 @@ static void parse_all(struct load *l)
         /* In these an empty value means "the default", as an empty line in .env.sample would. */
         bool use = given && (*given || s->fallback == NULL);
 
-        if (given && (!strcmp(s->name, "GHL_API_KEY") || !strcmp(s->name, "GHL_LOCATION_ID")))
+        if (given && is_pasted(s->name))
             trim(given);
-        if (use && *given && s->later)
-            warning(l, "%s is set, and has no effect in this version", s->name);
         if (use && !settings_parse(s, given, l->config, &e)) {
             problem(l, "%s: %s", s->name, e.text);
             l->refused[i] = true;
@@ -396,6 +405,27 @@ static void check_shops(struct load *l)
                 c->opportunity_name);
 }
 
+/* Each of the three is useless alone. */
+static void check_woo(struct load *l)
+{
+    const struct config *c = l->config;
+    const struct {
+        const char *name, *value, *right;
+    } part[] = {
+        {"WOO_URL", c->woo_url, "the shop's address, https://shop.example.com"},
+        {"WOO_CONSUMER_KEY", c->woo_consumer_key, "the key (ck_...) of a REST API key that may read orders"},
+        {"WOO_CONSUMER_SECRET", c->woo_consumer_secret, "that key's secret (cs_...)"}};
+    const char *given = NULL;
+
+    for (size_t i = 0; i < sizeof part / sizeof *part; i++)
+        if (*part[i].value)
+            given = part[i].name;
+    for (size_t i = 0; given && i < sizeof part / sizeof *part; i++)
+        if (left_out(l, part[i].name, part[i].value))
+            problem(l, "%s is empty, and %s is set: put in %s, or leave out all three", part[i].name, given,
+                    part[i].right);
+}
+
 /* What one setting alone cannot tell. */
 static void check_together(struct load *l)
 {
@@ -431,6 +461,7 @@ static void check_together(struct load *l)
                 c->opportunity_name);
     check_statuses(l);
     check_shops(l);
+    check_woo(l);
     check_pairs(l, "GHL_STAGE_MAP", c->stage_map, c->stage_map_count);
     check_pairs(l, "GHL_CONTACT_FIELDS", c->contact_fields, c->contact_field_count);
     check_pairs(l, "GHL_OPPORTUNITY_FIELDS", c->opportunity_fields, c->opportunity_field_count);

@@ -78,7 +78,8 @@ struct config {
     char *log_to;
     enum log_level log_level;
 
-    char *woo_url, *woo_consumer_key, *woo_consumer_secret;
+    char *woo_url, *woo_consumer_key, *woo_consumer_secret; /* all of them, or none */
+    int64_t woo_timeout_ms;
     char *alert_command;
     int64_t alert_every_ms, alert_silence_ms; /* 0 = off */
     bool drain_after;

@@ -3,6 +3,8 @@
 #include "delivery.h"
 #include "mask.h"
 #include "order.h"
+#include "reconcile.h"
+#include "since.h"
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -125,7 +127,7 @@ static int show(struct app *app, int argc, char **argv)
     if (parked.status[0])
         printf("status    %s, from another delivery than this body\n", parked.status);
     if (!parked.body) {
-        printf("body      deleted after PARKED_TTL\n");
+        printf("body      deleted after PARKED_TTL; failed retry reads it from the shop (WOO_URL)\n");
     } else if (delivery_unpack(parked.body, parked.body_len, &delivery)) {
         printf("topic     %s\nbody\n", delivery.headers.topic);
         (void)fwrite(delivery.body, 1, delivery.body_len, stdout); /* a broken terminal is seen below */
@@ -139,11 +141,54 @@ static int show(struct app *app, int argc, char **argv)
 /* -- retry, drop -- */
 
 struct change {
-    enum store_result (*one)(struct store *store, const char *key);
+    enum store_result (*one)(struct app *app, struct change *change, const char *key);
     int64_t newer_than_s; /* only those parked at most so long ago */
+    struct woo *woo;      /* owned; NULL until needed */
+    struct error why;     /* why the last one could not be */
     long done, left;
     bool failed;
 };
+
+/* Its content was deleted after PARKED_TTL: the shop still has it. OK, NONE with `why`. */
+static enum store_result read_again(struct app *app, struct change *change, const char *key)
+{
+    if (!*app->config.woo_url) {
+        error_set(&change->why, "its content was deleted after PARKED_TTL; set WOO_URL, WOO_CONSUMER_KEY and "
+                                "WOO_CONSUMER_SECRET, and it is read from the shop");
+        return STORE_NONE;
+    }
+    if (!change->woo)
+        change->woo = woo_new(&app->config, app->log, app->stop, &change->why);
+    return change->woo && reconcile_order(app, change->woo, key, &change->why) ? STORE_OK : STORE_NONE;
+}
+
+/* OK, NONE with `why`, UNAVAILABLE. */
+static enum store_result retry_one(struct app *app, struct change *change, const char *key)
+{
+    struct store_parked parked;
+    enum store_result result = store_requeue(app->store, key);
+
+    if (result != STORE_NONE)
+        return result;
+    result = store_parked_get(app->store, key, &parked);
+    if (result == STORE_NONE)
+        error_set(&change->why, "it is not parked; see 'woo_ghl failed list'");
+    if (result != STORE_OK)
+        return result;
+    store_parked_free(&parked, 1, false);
+    return read_again(app, change, key);
+}
+
+static enum store_result drop_one(struct app *app, struct change *change, const char *key)
+{
+    error_set(&change->why, "it is not parked; see 'woo_ghl failed list'");
+    return store_drop(app->store, key);
+}
+
+static void tell_left(const struct change *change, const char *key)
+{
+    fprintf(stderr, "woo_ghl failed: %s: %s\n", key, change->why.text);
+}
 
 static bool change_one(struct app *app, const struct store_parked *parked, void *context)
 {
@@ -151,9 +196,12 @@ static bool change_one(struct app *app, const struct store_parked *parked, void 
 
     if (parked->age_s > change->newer_than_s)
         return true;
-    switch (change->one(app->store, parked->key)) {
+    switch (change->one(app, change, parked->key)) {
     case STORE_OK: change->done++; break;
-    case STORE_NONE: change->left++; break;
+    case STORE_NONE:
+        change->left++;
+        tell_left(change, parked->key);
+        break;
     default: change->failed = true; return false;
     }
     return true;
@@ -161,49 +209,39 @@ static bool change_one(struct app *app, const struct store_parked *parked, void 
 
 static int change_many(struct app *app, struct change *change, const char *what)
 {
-    if (!each(app, change_one, change) || change->failed)
+    bool good = each(app, change_one, change) && !change->failed;
+
+    woo_free(change->woo);
+    if (!good)
         return store_failed(app);
-    printf("%ld %s%s", change->done, what, change->left ? "" : "\n");
+    printf("%ld %s", change->done, what);
     if (change->left)
-        printf(", %ld could not be: their content was deleted after PARKED_TTL\n", change->left);
+        printf(", %ld could not be", change->left);
+    putchar('\n');
     return EX_OK;
 }
 
-static int change_named(struct app *app, const struct change *change, const char *key, const char *what)
+static int change_named(struct app *app, struct change *change, const char *key, const char *what)
 {
-    switch (change->one(app->store, key)) {
+    enum store_result result = change->one(app, change, key);
+
+    woo_free(change->woo);
+    switch (result) {
     case STORE_OK: printf("%s %s\n", key, what); return EX_OK;
-    case STORE_NONE:
-        fprintf(stderr,
-                "woo_ghl failed: %s is not parked, or its content was deleted after PARKED_TTL; see 'woo_ghl "
-                "failed list'\n",
-                key);
-        return EX_DATAERR;
+    case STORE_NONE: tell_left(change, key); return EX_DATAERR;
     default: return store_failed(app);
     }
 }
 
-/* A moment, or the beginning of a day. */
-static bool parse_date(const char *text, int64_t *out_s)
-{
-    char midnight[32];
-    int n = snprintf(midnight, sizeof midnight, "%sT00:00:00", text);
-
-    return clock_parse_iso(text, out_s) ||
-           (n > 0 && n < (int)sizeof midnight && clock_parse_iso(midnight, out_s));
-}
-
 static int retry(struct app *app, int argc, char **argv)
 {
-    struct change change = {.one = store_requeue, .newer_than_s = ALL};
+    struct change change = {.one = retry_one, .newer_than_s = ALL};
+    struct error e = ERROR_NONE;
     int64_t since_s;
 
     if (argc == 4 && !strcmp(argv[2], "--since")) {
-        if (!parse_date(argv[3], &since_s) || since_s > clock_wall_ms() / 1000) {
-            fprintf(stderr,
-                    "woo_ghl failed: --since %s is no date of the past; write for example 2026-11-25, or "
-                    "2026-11-25T08:00:00 (UTC)\n",
-                    argv[3]);
+        if (!since_parse(argv[3], &since_s, &e)) {
+            fprintf(stderr, "woo_ghl failed: %s\n", e.text);
             return EX_USAGE;
         }
         change.newer_than_s = clock_wall_ms() / 1000 - since_s;
@@ -215,7 +253,7 @@ static int retry(struct app *app, int argc, char **argv)
 
 static int drop(struct app *app, int argc, char **argv)
 {
-    struct change change = {.one = store_drop, .newer_than_s = ALL};
+    struct change change = {.one = drop_one, .newer_than_s = ALL};
 
     (void)argc;
     return strcmp(argv[2], "--all") ? change_named(app, &change, argv[2], "is dropped")
@@ -249,8 +287,8 @@ int failed_main(struct app *app, int argc, char **argv)
             return actions[i].run(app, argc, argv);
     }
     if (known)
-        fprintf(stderr,
-                "usage: woo_ghl failed [list] | show KEY | retry KEY|--all|--since DATE | drop KEY|--all\n");
+        fprintf(stderr, "usage: woo_ghl failed [list] | show KEY | retry KEY|--all|--since DATE|DURATION | "
+                        "drop KEY|--all\n");
     else
         fprintf(stderr, "woo_ghl failed: unknown argument '%s'; see 'woo_ghl help'\n", argv[1]);
     return EX_USAGE;

@@ -5,6 +5,7 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <netinet/tcp.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <strings.h>
@@ -58,7 +59,9 @@ void http_answer_init(struct http_answer *answer)
                                    .rate_interval_ms = -1,
                                    .rate_daily_limit = -1,
                                    .rate_daily_remaining = -1,
-                                   .rate_daily_reset_ms = -1};
+                                   .rate_daily_reset_ms = -1,
+                                   .wp_total = -1,
+                                   .date_s = -1};
     buf_init(&answer->body, HTTP_ANSWER_MAX);
 }
 
@@ -196,6 +199,14 @@ static size_t on_body(char *bytes, size_t size, size_t n, void *context)
     return 0;
 }
 
+static int on_progress(void *context, curl_off_t down_all, curl_off_t down, curl_off_t up_all, curl_off_t up)
+{
+    const struct transfer *transfer = context;
+    (void)down_all, (void)down, (void)up_all, (void)up;
+
+    return *transfer->request->stop ? 1 : 0;
+}
+
 /* -- one call -- */
 
 static bool ready(struct http *http)
@@ -289,6 +300,11 @@ static CURLcode set_callbacks(CURL *curl, struct transfer *transfer)
     SET(CURLOPT_SOCKOPTDATA, transfer);
     SET(CURLOPT_WRITEFUNCTION, on_body);
     SET(CURLOPT_WRITEDATA, transfer);
+    if (transfer->request->stop) {
+        SET(CURLOPT_NOPROGRESS, 0L);
+        SET(CURLOPT_XFERINFOFUNCTION, on_progress);
+        SET(CURLOPT_XFERINFODATA, transfer);
+    }
     return code;
 }
 
@@ -321,6 +337,12 @@ static void read_headers(CURL *curl, struct http_answer *answer)
     answer->rate_daily_limit = number_header(curl, "X-RateLimit-Limit-Daily");
     answer->rate_daily_remaining = number_header(curl, "X-RateLimit-Daily-Remaining");
     answer->rate_daily_reset_ms = number_header(curl, "X-RateLimit-Daily-Reset");
+    answer->wp_total = number_header(curl, "X-WP-Total");
+    const char *date = header(curl, "Date"), *location = header(curl, "Location");
+    if (!date || !clock_parse_http_date(date, &answer->date_s))
+        answer->date_s = -1;
+    if (location && strlen(location) < sizeof answer->location)
+        snprintf(answer->location, sizeof answer->location, "%s", location);
 }
 
 static void explain(CURL *curl, CURLcode code, const struct transfer *transfer, struct http_answer *answer)
@@ -334,13 +356,15 @@ static void explain(CURL *curl, CURLcode code, const struct transfer *transfer, 
     if (transfer->late)
         error_set(&text, "the send deadline had passed when the connection stood");
     else if (transfer->too_long)
-        error_set(&text, "the answer is longer than %d bytes", HTTP_ANSWER_MAX);
+        error_set(&text, "the answer is longer than %zu bytes", answer->body.max);
     else
         error_set(&text, "%s (libcurl %d)%s%s, %s", curl_easy_strerror(code), (int)code, os_error ? ": " : "",
                   os_error ? strerror((int)os_error) : "", when);
     size_t n = strnlen(text.text, sizeof answer->error - 1);
     memcpy(answer->error, text.text, n);
     answer->error[n] = '\0';
+    answer->timed_out = code == CURLE_OPERATION_TIMEDOUT;
+    answer->too_long = transfer->too_long;
 }
 
 static enum http_result judge(CURLcode code, const struct transfer *transfer)
@@ -376,6 +400,8 @@ enum http_result http_call(struct http *http, const struct http_request *request
 
     http_answer_free(answer);
     http_answer_init(answer);
+    if (request->answer_max)
+        answer->body.max = request->answer_max;
     if (!check_url(request->url, false, request->plain_anywhere, &plain, &e))
         return unusable(answer, e.text);
     if (!ready(http))

@@ -33,9 +33,11 @@ struct http_request {
     int64_t send_deadline_mono_ms; /* CLOCK_NEVER, or: abort just before the first byte when this has passed
                                       (CURLOPT_PREREQFUNCTION) */
     bool plain_anywhere;           /* the owner typed this URL: plain http to another machine is allowed */
+    size_t answer_max;             /* bytes of an answer's body; 0 = HTTP_ANSWER_MAX */
+    const volatile int *stop;      /* the call ends within about a second once this is set; may be NULL */
 };
 
-#define HTTP_ANSWER_MAX 1048576 /* bytes of an answer's body; a longer one is HTTP_UNKNOWN */
+#define HTTP_ANSWER_MAX 1048576 /* a longer body is HTTP_UNKNOWN */
 
 struct http_answer {
     long status;
@@ -44,7 +46,12 @@ struct http_answer {
     int64_t retry_after_ms;
     int64_t rate_max, rate_remaining, rate_interval_ms;
     int64_t rate_daily_limit, rate_daily_remaining, rate_daily_reset_ms;
-    char error[256]; /* why there is no answer, for the log; without URL and headers */
+    int64_t wp_total;   /* X-WP-Total */
+    int64_t date_s;     /* Date, s since 1970 */
+    char location[512]; /* "" = absent, or longer */
+    bool timed_out;     /* no answer, and that is why: the time was over */
+    bool too_long;      /* no answer, and that is why: it is longer than its maximum */
+    char error[256];    /* why there is no answer, for the log; without URL and headers */
 };
 
 struct http *http_new(const char *user_agent, struct error *e);

@@ -1,10 +1,8 @@
-#include "intake.h"
 #include "alert.h"
 #include "body.h"
 #include "clock.h"
 #include "delivery.h"
-#include "order.h"
-#include "plan.h"
+#include "intake_work.h"
 #include "sync.h"
 #include <arpa/inet.h>
 #include <errno.h>
@@ -15,27 +13,6 @@
 #define RETRY_AFTER_UNAVAILABLE "60"
 #define DAY_S (24 * 3600)
 #define WORK_NEEDS_MS 5000 /* a create does not begin with less */
-
-/* One request on its way down. */
-struct visit {
-    struct app *app;
-    const struct request *request;
-    struct response *response;
-    struct buf body;
-    struct order_headers headers;
-    struct order order;
-    struct plan plan;
-    char client[DIGEST_HEX_SIZE]; /* hash of the address */
-    char hmac[DIGEST_HEX_SIZE];   /* of the body */
-    const char *key;              /* the order's, for the log; NULL until known */
-    bool ready;                   /* the store can be asked */
-    struct error not_ready;       /* why not */
-    bool other_key; /* the store's data key is another one: nothing was done, nothing answered */
-    bool replayed;  /* it comes from the spool, or from a worker that lost it */
-    bool again;     /* from a worker that lost it */
-    bool sold;      /* the order is known to be sold, whatever this state is */
-    int64_t arrived_ago_ms;
-};
 
 /* -- answers -- */
 
@@ -175,8 +152,10 @@ static void spool(struct visit *v, const char *trouble)
     bool kept = false;
 
     answer_unavailable(v->response);
-    if (v->replayed)
+    if (v->replayed) {
+        error_set(&v->trouble, "%s", trouble);
         return;
+    }
     buf_init(&packed, STORE_BODY_MAX);
     if (!app->spool)
         error_set(&e, "The spool is not open");
@@ -229,18 +208,25 @@ static void keep_bad_json(struct visit *v)
                       v->body.len);
 }
 
+/* Of what is read from the shop most is known, run after run. */
+static enum log_level level_of(const struct visit *v, enum log_level level)
+{
+    return v->fetched && level == LOG_LEVEL_INFO ? LOG_LEVEL_DEBUG : level;
+}
+
 static void ignore(struct visit *v, enum log_level level, const char *reason, const char *advice)
 {
+    v->became = FETCHED_IGNORED;
     answer(v->response, 200, "status", "ignored", "reason", reason);
     struct log_about what = about(v, reason);
-    log_event(v->app->log, level, "ignored", &what, "%s", advice);
+    log_event(v->app->log, level_of(v, level), "ignored", &what, "%s", advice);
 }
 
 static void ignore_not_order(struct visit *v, const struct order_verdict *verdict)
 {
     /* Nothing of it is worth keeping but that it came: a reconcile is wanted. That survives a store that is
      * away. */
-    if (!v->ready || store_count(v->app->store, verdict->reason, true) != STORE_OK)
+    if (!v->fetched && (!v->ready || store_count(v->app->store, verdict->reason, true) != STORE_OK))
         spool(v, v->ready ? store_trouble(v->app->store) : v->not_ready.text);
     v->response->header_count = 0;
     ignore(v, LOG_LEVEL_WARN, verdict->reason, verdict->advice);
@@ -248,6 +234,7 @@ static void ignore_not_order(struct visit *v, const struct order_verdict *verdic
 
 static void answer_queued(struct visit *v, const char *reason)
 {
+    v->became = FETCHED_TAKEN;
     answer(v->response, 202, "status", "queued", "reason", reason);
     struct log_about what = about(v, reason);
     what.email = plan_email(&v->plan);
@@ -282,9 +269,10 @@ static void work_now(struct visit *v, struct store_entry *entry)
 
 static void skip(struct visit *v, const char *reason)
 {
+    v->became = FETCHED_KNOWN;
     answer(v->response, 200, "status", "skipped", "reason", reason);
     struct log_about what = about(v, reason);
-    log_event(v->app->log, LOG_LEVEL_INFO, "skipped", &what, "Skipping %s Order #%s",
+    log_event(v->app->log, level_of(v, LOG_LEVEL_INFO), "skipped", &what, "Skipping %s Order #%s",
               strcmp(reason, "stale") ? "Duplicate" : "Stale", v->plan.number);
 }
 
@@ -304,7 +292,7 @@ static bool comes_after_the_spool(const struct visit *v)
     struct spool_stats waiting;
     struct error e = ERROR_NONE;
 
-    return !outcome_creates(v->plan.outcome) && !v->replayed && v->app->spool &&
+    return !outcome_creates(v->plan.outcome) && (!v->replayed || v->fetched) && v->app->spool &&
            spool_stats(v->app->spool, &waiting, &e) && waiting.deliveries > 0;
 }
 
@@ -333,6 +321,7 @@ static void take(struct visit *v, const struct buf *packed)
         .status = v->order.status,
         .arrived_ago_ms = v->arrived_ago_ms,
         .again = v->again,
+        .fetched = v->fetched,
         .client = v->client,
         .client_limit = config->rate_limit_per_day,
         .work = !v->replayed && time_to_work(v),
@@ -377,7 +366,10 @@ static void try_order(struct visit *v)
     }
     digest_hex(hmac, DIGEST_LEN, v->hmac);
     if (verdict.kind == ORDER_BAD_JSON) {
-        keep_bad_json(v);
+        if (v->fetched)
+            spool(v, verdict.advice);
+        else
+            keep_bad_json(v);
         return;
     }
     if (verdict.kind == ORDER_NOT_ORDER) {
@@ -385,11 +377,18 @@ static void try_order(struct visit *v)
         return;
     }
     switch (plan_make(&v->order, v->headers.source, &v->app->config, v->app->hash_key, &v->plan, &e)) {
-    case PLAN_FOREIGN_SHOP: ignore(v, LOG_LEVEL_WARN, "foreign_shop", e.text); return;
+    case PLAN_FOREIGN_SHOP:
+        ignore(v, LOG_LEVEL_WARN, "foreign_shop", e.text);
+        v->became = FETCHED_FOREIGN;
+        return;
     case PLAN_FAILED: spool(v, e.text); return;
     case PLAN_OK: break;
     }
     v->key = v->plan.key;
+    if (v->only_key && strcmp(v->only_key, v->key) != 0) {
+        v->became = FETCHED_FOREIGN;
+        return;
+    }
     if (v->plan.outcome == OUTCOME_IGNORE) {
         ignore(v, LOG_LEVEL_INFO, "status_not_mapped", "GHL_STATUS_MAP does not name this order status");
         return;
@@ -413,7 +412,7 @@ static void try_order(struct visit *v)
 
 /* Where the store came back empty, or as another one, its key is settled, and what was hashed under the old
  * one is hashed anew. */
-static void take_order(struct visit *v)
+void intake_take_order(struct visit *v)
 {
     try_order(v);
     if (!v->other_key)
@@ -451,67 +450,7 @@ static void receive(struct visit *v)
         return;
     }
     v->headers = (struct order_headers){request->topic, request->resource, request->source};
-    take_order(v);
-}
-
-/* A body that was signed when it came; `lost`: and that a worker had, or NULL. */
-static bool replay(struct app *app, const void *packed, size_t len, int64_t arrived_ago_ms,
-                   const struct store_entry *lost)
-{
-    struct delivery delivery;
-    struct response response;
-    const struct request request = {
-        .method = "POST", .path = "/woo-order", .remote_addr = "", .arrived_mono_ms = clock_mono_ms()};
-    struct visit v = {.app = app,
-                      .request = &request,
-                      .response = &response,
-                      .ready = true,
-                      .replayed = true,
-                      .again = lost != NULL,
-                      .sold = lost && lost->sold,
-                      .arrived_ago_ms = arrived_ago_ms};
-
-    response_init(&response);
-    buf_init(&v.body, STORE_BODY_MAX);
-    bool good = delivery_unpack(packed, len, &delivery) && buf_add(&v.body, delivery.body, delivery.body_len);
-    if (good) {
-        v.headers = delivery.headers;
-        take_order(&v);
-        good = response.status < 500;
-    }
-    plan_free(&v.plan);
-    order_free(&v.order);
-    buf_wipe(&v.body);
-    response_free(&response);
-    delivery_free(&delivery);
-    return good;
-}
-
-bool intake_replay(struct app *app, const void *packed, size_t len, int64_t arrived_ago_ms)
-{
-    return replay(app, packed, len, arrived_ago_ms, NULL);
-}
-
-void intake_keep(struct app *app, const struct store_entry *entry, bool store_answers)
-{
-    struct error e = ERROR_NONE;
-    struct log_about about = {.order = entry->key};
-    const struct spool_delivery delivery = {.key = entry->key,
-                                            .packed = entry->body,
-                                            .packed_len = entry->body_len,
-                                            .arrived_ago_ms =
-                                                entry->age_ms + clock_mono_ms() - entry->asked_mono_ms};
-
-    if (!entry->body ||
-        (store_answers && replay(app, entry->body, entry->body_len, delivery.arrived_ago_ms, entry)))
-        return;
-    if (app->spool && spool_put_delivery(app->spool, &delivery, &e))
-        log_event(app->log, LOG_LEVEL_WARN, "spooled", &about,
-                  "The store went away while this order was in hand: the spool has it, too");
-    else
-        log_event(app->log, LOG_LEVEL_ERROR, "spool", &about,
-                  "The store went away while this order was in hand, and the spool cannot take it: %s",
-                  e.text);
+    intake_take_order(v);
 }
 
 /* -- routes -- */

@@ -49,6 +49,27 @@ void intake_handle(struct app *app, const struct request *request, struct respon
  * on. True when it is stored or needs nothing; false = the store is away again, keep it. */
 bool intake_replay(struct app *app, const void *packed, size_t len, int64_t arrived_ago_ms);
 
+/* What became of an order that was read from the shop. */
+enum intake_fetched {
+    FETCHED_FAILED,  /* the store is away, or older deliveries lie in the spool: to be read again */
+    FETCHED_TAKEN,   /* stored, due now */
+    FETCHED_KNOWN,   /* the store has this state, or a newer one */
+    FETCHED_IGNORED, /* its status is not mapped, or it was never sold, or it is no order */
+    FETCHED_FOREIGN, /* another shop's (WOO_SHOPS), or not the order that was asked for */
+};
+
+/* An order's own bytes, as the shop's REST API told them. All borrowed. */
+struct intake_read {
+    const char *bytes;
+    size_t len;
+    const char *source;   /* the shop's URL; narrows like X-WC-Webhook-Source */
+    int64_t ago_ms;       /* since the shop was asked for them */
+    const char *only_key; /* the order must have this key; NULL = any */
+};
+
+/* They go the way of a signed delivery, and are queued, not worked on. FAILED sets the error. */
+enum intake_fetched intake_fetch(struct app *app, const struct intake_read *read, struct error *e) MUST_CHECK;
+
 /* What sync left: the state is kept again, in the store if that has lost it, else in the spool. It is there
  * already where another worker has the order: then nothing changes. The entry's key and body are those that
  * were leased. */

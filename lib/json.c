@@ -213,6 +213,86 @@ json_t *json_walk(struct json_walk *walk)
     return json_object_iter_value(walk->iter);
 }
 
+/* -- slices -- */
+
+static bool is_blank(char c)
+{
+    return c == ' ' || c == '\t' || c == '\r' || c == '\n';
+}
+
+static void skip_blanks(struct json_slices *s)
+{
+    while (s->at < s->len && is_blank(s->text[s->at]))
+        s->at++;
+}
+
+/* Behind the string that begins here, or the end of the text. */
+static void skip_string(struct json_slices *s)
+{
+    for (s->at++; s->at < s->len && s->text[s->at] != '"'; s->at++)
+        if (s->text[s->at] == '\\')
+            s->at++;
+    s->at = s->at < s->len ? s->at + 1 : s->len;
+}
+
+/* To the comma or bracket that ends the element. False: the text ends before. */
+static bool skip_element(struct json_slices *s)
+{
+    size_t depth = 0;
+
+    while (s->at < s->len) {
+        char c = s->text[s->at];
+        if (c == '"') {
+            skip_string(s);
+            continue;
+        }
+        if (depth == 0 && (c == ',' || c == ']' || c == '}'))
+            return c != '}';
+        if (c == '[' || c == '{')
+            depth++;
+        else if (c == ']' || c == '}')
+            depth--;
+        s->at++;
+    }
+    return false;
+}
+
+/* Behind the last element's bracket. */
+static enum json_slice end_of_slices(struct json_slices *s)
+{
+    s->at++;
+    skip_blanks(s);
+    return s->at == s->len ? JSON_SLICE_END : JSON_SLICE_BROKEN;
+}
+
+enum json_slice json_slice(struct json_slices *s)
+{
+    bool first = s->at == 0;
+
+    if (first && s->len >= 3 && !memcmp(s->text, "\xEF\xBB\xBF", 3))
+        s->at = 3;
+    skip_blanks(s);
+    if (s->at >= s->len)
+        return JSON_SLICE_BROKEN;
+    char c = s->text[s->at];
+    if (!first && c == ']')
+        return end_of_slices(s);
+    if (c != (first ? '[' : ','))
+        return JSON_SLICE_BROKEN;
+    s->at++;
+    skip_blanks(s);
+    if (first && s->at < s->len && s->text[s->at] == ']')
+        return end_of_slices(s);
+    s->element = s->text + s->at;
+    size_t start = s->at;
+    if (!skip_element(s))
+        return JSON_SLICE_BROKEN;
+    s->element_len = s->at - start;
+    while (s->element_len > 0 && is_blank(s->element[s->element_len - 1]))
+        s->element_len--;
+    return s->element_len > 0 ? JSON_SLICE_ONE : JSON_SLICE_BROKEN;
+}
+
 char *json_canonical(const json_t *value)
 {
     return json_dumps(value, JSON_SORT_KEYS | JSON_COMPACT | JSON_ENCODE_ANY | JSON_REAL_PRECISION(15));

@@ -30,6 +30,22 @@ struct json_walk {
 };
 json_t *json_walk(struct json_walk *walk); /* borrowed */
 
+/* The elements of an array as the very bytes that they are: for orders that must stay as they were sent.
+ * Begin with {.text = ..., .len = ...}; after ONE the element is set. It looks at brackets, commas and quotes
+ * alone: an element may still be no JSON. A byte order mark and blanks around the array are skipped. */
+struct json_slices {
+    const char *text; /* borrowed */
+    size_t len, at;
+    const char *element; /* into text */
+    size_t element_len;
+};
+enum json_slice {
+    JSON_SLICE_ONE,
+    JSON_SLICE_END,    /* there is no other, and nothing behind the array */
+    JSON_SLICE_BROKEN, /* it is no array, or not a whole one */
+};
+enum json_slice json_slice(struct json_slices *slices);
+
 /* The canonical form, sorted keys, compact: what hashes are made over. malloc'ed; NULL when out of memory. */
 char *json_canonical(const json_t *value);
 

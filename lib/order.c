@@ -1,11 +1,13 @@
 #include "order.h"
 #include "clock.h"
+#include "text.h"
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <strings.h>
 
 #define ID_DIGITS_MAX 19
+#define NUMBER_MAX 255 /* bytes of a number that are looked at, to know whether there is one */
 
 /* -- why a body is no order -- */
 
@@ -157,9 +159,14 @@ static bool read_id(const json_t *body, char out[24])
     return true;
 }
 
-static bool is_blank(const char *text)
+/* What people see as the number; the id where nothing of it can be seen: a name must tell orders apart. */
+static bool read_number(struct order *order)
 {
-    return !text[strspn(text, " \t\r\n\v\f")];
+    char *seen = text_clean(json_text(order->json, "number"), NUMBER_MAX);
+    bool good = seen && (*seen || !json_object_set_new(order->json, "number", json_string(order->id)));
+    free(seen);
+    order->number = json_text(order->json, "number");
+    return good;
 }
 
 /* WooCommerce writes a refund as "-5.00"; whatever the sign, a refund takes away. */
@@ -261,10 +268,8 @@ static bool read_links(struct order *order)
 static bool read_order(struct order *order)
 {
     json_t *body = order->json;
-    if (is_blank(json_text(body, "number")) &&
-        json_object_set_new(body, "number", json_string(order->id)) != 0)
+    if (!read_number(order))
         return false;
-    order->number = json_text(body, "number");
     order->status = json_text(body, "status");
     if (!strncmp(order->status, "wc-", 3))
         order->status += 3;

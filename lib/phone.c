@@ -218,8 +218,8 @@ static bool fits(const struct numbering *c, const char *national)
         return national[0] >= '2' && national[3] >= '2';
     if (!strcmp(c->code, "39"))
         return fits_italy(national, n);
-    if (!strcmp(c->code, "54")) /* behind a 9 a mobile, as it is called from abroad */
-        return (n == 11) == (national[0] == '9') && national[0] != '0';
+    if (!strcmp(c->code, "54")) /* behind a 9 a mobile, as it is called from abroad; no area begins with 15 */
+        return (n == 11) == (national[0] == '9') && national[0] != '0' && !starts_with(national, "15");
     return national[0] != '0' || strstr(zero_first, c->country);
 }
 

@@ -6,6 +6,7 @@
 #include "text.h"
 #include <stdlib.h>
 #include <string.h>
+#include <strings.h>
 
 #define CARD_NAME_MAX CONFIG_NAME_MAX /* bytes of an opportunity's name and of a source */
 #define VALUE_PLACES 4
@@ -87,15 +88,10 @@ static bool set_value(json_t *opportunity, const struct order *order)
     return !json_object_set_new(opportunity, "monetaryValue", json_decimal(text));
 }
 
-static const char *plain_status(const char *status)
-{
-    return strncmp(status, "wc-", 3) ? status : status + 3;
-}
-
 static const char *find_stage(const struct config *config, const char *status)
 {
     for (size_t i = 0; i < config->stage_map_count; i++)
-        if (!strcmp(plain_status(config->stage_map[i].key), status))
+        if (!strcmp(config->stage_map[i].key, status))
             return config->stage_map[i].value;
     return "";
 }
@@ -126,6 +122,21 @@ static bool plan_tags(struct plan *plan, const struct config *config, const stru
     return good;
 }
 
+/* Of several rules for one status the same tag may come more than once; the limit is that of one list. */
+static bool add_distinct(json_t *tags, const json_t *more)
+{
+    const json_t *tag, *have;
+    size_t i, j;
+    json_array_foreach(more, i, tag)
+    {
+        bool there = json_array_size(tags) >= TEMPLATE_LIST_MAX;
+        json_array_foreach(tags, j, have) there = there || json_equal(have, tag);
+        if (!there && json_array_append(tags, (json_t *)tag) != 0)
+            return false;
+    }
+    return true;
+}
+
 static bool plan_tags_remove(struct plan *plan, const struct config *config,
                              const struct template_scope *scope)
 {
@@ -134,7 +145,7 @@ static bool plan_tags_remove(struct plan *plan, const struct config *config,
         if (strcmp(config->tags_remove[i].key, scope->order->status) != 0)
             continue;
         json_t *tags = template_list(config->tags_remove[i].value, scope);
-        good = tags && !json_array_extend(plan->tags_remove, tags);
+        good = tags && add_distinct(plan->tags_remove, tags);
         json_decref(tags);
     }
     if (good && json_array_size(plan->tags_remove) > 0)
@@ -153,18 +164,18 @@ static bool add_phone_line(const struct plan *plan, struct buf *text)
 
 static bool plan_source(struct plan *plan, const struct config *config, const struct template_scope *scope)
 {
-    bool none = plan->status_only || !strcmp(config->source, "no");
+    bool none = plan->status_only || !strcasecmp(config->source, "no");
     plan->source = none ? strdup("") : render_line(config->source, scope);
     return plan->source != NULL;
 }
 
 static bool plan_note(struct plan *plan, const struct config *config, const struct template_scope *scope)
 {
-    if (!*config->note || !strcmp(config->note, "no"))
+    if (!*config->note || !strcasecmp(config->note, "no"))
         return true;
     struct buf text;
     buf_init(&text, TEMPLATE_VALUE_MAX + 100);
-    bool good = template_render(strcmp(config->note, "yes") ? config->note : NOTE_DEFAULT, scope,
+    bool good = template_render(strcasecmp(config->note, "yes") ? config->note : NOTE_DEFAULT, scope,
                                 TEMPLATE_VALUE_MAX, &text);
     while (good && text.len > 0 && strchr(" \t\r\n", text.data[text.len - 1]))
         text.data[--text.len] = '\0';

@@ -38,7 +38,6 @@ struct setting {
     int64_t min, max;     /* of numbers */
     const char *example;  /* for .env.sample where there is no default; NULL = none */
     const char *help;     /* one or two sentences */
-    bool later;           /* it is parsed, and has no effect in this version */
 };
 
 extern const struct setting settings[];

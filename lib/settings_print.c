@@ -3,8 +3,6 @@
 #include <inttypes.h>
 #include <string.h>
 
-#define LATER " (Not in effect in this version.)"
-
 /* A value as the file's syntax wants it: quoted where sh would need it. */
 static bool add_quoted(struct buf *out, const char *value)
 {
@@ -24,7 +22,7 @@ bool config_print_sample(struct buf *out)
              "# Inside '...' every byte is itself (a quote is written '\\''); a comment begins a line.\n");
     for (size_t i = 0; i < settings_count && good; i++) {
         const struct setting *s = &settings[i];
-        good = buf_addf(out, "\n# %s%s\n#%s=", s->help, s->later ? LATER : "", s->name) &&
+        good = buf_addf(out, "\n# %s\n#%s=", s->help, s->name) &&
                add_quoted(out, s->fallback  ? s->fallback
                                : s->example ? s->example
                                             : "") &&
@@ -54,8 +52,6 @@ bool config_print_manual(struct buf *out)
     for (size_t i = 0; i < settings_count && good; i++) {
         const struct setting *s = &settings[i];
         good = buf_addf(out, ".TP\n.B %s\n", s->name) && add_manual(out, s->help);
-        if (good && s->later)
-            good = buf_adds(out, LATER);
         if (good && s->fallback)
             good = buf_adds(out, " Default: ") && add_manual(out, s->fallback) && buf_addc(out, '.');
         good = good && buf_addc(out, '\n');

@@ -1,4 +1,5 @@
 #include "status.h"
+#include "reconcile.h"
 #include <stdio.h>
 #include <sysexits.h>
 
@@ -20,24 +21,42 @@ static void print_store(const struct store_stats *s)
         printf("durability: %s\n", s->durability);
     if (*s->problem)
         printf("problem: %s\n", s->problem);
+}
+
+static void print_reconcile(const struct app *app, const struct store_stats *s, int64_t age_s)
+{
+    const char *set = *app->config.woo_url ? "" : " (set WOO_URL first)";
+
     if (s->reconcile_wanted)
-        printf("signed bodies came that were no orders: a reconcile is wanted\n");
+        printf("a reconcile is wanted, because signed bodies came that were no orders, or the store lost "
+               "something: "
+               "run `woo_ghl reconcile`%s\n",
+               set);
+    if (age_s >= 0)
+        printf("reconciled %lld s ago\n", (long long)age_s);
+    else if (!*set)
+        printf("never reconciled: run `woo_ghl reconcile` from cron or a timer\n");
+}
+
+static void print_counters(const struct store_stats *s)
+{
     for (size_t i = 0; i < s->counter_count; i++)
         printf("counted %s: %lld\n", s->counter[i].word, (long long)s->counter[i].count);
 }
 
-static json_t *store_json(const struct store_stats *s)
+static json_t *store_json(const struct store_stats *s, int64_t reconciled_s)
 {
     json_t *pauses =
         s->paused ? json_pack("[{ss sI}]", "reason", s->pause_reason, "age_s", (json_int_t)s->pause_age_s)
                   : json_array();
 
-    return json_pack("{sI sI sI sI s{ss sI sI} so ss sb sb}", "waiting", (json_int_t)s->waiting, "due",
+    return json_pack("{sI sI sI sI s{ss sI sI} so ss sb sb so}", "waiting", (json_int_t)s->waiting, "due",
                      (json_int_t)s->due, "oldest_s", (json_int_t)s->oldest_s, "parked", (json_int_t)s->parked,
                      "breaker", "state", s->breaker_open_ms > 0 ? "open" : "closed", "open_ms",
                      (json_int_t)s->breaker_open_ms, "failures", (json_int_t)s->breaker_failures, "pauses",
                      pauses, "durability", s->durability, "undrained", s->undrained, "reconcile_wanted",
-                     s->reconcile_wanted);
+                     s->reconcile_wanted != 0, "reconciled_s",
+                     reconciled_s < 0 ? json_null() : json_integer(reconciled_s));
 }
 
 /* -- the spool -- */
@@ -79,9 +98,9 @@ static json_t *spool_json(const struct spool_stats *s)
 
 /* -- both -- */
 
-static bool print_json(const struct store_stats *stats, const struct spool_stats *spool)
+static bool print_json(const struct store_stats *stats, int64_t reconciled_s, const struct spool_stats *spool)
 {
-    json_t *all = stats ? store_json(stats) : json_object();
+    json_t *all = stats ? store_json(stats, reconciled_s) : json_object();
     bool good = all && json_object_set_new(all, "spool", spool_json(spool)) == 0 &&
                 json_dumpf(all, stdout, JSON_COMPACT) == 0;
 
@@ -100,12 +119,16 @@ int status_print(struct app *app, bool json)
     if (!known)
         fprintf(stderr, "woo_ghl status: %s\n", ready ? store_trouble(app->store) : e.text);
     bool spool_known = look_at_spool(app, &spool);
+    int64_t reconciled_s = known ? reconcile_age_s(app) : -1;
     if (json) {
-        if (!print_json(known ? &stats : NULL, &spool))
+        if (!print_json(known ? &stats : NULL, reconciled_s, &spool))
             return EX_IOERR;
     } else {
-        if (known)
+        if (known) {
             print_store(&stats);
+            print_reconcile(app, &stats, reconciled_s);
+            print_counters(&stats);
+        }
         print_spool(&spool);
     }
     return known && spool_known ? EX_OK : EX_TEMPFAIL;

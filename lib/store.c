@@ -482,6 +482,11 @@ enum store_result store_count(struct store *store, const char *word, bool reconc
     return ASK(count, store->state, word, reconcile);
 }
 
+enum store_result store_reconciled(struct store *store, int64_t wanted)
+{
+    return ASK(reconciled, store->state, wanted);
+}
+
 enum store_result store_put(struct store *store, const char *name, const char *value, int64_t ttl_ms,
                             bool if_absent, char **out)
 {

@@ -6,9 +6,9 @@
  * one round trip. The store never sees GHL and never looks into a body.
  *
  * TIME comes from the store: TIME inside the scripts; for SQLite the clock since boot, with the boot id, for
- * leases (another boot = expired), and the wall clock for everything else. In both the age of an attempt is
- * told by the clock since boot to who asks on the machine and in the boot in which it was recorded. Callers
- * pass durations only, in ms. store_shift_clock moves all of it, for tests.
+ * leases (another boot = expired), and the wall clock for everything else. In both an attempt's age is told
+ * by the clock since boot of the machine that asks (attempt_age_ms): two cards would come of one that looks
+ * older than it is. Callers pass durations only, in ms. store_shift_clock moves all of it, for tests.
  *
  * NAMESPACE: everything lives under prefix and GHL location; a dry run has its own ("dry:" before the
  * location). Redis keys begin with
@@ -83,7 +83,9 @@ bool store_lost(struct store *store, struct error *what);
  * GHL with the patience that GHL's search needs (forgot_age_ms). Once for each key_id, the data key that the
  * store has from then on: whoever notices later changes nothing. OK, UNAVAILABLE. */
 enum store_result store_forgot(struct store *store, const char *key_id) MUST_CHECK;
-#define STORE_FORGOT_SLACK_S 2 /* made so shortly after that, an order counts as of before: shops' clocks */
+/* Made so shortly after that, an order counts as of before, as does one without a date: a shop's clock may be
+ * ahead, and a look more costs less than a second card. */
+#define STORE_FORGOT_SLACK_S (24 * 3600)
 /* To be called before a fork whose child uses the store too: connections are not shared. */
 void store_before_fork(struct store *store);
 /* Bodies and attempt notes are sealed by this vault from now on, and opened by it. Without one they
@@ -136,8 +138,10 @@ struct store_entry {
     struct store_link link; /* also carries ids known from progress */
     enum store_attempt attempt;
     char *attempt_note; /* owned; what progress recorded with the attempt (JSON), NULL = none */
-    int64_t
-        attempt_age_ms; /* since that progress; where its time lies ahead, a clock was set back: since now */
+    /* Since that progress, where it was in this boot of this machine; else since this boot's first lease of
+     * it. By the clock since boot: whatever clock is set, it is so old at least. */
+    int64_t attempt_age_ms;
+    int64_t attempt_ago_ms; /* since that progress by the store's time; not less than attempt_age_ms */
 };
 void store_entry_free(struct store_entry *entry);
 
@@ -163,8 +167,8 @@ struct store_claim {
     bool again; /* it was accepted before, by a worker that lost it: of one second with seen's it is the older
                    one */
     bool
-        requeue_if_seen; /* a reconcile's or spool's claim; no difference to dedupe, not counted per client */
-    const char *client;  /* hash of the client's address; "" = do not count */
+        fetched; /* read from the shop, as of arrived_ago_ms: nobody delivered it, and no client is counted */
+    const char *client;   /* hash of the client's address; "" = do not count */
     int64_t client_limit; /* per day; 0 = no limit */
     bool work;            /* false: never lease to me (SYNC_BUDGET=0): answers DEFERRED */
     int64_t lease_ms;
@@ -201,7 +205,8 @@ struct store_claim_reply {
  * LINK_TTL counts as older): write seen (newest place wins, fingerprint of the newest, whose key goes if it
  * is another), IGNORED; but one without a time (an order.deleted) of an order that was never seen writes
  * nothing: a sale that comes after it must not look older. status_only of an order that was never seen is
- * IGNORED however old: nothing in it leads to a card;
+ * IGNORED however old: nothing in it leads to a card; but for LINK_TTL after the store forgot something a
+ * reconcile is asked for, which finds the whole order in the bin;
  * 3. fingerprint == seen's: keep the newer place; if the order is parked and this is not older than seen: go
  * on at 5; else DUPLICATE;
  * 4. older than seen: STALE; but a creating one says that the order was sold after all. Then a body that
@@ -349,8 +354,12 @@ enum store_result store_pause(struct store *, const char *token_hash, const char
  * kind). */
 enum store_result store_resume(struct store *, const char *token_hash) MUST_CHECK;
 
-/* Counts an event by a word ("rest_error"); `reconcile`: also asks for a reconcile. */
+/* Counts an event by a word ("rest_error"); `reconcile`: also asks for a reconcile, as whatever the store
+ * loses does. */
 enum store_result store_count(struct store *, const char *word, bool reconcile) MUST_CHECK;
+/* A reconcile went well that had begun when stats said reconcile_wanted == `wanted`: it is not wanted any
+ * more. NONE = it was asked for again meanwhile, and is wanted still. OK, NONE, UNAVAILABLE. */
+enum store_result store_reconciled(struct store *, int64_t wanted) MUST_CHECK;
 
 /* Small things that must outlive processes: resolved names, wrapped keys. ttl_ms 0 = for good. if_absent:
  * keep what is there. *out (owned by the caller) is what is there afterwards. */
@@ -375,10 +384,12 @@ struct store_stats {
     bool paused;
     char pause_reason[STORE_REASON_SIZE];
     int64_t pause_age_s;
-    int64_t drain_age_s; /* since the last heartbeat; -1 = never */
-    bool undrained;      /* entries wait and no heartbeat for 10 minutes */
-    bool reconcile_wanted;
+    int64_t drain_age_s;      /* since the last heartbeat; -1 = never */
+    bool undrained;           /* entries wait and no heartbeat for 10 minutes */
+    int64_t reconcile_wanted; /* another number each time that it is asked for; 0 = nobody did */
     int64_t born_age_s;
+    int64_t forgot_ms;      /* when the store lost something of what it knew, ms since 1970 by its clock; 0 =
+                               never, as      far as known */
     int64_t delivery_age_s; /* since the last signed order came, to be claimed; -1 = none yet */
     struct store_counter counter[64];
     size_t counter_count;

@@ -53,6 +53,7 @@ struct store_backend {
     enum store_result (*pause)(void *, const char *token_hash, const char *why, bool *first);
     enum store_result (*resume)(void *, const char *token_hash);
     enum store_result (*count)(void *, const char *word, bool reconcile);
+    enum store_result (*reconciled)(void *, int64_t wanted);
     enum store_result (*put)(void *, const char *name, const char *value, int64_t ttl_ms, bool if_absent,
                              char **out);
     enum store_result (*get)(void *, const char *name, char **out);

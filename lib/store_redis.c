@@ -163,6 +163,7 @@ const struct store_backend store_redis = {
     .pause = redis_pause,
     .resume = redis_resume,
     .count = redis_count,
+    .reconciled = redis_reconciled,
     .put = redis_put,
     .get = redis_get,
     .stats = redis_stats,

@@ -64,6 +64,7 @@ enum store_result redis_probe(void *, enum store_hold what);
 enum store_result redis_pause(void *, const char *token_hash, const char *why, bool *first);
 enum store_result redis_resume(void *, const char *token_hash);
 enum store_result redis_count(void *, const char *word, bool reconcile);
+enum store_result redis_reconciled(void *, int64_t wanted);
 enum store_result redis_put(void *, const char *name, const char *value, int64_t ttl_ms, bool if_absent,
                             char **out);
 enum store_result redis_get(void *, const char *name, char **out);

@@ -22,8 +22,7 @@ enum {
     ENTRY_ATTEMPT = ENTRY_PARTS + STORE_PARTS,
     ENTRY_NOTE,
     ENTRY_ATTEMPT_AGE,
-    ENTRY_ATTEMPT_BOOT,
-    ENTRY_ATTEMPT_BOOT_MS,
+    ENTRY_ATTEMPT_AGO,
     ENTRY_FORGOT_AGE
 };
 
@@ -37,21 +36,16 @@ static bool read_link(const redisReply *r, size_t first, struct store_link *out)
     return good;
 }
 
-/* By this machine's clock where it began here, in this boot: the server's may have been set meanwhile. */
-static int64_t attempt_age_ms(const struct redis_store *store, const redisReply *r)
+/* What an attempt's age is told by: where and when it is asked for. */
+static void add_boot(struct redis_args *args, const struct redis_store *store)
 {
-    int64_t here_ms = clock_boot_ms() + store->boot_shift_ms - redis_reply_number(r, ENTRY_ATTEMPT_BOOT_MS);
-
-    if (redis_reply_number(r, ENTRY_ATTEMPT) && *store->boot_id &&
-        !strcmp(redis_reply_text(r, ENTRY_ATTEMPT_BOOT), store->boot_id) && here_ms >= 0)
-        return here_ms;
-    return redis_reply_number(r, ENTRY_ATTEMPT_AGE);
+    redis_arg_text(args, store->boot_id);
+    redis_arg_number(args, clock_boot_ms() + store->boot_shift_ms);
 }
 
 /* Fills all but the token, which the caller of the verb made. `body` is the claim's own where the reply has
  * none. False when out of memory: the lease runs out by itself. */
-static bool read_entry(const struct redis_store *store, const redisReply *r, const struct store_claim *claim,
-                       struct store_entry *out)
+static bool read_entry(const redisReply *r, const struct store_claim *claim, struct store_entry *out)
 {
     out->key = redis_reply_copy(r, ENTRY_KEY, NULL);
     out->body = redis_reply_copy(r, ENTRY_BODY, &out->body_len);
@@ -70,7 +64,8 @@ static bool read_entry(const struct redis_store *store, const redisReply *r, con
     out->attempts = redis_reply_number(r, ENTRY_ATTEMPTS);
     out->age_ms = redis_reply_number(r, ENTRY_AGE);
     out->attempt = (enum store_attempt)redis_reply_number(r, ENTRY_ATTEMPT);
-    out->attempt_age_ms = attempt_age_ms(store, r);
+    out->attempt_age_ms = redis_reply_number(r, ENTRY_ATTEMPT_AGE);
+    out->attempt_ago_ms = redis_reply_number(r, ENTRY_ATTEMPT_AGO);
     if (*redis_reply_text(r, ENTRY_NOTE))
         out->attempt_note = redis_reply_copy(r, ENTRY_NOTE, NULL);
     return out->key && out->body && (out->attempt_note || !*redis_reply_text(r, ENTRY_NOTE)) &&
@@ -99,7 +94,7 @@ static void add_claim(struct redis_args *args, const struct redis_store *store,
     redis_arg_text(args, claim->status && strlen(claim->status) < STORE_STATUS_SIZE ? claim->status : "");
     redis_arg_number(args, claim->creates);
     redis_arg_number(args, claim->status_only);
-    redis_arg_text(args, claim->requeue_if_seen ? "" : claim->client);
+    redis_arg_text(args, claim->fetched ? "" : claim->client);
     redis_arg_number(args, claim->client_limit);
     redis_arg_number(args, claim->work);
     redis_arg_number(args, claim->lease_ms);
@@ -107,6 +102,8 @@ static void add_claim(struct redis_args *args, const struct redis_store *store,
     redis_arg_number(args, expires_ms);
     redis_arg_text(args, claim->key_id);
     redis_arg_number(args, claim->again);
+    redis_arg_number(args, claim->fetched);
+    add_boot(args, store);
 }
 
 enum store_claim_result redis_claim(void *context, const struct store_claim *claim,
@@ -145,7 +142,7 @@ enum store_claim_result redis_claim(void *context, const struct store_claim *cla
     out->breaker_failures = redis_reply_number(reply, 5);
     if (result == CLAIM_NEW) {
         entry->asked_mono_ms = asked;
-        if (!read_entry(store, redis_reply_array(reply, 6), claim, entry)) {
+        if (!read_entry(redis_reply_array(reply, 6), claim, entry)) {
             error_set(&store->connection.trouble, "out of memory, or an id that is too long, for %s",
                       claim->key);
             result = CLAIM_UNAVAILABLE;
@@ -173,8 +170,7 @@ enum store_result redis_progress(void *context, const char *key, const char *tok
     redis_arg_text(&args, progress->attempt_note);
     redis_arg_number(&args, progress->clear_attempt);
     redis_arg_number(&args, progress->lease_ms);
-    redis_arg_text(&args, store->boot_id);
-    redis_arg_number(&args, clock_boot_ms() + store->boot_shift_ms);
+    add_boot(&args, store);
     redisReply *reply = redis_ask(store, SCRIPT_PROGRESS, &args);
     if (!reply)
         return STORE_UNAVAILABLE;
@@ -212,6 +208,7 @@ enum store_result redis_finish(void *context, const char *key, const char *token
     redis_arg_number(&args, store->config->idempotency_ttl_ms);
     redis_arg_number(&args, next_lease_ms);
     redis_arg_text(&args, next_lease_ms > 0 ? next->token : "");
+    add_boot(&args, store);
     redisReply *reply = redis_ask(store, SCRIPT_FINISH, &args);
     if (!reply)
         return STORE_UNAVAILABLE;
@@ -219,7 +216,7 @@ enum store_result redis_finish(void *context, const char *key, const char *token
     if (done == 2) {
         next->asked_mono_ms = asked;
         /* Otherwise its lease runs out and another worker gets it. */
-        *has_next = read_entry(store, redis_reply_array(reply, 1), NULL, next);
+        *has_next = read_entry(redis_reply_array(reply, 1), NULL, next);
     }
     freeReplyObject(reply);
     return done == 0 ? STORE_LOST : STORE_OK;
@@ -288,6 +285,7 @@ enum store_result redis_lease_due(void *context, int64_t lease_ms, const char *o
     redis_arg_text(&args, only);
     redis_arg_text(&args, entry->token);
     redis_arg_text(&args, key_id);
+    add_boot(&args, store);
     redisReply *reply = redis_ask(store, SCRIPT_LEASE_DUE, &args);
     if (!reply)
         return STORE_UNAVAILABLE;
@@ -296,7 +294,7 @@ enum store_result redis_lease_due(void *context, int64_t lease_ms, const char *o
     } else if (redis_reply_number(reply, 0) == 1) {
         entry->asked_mono_ms = asked;
         result = STORE_OK;
-        if (!read_entry(store, redis_reply_array(reply, 1), NULL, entry)) {
+        if (!read_entry(redis_reply_array(reply, 1), NULL, entry)) {
             error_set(&store->connection.trouble, "out of memory, or an id that is too long, for %s",
                       redis_reply_text(redis_reply_array(reply, 1), ENTRY_KEY));
             result = STORE_UNAVAILABLE;

@@ -152,11 +152,12 @@ static void read_stats(const redisReply *r, struct store_stats *out)
     int64_t drain_age_ms = redis_reply_number(r, 9);
     out->drain_age_s = drain_age_ms < 0 ? -1 : drain_age_ms / 1000;
     out->undrained = redis_reply_number(r, 10) != 0;
-    out->reconcile_wanted = redis_reply_number(r, 11) != 0;
+    out->reconcile_wanted = redis_reply_number(r, 11);
     out->born_age_s = redis_reply_number(r, 12) / 1000;
     read_counters(redis_reply_array(r, 13), out);
     int64_t delivery_age_ms = redis_reply_number(r, 14);
     out->delivery_age_s = delivery_age_ms < 0 ? -1 : delivery_age_ms / 1000;
+    out->forgot_ms = redis_reply_number(r, 15);
 }
 
 enum store_result redis_stats(void *context, struct store_stats *out)

@@ -44,6 +44,7 @@ static const struct {
     [SCRIPT_PROBE] = {LUA_PROBE, HOLD, false},
     [SCRIPT_PROGRESS] = {LUA_PROGRESS, ORDER, false},
     [SCRIPT_PUT] = {LUA_PUT, ALONE, false},
+    [SCRIPT_RECONCILED] = {LUA_RECONCILED, ALONE, false},
     [SCRIPT_REQUEUE] = {LUA_REQUEUE, ORDER, false},
     [SCRIPT_RESUME] = {LUA_RESUME, HOLD, false},
     [SCRIPT_RETRY] = {LUA_RETRY, ORDER, false},

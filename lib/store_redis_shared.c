@@ -163,6 +163,14 @@ enum store_result redis_count(void *context, const char *word, bool reconcile)
     return redis_verb(context, SCRIPT_COUNT, &args, STORE_UNAVAILABLE);
 }
 
+enum store_result redis_reconciled(void *context, int64_t wanted)
+{
+    struct redis_args args = {0};
+
+    redis_arg_number(&args, wanted);
+    return redis_verb(context, SCRIPT_RECONCILED, &args, STORE_NONE);
+}
+
 /* The one text of the reply; an absent one is NONE. */
 static enum store_result ask_copy(struct redis_store *store, enum redis_script which,
                                   const struct redis_args *args, char **out)

@@ -1,5 +1,6 @@
 #include "store_sqlite.h"
 #include "clock.h"
+#include "store_sqlite_schema.h"
 #include <stdio.h>
 #include <stdlib.h>
 
@@ -66,10 +67,10 @@ static enum store_result sqlite_forgot(void *self, const char *key_id)
 
     if (!db_write(db))
         return STORE_UNAVAILABLE;
-    db_run(
-        db,
-        "UPDATE spaces SET born_ms = ?1, forgot_ms = ?1, forgot_key = ?2 WHERE id = ?3 AND forgot_key <> ?2",
-        "iti", db->now_ms, key_id, db->space);
+    db_run(db,
+           "UPDATE spaces SET born_ms = ?1, forgot_ms = ?1, forgot_key = ?2, reconcile_wanted "
+           "= " SCHEMA_WANT_RECONCILE " WHERE id = ?3 AND forgot_key <> ?2",
+           "iti", db->now_ms, key_id, db->space);
     return db_commit(db) ? STORE_OK : STORE_UNAVAILABLE;
 }
 
@@ -116,6 +117,7 @@ const struct store_backend store_sqlite = {
     .pause = sqlite_pause,
     .resume = sqlite_resume,
     .count = sqlite_count,
+    .reconciled = sqlite_reconciled,
     .put = sqlite_put,
     .get = sqlite_get,
     .stats = sqlite_stats,

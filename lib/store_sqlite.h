@@ -64,6 +64,7 @@ enum store_result sqlite_contact_unlock(void *self, const char *const hash[], si
 enum store_result sqlite_card_take(void *self, const char *opportunity_id, const char *key, int64_t created_s,
                                    enum store_card how);
 enum store_result sqlite_count(void *self, const char *word, bool reconcile);
+enum store_result sqlite_reconciled(void *self, int64_t wanted);
 enum store_result sqlite_put(void *self, const char *name, const char *value, int64_t ttl_ms, bool if_absent,
                              char **out);
 enum store_result sqlite_get(void *self, const char *name, char **out);

@@ -27,7 +27,7 @@ static void count_client(struct work *w)
 {
     const struct store_claim *c = w->claim;
 
-    if (!c->client || !*c->client || c->requeue_if_seen || c->client_limit <= 0)
+    if (!c->client || !*c->client || c->fetched || c->client_limit <= 0)
         return;
     int64_t day = w->db->now_ms / DAY_MS;
     int64_t count =
@@ -38,13 +38,13 @@ static void count_client(struct work *w)
     w->over_limit = count > c->client_limit;
 }
 
-/* When the shop last delivered, to the second. A body from REST has neither a client nor a past. */
+/* When the shop last delivered, to the second. What was read from it is no delivery. */
 static void note_delivery(struct work *w)
 {
     const struct store_claim *c = w->claim;
     char text[24];
 
-    if ((c->client && *c->client && !c->requeue_if_seen) || c->arrived_ago_ms > 0) {
+    if (!c->fetched && ((c->client && *c->client) || c->arrived_ago_ms > 0)) {
         snprintf(text, sizeof text, "%lld",
                  (long long)(w->db->now_ms - (c->arrived_ago_ms > 0 ? c->arrived_ago_ms : 0)));
         db_run(w->db,
@@ -194,12 +194,14 @@ static void become_current(struct work *w)
     record_due(w->db, r, 0);
 }
 
-/* As far as it is known; otherwise now. */
+/* As far as it is known; otherwise now, but for a store that forgot: then nobody knows. */
 static int64_t created_s(const struct work *w)
 {
     if (w->claim->created_s > 0)
         return w->claim->created_s;
-    return w->record.created_s > 0 ? w->record.created_s : w->db->now_ms / 1000;
+    if (w->record.created_s > 0)
+        return w->record.created_s;
+    return w->space.forgot_ms ? 0 : w->db->now_ms / 1000;
 }
 
 static enum store_claim_result accept(struct work *w)
@@ -266,6 +268,17 @@ static bool is_repeated(const struct work *w)
            (r->kind != RECORD_PARKED || is_older(w));
 }
 
+/* After a loss an unknown order may be one that had a card: a reconcile finds it with its content. */
+static void look_in_the_bin(struct work *w)
+{
+    const struct db *db = w->db;
+
+    if (!w->space.forgot_ms || db->now_ms - w->space.forgot_ms >= db->config->link_ttl_ms)
+        return;
+    space_want_reconcile(&w->space, db->now_ms);
+    space_save(w->db, &w->space);
+}
+
 static enum store_claim_result decide(struct work *w)
 {
     const struct store_claim *c = w->claim;
@@ -275,8 +288,10 @@ static enum store_claim_result decide(struct work *w)
     bool unknown = !c->creates && is_unknown(r);
 
     /* A deletion names nothing that a card could be found by. */
-    if (unknown && c->status_only && !has_seen(r))
+    if (unknown && c->status_only && !has_seen(r)) {
+        look_in_the_bin(w);
         return CLAIM_IGNORED;
+    }
     if (unknown && !record_is_older(w->db, &w->space, created_s(w))) {
         /* One without a time (a deletion has none) says nothing of a sale that comes after it. */
         if (c->modified_s <= 0 && !has_seen(r))

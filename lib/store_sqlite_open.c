@@ -212,12 +212,13 @@ static void forget(struct db *db, const char *what)
 {
     int64_t now_ms = clock_wall_ms() + db->shift_ms;
 
-    db_run(db, "UPDATE spaces SET born_ms = ?, forgot_ms = ?", "ii", now_ms, now_ms);
-    error_set(&db->lost,
-              "%s%s: it may hold less than was stored. Orders accepted since may be lost: have WooCommerce "
-              "deliver them "
-              "again. Cards of that time are looked for in GHL before any is made",
-              db->path, what);
+    db_run(db, "UPDATE spaces SET born_ms = ?1, forgot_ms = ?1, reconcile_wanted = " SCHEMA_WANT_RECONCILE,
+           "i", now_ms);
+    error_set(
+        &db->lost,
+        "%s%s: it may hold less than was stored. Orders accepted since may be lost: run `woo_ghl reconcile`, "
+        "which reads them from the shop. Cards of that time are looked for in GHL before any is made",
+        db->path, what);
     log_event(db->log, LOG_LEVEL_ERROR, "store", NULL, "%s", db->lost.text);
 }
 

@@ -176,7 +176,7 @@ bool record_is_mine(const struct record *r, const char *token)
 bool record_is_older(const struct db *db, const struct space *space, int64_t created_s)
 {
     if (created_s <= 0)
-        return false;
+        return space->forgot_ms > 0;
     int64_t slack_s = space->forgot_ms ? STORE_FORGOT_SLACK_S : 0;
     return created_s < space->born_ms / 1000 + slack_s ||
            created_s < (db->now_ms - db->config->link_ttl_ms) / 1000;
@@ -191,10 +191,28 @@ void record_begin_attempt(const struct db *db, struct record *r)
     r->attempt_boot_ms = db->boot_ms;
 }
 
+/* Whatever clock is set, an attempt does not look older than it is: of another boot its age counts from this
+ * boot's first lease of it. A machine that does not know its boot goes by the wall clock. */
+static void watch_attempt(const struct db *db, struct record *r)
+{
+    if (r->attempt == STORE_ATTEMPT_NONE)
+        return;
+    if (r->attempt_ms > db->now_ms)
+        r->attempt_ms = db->now_ms; /* a clock was set back */
+    if (strcmp(r->attempt_boot, db->boot_id) != 0 || r->attempt_boot_ms > db->boot_ms) {
+        memcpy(r->attempt_boot, db->boot_id, sizeof r->attempt_boot);
+        r->attempt_boot_ms = db->boot_ms;
+    }
+}
+
+static int64_t attempt_ago_ms(const struct db *db, const struct record *r)
+{
+    return later(db->now_ms - r->attempt_ms, 0);
+}
+
 static int64_t attempt_age_ms(const struct db *db, const struct record *r)
 {
-    bool same_boot = db->boot_id[0] && !strcmp(r->attempt_boot, db->boot_id);
-    return same_boot ? db->boot_ms - r->attempt_boot_ms : db->now_ms - r->attempt_ms;
+    return db->boot_id[0] ? db->boot_ms - r->attempt_boot_ms : attempt_ago_ms(db, r);
 }
 
 void record_lease(const struct db *db, struct record *r, const char *token, int64_t lease_ms)
@@ -206,9 +224,7 @@ void record_lease(const struct db *db, struct record *r, const char *token, int6
     size_t n = strnlen(token, sizeof r->token - 1);
     memmove(r->token, token, n);
     r->token[n] = '\0';
-    /* A clock was set back: its window would not end before that time has come again. */
-    if (r->attempt != STORE_ATTEMPT_NONE && attempt_age_ms(db, r) < 0)
-        record_begin_attempt(db, r);
+    watch_attempt(db, r);
 }
 
 void record_due(const struct db *db, struct record *r, int64_t delay_ms)
@@ -300,7 +316,10 @@ void record_give(struct db *db, const struct space *space, const struct record *
         entry->age_ms = 0;
     entry->link = r->link;
     entry->attempt = (enum store_attempt)r->attempt;
-    entry->attempt_age_ms = r->attempt ? later(attempt_age_ms(db, r), 0) : 0;
+    if (r->attempt != STORE_ATTEMPT_NONE) {
+        entry->attempt_age_ms = attempt_age_ms(db, r);
+        entry->attempt_ago_ms = later(attempt_ago_ms(db, r), entry->attempt_age_ms);
+    }
 }
 
 /* -- blobs -- */

@@ -18,8 +18,9 @@
 
 struct space {
     int64_t born_ms, forgot_ms, heartbeat_ms;
-    bool reconcile_wanted;
-    int64_t paused_ms; /* since; 0 = not paused */
+    int64_t reconcile_wanted; /* when it was asked for last, or what makes it another number than before; less
+                                 than 0 once that is fulfilled; 0 = never */
+    int64_t paused_ms;        /* since; 0 = not paused */
     char pause_token[DIGEST_HEX_SIZE], pause_reason[STORE_REASON_SIZE];
     int64_t pause_probe_ms; /* the next probe, not before */
     int64_t breaker_failures;
@@ -31,6 +32,8 @@ struct space {
     int64_t pace_us;          /* GCRA: the theoretical arrival time of the next call */
     int64_t pace_day_left, pace_day_end_ms;
 };
+
+void space_want_reconcile(struct space *space, int64_t now_ms);
 
 void space_load(struct db *db, struct space *space);
 void space_save(struct db *db, const struct space *space);
@@ -97,7 +100,8 @@ bool record_has_link(const struct record *record); /* any id, or the gone mark *
 bool record_lease_holds(const struct db *db, const struct record *record);
 /* Is the lease this worker's? Also one that ran out, as long as nobody else took the order. */
 bool record_is_mine(const struct record *record, const char *token);
-/* Created before the store was born or longer ago than LINK_TTL. created_s 0 = now. */
+/* Created before the store was born or longer ago than LINK_TTL. created_s 0 = no date, of a store that
+ * forgot. */
 bool record_is_older(const struct db *db, const struct space *space, int64_t created_s);
 
 void record_lease(const struct db *db, struct record *record, const char *token, int64_t lease_ms);

@@ -82,6 +82,9 @@
     "ALTER TABLE spaces ADD COLUMN forgot_key TEXT NOT NULL DEFAULT '';"
 #define SCHEMA_LOG_STAYS 3
 
+/* What reconcile_wanted becomes when it is asked for at ?1; space_want_reconcile says the same. */
+#define SCHEMA_WANT_RECONCILE "max(abs(reconcile_wanted) + 1, ?1)"
+
 /* Each takes the time and how many rows; those that expire in one ms go together. By the index alone: looked for by
  * its key a row costs a look at all rows of its namespace. */
 #define SCHEMA_SWEEP(table, index, expires) \

@@ -1,4 +1,5 @@
 #include "store_sqlite.h"
+#include "store_sqlite_schema.h"
 #include <stdlib.h>
 #include <string.h>
 
@@ -149,9 +150,23 @@ enum store_result sqlite_count(void *self, const char *word, bool reconcile)
            "+ 1",
            "it", db->space, word);
     if (reconcile)
-        db_run(db, "UPDATE spaces SET reconcile_wanted = 1 WHERE id = ? AND reconcile_wanted = 0", "i",
-               db->space);
+        db_run(db, "UPDATE spaces SET reconcile_wanted = " SCHEMA_WANT_RECONCILE " WHERE id = ?2", "ii",
+               db->now_ms, db->space);
     return db_commit(db) ? STORE_OK : STORE_UNAVAILABLE;
+}
+
+enum store_result sqlite_reconciled(void *self, int64_t wanted)
+{
+    struct db *db = &((struct store_sqlite *)self)->db;
+
+    if (!db_write(db))
+        return STORE_UNAVAILABLE;
+    db_run(db, "UPDATE spaces SET reconcile_wanted = -?2 WHERE id = ?1 AND reconcile_wanted = ?2", "ii",
+           db->space, wanted);
+    int64_t left = db_integer(db, 0, "SELECT reconcile_wanted FROM spaces WHERE id = ?", "i", db->space);
+    if (!db_commit(db))
+        return STORE_UNAVAILABLE;
+    return left > 0 ? STORE_NONE : STORE_OK;
 }
 
 /* -- small things -- */

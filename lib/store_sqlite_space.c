@@ -5,10 +5,6 @@
     {                                                                                                        \
 #field, offsetof(struct space, field), DB_INTEGER, 0                                                 \
     }
-#define BOOL(field)                                                                                          \
-    {                                                                                                        \
-#field, offsetof(struct space, field), DB_BOOL, 0                                                    \
-    }
 #define TEXT(field)                                                                                          \
     {                                                                                                        \
 #field, offsetof(struct space, field), DB_TEXT, sizeof((struct space *)NULL)->field                  \
@@ -16,7 +12,7 @@
 
 /* In the order of the columns in both statements below. */
 static const struct db_column columns[] = {
-    INTEGER(born_ms),          INTEGER(forgot_ms),       INTEGER(heartbeat_ms),     BOOL(reconcile_wanted),
+    INTEGER(born_ms),          INTEGER(forgot_ms),       INTEGER(heartbeat_ms),     INTEGER(reconcile_wanted),
     INTEGER(paused_ms),        TEXT(pause_token),        TEXT(pause_reason),        INTEGER(pause_probe_ms),
     INTEGER(breaker_failures), INTEGER(breaker_open_ms), INTEGER(breaker_until_ms), INTEGER(breaker_probe_ms),
     INTEGER(held_ms),          INTEGER(hold_since_ms),   INTEGER(pace_us),          INTEGER(pace_day_left),
@@ -52,6 +48,13 @@ void space_save(struct db *db, const struct space *space)
     db_row_bind(db, row, 2, columns, COLUMNS, space);
     while (db_next(db, row))
         ;
+}
+
+void space_want_reconcile(struct space *space, int64_t now_ms)
+{
+    int64_t last = space->reconcile_wanted < 0 ? -space->reconcile_wanted : space->reconcile_wanted;
+
+    space->reconcile_wanted = last + 1 > now_ms ? last + 1 : now_ms;
 }
 
 enum store_hold space_hold(const struct space *space)

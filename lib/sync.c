@@ -11,8 +11,9 @@
 #define BACKOFF_MAX_MS (4LL * 3600 * 1000)
 #define RELOADED_MS 1000
 #define BEHIND_MS (5LL * 60 * 1000)
-#define LEASE_MARGIN_MS 20000 /* renewed before a write when less is left */
-#define SEND_MARGIN_MS 5000   /* no write begins so shortly before the lease may run out */
+#define LEASE_FRESH_MS                                                                                       \
+    5000 /* a write needs a lease confirmed so shortly before: the store's clock may jump */
+#define SEND_MARGIN_MS 5000 /* no write begins so shortly before the lease may run out */
 
 /* -- ends -- */
 
@@ -153,7 +154,7 @@ static bool may_write(void *context)
     struct sync_work *w = context;
     int64_t now = clock_mono_ms();
 
-    if (w->lease_mono_ms - now > LEASE_MARGIN_MS)
+    if (w->lease_mono_ms - now > SYNC_LEASE_MS - LEASE_FRESH_MS)
         return true;
     if (store_renew(w->app->store, w->entry->key, w->entry->token, SYNC_LEASE_MS) != STORE_OK)
         return false;

@@ -9,6 +9,7 @@
 #define CONTACT_WAIT_MAX_MS 3000
 #define CONTACT_BUSY_RETRY_MS 2000
 #define CONTACT_SEND_MS 5000 /* as with a card: nothing leaves so long after the attempt was recorded */
+#define NEW_SLACK_S 60       /* between GHL's clock and ours */
 #define NAMESAKES_MAX 20     /* so many contacts of one name, the newest, are looked at for an order's card */
 #define CONTACT_IN_FLIGHT_MS                                                                                 \
     (CONTACT_SEND_MS + 90000) /* send deadline and GHL's search lag; GHL_TIMEOUT comes on top                \
@@ -100,6 +101,18 @@ static json_t *contact_body(const struct sync_work *w, bool older)
     return *email ? json_pack("{ss}", "email", email) : json_pack("{ss}", "phone", plan_phone(&w->plan));
 }
 
+/* Also one whose first answer was lost: then GHL says that it knows the contact, which came into being since
+ * the order was accepted, and has no source. */
+static bool is_new(const struct sync_work *w, const struct ghl_answer *answer)
+{
+    const json_t *contact = json_object_get(answer->json, "contact");
+    int64_t accepted_s = (clock_wall_ms() - w->entry->age_ms) / 1000, added_s;
+
+    return answer->created ||
+           (!*json_text(contact, "source") && clock_parse_iso(json_text(contact, "dateAdded"), &added_s) &&
+            added_s >= accepted_s - NEW_SLACK_S);
+}
+
 /* A source is told to a new contact only: the one that a known contact has stays. A call of its own, because
  * only the upsert's answer says that the contact is new. It is no reason to hold up the order. */
 static void tell_source(struct sync_work *w)
@@ -143,6 +156,20 @@ static enum step without_either(struct sync_work *w)
     return by_name(w);
 }
 
+/* The field that GHL does not take of this contact is left out of what is sent: true, send it again. Each
+ * time there is one less. */
+static bool drop_refused(const struct sync_work *w, json_t *body, const struct ghl_answer *answer)
+{
+    struct log_about about = {.order = w->plan.key, .trace_id = answer->trace_id, .status = answer->status};
+    if (sync_drop_fields(w, body, answer))
+        return true;
+    if (answer->result != GHL_REFUSED || !answer->field[0] || json_object_del(body, answer->field) != 0)
+        return false;
+    log_event(w->app->log, LOG_LEVEL_WARN, "degraded", &about,
+              "GHL does not take this contact's %s: it is left out", answer->field);
+    return true;
+}
+
 /* Upserts; drops an optional field that GHL does not take, once each, and goes on. */
 static enum step upsert(struct sync_work *w, bool older)
 {
@@ -159,28 +186,16 @@ static enum step upsert(struct sync_work *w, bool older)
             break;
         }
         enum ghl_result result = ghl_contact_upsert(w->app->ghl, &call, body, &answer);
-        if (sync_drop_fields(w, body, &answer)) {
+        if (drop_refused(w, body, &answer)) {
             ghl_answer_free(&answer);
             continue;
-        }
-        if (result == GHL_REFUSED && answer.field[0] && json_object_get(body, answer.field)) {
-            struct log_about about = {
-                .order = w->plan.key, .trace_id = answer.trace_id, .status = answer.status};
-            log_event(w->app->log, LOG_LEVEL_WARN, "degraded", &about,
-                      "GHL does not take this contact's %s: it is left out", answer.field);
-            bool dropped = json_object_del(body, answer.field) == 0;
-            ghl_answer_free(&answer);
-            if (dropped)
-                continue;
-            step = sync_stop(w, END_PARK, "contact_refused");
-            break;
         }
         if (result == GHL_OK) {
             if (strcmp(w->link.contact_id, answer.id) != 0) /* another's tags and notes say nothing of it */
                 w->link.part_hash[PLAN_TAGS][0] = w->link.part_hash[PLAN_NOTE][0] = '\0';
             memcpy(w->link.contact_id, answer.id, sizeof answer.id);
             sync_tags_seen(w, json_object_get(answer.json, "contact"));
-            if (answer.created && *w->plan.source)
+            if (*w->plan.source && is_new(w, &answer))
                 tell_source(w);
             sync_holds(w, PLAN_CONTACT);
             step = STEP_NEXT;
@@ -232,7 +247,7 @@ static enum step look_for_contact(struct sync_work *w)
     }
     size_t i;
     const json_t *contact;
-    int64_t since_s = (clock_wall_ms() - w->entry->attempt_age_ms) / 1000 - 60, added_s;
+    int64_t since_s = (clock_wall_ms() - w->entry->attempt_ago_ms) / 1000 - 60, added_s;
     json_array_foreach(json_object_get(answer.json, "contacts"), i, contact)
     {
         const char *id = json_text(contact, "id");
@@ -285,7 +300,7 @@ static enum step create(struct sync_work *w)
         json_decref(contact);
         return step;
     }
-    bool again = false; /* once: without custom fields */
+    bool again = false; /* without what GHL did not take */
     enum ghl_result result = ghl_contact_create(w->app->ghl, &call, contact, &answer);
     if (result == GHL_OK) {
         memcpy(w->link.contact_id, answer.id, sizeof answer.id);
@@ -294,14 +309,16 @@ static enum step create(struct sync_work *w)
             sync_progress(w, &(struct store_progress){
                                  .contact_id = answer.id, .clear_attempt = true, .lease_ms = SYNC_LEASE_MS});
     } else {
-        step = sync_stop_answer(w, "contact create", &answer);
+        again = drop_refused(w, w->plan.contact, &answer);
+        if (!again)
+            step = sync_stop_answer(w, "contact create", &answer);
         if (result != GHL_LOST && !sync_may_have_happened(&answer) &&
             store_progress(w->app->store, w->entry->key, w->entry->token,
                            &(struct store_progress){.clear_attempt = true, .lease_ms = SYNC_LEASE_MS},
-                           NULL) == STORE_UNAVAILABLE)
-            sync_stop(w, END_LEAVE, "store_unavailable");
-        else if (sync_drop_fields(w, w->plan.contact, &answer))
-            again = true;
+                           NULL) == STORE_UNAVAILABLE) {
+            step = sync_stop(w, END_LEAVE, "store_unavailable");
+            again = false;
+        }
     }
     ghl_answer_free(&answer);
     json_decref(contact);
@@ -322,7 +339,7 @@ static enum step update(struct sync_work *w)
         w->link.contact_id[0] = '\0';
         return create(w);
     default:
-        if (sync_drop_fields(w, w->plan.contact, &answer)) {
+        if (drop_refused(w, w->plan.contact, &answer)) {
             ghl_answer_free(&answer);
             return update(w);
         }

@@ -1,11 +1,16 @@
 #include "clock.h"
 #include "sync_work.h"
+#include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 
 #define NOTE_SEND_MS 5000 /* no byte of it leaves so long after the attempt was recorded */
 #define NOTE_RETRY_MS 10000
 #define MARK_SIZE 128
 #define MARK_HASH 12 /* hex digits */
+/* The link knows the last note alone. Two states of one second may come in turns, each redelivered. */
+#define WRITTEN_TTL_MS (24LL * 3600 * 1000)
+#define WRITTEN_SIZE (MARK_SIZE + 8)
 
 /* "[shop:1001 3f2a9c51b07e]": the order, and the state that the note is of. It needs no key: it stands beside
  * the text that it is made of. */
@@ -19,6 +24,36 @@ static bool make_mark(const struct sync_work *w, char out[MARK_SIZE])
     int n = snprintf(out, MARK_SIZE, "[%.100s %.*s]", w->plan.key, MARK_HASH, hash);
     return n > 0 && n < MARK_SIZE;
 }
+
+/* -- those that were written lately -- */
+
+static void written_name(char out[WRITTEN_SIZE], const char *mark)
+{
+    snprintf(out, WRITTEN_SIZE, "note/%s", mark);
+}
+
+static bool is_written(const struct sync_work *w, const char *mark)
+{
+    char name[WRITTEN_SIZE], *kept = NULL;
+
+    written_name(name, mark);
+    bool written = store_get(w->app->store, name, &kept) == STORE_OK;
+    free(kept);
+    return written;
+}
+
+static void written(struct sync_work *w, const char *mark)
+{
+    char name[WRITTEN_SIZE];
+
+    written_name(name, mark);
+    sync_holds(w, PLAN_NOTE);
+    if (store_put(w->app->store, name, "1", WRITTEN_TTL_MS, false, NULL) != STORE_OK)
+        log_event(w->app->log, LOG_LEVEL_WARN, "store", &(struct log_about){.order = w->plan.key},
+                  "That this state's note is written could not be kept: %s", store_trouble(w->app->store));
+}
+
+/* -- the note -- */
 
 /* An earlier attempt may have reached GHL: is its note there? */
 static enum step look(struct sync_work *w, const char *mark, bool *there)
@@ -74,7 +109,7 @@ static enum step create(struct sync_work *w, const char *mark)
     if (until < call.send_deadline_mono_ms)
         call.send_deadline_mono_ms = until;
     switch (ghl_note_create(w->app->ghl, &call, w->link.contact_id, text.data, &answer)) {
-    case GHL_OK: sync_holds(w, PLAN_NOTE); break;
+    case GHL_OK: written(w, mark); break;
     case GHL_REFUSED:
     case GHL_DUPLICATE:
     case GHL_GONE: leave_out(w, &answer); break;
@@ -96,8 +131,11 @@ enum step sync_note(struct sync_work *w)
         return sync_stop_retry(w, NOTE_RETRY_MS, true, "out_of_memory");
     if (w->entry->attempt == STORE_ATTEMPT_NOTE && look(w, mark, &there) == STEP_STOP)
         return STEP_STOP;
-    if (!there)
+    if (there)
+        written(w, mark);
+    else if (is_written(w, mark))
+        sync_holds(w, PLAN_NOTE);
+    else
         return create(w, mark);
-    sync_holds(w, PLAN_NOTE);
     return STEP_NEXT;
 }

@@ -242,7 +242,8 @@ static enum step settle_attempt(struct sync_work *w)
                                .name = json_text(note, "name"),
                                .field = json_text(note, "field"),
                                .key = w->plan.key,
-                               .not_before_s = (clock_wall_ms() - age) / 1000 - CLOCK_SLACK_S};
+                               .not_before_s =
+                                   (clock_wall_ms() - w->entry->attempt_ago_ms) / 1000 - CLOCK_SLACK_S};
     enum step step = STEP_NEXT;
 
     if (!*card.contact_id || (!*card.name && !*card.field))

@@ -163,94 +163,33 @@ bool template_uses(const char *text, const char *name)
     return false;
 }
 
-/* -- values: what a path finds, as an array of clean texts that are not empty -- */
+/* -- values: what a piece stands for, as clean texts that are not empty -- */
 
-/* A list with gaps, which PHP writes as an object: its first key is a number. */
-static bool is_list(const json_t *value)
-{
-    struct json_walk walk = {.list = value};
-    if (json_is_array(value))
-        return true;
-    return json_walk(&walk) && walk.key[strspn(walk.key, "0123456789")] == '\0';
-}
-
-static bool add_value(json_t *values, const json_t *value)
-{
-    if (json_is_string(value))
-        return template_add_text(values, json_string_value(value));
-    if (json_is_boolean(value))
-        return template_add_text(values, json_is_true(value) ? "yes" : "no");
-    if (!is_list(value))
-        return true;
-    struct json_walk walk = {.list = value};
-    for (const json_t *element; (element = json_walk(&walk));)
-        if (!json_is_array(element) && !json_is_object(element) && !add_value(values, element))
-            return false;
-    return true;
-}
-
-/* meta_data is a list of {key, value}, or an object of key: value. */
-static const json_t *find_meta(const json_t *meta, const char *key)
-{
-    const json_t *found = NULL;
-    struct json_walk walk = {.list = meta};
-    for (const json_t *entry; (entry = json_walk(&walk));) {
-        const json_t *name = json_object_get(entry, "key");
-        if (json_is_string(name) ? !strcmp(json_string_value(name), key) : walk.key && !strcmp(walk.key, key))
-            found = json_is_string(name) ? json_object_get(entry, "value") : entry;
-    }
-    return found;
-}
-
-/* Depth is bounded by the path's points; a list adds one level each, and lists in lists do not count. */
-static bool walk_path(json_t *values, const json_t *at, const char *path)
-{
-    char segment[PATH_MAX_LEN + 1];
-    size_t n = strcspn(path, ".");
-    memcpy(segment, path, n);
-    segment[n] = '\0';
-    const char *rest = path[n] ? path + n + 1 : NULL;
-
-    const json_t *next = json_object_get(at, segment);
-    const json_t *meta = json_object_get(at, "meta_data");
-    if (!next && rest && meta && !strcmp(segment, "meta"))
-        return add_value(values, find_meta(meta, rest));
-    if (!next && json_is_array(at) && segment[strspn(segment, "0123456789")] == '\0')
-        next = json_array_get(at, strtoul(segment, NULL, 10));
-    if (next)
-        return rest ? walk_path(values, next, rest) : add_value(values, next);
-    if (!is_list(at))
-        return true;
-    struct json_walk walk = {.list = at};
-    for (const json_t *element; (element = json_walk(&walk));)
-        if (json_is_object(element) && !is_list(element) && !walk_path(values, element, path))
-            return false;
-    return true;
-}
-
-/* A new array of what a piece stands for; its default where there is nothing else. NULL when out of memory.
- */
-static json_t *values_of(const struct piece *p, const struct template_scope *scope)
+/* `each`: see template_find; NULL = not wanted. */
+static bool find_values(const struct piece *p, const struct template_scope *scope, json_t *values,
+                        json_t *each)
 {
     char path[PATH_MAX_LEN + 1];
-    json_t *values = json_array();
-    if (!values)
-        return NULL;
-    if (!p->is_path) {
-        if (!json_array_append_new(values, json_stringn(p->text, p->len)))
-            return values;
-        goto failed;
-    }
+    if (!p->is_path)
+        return !json_array_append_new(values, json_stringn(p->text, p->len));
     memcpy(path, p->text, p->len);
     path[p->len] = '\0';
     template_helper *help = template_find_helper(path);
-    if (help ? !help(values, scope) : !walk_path(values, scope->order->json, path))
-        goto failed;
-    if (!json_array_size(values) && p->fallback &&
-        json_array_append_new(values, json_stringn(p->fallback, p->fallback_len)))
-        goto failed;
-    return values;
-failed:
+    return help ? help(values, scope) : template_find(values, each, scope->order->json, path);
+}
+
+static bool add_default(const struct piece *p, json_t *values)
+{
+    return json_array_size(values) || !p->fallback ||
+           !json_array_append_new(values, json_stringn(p->fallback, p->fallback_len));
+}
+
+/* A new array of the values of a piece; its default where there is nothing else. NULL when out of memory. */
+static json_t *values_of(const struct piece *p, const struct template_scope *scope)
+{
+    json_t *values = json_array();
+    if (values && find_values(p, scope, values, NULL) && add_default(p, values))
+        return values;
     json_decref(values);
     return NULL;
 }
@@ -374,7 +313,28 @@ static const char *item_end(const char *s)
     return s;
 }
 
-/* The values of each piece of an item, as an array of arrays, and the number of strings that it gives. */
+/* A new array of the rows of a piece, each an array of values: a row for each element of the list that its
+ * path goes through, also for one that lacks a value, so that the rows of two such paths are of the same
+ * element; otherwise a row for each value. NULL when out of memory. */
+static json_t *rows_of(const struct piece *p, const struct template_scope *scope)
+{
+    json_t *values = json_array(), *rows = json_array();
+    bool good = values && rows && find_values(p, scope, values, rows);
+    bool listed = json_array_size(rows) > 0;
+    for (size_t i = 0; good && !listed && i < json_array_size(values); i++)
+        good = !json_array_append_new(rows, json_pack("[O]", json_array_get(values, i)));
+    if (good && !json_array_size(rows) && p->fallback)
+        good = !json_array_append_new(rows, json_array());
+    for (size_t i = 0; good && i < json_array_size(rows); i++)
+        good = add_default(p, json_array_get(rows, i));
+    json_decref(values);
+    if (good)
+        return rows;
+    json_decref(rows);
+    return NULL;
+}
+
+/* The rows of each piece of an item, and how many there are: none where a piece has none. */
 static json_t *item_columns(const char *item, const char *end, const struct template_scope *scope,
                             size_t *rows)
 {
@@ -383,9 +343,9 @@ static json_t *item_columns(const char *item, const char *end, const struct temp
     bool missing = false;
     *rows = 1;
     while (columns && next_piece(item, &item, end, &p, NULL) == STEP_PIECE) {
-        json_t *values = values_of(&p, scope);
-        size_t n = json_array_size(values);
-        if (!values || json_array_append_new(columns, values)) {
+        json_t *column = rows_of(&p, scope);
+        size_t n = json_array_size(column);
+        if (!column || json_array_append_new(columns, column)) {
             json_decref(columns);
             return NULL;
         }
@@ -398,14 +358,36 @@ static json_t *item_columns(const char *item, const char *end, const struct temp
     return columns;
 }
 
-/* Row i of the columns: a single value stands in every row, a shorter list ends the rows that it has no value
- * for. */
-static bool render_row(const json_t *columns, size_t row, struct buf *out)
+/* Row i of the columns: a single one stands in every row, a shorter list ends the rows that it has nothing
+ * for. *values: the most values that one of its cells has; 0 where one has none. */
+static json_t *row_cells(const json_t *columns, size_t row, size_t *values)
 {
-    for (size_t c = 0; c < json_array_size(columns); c++) {
-        const json_t *values = json_array_get(columns, c);
-        size_t n = json_array_size(values);
-        const json_t *value = json_array_get(values, n == 1 ? 0 : row);
+    json_t *cells = json_array();
+    bool missing = false;
+    *values = 1;
+    for (size_t c = 0; cells && c < json_array_size(columns); c++) {
+        const json_t *column = json_array_get(columns, c);
+        json_t *cell = json_array_get(column, json_array_size(column) == 1 ? 0 : row);
+        size_t n = json_array_size(cell);
+        missing = missing || n == 0;
+        if (n > *values)
+            *values = n;
+        if (n && json_array_append(cells, cell) != 0) {
+            json_decref(cells);
+            return NULL;
+        }
+    }
+    if (missing)
+        *values = 0;
+    return cells;
+}
+
+/* The i-th values of the cells, one behind the other: a single value stands behind each. */
+static bool render_cells(const json_t *cells, size_t i, struct buf *out)
+{
+    for (size_t c = 0; c < json_array_size(cells); c++) {
+        const json_t *values = json_array_get(cells, c);
+        const json_t *value = json_array_get(values, json_array_size(values) == 1 ? 0 : i);
         if (!value)
             buf_reset(out);
         if (!value || out->len > TEMPLATE_VALUE_MAX)
@@ -437,18 +419,29 @@ static bool add_distinct(struct list *list, const char *text)
     return good;
 }
 
+static bool add_row(struct list *list, const json_t *columns, size_t row)
+{
+    size_t n;
+    json_t *cells = row_cells(columns, row, &n);
+    bool good = cells != NULL;
+    struct buf line;
+    buf_init(&line, (size_t)TEMPLATE_VALUE_MAX * 4);
+    for (size_t i = 0; good && i < n; i++) {
+        buf_reset(&line);
+        good = render_cells(cells, i, &line) && add_distinct(list, line.data);
+    }
+    buf_free(&line);
+    json_decref(cells);
+    return good;
+}
+
 static bool add_item(struct list *list, const char *item, const char *end, const struct template_scope *scope)
 {
     size_t rows;
     json_t *columns = item_columns(item, end, scope, &rows);
     bool good = columns != NULL;
-    struct buf line;
-    buf_init(&line, (size_t)TEMPLATE_VALUE_MAX * 4);
-    for (size_t row = 0; good && row < rows; row++) {
-        buf_reset(&line);
-        good = render_row(columns, row, &line) && add_distinct(list, line.data);
-    }
-    buf_free(&line);
+    for (size_t row = 0; good && row < rows && json_array_size(list->values) < TEMPLATE_LIST_MAX; row++)
+        good = add_row(list, columns, row);
     json_decref(columns);
     return good;
 }

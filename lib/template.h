@@ -2,9 +2,10 @@
  * template: "Order #{number}" -> text, over the order's JSON.
  *
  * {path} looks into the order's JSON ("{billing.first_name}"); a path through an array gives one value per
- * element ("{line_items.sku}"), a number picks one ("{line_items.0.sku}"). {meta.KEY} is the value of KEY in
- * meta_data, the last one if there are several; KEY may hold any character but braces and "|", and
- * {line_items.meta.KEY} looks into each item's own. {path|none} gives "none" where there is no value.
+ * element ("{line_items.sku}"), a number picks one by its place ("{line_items.0.sku}"). {meta.KEY} is the
+ * value of KEY in meta_data, the last one if there are several; KEY may hold any character but braces and
+ * "|", and {line_items.meta.KEY} looks into each item's own. {path|none} gives "none" where there is no
+ * value.
  * {{ and }} are literal braces, {,} is a literal comma where commas divide. Helpers are computed names:
  *
  *   {shop}           the shop's name            {number}     what people see; the id where a body has none
@@ -55,8 +56,8 @@ size_t template_literal_len(const char *text);
 
 /* A list of templates divided by commas ("woocommerce, bought-{line_items.sku}") -> a new JSON array of
  * distinct, trimmed, lower-case strings, in order. A path through an array gives one string per element (two
- * such paths in one template go side by side); where a path has no value and no default the string is left
- * out. NULL when the text is not well formed or out of memory. */
+ * such paths in one template go side by side, element by element); where a path has no value and no default
+ * the string is left out. NULL when the text is not well formed or out of memory. */
 json_t *template_list(const char *text, const struct template_scope *scope) MUST_CHECK;
 
 /* The same of one template, where commas are literal and upper case stays: the values of a custom field that

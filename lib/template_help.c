@@ -55,10 +55,10 @@ static bool help_refunded(json_t *values, const struct template_scope *scope)
 static bool help_customer_name(json_t *values, const struct template_scope *scope)
 {
     struct buf name;
-    buf_init(&name, TEMPLATE_VALUE_MAX);
-    buf_addf(&name, "%.1000s %.1000s", order_billing(scope->order, "first_name"),
-             order_billing(scope->order, "last_name"));
-    bool good = !name.failed && template_add_text(values, name.data);
+    const char *first = order_billing(scope->order, "first_name");
+    const char *last = order_billing(scope->order, "last_name");
+    buf_init(&name, strlen(first) + strlen(last) + 1);
+    bool good = buf_addf(&name, "%s %s", first, last) && template_add_text(values, name.data);
     buf_wipe(&name);
     return good &&
            (json_array_size(values) || template_add_text(values, order_billing(scope->order, "company")));
@@ -73,9 +73,9 @@ static bool help_items(json_t *values, const struct template_scope *scope)
         struct buf line;
         if (!*name)
             continue;
-        buf_init(&line, TEMPLATE_VALUE_MAX);
-        buf_addf(&line, "%.40s \xc3\x97 %.2000s", *quantity ? quantity : "1", name);
-        good = !line.failed && template_add_text(values, line.data);
+        buf_init(&line, strlen(quantity) + strlen(name) + 8);
+        good = buf_addf(&line, "%s \xc3\x97 %s", *quantity ? quantity : "1", name) &&
+               template_add_text(values, line.data);
         buf_free(&line);
     }
     return good;

@@ -2,7 +2,6 @@
 # A person is told, once in ALERT_EVERY, and nobody waits for it.
 use strict;
 use warnings;
-use Digest::SHA qw(hmac_sha256_base64);
 use FindBin;
 use lib "$FindBin::Bin/lib";
 use FakeGHL::Client;
@@ -11,15 +10,12 @@ use Test::More;
 use Time::HiRes qw(sleep time);
 use WooGHL::Server;
 
-my $SECRET = 'my_super_secret_woo_key';
 my $DAY = 24 * 3600;
-my $prefix = 0;
 
 sub deliver {
     my ($server, $id) = @_;
     my $body = qq({"id":$id,"status":"processing","total":"10.00","billing":{"first_name":"Ann","email":"ann\@example.com"}});
-    return $server->request(POST => '/woo-order', { 'Content-Type' => 'application/json',
-        'X-WC-Webhook-Topic' => 'order.created', 'X-WC-Webhook-Signature' => hmac_sha256_base64($body, $SECRET) . '=' }, $body)->{body};
+    return $server->deliver($body)->{body};
 }
 
 sub file_of { my ($path) = @_; open my $in, '<', $path or return ''; local $/; return scalar(<$in>) // '' }
@@ -40,10 +36,7 @@ for my $store (qw(sqlite redis)) {
     my $new = sub {
         my (%more) = @_;
         $ghl->reset;
-        my $server = WooGHL::Server->new(mode => 'cgi', settings => {
-            WOO_WEBHOOK_SECRET => $SECRET, GHL_API_BASE => $ghl->url, GHL_API_KEY => $ghl->token,
-            GHL_LOCATION_ID => $ghl->location_id, GHL_PIPELINE_ID => 'fakePipelineAAAAAAAA',
-            $redis ? (REDIS_URL => $redis->url, REDIS_PREFIX => 'p' . ++$prefix) : (), %more });
+        my $server = WooGHL::Server->for_ghl($ghl, redis => $redis, mode => 'cgi', settings => \%more);
         # One write a text, so that two commands do not mix their lines.
         $server->set(ALERT_COMMAND => q{text=$(cat); printf '%s\n' "$text" >>} . $server->dir . '/told') unless $more{ALERT_COMMAND};
         return $server->start;
@@ -175,8 +168,7 @@ for my $store (qw(sqlite redis)) {
 
 subtest 'nobody waits for the command' => sub {
     $ghl->reset;
-    my $server = WooGHL::Server->new(mode => 'apache_cgi', settings => { WOO_WEBHOOK_SECRET => $SECRET, GHL_API_BASE => $ghl->url,
-        GHL_API_KEY => 'pit-wrong-token', GHL_LOCATION_ID => $ghl->location_id, GHL_PIPELINE_ID => 'fakePipelineAAAAAAAA' });
+    my $server = WooGHL::Server->for_ghl($ghl, mode => 'apache_cgi', settings => { GHL_API_KEY => 'pit-wrong-token' });
     my $dir = $server->dir;
     POSIX::mkfifo("$dir/gate", 0666) or die "mkfifo: $!";
     chmod 0666, "$dir/gate" or die "chmod: $!";

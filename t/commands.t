@@ -44,8 +44,9 @@ subtest 'wrong arguments' => sub {
         [['failed', 'nonsense'],         qr/^woo_ghl failed: unknown argument 'nonsense'; see 'woo_ghl help'$/],
         [['failed', 'show'],             qr/^usage: woo_ghl failed /],
         [['failed', 'retry', '--since', 'yesterday'],
-            qr/^woo_ghl failed: --since yesterday is no date of the past; write for example 2026-11-25, or 2026-11-25T08:00:00 \(UTC\)$/],
+            qr/^woo_ghl failed: --since yesterday is no date of the past; write for example 2026-11-25, 2026-11-25T08:00:00 \(UTC\), or 36h$/],
         [['failed', 'retry', '--since', '2026-11-25x'], qr/--since 2026-11-25x is no date/],
+        [['failed', 'retry', '--since', '20261125'], qr/--since 20261125 is no date/],
     ) {
         my ($arguments, $says) = @$case;
         my $run = $server->command(@$arguments);
@@ -53,7 +54,7 @@ subtest 'wrong arguments' => sub {
         my ($said) = grep { !/^time=/ } split /\n/, $run->{err};
         like $said, $says, '... says why';
     }
-    for my $date ('2026-11-25', '2026-11-25T08:00:00', '2026-11-25T08:00:00Z') {
+    for my $date ('2026-11-25', '2026-11-25T08:00:00', '2026-11-25T08:00:00Z', '36h') {
         is $server->command('failed', 'retry', '--since', $date)->{out}, "0 are due again\n", "--since $date";
     }
 };

@@ -18,6 +18,7 @@ use FindBin;
 use JSON::PP ();
 use lib "$FindBin::Bin/lib";
 use FakeGHL::Client;
+use FakeWoo::Client;
 use Test::More;
 use WooGHL::Driver;
 use WooGHL::Server;
@@ -34,7 +35,8 @@ my %RESET  = (card => { method => 'POST', path => '^/opportunities/$' }, contact
 $ENV{WOO_GHL_PROGRAM} = WooGHL::Driver->program('crash-points', CRASH => 1);
 
 # -- the scenarios --
-# before: what happens first, unharmed unless it names a point.  dies: what dies: a delivery's name, or 'drain'.  nobody: no email, no phone.
+# before: what happens first, unharmed unless it names a point.  dies: what dies: a delivery's name, 'drain', or 'read'
+# and that name, where a reconcile reads it from the shop.  nobody: no email, no phone.
 # card: how it is after that, if what dies was accepted.  settings: more of them.  away: the store cannot be reached
 # by this delivery.  vanishes: 'STATE POINT', the store goes away while this delivery is there; the points before
 # that are another scenario's.  until: a point; so are those after it.  reset: GHL carries out the first create of this kind and resets the connection.  must: steps
@@ -73,6 +75,7 @@ my @SCENARIOS = (
     { name => 'a drain that moves ids and a state that came after them', before => ['paid', 'refunded'], dies => 'drain',
         vanishes => 'paid POST:after#3', away => 'refunded', card => \%LOST, until => 'spool_remove:after#2',
         must => [qw(store_progress spool_remove store_claim)] },
+    { name => 'a reconcile', dies => 'read', card => \%WON, must => [qw(WOO store_claim store_put store_reconciled)] },
 );
 
 # -- one world: a namespace of the store, GHL as at its start, and one order --
@@ -147,8 +150,17 @@ sub come_back {
     return;
 }
 
+# A reconcile reads it from the shop, as if it were answered 202.
+sub reconcile {
+    my ($world, $state, %env) = @_;
+    $world->{lane}{woo}->put({ id => 7, status => 'processing', modified => 1_772_359_200, raw => body($world, $state) });
+    my ($code, $out) = run($world, { RECONCILE => 1, %env });
+    return ($code, 202, $out);
+}
+
 sub deliver {
     my ($world, $state, %env) = @_;
+    return reconcile($world, $1 || 'paid', %env) if $state =~ /^read ?(.*)/;
     my $scenario = $world->{scenario};
     my ($which, $where) = split / /, $scenario->{vanishes} || '';
     my $vanishes = $which && $which eq $state && !$world->{vanished}++;
@@ -299,10 +311,10 @@ my $json = JSON::PP->new->canonical;
 
 sub lane {
     my ($next) = @_;
-    my $ghl = FakeGHL::Client->start;
-    my $lane = { ghl => $ghl, redis => WooGHL::Server->redis, server => WooGHL::Server->new(settings => {
+    my ($ghl, $woo) = (FakeGHL::Client->start, FakeWoo::Client->start);
+    my $lane = { ghl => $ghl, woo => $woo, redis => WooGHL::Server->redis, server => WooGHL::Server->new(settings => {
         WOO_WEBHOOK_SECRET => $SECRET, GHL_API_BASE => $ghl->url, GHL_API_KEY => $ghl->token,
-        GHL_LOCATION_ID => $ghl->location_id, GHL_PIPELINE_ID => 'fakePipelineAAAAAAAA', GHL_TAGS => 'shop' }) };
+        GHL_LOCATION_ID => $ghl->location_id, GHL_PIPELINE_ID => 'fakePipelineAAAAAAAA', GHL_TAGS => 'shop', $woo->wiring }) };
     pipe my $in, $lane->{to} or die "pipe: $!";
     pipe $lane->{from}, my $out or die "pipe: $!";
     $lane->{to}->autoflush;

@@ -2,7 +2,6 @@
 # Settings that are mended while processes run, and processes that are told to stop while they wait.
 use strict;
 use warnings;
-use Digest::SHA qw(hmac_sha256_base64);
 use FindBin;
 use lib "$FindBin::Bin/lib";
 use FakeGHL::Client;
@@ -11,14 +10,11 @@ use Test::More;
 use Time::HiRes qw(sleep time);
 use WooGHL::Server;
 
-my $SECRET = 'my_super_secret_woo_key';
-my $prefix = 0;
 
 sub deliver {
     my ($server, $id) = @_;
     my $body = qq({"id":$id,"status":"processing","total":"10.00","billing":{"first_name":"Ann","email":"ann\@example.com"}});
-    return $server->request(POST => '/woo-order', { 'Content-Type' => 'application/json',
-        'X-WC-Webhook-Topic' => 'order.created', 'X-WC-Webhook-Signature' => hmac_sha256_base64($body, $SECRET) . '=' }, $body)->{body};
+    return $server->deliver($body)->{body};
 }
 
 sub file_of { my ($path) = @_; open my $in, '<', $path or return ''; local $/; return scalar(<$in>) // '' }
@@ -41,10 +37,7 @@ for my $store (qw(sqlite redis)) {
     my $new = sub {
         my (%more) = @_;
         $ghl->reset;
-        return WooGHL::Server->new(mode => 'nginx', workers => 1, settings => {
-            WOO_WEBHOOK_SECRET => $SECRET, GHL_API_BASE => $ghl->url, GHL_API_KEY => $ghl->token,
-            GHL_LOCATION_ID => $ghl->location_id, GHL_PIPELINE_ID => 'fakePipelineAAAAAAAA', %more,
-            $redis ? (REDIS_URL => $redis->url, REDIS_PREFIX => 'p' . ++$prefix) : () })->start;
+        return WooGHL::Server->for_ghl($ghl, redis => $redis, mode => 'nginx', workers => 1, settings => \%more)->start;
     };
 
     for my $case (

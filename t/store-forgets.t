@@ -3,7 +3,6 @@
 # deleted. No order that was answered with 2xx is lost while a process still has it, and none makes a second deal.
 use strict;
 use warnings;
-use Digest::SHA qw(hmac_sha256_base64);
 use FindBin;
 use lib "$FindBin::Bin/lib";
 use FakeGHL::Client;
@@ -11,9 +10,9 @@ use POSIX ();
 use Test::More;
 use WooGHL::Server;
 
-my $SECRET  = 'my_super_secret_woo_key';
 my $CREATED = POSIX::strftime('%Y-%m-%dT%H:%M:%S', gmtime(time - 120));    # before any store here was made
-my $prefix  = 0;
+my $AHEAD   = POSIX::strftime('%Y-%m-%dT%H:%M:%S', gmtime(time + 7200));   # by the clock of a shop that is ahead
+my $SINCE   = POSIX::strftime('%Y-%m-%dT%H:%M:%S', gmtime(time + 25 * 3600));   # no such clock
 my $UPSERT  = { path => '^/contacts/upsert$' };
 
 sub order {
@@ -24,11 +23,12 @@ sub order {
         . qq("billing":{"first_name":"Ann","last_name":"Lee","email":"c$id\@example.com"}});
 }
 sub nobody { return order(@_) =~ s/,"email":"[^"]+"//r }
+sub ahead { return order(@_) =~ s/$CREATED/$AHEAD/r }
+sub undated { return order(@_) =~ s/"date_created_gmt":"[^"]+",//r }
 
 sub deliver {
     my ($server, $body) = @_;
-    return $server->request(POST => '/woo-order', { 'Content-Type' => 'application/json',
-        'X-WC-Webhook-Topic' => 'order.updated', 'X-WC-Webhook-Signature' => hmac_sha256_base64($body, $SECRET) . '=' }, $body);
+    return $server->deliver($body);
 }
 
 # The answer comes from the function that is returned.
@@ -53,10 +53,7 @@ for my $store (qw(sqlite redis)) {
     my $new = sub {
         my (%more) = @_;
         $ghl->reset;
-        return WooGHL::Server->new(mode => 'nginx', workers => 1, settings => {
-            WOO_WEBHOOK_SECRET => $SECRET, GHL_API_BASE => $ghl->url, GHL_API_KEY => $ghl->token,
-            GHL_LOCATION_ID => $ghl->location_id, GHL_PIPELINE_ID => 'fakePipelineAAAAAAAA', %more,
-            $redis ? (REDIS_URL => $redis->url, REDIS_PREFIX => 'p' . ++$prefix) : () })->start;
+        return WooGHL::Server->for_ghl($ghl, redis => $redis, mode => 'nginx', workers => 1, settings => \%more)->start;
     };
     my $forgets = sub {
         my ($server) = @_;
@@ -112,24 +109,25 @@ for my $store (qw(sqlite redis)) {
     # Whoever worked on an order when the store forgot it may still do so: until that is over nobody touches it.
     subtest "$store: states of orders of before" => sub {
         my $server = $new->(DRAIN_AFTER => 'off');
-        like deliver($server, $_)->{body}, qr/"synced"/, 'given an order in GHL' for order(10), order(11), nobody(12), nobody(13);
+        like deliver($server, $_)->{body}, qr/"synced"/, 'given an order in GHL' for order(10), order(11), nobody(12), nobody(13), ahead(16), undated(17), undated(18);
         my %card = map { $_->{name} => $_->{id} } $ghl->opportunities;
         $ghl->change(opportunities => $card{'Order #10'}, { pipelineId => 'fakePipelineBBBBBBBB' });    # by a salesperson
         $forgets->($server);
         $ghl->clear_calls;
         is deliver($server, $_)->{body}, '{"status":"queued","reason":"in_flight"}', 'a state that comes then waits'
-            for order(10, 'completed', '12.00'), order(11, 'refunded'), nobody(12, 'completed', '12.00'), nobody(13, 'refunded'), order(14);
+            for order(10, 'completed', '12.00'), order(11, 'refunded'), nobody(12, 'completed', '12.00'), nobody(13, 'refunded'), order(14),
+                ahead(16, 'completed', '12.00'), undated(17, 'completed', '12.00'), undated(18, 'refunded');
         is $server->command('drain', '--now')->{code}, 0, 'a drain';
         is_deeply [$ghl->sent], [], 'leaves them alone, too';
-        my $later = POSIX::strftime('%Y-%m-%dT%H:%M:%S', gmtime(time + 60));
-        like deliver($server, order(15) =~ s/$CREATED/$later/r)->{body}, qr/"synced"/, 'an order of after that need not wait';
+        like deliver($server, order(15) =~ s/$CREATED/$SINCE/r)->{body}, qr/"synced"/, 'an order that is surely of after that need not wait';
         ok $server->drain_as_of(300), 'a drain when all that is over';
         is_deeply { map { $_->{name} => "$_->{status} $_->{monetaryValue}" } $ghl->opportunities },
             { 'Order #10' => 'won 12', 'Order #11' => 'lost 10', 'Order #12' => 'won 12', 'Order #13' => 'lost 10',
-                'Order #14' => 'won 10', 'Order #15' => 'won 10' }, 'brings the newest states' or diag $server->log;
+                'Order #14' => 'won 10', 'Order #15' => 'won 10', 'Order #16' => 'won 12', 'Order #17' => 'won 12',
+                'Order #18' => 'lost 10' }, 'brings the newest states' or diag $server->log;
         is_deeply { map { $_->{name} => $_->{id} } grep { $card{ $_->{name} } } $ghl->opportunities }, \%card, 'on the cards that were there';
-        is scalar(() = $ghl->opportunities), 6, 'no order has two';
-        is scalar(() = $ghl->contacts), 6, 'and no customer is two contacts';
+        is scalar(() = $ghl->opportunities), 9, 'no order has two';
+        is scalar(() = $ghl->contacts), 9, 'and no customer is two contacts';
         $server->stop;
     };
 

@@ -1,5 +1,5 @@
 local _, _, link_ttl, key, modified, created, ago, fingerprint, hmac, body, status, creates, status_only, client,
-    limit, work, lease_ms, token, expires, key_id, again = unpack(ARGV)
+    limit, work, lease_ms, token, expires, key_id, again, fetched, boot, boot_ms = unpack(ARGV)
 local NEW, DUPLICATE, STALE, BUSY, DEFERRED, IGNORED, OTHER_KEY, LATE = 0, 1, 2, 3, 4, 5, 99, 100
 ago, expires = tonumber(ago), tonumber(expires)
 
@@ -24,10 +24,10 @@ local state = fields(state_key, 'born', 'born_run', 'forgot', 'paused_at', 'open
 local o = fields(ok, 'place', 'arrived', 'fingerprint', 'ended', 'contact', 'opportunity', 'gone')
 local e = fields(ek, 'accepted', 'token', 'lease_end', 'parked_at', 'attempt', 'waiting_accepted', 'created', 'sold')
 
--- A body from REST has neither a client nor a past.
+-- What was read from the shop is no delivery.
 ago = tonumber(ago)
 local last = tonumber(call('HGET', state_key, 'delivered') or 0)
-if client ~= '' or ago > 0 then
+if (client ~= '' or ago > 0) and fetched ~= '1' then
     if now - ago > last then call('HSET', state_key, 'delivered', text(now - ago)) end
 end
 -- A month without a word, or a clock that jumped ahead, or came back: links may have expired before their time.
@@ -67,10 +67,18 @@ local function reply(result, entry)
 end
 
 local linked = (o.contact or '') ~= '' or (o.opportunity or '') ~= '' or flag(o.gone) == 1
-if created == 0 then created = tonumber(e.created) or math.floor(now / 1000) end
+-- Without a date it counts as of now; after a loss nobody knows.
+if created == 0 then
+    born_of(state)
+    created = tonumber(e.created) or (state.forgot and 0 or math.floor(now / 1000))
+end
 local unknown = not creates and not linked and not e.attempt and not e.accepted and flag(e.sold) == 0
 -- A deletion names nothing that a card could be found by.
-if unknown and status_only and not o.place then return reply(IGNORED) end
+if unknown and status_only and not o.place then
+    born_of(state)
+    if state.forgot and now - state.forgot < tonumber(link_ttl) then want_reconcile() end
+    return reply(IGNORED)
+end
 if unknown and not before_memory(created, state, link_ttl) then
     -- One without a time (a deletion has none) says nothing of a sale that comes after it.
     if modified == 0 and not o.place then return reply(IGNORED) end
@@ -137,4 +145,4 @@ if over or hold_of(state) ~= 0 or work ~= '1' then
     return reply(DEFERRED)
 end
 lease(key, token, lease_ms)
-return reply(NEW, leased_reply(key, state, link_ttl, kept))
+return reply(NEW, leased_reply(key, state, link_ttl, kept, boot, boot_ms))

@@ -1,3 +1,3 @@
 call('HINCRBY', base .. ':counters', ARGV[3], 1)
-if ARGV[4] == '1' then call('HSET', state_key, 'reconcile', '1') end
+if ARGV[4] == '1' then want_reconcile() end
 return {1}

@@ -1,5 +1,5 @@
 local _, _, link_ttl, key, token, fingerprint, contact, opportunity, gone, part0, part1, part2, part3, idem_ttl,
-    next_lease, next_token = unpack(ARGV)
+    next_lease, next_token, boot, boot_ms = unpack(ARGV)
 local ok, ek = order_key(key), entry_key(key)
 
 if call('HGET', ek, 'token') ~= token then
@@ -28,4 +28,4 @@ if tonumber(next_lease) == 0 then
 end
 lease(key, next_token, next_lease)
 local state = fields(state_key, 'born', 'born_run', 'forgot', 'held', 'hold_since')
-return {2, leased_reply(key, state, link_ttl, true)}
+return {2, leased_reply(key, state, link_ttl, true, boot, boot_ms)}

@@ -7,7 +7,7 @@
 local MAX_DELAY = DAY
 local LEASE = {'token', 'lease_end'}
 local WAITING = {'waiting_body', 'waiting_status', 'waiting_fingerprint', 'waiting_accepted', 'waiting_held'}
-local ATTEMPT = {'attempt', 'attempt_note', 'attempt_at', 'attempt_boot', 'attempt_boot_ms'}
+local ATTEMPT = {'attempt', 'attempt_note', 'attempt_at', 'attempt_watch'}
 local BODY = {'body', 'status', 'fingerprint', 'accepted', 'held_at', 'attempts', 'sold', 'why', 'parked_at',
     'token', 'lease_end'}
 
@@ -27,6 +27,7 @@ local function born_of(state)
         if state.born and state.born_run ~= '' then
             state.forgot = now
             call('HSET', state_key, 'forgot', text(now))
+            want_reconcile()
         end
         state.born, state.born_run = now, ARGV[2]
         call('HSET', state_key, 'born', text(now), 'born_run', ARGV[2])
@@ -34,33 +35,48 @@ local function born_of(state)
     return tonumber(state.born)
 end
 
--- A link may be missing although GHL holds a card. A shop's time has no more than seconds, and its clock may be a
--- little ahead: an order that seems to be of just after a loss may be of before.
-local SLACK_S = 2
+-- A link may be missing although GHL holds a card. A shop's clock may be ahead: an order that seems to be of after a
+-- loss may be of before. 0: no date at all, after a loss.
+local SLACK_S = DAY / 1000
 local function before_memory(created_s, state, link_ttl)
     local second = math.floor(born_of(state) / 1000)
     if state.forgot then second = second + SLACK_S end
     return created_s < second or created_s < math.floor((now - link_ttl) / 1000)
 end
 
+-- Since the attempt was recorded, or else since it was first leased on the machine (and in the boot) that asks, by that
+-- machine's clock since boot alone: whatever clock is set, and whoever asks next, an attempt does not look older than
+-- it is. attempt_watch holds " boot=ms" of each machine that saw it. A machine that does not know its boot goes by `ago`.
+local function attempt_age(key, e, boot, boot_ms, ago)
+    if not e.attempt then return 0 end
+    if boot == '' then return ago end
+    local _, till = e.attempt_watch:find(' ' .. boot .. '=', 1, true)
+    local age = till and boot_ms - e.attempt_watch:match('^-?%d+', till + 1)
+    if age and age >= 0 then return age end
+    -- One of its own that lies ahead is no boot's of this machine: then all begin anew.
+    call('HSET', entry_key(key), 'attempt_watch', (till and '' or e.attempt_watch) .. ' ' .. boot .. '=' .. boot_ms)
+    return 0
+end
+
 -- What store_entry holds, for the caller who has just leased it. with_body: false when the caller has the body.
-local function leased_reply(key, state, link_ttl, with_body)
+local function leased_reply(key, state, link_ttl, with_body, boot, boot_ms)
     local e = fields(entry_key(key), 'status', 'sold', 'created', 'fingerprint', 'attempts', 'accepted',
         'held_at', unpack(ATTEMPT))
     local o = fields(order_key(key), 'contact', 'opportunity', 'gone', 'part0', 'part1', 'part2', 'part3')
     local linked = (o.opportunity or '') ~= '' or flag(o.gone) == 1
     local look = not linked and before_memory(tonumber(e.created or 0), state, link_ttl)
     local age = (now - e.accepted) - (held(state) - (e.held_at or 0))
-    local since = e.attempt_at and now - e.attempt_at or 0
-    if since < 0 then
-        -- A clock was set back: its window would not end before that time has come again.
+    local ago = e.attempt_at and now - e.attempt_at or 0
+    if ago < 0 then
+        -- A clock was set back.
         call('HSET', entry_key(key), 'attempt_at', text(now))
-        since = 0
+        ago = 0
     end
+    local attempt_age_ms = attempt_age(key, e, boot, boot_ms, ago)
     return {key, with_body and call('HGET', entry_key(key), 'body'), e.status or '', flag(e.sold),
         look and 1 or 0, e.fingerprint or '', tonumber(e.attempts or 0), math.max(0, age), o.contact or '',
         o.opportunity or '', flag(o.gone), o.part0 or '', o.part1 or '', o.part2 or '', o.part3 or '',
-        tonumber(e.attempt or 0), e.attempt_note or '', since, e.attempt_boot or '', e.attempt_boot_ms or '0',
+        tonumber(e.attempt or 0), e.attempt_note or '', attempt_age_ms, math.max(ago, attempt_age_ms),
         look and state.forgot and math.max(-1, now - state.forgot) or -1}
 end
 

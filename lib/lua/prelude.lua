@@ -10,6 +10,12 @@ local DAY = 86400000
 local function text(number) return string.format('%.0f', number) end
 local function flag(value) return value and value ~= '0' and value ~= '' and 1 or 0 end
 
+-- The time of the wish, or what makes it another number than the last one; less than 0 once it is fulfilled.
+local function want_reconcile()
+    local last = math.abs(call('HGET', state_key, 'reconcile') or 0)
+    call('HSET', state_key, 'reconcile', text(math.max(now, last + 1)))
+end
+
 -- Is the data key in use the one of this id? See SEALING in store.h.
 local function has_key(id) return (call('GET', base .. ':thing:vault/primary') or ''):sub(1, 16) == id end
 

@@ -21,8 +21,8 @@ if clear == '1' and e.attempt and (mine or ends) then
 end
 if not mine then return {0, others} end
 if attempt ~= '0' then
-    call('HSET', ek, 'attempt', attempt, 'attempt_note', note, 'attempt_at', text(now), 'attempt_boot', boot,
-        'attempt_boot_ms', boot_ms)
+    call('HSET', ek, 'attempt', attempt, 'attempt_note', note, 'attempt_at', text(now), 'attempt_watch',
+        boot ~= '' and ' ' .. boot .. '=' .. boot_ms or '')
 end
 lease(key, token, lease_ms)
 return {1, others}

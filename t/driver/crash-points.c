@@ -1,7 +1,7 @@
 /*
  * Runs the program again and again for t/crash-points.t, each time in a child of its own that may die:
  * forking costs a tenth of what starting anew does. As of so many seconds later it answers one request where
- * its environment is a CGI's, else it drains the queue once.
+ * its environment is a CGI's, reads the shop where RECONCILE is in it, else it drains the queue once.
  *
  * Standard input: one run a line, its fields ended by tabs: SECONDS, file for its standard input, file for
  * its standard output, then NAME=VALUE of its environment. Standard output: each run's exit status, one a
@@ -10,6 +10,7 @@
 #include "clock.h"
 #include "digest.h"
 #include "drain.h"
+#include "reconcile.h"
 #include "serve.h"
 #include <curl/curl.h>
 #include <fcntl.h>
@@ -36,6 +37,18 @@ static bool drain(struct app *app)
     return good;
 }
 
+/* All that the shop ever had. */
+static bool reconcile(struct app *app)
+{
+    const struct reconcile_options options = {.since_s = 1};
+    struct reconcile_counts counts;
+    struct error e = ERROR_NONE;
+    bool good = reconcile_run(app, &options, &counts, &e) == RECONCILE_DONE;
+
+    printf("read %ld %s\n", counts.read, e.text);
+    return good;
+}
+
 static int serve(long seconds)
 {
     struct app app;
@@ -47,6 +60,8 @@ static int serve(long seconds)
         store_shift_clock(app.store, seconds * 1000);
     if (serve_role() == SERVE_CGI) /* a store that is away is the spool's business */
         good = good && serve_cgi(&handler) == EXIT_SUCCESS;
+    else if (getenv("RECONCILE"))
+        good = ready && reconcile(&app);
     else
         good = ready && drain(&app);
     app_close(&app);

@@ -216,6 +216,40 @@ static void problems(void)
     drop(&c, &r);
 }
 
+/* Of the three settings of the shop's REST API each is useless alone. */
+static void the_shop(void)
+{
+    static const char *const part[] = {"WOO_URL", "WOO_CONSUMER_KEY", "WOO_CONSUMER_SECRET"};
+    static const char *const line[] = {"WOO_URL=https://shop.example.com/\n", "WOO_CONSUMER_KEY=' ck_1 '\n",
+                                       "WOO_CONSUMER_SECRET=cs_1\n"};
+    struct config c;
+    struct config_report r;
+    char text[512], want[128];
+
+    snprintf(text, sizeof text, "%s%s%s%s", GOOD, line[0], line[1], line[2]);
+    ok(load(&c, &r, text, NULL), "all three of the shop");
+    is_int(r.warning_count, 0, "nothing to warn of");
+    is_str(c.woo_url, "https://shop.example.com", "without the final slash");
+    is_str(c.woo_consumer_key, "ck_1", "the pasted key is trimmed");
+    is_int(c.woo_timeout_ms, 60000, "a minute for a call");
+    drop(&c, &r);
+    for (size_t i = 0; i < 3; i++) {
+        snprintf(text, sizeof text, "%s%s", GOOD, line[i]);
+        ok(!load(&c, &r, text, NULL), "%s alone", part[i]);
+        is_int(r.problem_count, 2, "the other two are missing");
+        for (size_t j = 0; j < 3; j++) {
+            snprintf(want, sizeof want, "%s is empty, and %s is set: put in ", part[j], part[i]);
+            ok((has(r.problem, r.problem_count, want) != NULL) == (j != i), "%s is named or not", part[j]);
+        }
+        drop(&c, &r);
+    }
+    snprintf(text, sizeof text, "%sWOO_URL=http://shop.example.com\n%s%s", GOOD, line[1], line[2]);
+    ok(!load(&c, &r, text, NULL), "plain http to another machine");
+    is_int(r.problem_count, 1, "one problem");
+    ok(has(r.problem, r.problem_count, "WOO_URL: plain http goes to this machine only"), "is that");
+    drop(&c, &r);
+}
+
 static void warnings(void)
 {
     struct config c;
@@ -226,10 +260,6 @@ static void warnings(void)
        "but warned of, with the nearest");
     ok(has(r.warning, r.warning_count, "there is no setting ZZZ;"), "or without one");
     drop(&c, &r);
-    ok(load(&c, &r, GOOD "WOO_URL=https://shop.example.com\n", NULL), "a setting of later");
-    ok(has(r.warning, r.warning_count, "WOO_URL is set, and has no effect"), "is told");
-    drop(&c, &r);
-
     ok(load(&c, &r, GOOD "GHL_STAGE_MAP=pending:New,processing:Paid\nGHL_TAGS_REMOVE=on-hold:x\n", NULL),
        "rules for a status that is ignored");
     ok(has(r.warning, r.warning_count, "GHL_STAGE_MAP: 'pending' has no effect"), "a stage is told");
@@ -352,6 +382,7 @@ int main(void)
     precedence();
     problems();
     warnings();
+    the_shop();
     lists();
     values();
     sample();

@@ -187,7 +187,8 @@ static void test_answer(void)
              "HTTP/1.1 429 Slow Down\r\nContent-Length: 2\r\nRetry-After: 7\r\nX-RateLimit-Max: 100\r\n"
              "X-RateLimit-Remaining: 0\r\nX-RateLimit-Interval-Milliseconds: 10000\r\n"
              "x-ratelimit-limit-daily: 200000\r\nX-RateLimit-Daily-Remaining: 12x\r\n"
-             "X-RateLimit-Daily-Reset: 99999999999999999999\r\n\r\nhi",
+             "X-RateLimit-Daily-Reset: 99999999999999999999\r\nX-WP-Total: 31\r\n"
+             "Date: Thu, 26 Nov 2026 14:00:00 GMT\r\n\r\nhi",
              0),
        "given a server");
     http_answer_init(&a);
@@ -206,6 +207,9 @@ static void test_answer(void)
     is_int(a.rate_daily_limit, 200000, "limit a day, whatever the name's case");
     is_int(a.rate_daily_remaining, -1, "what is no number is absent");
     is_int(a.rate_daily_reset_ms, -1, "and what is too long");
+    is_int(a.wp_total, 31, "how many there are in all");
+    is_int(a.date_s, 1795701600, "the server's time");
+    is_str(a.location, "", "no other place");
     is_int(http_call(http, &request, &a), HTTP_ANSWERED, "again");
     is_str(a.body.data, "hi", "nothing of the first answer is left");
     is_int(s.connections, 1, "on the kept connection");
@@ -229,6 +233,9 @@ static void test_not_followed(void)
     struct http_request request = get(&s);
     is_int(http_call(http, &request, &a), HTTP_ANSWERED, "it is an answer");
     is_int(a.status, 302, "and not followed");
+    is_str(a.location, "http://127.0.0.1:9/", "its place is told");
+    is_int(a.wp_total, -1, "no total");
+    is_int(a.date_s, -1, "no time");
     http_answer_free(&a);
     http_free(http);
     finish(&s);
@@ -250,6 +257,12 @@ static void test_size(void)
     request.url = s.url;
     is_int(http_call(http, &request, &a), HTTP_UNKNOWN, "it is not an answer");
     is_str(a.error, "the answer is longer than 1048576 bytes", "and why");
+    ok(a.too_long && !a.timed_out, "in a word");
+    request.answer_max = HTTP_ANSWER_MAX + 1;
+    is_int(http_call(http, &request, &a), HTTP_ANSWERED, "who asks for more gets it");
+    is_int(a.body.len, HTTP_ANSWER_MAX + 1, "whole");
+    request.answer_max = 0;
+    is_int(http_call(http, &request, &a), HTTP_UNKNOWN, "once");
     http_answer_free(&a);
     http_free(http);
     finish(&s);
@@ -376,6 +389,30 @@ static void test_fork(void)
     finish(&s);
 }
 
+static void test_stop(void)
+{
+    struct server s;
+    struct http_answer a;
+    struct http *http = client();
+    volatile int stop = 1;
+
+    ok(start(&s, NULL, 0), "given a server that never answers");
+    http_answer_init(&a);
+    struct http_request request = get(&s);
+    request.timeout_ms = 20000;
+    request.stop = &stop;
+    int64_t began = clock_mono_ms();
+    ok(http_call(http, &request, &a) != HTTP_ANSWERED, "whoever is told to stop does not wait");
+    ok(clock_mono_ms() - began < 5000, "for long");
+    ok(!a.timed_out, "the time was not over");
+    request.stop = NULL;
+    request.timeout_ms = 100;
+    ok(http_call(http, &request, &a) != HTTP_ANSWERED && a.timed_out, "here it was");
+    http_answer_free(&a);
+    http_free(http);
+    finish(&s);
+}
+
 int main(void)
 {
     /* Under CGI HTTP_PROXY is a request header. A proxy that nobody listens on would make every call fail. */
@@ -393,5 +430,6 @@ int main(void)
     test_nobody();
     test_unusable();
     test_fork();
+    test_stop();
     return tap_done();
 }

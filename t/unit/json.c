@@ -1,5 +1,6 @@
 #include "json.h"
 #include "tap.h"
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -194,6 +195,46 @@ static void test_decimal(void)
     prints("12345678901.2345", "12345678901.2345");
 }
 
+/* The slices of a text, each ended by "|"; then "." at a proper end, "!" where it is broken. */
+static void slices(const char *text, const char *want)
+{
+    struct json_slices s = {.text = text, .len = strlen(text)};
+    char got[512] = "";
+    size_t n = 0;
+    enum json_slice result;
+
+    while ((result = json_slice(&s)) == JSON_SLICE_ONE && n < sizeof got - 100)
+        n += (size_t)snprintf(got + n, sizeof got - n, "%.*s|", (int)s.element_len, s.element);
+    snprintf(got + n, sizeof got - n, "%s", result == JSON_SLICE_END ? "." : "!");
+    is_str(got, want, "%.60s", text);
+}
+
+static void test_slices(void)
+{
+    slices("[]", ".");
+    slices(" [ \n ] \r\n", ".");
+    slices("\xEF\xBB\xBF[1]", "1|.");
+    slices("[{\"id\":1,\"total\":19.989999999999998},{\"id\":2}]",
+           "{\"id\":1,\"total\":19.989999999999998}|{\"id\":2}|.");
+    slices("[ {\"a\" : [1, 2, {}] } ,\n null,-1.50e+3 , \"x\" ]",
+           "{\"a\" : [1, 2, {}] }|null|-1.50e+3|\"x\"|.");
+    slices("[{\"a\":\"],[{\"},\"\\\"],\",\"\\\\\"]", "{\"a\":\"],[{\"}|\"\\\"],\"|\"\\\\\"|.");
+    slices("[[1],[[2]]]", "[1]|[[2]]|.");
+    static const char *const broken[] = {"",       " ",     "[",      "{}",         "1",
+                                         "<html>", "[]x",   "[,]",    "notice [1]", "[}",
+                                         "]",      "[\"a]", "[\"a\\", "[{\"a\":1",  "[[1]"};
+    for (size_t i = 0; i < sizeof broken / sizeof *broken; i++)
+        slices(broken[i], "!");
+    slices("[1],", "1|!");
+    slices("[1,]", "1|!");
+    slices("[1 2]", "1 2|."); /* not its business */
+    slices("[1]]", "1|!");
+    slices("[1}", "!");
+    struct json_slices cut = {.text = "[1,22]", .len = 4};
+    is_int(json_slice(&cut), JSON_SLICE_ONE, "of a text that is cut, one");
+    is_int(json_slice(&cut), JSON_SLICE_BROKEN, "and no other");
+}
+
 int main(void)
 {
     test_numbers();
@@ -205,5 +246,6 @@ int main(void)
     test_text();
     test_walk();
     test_decimal();
+    test_slices();
     return tap_done();
 }

@@ -52,18 +52,23 @@ static const struct {
     {"HK", "5123 4567", "+85251234567"},       {"TW", "0912 345 678", "+886912345678"},
     {"JP", "090-1234-5678", "+819012345678"},  {"KR", "010-2000-0000", "+821020000000"},
     {"CN", "131 2345 6789", "+8613123456789"}, {"AU", "0412 345 678", "+61412345678"},
-    {"NZ", "021 123 4567", "+64211234567"},
+    {"NZ", "021 123 4567", "+64211234567"},    {"IR", "0912 345 6789", "+989123456789"},
 };
 
 static void test_countries(void)
 {
     for (size_t i = 0; i < sizeof national / sizeof *national; i++) {
         const char *country = national[i].country, *want = national[i].want;
-        char typed[PHONE_SIZE + 8];
+        char typed[PHONE_SIZE + 16];
         is_phone(national[i].typed, country, want);
         is_phone(want, "", want);
         snprintf(typed, sizeof typed, "00%s", want + 1);
         is_phone(typed, "AQ", want);
+        is_phone(typed, country, want);
+        snprintf(typed, sizeof typed, "%s ext. 12", national[i].typed);
+        is_phone(typed, country, want);
+        snprintf(typed, sizeof typed, "%sx7", want);
+        is_phone(typed, country, want);
         /* given two digits too many or only four at all, then there is none */
         snprintf(typed, sizeof typed, "%s0123456", want);
         is_phone(typed, country, "");
@@ -170,7 +175,9 @@ static void test_doubt(void)
     is_phone("468123456", "SE", "");  /* Sweden's code and Stockholm, or a number without its 0? */
     is_phone("2346792009", "NG", ""); /* Nigeria's code and seven digits, or a number without its 0? */
     is_phone("3580284965", "FI", "");
-    is_phone("0351 15 15 5678", "AR", "");   /* too short for either */
+    is_phone("0351 15 15 5678", "AR", ""); /* too short for either */
+    is_phone("15 2345 6789", "AR", "");    /* a mobile without its area */
+    is_phone("+54 15 2345 6789", "", "");
     is_phone("+39 (0)312 384 9388", "", ""); /* a mobile with a 0 that does not belong there? */
     is_phone("+352 (0)26 12 34 56", "", "");
     is_phone("+34 (0)612 34 56 78", "", "");

@@ -56,6 +56,7 @@ static const struct {
     {"WOO_URL", NULL},
     {"WOO_CONSUMER_KEY", NULL},
     {"WOO_CONSUMER_SECRET", NULL},
+    {"WOO_TIMEOUT", "60s"},
     {"PORT", "5000"},
 };
 

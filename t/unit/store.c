@@ -189,7 +189,7 @@ static void duplicates(struct rig *rig)
     rig_finish(rig, "shop:1", entry.token, "aa", "contact", "card");
     store_entry_free(&entry);
     is_claim(rig_claim(rig, &claim, NULL), CLAIM_DUPLICATE, "when it is finished");
-    claim.requeue_if_seen = true;
+    claim.fetched = true;
     is_claim(rig_claim(rig, &claim, NULL), CLAIM_DUPLICATE, "from a reconcile");
     claim.modified_s = t - 50;
     is_claim(rig_claim(rig, &claim, NULL), CLAIM_DUPLICATE, "an older one of the same content");
@@ -662,9 +662,9 @@ static void deferred_for_the_limit(struct rig *rig)
     struct store_claim claim = rig_state("shop:3", "aa", then());
     claim.client = "client";
     claim.client_limit = 2;
-    claim.requeue_if_seen = true;
+    claim.fetched = true;
     is_claim(rig_claim(rig, &claim, NULL), CLAIM_NEW, "a reconcile's claim is not counted");
-    claim.requeue_if_seen = false;
+    claim.fetched = false;
     claim.key = "shop:4";
     claim.client = "another";
     is_claim(rig_claim(rig, &claim, NULL), CLAIM_NEW, "nor are others'");

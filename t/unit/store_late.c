@@ -270,14 +270,16 @@ static void after_it_forgot(struct rig *rig)
 {
     static const struct {
         const char *key, *when;
-        int64_t created_s; /* from now */
+        int64_t created_s; /* from now; 0 = it has no date */
         bool look_first;
     } orders[] = {{"shop:1", "before that", -3600, true},
-                  {"shop:2", "in that moment, or before it by a clock that is ahead", 0, true},
-                  {"shop:3", "since", 60, false}};
+                  {"shop:2", "since, or before it by a clock that is ahead", STORE_FORGOT_SLACK_S - 60, true},
+                  {"shop:3", "nobody knows when", 0, true},
+                  {"shop:4", "since", STORE_FORGOT_SLACK_S + 60, false}};
     struct store_claim_reply reply;
     struct store_entry entry = {0};
-    struct store_claim deleted = never_creating("shop:3", "zz", 0);
+    struct store_claim deleted = never_creating("shop:5", "zz", 0),
+                       failed = never_creating("shop:5", "zz", then());
 
     deleted.status_only = true;
     deleted.created_s = 0;
@@ -285,7 +287,7 @@ static void after_it_forgot(struct rig *rig)
     is_claim(rig_claim(rig, &deleted, NULL), CLAIM_IGNORED, "a deletion of what it does not know is ignored");
     for (size_t i = 0; i < sizeof orders / sizeof *orders; i++) {
         struct store_claim claim = rig_state(orders[i].key, "aa", then());
-        claim.created_s = rig_now_s() + orders[i].created_s;
+        claim.created_s = orders[i].created_s ? rig_now_s() + orders[i].created_s : 0;
         is_claim(store_claim(rig->store, &claim, &reply, &entry), CLAIM_NEW, "an order made %s",
                  orders[i].when);
         ok(entry.look_first == orders[i].look_first, "is looked for first, or not");
@@ -295,6 +297,8 @@ static void after_it_forgot(struct rig *rig)
             is_int(entry.forgot_age_ms, -1, "and nothing is told");
         store_entry_free(&entry);
     }
+    failed.created_s = 0;
+    is_claim(rig_claim(rig, &failed, NULL), CLAIM_NEW, "the end of one without a date may have a card");
     store_shift_clock(rig->store, 2 * MINUTE_MS);
     is_result(store_forgot(rig->store, "0123456789abcdef"), STORE_OK, "who notices later");
     rig_due(rig, "shop:1", &entry);

@@ -53,6 +53,7 @@ void say_entry(struct said *said, const struct store_entry *e)
     say_link(said, &e->link);
     say_ms(said, e->age_ms);
     say_ms(said, said->set_back ? 0 : e->attempt_age_ms);
+    say_ms(said, said->set_back ? 0 : e->attempt_ago_ms);
     say_ms(said, e->forgot_age_ms);
 }
 
@@ -78,7 +79,7 @@ void say_stats(struct said *said, struct store *store)
     say(said, "\nstats: %s", result_word(store_stats(store, &t)));
     say(said, " waiting %" PRId64 " due %" PRId64 " parked %" PRId64 " failures %" PRId64 "%s %s%s%s",
         t.waiting, t.due, t.parked, t.breaker_failures, t.paused ? " paused" : "", t.pause_reason,
-        t.undrained ? " undrained" : "", t.reconcile_wanted ? " reconcile" : "");
+        t.undrained ? " undrained" : "", t.reconcile_wanted != 0 ? " reconcile" : "");
     for (size_t i = 0; i < sizeof things / sizeof *things; i++)
         for (size_t j = 0; j < t.counter_count; j++)
             if (!strcmp(t.counter[j].word, things[i]))

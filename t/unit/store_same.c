@@ -114,7 +114,7 @@ static struct store_claim draw_claim(struct same *s)
     claim.work = chance(s, 70);
     claim.client = chance(s, 30) ? "client" : "";
     claim.client_limit = 3;
-    claim.requeue_if_seen = chance(s, 10);
+    claim.fetched = chance(s, 10);
     claim.again = chance(s, 10);
     claim.lease_ms = OWN_LEASE_MS;
     return claim;

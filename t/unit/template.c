@@ -76,6 +76,7 @@ static void test_paths(void)
     renders("{line_items.99999999999999999999999.name|-}", "-");
     renders("{line_items|-}", "-");
     renders("{fee_lines.name}", "F1, F2");
+    renders("{fee_lines.0.name} {fee_lines.1.name} {fee_lines.2.name|-}", "F1 F2 -");
     renders("{id.x.y|-}", "-");
     renders("{total.0|-}", "-");
 }
@@ -148,6 +149,13 @@ static void test_list(void)
     lists("bought-{line_items.sku}", "[\"bought-tee\"]");
     lists("{line_items.name}", "[\"tee\",\"cap\"]");
     lists("{line_items.quantity}x{line_items.name}", "[\"2xtee\",\"1xcap\",\"1xtee\"]");
+    /* what stands side by side is of one item, also where one lacks it */
+    lists("{line_items.name}-{line_items.sku}", "[\"tee-tee\"]");
+    lists("{line_items.name}={line_items.sku|none}", "[\"tee=tee\",\"cap=none\"]");
+    lists("{line_items.meta.Size} {line_items.quantity} {line_items.name}", "[\"m 2 tee\",\"l 1 cap\"]");
+    lists("{line_items.sku|none}", "[\"tee\",\"none\"]");
+    lists("{line_items.colour|none}", "[\"none\"]");
+    lists("{line_items.colour}", "[]");
     lists("{shop}-{line_items.name}-{billing.last_name}", "[\"main-tee-example\",\"main-cap-example\"]");
     lists("city-{billing.city}", "[]");
     lists("city-{billing.city|none, at all},b", "[\"city-none, at all\",\"b\"]");

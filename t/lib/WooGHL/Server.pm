@@ -10,10 +10,13 @@ package WooGHL::Server;
 #       mode     => 'nginx',        # cgi | nginx | fcgid | proxy_fcgi | apache_cgi; default cgi
 #       settings => { GHL_API_BASE => $ghl->url, GHL_API_KEY => $ghl->token, ... },
 #       workers  => 2);             # of the pool: nginx, proxy_fcgi, fcgid
+#   my $server = WooGHL::Server->for_ghl($ghl, redis => $redis, mode => ..., workers => ..., settings => {...});
+#                                   # speaks to that fake GHL, on a store that no other server has (no redis: embedded)
 #   $server->start;                 # returns the server when it answers; dies after 20 s
 #   $server->url;                   # "http://127.0.0.1:PORT"; not for cgi
 #   my $res = $server->request(POST => '/woo-order', { 'Content-Type' => 'application/json' }, $bytes);
 #   $res->{status}; $res->{headers}{'content-type'}; $res->{body};     # header names in lower case; exact bytes
+#   $server->deliver($bytes);       # the same of a signed order; deliver($bytes, 'order.created'), default order.updated
 #   # more after the body: remote_addr => '192.0.2.1' (cgi only), timeout => 30, chunked => 1 (sent in chunks)
 #   # a Content-Length among the headers is sent as it is, else the body's length is (no body: none)
 #   my $run = $server->command('drain', '--now');   # { code, out, err }; code is 128+N for signal N
@@ -37,6 +40,7 @@ use strict;
 use warnings;
 use Carp qw(croak);
 use Cwd qw(abs_path);
+use Digest::SHA qw(hmac_sha256_base64);
 use File::Basename qw(dirname);
 use File::Copy qw(copy);
 use File::Temp ();
@@ -81,6 +85,19 @@ sub new {
     chown @{ $self->{user} }, "$dir" if @{ $self->{user} };
     $self->_write_settings;
     return $self;
+}
+
+my $stores = 0;
+
+sub for_ghl {
+    my ($class, $ghl, %option) = @_;
+    my $redis = delete $option{redis};
+    my %settings = (
+        GHL_API_BASE => $ghl->url, GHL_API_KEY => $ghl->token, GHL_LOCATION_ID => $ghl->location_id,
+        GHL_PIPELINE_ID => 'fakePipelineAAAAAAAA',
+        $redis ? (REDIS_URL => $redis->url, REDIS_PREFIX => 'p' . ++$stores) : (),
+        %{ $option{settings} || {} });
+    return $class->new(%option, settings => \%settings);
 }
 
 sub dir { return "$_[0]{dir}" }
@@ -365,6 +382,13 @@ sub request {
     return $self->{mode} eq 'cgi'
         ? $self->_request_cgi($method, $path, \%headers, $body, %more)
         : $self->_request_http($method, $path, \%headers, $body, %more);
+}
+
+sub deliver {
+    my ($self, $body, $topic) = @_;
+    my $signature = hmac_sha256_base64($body, $self->{settings}{WOO_WEBHOOK_SECRET}) . '=';
+    return $self->request(POST => '/woo-order', { 'Content-Type' => 'application/json',
+        'X-WC-Webhook-Topic' => $topic || 'order.updated', 'X-WC-Webhook-Signature' => $signature }, $body);
 }
 
 sub _request_http {

@@ -1,0 +1,38 @@
+#!/usr/bin/env perl
+# One note for each state, also when its answer is lost: it is known by its mark, and two states of one second have
+# two marks.
+use strict;
+use warnings;
+use FindBin;
+use lib "$FindBin::Bin/lib";
+use FakeGHL::Client;
+use Test::More;
+use WooGHL::Server;
+
+my $ghl = FakeGHL::Client->start;
+my $server = WooGHL::Server->for_ghl($ghl, settings => { GHL_NOTE => '{number} is {status}', GHL_TIMEOUT => '1s' })->start;
+
+sub order {
+    my ($status) = @_;
+    return qq({"id":1001,"status":"$status","total":"10.00","date_modified_gmt":"2026-11-25T00:00:10","billing":{"email":"ann\@example.com"}});
+}
+sub notes { return [map { $_->{body} =~ s/\[shop:1001 [0-9a-f]{12}\]\z/MARK/r } @{ $ghl->state->{notes} }] }
+
+like $server->deliver(order('processing'))->{body}, qr/"synced"/, 'given an order with its note';
+my $NOTE = { method => 'POST', path => '/notes$' };
+$ghl->fault({ match => $NOTE, do => { reset => 'after' } });
+is $server->deliver(order('refunded'))->{status}, 202, 'when GHL took the next one, and its answer is lost';
+is $server->command('drain', '--now')->{code}, 0, 'a drain';
+is_deeply notes(), ["1001 is processing\nMARK", "1001 is refunded\nMARK"], 'finds it' or diag $server->log;
+
+$ghl->fault({ match => $NOTE, times => 0, do => { status => 503 } });
+is $server->deliver(order('completed'))->{status}, 202, 'when GHL did not take the next one';
+$ghl->clear_faults;
+ok $server->drain_as_of(600), 'a drain that cannot know, later' or diag $server->log;
+is_deeply notes(), [map {"1001 is $_\nMARK"} qw(processing refunded completed)], 'writes it' or diag $server->log;
+
+my %mark = map { $_->{body} =~ /\n(.*)\z/ => 1 } @{ $ghl->state->{notes} };
+is scalar(keys %mark), 3, 'each state of that second has a mark of its own';
+$server->stop;
+$ghl->stop;
+done_testing;
