@@ -157,11 +157,10 @@ static enum step adopt(struct sync_work *w, const char *id, bool take_over)
 
 struct wanted_card {
     const char *contact_id;
-    const char *pipeline_id; /* one there is preferred; "" = any */
-    const char *name;        /* "" = it says nothing */
-    const char *field;       /* the field that marks the order; "" = none */
-    const char *key;         /* what it then holds */
-    int64_t not_before_s;    /* 0 = any */
+    const char *name;     /* "" = it says nothing */
+    const char *field;    /* the field that marks the order; "" = none */
+    const char *key;      /* what it then holds */
+    int64_t not_before_s; /* 0 = any */
 };
 
 /* A mark decides, whatever the name; a card without one may be from a time before GHL_ORDER_FIELD was set. */
@@ -191,8 +190,7 @@ static enum step choose(struct sync_work *w, const json_t *cards, const struct w
     {
         char its_id[GHL_ID_SIZE];
         int64_t created_s;
-        if (!is_wanted(found, card) ||
-            (*card->pipeline_id && strcmp(json_text(found, "pipelineId"), card->pipeline_id) != 0))
+        if (!is_wanted(found, card))
             continue;
         if (card->not_before_s && clock_parse_iso(json_text(found, "createdAt"), &created_s) &&
             created_s < card->not_before_s)
@@ -211,22 +209,17 @@ static enum step choose(struct sync_work *w, const json_t *cards, const struct w
 
 /* Fills `id` with such a card which no other order owns; "" when there is none. Looks in every pipeline: a
  * workflow of the location, or a salesperson, may have moved it. */
-static enum step search(struct sync_work *w, struct wanted_card card, char id[GHL_ID_SIZE])
+static enum step search(struct sync_work *w, const struct wanted_card *card, char id[GHL_ID_SIZE])
 {
     struct ghl_answer answer;
     struct ghl_call call = sync_call(w);
     enum step step = STEP_NEXT;
 
     id[0] = '\0';
-    if (ghl_opportunity_search(w->app->ghl, &call, card.contact_id, "", &answer) != GHL_OK) {
+    if (ghl_opportunity_search(w->app->ghl, &call, card->contact_id, "", &answer) != GHL_OK)
         step = sync_stop_answer(w, "opportunity search", &answer);
-    } else {
-        step = choose(w, answer.json, &card, id);
-        if (step == STEP_NEXT && !*id && *card.pipeline_id) {
-            card.pipeline_id = "";
-            step = choose(w, answer.json, &card, id);
-        }
-    }
+    else
+        step = choose(w, answer.json, card, id);
     ghl_answer_free(&answer);
     return step;
 }
@@ -246,7 +239,6 @@ static enum step settle_attempt(struct sync_work *w)
     int64_t window = in_flight_ms(w);
     json_t *note = w->entry->attempt_note ? json_loads(w->entry->attempt_note, 0, NULL) : NULL;
     struct wanted_card card = {.contact_id = json_text(note, "contact"),
-                               .pipeline_id = "",
                                .name = json_text(note, "name"),
                                .field = json_text(note, "field"),
                                .key = w->plan.key,
@@ -257,7 +249,7 @@ static enum step settle_attempt(struct sync_work *w)
     if (!*card.contact_id || (!*card.name && !*card.field))
         step = sync_stop(w, END_PARK, "attempt_unreadable");
     else
-        step = search(w, card, id);
+        step = search(w, &card, id);
     json_decref(note);
     if (step == STEP_STOP)
         return step;
@@ -463,12 +455,9 @@ enum step sync_find_card(struct sync_work *w, const char *contact_id, char id[GH
     if (order_mark(w, &mark) == STEP_STOP)
         return STEP_STOP;
     /* In every pipeline: it may have been moved. */
-    struct wanted_card card = {.contact_id = contact_id,
-                               .pipeline_id = "",
-                               .name = mark.name,
-                               .field = mark.field,
-                               .key = w->plan.key};
-    return *card.name || *card.field ? search(w, card, id) : STEP_NEXT;
+    struct wanted_card card = {
+        .contact_id = contact_id, .name = mark.name, .field = mark.field, .key = w->plan.key};
+    return *card.name || *card.field ? search(w, &card, id) : STEP_NEXT;
 }
 
 enum step sync_opportunity(struct sync_work *w)

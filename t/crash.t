@@ -79,6 +79,26 @@ for my $store (qw(sqlite redis)) {
         $server->stop;
     };
 
+    # The contact's change is on its way when it stops; when it wakes, its lease has run out and another was there.
+    subtest "$store: a worker that stops and wakes" => sub {
+        my $server = $new->('nginx', DRAIN_AFTER => 'off');
+        $ghl->fault({ match => { path => '^/contacts/upsert$' }, do => { delay_ms => 300 } });
+        my $answers = deliver_all($server, order(30, 'ida'));
+        $ghl->wait_calls(1, 20, path => '/contacts/upsert');
+        kill STOP => $server->worker_pids;
+        # So late that the pace of calls then is not what holds the worker.
+        ok $server->drain_as_of(3 * 86_400), 'a drain takes over';
+        is_deeply names($ghl), ['Order #30'], 'and makes the card';
+        $ghl->clear_calls;
+        kill CONT => $server->worker_pids;
+        is_deeply { $answers->() }, { 30 => 202 }, 'the worker answers that it is queued';
+        is_deeply [$ghl->sent], [], 'and writes nothing more';
+        ok $server->drain_as_of(4 * 86_400), 'another drain';
+        is_deeply [$ghl->sent], [], 'finds nothing to do';
+        is_deeply names($ghl), ['Order #30'], 'there is one card';
+        $server->stop;
+    };
+
     subtest "$store: a created card that looks old and was moved is found again" => sub {
         my $server = $new->('cgi');
         $ghl->fault({ match => $CREATE, do => { reset => 'after' } });

@@ -68,5 +68,38 @@ for my $store (qw(sqlite redis)) {
         } if $jobs == ($redis ? 3 : 1);
     }
 }
+sub file_of { my ($path) = @_; open my $in, '<', $path or return ''; local $/; return scalar(<$in>) // '' }
+
+sub three_that_wait {
+    $ghl->reset;
+    my $server = WooGHL::Server->new(settings => { WOO_WEBHOOK_SECRET => $SECRET, SYNC_BUDGET => 0, GHL_API_BASE => $ghl->url,
+        GHL_API_KEY => $ghl->token, GHL_LOCATION_ID => $ghl->location_id, GHL_PIPELINE_ID => 'fakePipelineAAAAAAAA' });
+    deliver($server, 'one1', 'two2', 'three3');
+    return $server;
+}
+
+subtest 'a drain that is told to stop' => sub {
+    my $server = three_that_wait();
+    my $out = $server->dir . '/drain.out';
+    $ghl->fault({ match => { path => '^/contacts/upsert$' }, do => { delay_ms => 500 } });
+    my $drain = $server->_spawn([$server->program, 'drain'], out => $out);
+    $ghl->wait_calls(1, 20, path => '/contacts/upsert');
+    $drain->signal('TERM');
+    is $drain->wait(20), 0, 'ends well';
+    is file_of($out), "drained: 1 synced, 0 needed nothing, 0 wait on, 0 parked; 2 in the queue\n", 'with the order that it had in hand';
+    is $server->command('drain')->{out}, "drained: 2 synced, 0 needed nothing, 0 wait on, 0 parked; 0 in the queue\n", 'the next does the others';
+};
+
+subtest 'a drain on a terminal' => sub {
+    my $server = three_that_wait();
+    my $number = pack 'i', 0;
+    open my $terminal, '+<', '/dev/ptmx' or plan skip_all => "/dev/ptmx: $!";
+    ioctl $terminal, 0x40045431, $number or plan skip_all => "TIOCSPTLCK: $!";
+    ioctl $terminal, 0x80045430, $number or plan skip_all => "TIOCGPTN: $!";
+    open my $other_end, '+<', '/dev/pts/' . unpack('i', $number) or plan skip_all => "/dev/pts: $!";
+    is $server->_spawn([$server->program, 'drain'], out => $server->dir . '/drain.out', err => $other_end)->wait(20), 0, 'ends well';
+    sysread $terminal, my $shown, 4096;
+    like $shown, qr/\r\[#{13} {27}\] 1 of 3\r\[#{26} {14}\] 2 of 3\r\[#{40}\] 3 of 3\r\e\[K\z/, 'shows a bar, and wipes it away';
+};
 $ghl->stop;
 done_testing;

@@ -28,11 +28,12 @@ sub fresh {
     return;
 }
 
+# Of now, and surely not of before the store was first used; or so many seconds old.
 sub order {
     my (%is) = @_;
     my $reach = $is{nobody} ? '' : ',"email":"ann@example.com"';
     return sprintf '{"id":1,"status":"%s","total":"10.00","date_created_gmt":"%s","billing":{"first_name":"Ann","last_name":"Lee"%s}}',
-        $is{status} || 'processing', POSIX::strftime('%Y-%m-%dT%H:%M:%S', gmtime(time - ($is{old} || 0))), $reach;
+        $is{status} || 'processing', POSIX::strftime('%Y-%m-%dT%H:%M:%S', gmtime(time + ($is{old} ? -$is{old} : 2))), $reach;
 }
 
 sub deliver {
@@ -125,14 +126,32 @@ subtest 'a create is asked to wait for longer than it may be on its way' => sub 
     is_deeply names(), ['Order #1'], 'sends it anew';
 };
 
-subtest 'a Retry-After that is absurd' => sub {
-    fresh;
-    $ghl->fault({ match => $CARD, do => { status => 429, headers => { 'Retry-After' => '9' x 15 } } });
-    is deliver(order()), '{"status":"queued","reason":"ghl_limit"}', 'the order waits';
-    ok $server->drain_as_of(4 * 3600 - 60), 'a drain before four hours have passed';
-    is_deeply names(), [], 'waits, too';
-    ok $server->drain_as_of(4 * 3600 + 60), 'and then one';
-    is_deeply names(), ['Order #1'], 'brings it' or diag $server->log;
+for my $odd ([429, 'ghl_limit'], [503, 'ghl_unavailable']) {
+    my ($status, $reason) = @$odd;
+    subtest "a Retry-After of $status that is absurd" => sub {
+        fresh();
+        $ghl->fault({ match => { path => '^/contacts/upsert$' }, do => { status => $status, headers => { 'Retry-After' => '9' x 15 } } });
+        is deliver(order()), qq({"status":"queued","reason":"$reason"}), 'the order waits';
+        ok $server->drain_as_of(4 * 3600 - 60), 'a drain before four hours have passed';
+        is_deeply names(), [], 'waits, too';
+        ok $server->drain_as_of(4 * 3600 + 60), 'and then one';
+        is_deeply names(), ['Order #1'], 'brings it' or diag $server->log;
+    };
+}
+
+subtest 'GHL answers nothing good for as long as RETRY_FOR says' => sub {
+    fresh(RETRY_FOR => '1h');
+    $ghl->fault({ match => { path => '^/contacts/upsert$' }, times => 0, do => { status => 503, headers => { 'Retry-After' => 60 } } });
+    is deliver(order()), '{"status":"queued","reason":"ghl_unavailable"}', 'the order waits';
+    ok $server->drain_as_of(3600 - 60), 'a drain before that';
+    is queue(), '1 0', 'leaves it in the queue';
+    ok $server->drain_as_of(3600 + 60), 'and one after it';
+    is queue(), '0 1', 'parks it';
+    like $server->log, qr/event=parked order=shop:1 reason=retried_too_long /, 'the log says why';
+    $ghl->clear_faults;
+    is $server->command('failed', 'retry', '--all')->{out}, "1 are due again\n", 'a person has it tried again';
+    ok $server->drain_as_of(2 * 3600), 'a drain';
+    is_deeply names(), ['Order #1'], 'brings it';
 };
 
 $server->stop;
