@@ -23,6 +23,7 @@ static const char *const kind_name[ALERT_KINDS] = {
     [ALERT_PAUSED] = "paused",     [ALERT_BREAKER] = "breaker",     [ALERT_PARKED] = "parked",
     [ALERT_EXPIRING] = "expiring", [ALERT_UNDRAINED] = "undrained", [ALERT_CONFLICT] = "conflict",
     [ALERT_SPOOL] = "spool",       [ALERT_STORE] = "store",         [ALERT_SILENT] = "silent",
+    [ALERT_SHOP] = "shop",
 };
 
 /* -- whose turn -- */

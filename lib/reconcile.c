@@ -1,4 +1,5 @@
 #include "reconcile.h"
+#include "alert.h"
 #include "clock.h"
 #include "intake.h"
 #include "order.h"
@@ -14,6 +15,7 @@
 #define PER_PAGE 50               /* a slow shop needs some 20 s for a hundred */
 #define EXCLUDE_MAX 6000          /* bytes: web servers take addresses of 8 KB */
 #define UNKNOWN_S INT64_MAX
+#define AWAY_S (24 * 3600) /* a shop that is away for so long is a person's business */
 
 /* One that was read and may come again. */
 struct seen {
@@ -347,6 +349,16 @@ static void log_end(const struct run *run, enum reconcile_result result)
         result == RECONCILE_DONE ? "" : "; not finished: ", result == RECONCILE_DONE ? "" : run->e->text);
 }
 
+/* Somebody has to set something right; it runs from a timer, and nobody looks. */
+static void alert_end(const struct run *run, enum reconcile_result result, int64_t due_s)
+{
+    if (result == RECONCILE_REFUSED ||
+        (result == RECONCILE_SHOP_AWAY && clock_wall_ms() / 1000 - due_s > AWAY_S))
+        (void)alert_raise(run->app, ALERT_SHOP,
+                          "The shop's orders cannot be read, those whose webhook never came stay unknown: %s",
+                          run->e->text);
+}
+
 enum reconcile_result reconcile_run(struct app *app, const struct reconcile_options *options,
                                     struct reconcile_counts *counts, struct error *e)
 {
@@ -374,6 +386,7 @@ enum reconcile_result reconcile_run(struct app *app, const struct reconcile_opti
     if (result == RECONCILE_STOPPED)
         error_set(e, "it was told to stop; the next one begins where this one did");
     log_end(&run, result);
+    alert_end(&run, result, due_s);
     woo_free(run.woo);
     return result;
 }

@@ -11,8 +11,7 @@
 #define BACKOFF_MAX_MS (4LL * 3600 * 1000)
 #define RELOADED_MS 1000
 #define BEHIND_MS (5LL * 60 * 1000)
-#define LEASE_FRESH_MS                                                                                       \
-    5000 /* a write needs a lease confirmed so shortly before: the store's clock may jump */
+#define LEASE_FRESH_MS 5000 /* a write's lease was confirmed since: the store's clock may jump */
 #define SEND_MARGIN_MS 5000 /* no write begins so shortly before the lease may run out */
 
 /* -- ends -- */

@@ -40,6 +40,7 @@ sub status { my ($server) = @_; return JSON::PP::decode_json($server->command('s
 sub wanted { return status($_[0])->{reconcile_wanted} ? 1 : 0 }
 sub drain { my ($server) = @_; my $run = $server->command('drain'); return $run->{code} ? $run->{err} : $run->{out} }
 sub cards { return { map { $_->{name} => "$_->{status} $_->{monetaryValue}" } $ghl->opportunities } }
+sub file_of { my ($path) = @_; open my $in, '<', $path or return ''; local $/; return scalar(<$in>) // '' }
 sub since_of { my ($run) = @_; return $run->{out} =~ /since (\S+?)Z:/ ? $1 : $run->{err} }
 
 # Runs on both stores unless it says otherwise.
@@ -261,6 +262,28 @@ test 'what stands in the way is named, and changes nothing' => sub {
     is $run->{code}, $TEMPFAIL, 'nobody there';
     like $run->{err}, qr{^woo_ghl reconcile: http://127\.0\.0\.1:1/wp-json/wc/v3/orders does not answer: .*refused}m, '... is named';
 }, 'sqlite';
+
+# It runs from a timer, and nobody looks at it.
+test 'a shop that cannot be read is told' => sub {
+    my $server = new_server(WOO_TIMEOUT => '300ms');
+    my $file = $server->dir . '/told';
+    $server->set(ALERT_COMMAND => "cat >>$file");
+    my $told = sub {
+        my $deadline = time + 10;
+        sleep 0.02 until file_of($file) =~ /^woo_ghl shop:/m || time > $deadline;
+        return join '', file_of($file) =~ /^(woo_ghl shop:.*)$/mg;
+    };
+    $woo->fault({ times => 0, do => { status => 500 } });
+    is $server->command('reconcile')->{code}, $TEMPFAIL, 'given one that is away for the moment';
+    $woo->reset->settings({ key => 'ck_other' });
+    is $server->command('reconcile')->{code}, $UNAVAILABLE, 'and one that refuses the key';
+    like $told->(), qr/^woo_ghl shop: The shop's orders cannot be read, [^5]* refuses the key/, 'only that needs somebody';
+    unlink $file;
+    $redis->cli('FLUSHALL');    # a month is to be read
+    $woo->reset->fault({ times => 0, do => { status => 500 } });
+    is $server->command('reconcile')->{code}, $TEMPFAIL, 'given one that is away since more than a day';
+    like $told->(), qr/^woo_ghl shop: .* answers 500/, 'it is told as well';
+}, 'redis';
 
 test 'trouble that passes' => sub {
     my $server = new_server(GHL_DRY_RUN => 'yes', WOO_TIMEOUT => '400ms');
