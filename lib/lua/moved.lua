@@ -2,5 +2,6 @@
 -- over, it lacks that. Whoever does not remember another server changes nothing.
 if now - ARGV[3] > tonumber(call('HGET', state_key, 'forgot') or 0) then
     call('HSET', state_key, 'born', text(now), 'born_run', ARGV[2], 'forgot', text(now))
+    want_reconcile()
 end
 return {1}
