@@ -2,8 +2,8 @@
 #include "clock.h"
 #include <errno.h>
 #include <fcntl.h>
-#include <hiredis/hiredis.h>
 #include <ftw.h>
+#include <hiredis/hiredis.h>
 #include <signal.h>
 #include <sqlite3.h>
 #include <stdio.h>
