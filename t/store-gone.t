@@ -195,4 +195,30 @@ subtest 'a state that was spooled is older than the one that the store took afte
     $ghl->stop;
 };
 
+# The search does not show the card in all that time: only its id tells of it.
+subtest 'Redis hangs while a card is made' => sub {
+    my $redis = WooGHL::Server->redis;
+    my $ghl = FakeGHL::Client->start;
+    my $server = WooGHL::Server->new(mode => 'cgi', settings => {
+        WOO_WEBHOOK_SECRET => $SECRET, GHL_API_BASE => $ghl->url, GHL_API_KEY => $ghl->token,
+        GHL_LOCATION_ID => $ghl->location_id, GHL_PIPELINE_ID => 'fakePipelineAAAAAAAA', REDIS_URL => $redis->url,
+        REDIS_TIMEOUT => '500ms', SYNC_BUDGET => 0, DRAIN_AFTER => 'off',
+    })->start;
+    $ghl->settings({ search_lag_ms => 3_600_000 });
+    $ghl->fault({ match => { method => 'POST', path => '^/opportunities/$' }, do => { delay_ms => 300 } });
+    is deliver($server, order(1, 'processing'))->{status}, 202, 'given an order that waits';
+    my $drain = $server->background('drain');
+    $ghl->wait_calls(1, 20, method => 'POST', path => '/opportunities/');
+    $redis->signal('STOP');
+    until_true('its id is in the spool', sub { glob $server->dir . '/data/spool/*.ids' });
+    $redis->signal('CONT');
+    defined $drain->wait(20) or fail 'the drain ends';
+    ok $server->drain_as_of($_), 'a drain' for 300, 600;
+    is_deeply cards($ghl), { 'Order #1' => 'won' }, 'it is in GHL';
+    is scalar(() = $ghl->opportunities), 1, 'once' or diag $server->log;
+    is_deeply [glob $server->dir . '/data/spool/*'], [], 'and the spool is empty';
+    $server->stop;
+    $ghl->stop;
+};
+
 done_testing;

@@ -1,12 +1,9 @@
 /* store: what only Redis can do to it. Scripts forgotten, a hung server, refusals, AUTH, databases, restarts.
  */
 #include "clock.h"
-#include "store_redis_script.h"
 #include "store_rig.h"
-#include <arpa/inet.h>
 #include <fcntl.h>
 #include <hiredis/hiredis.h>
-#include <netinet/in.h>
 #include <poll.h>
 #include <signal.h>
 #include <stdio.h>
@@ -21,22 +18,10 @@
 
 static const char *const hasty[] = {"REDIS_TIMEOUT=500ms", NULL};
 
-static void make_place(struct rig *rig)
-{
-    char path[RIG_PATH_SIZE + 8];
-
-    *rig = (struct rig){.redis = true};
-    rig_make_dir(rig->dir);
-    snprintf(path, sizeof path, "%s/env", rig->dir);
-    int fd = open(path, O_WRONLY | O_CREAT | O_CLOEXEC, 0600);
-    if (fd >= 0)
-        close(fd);
-}
-
 /* A server of its own for each case. */
 static bool begin(struct rig *rig)
 {
-    make_place(rig);
+    rig_make_place(rig);
     return rig_server_start(&rig->server, rig->dir, NULL) && rig_config(rig, hasty) && rig_open(rig);
 }
 
@@ -45,30 +30,6 @@ static void end(struct rig *rig)
     rig_close(rig);
     rig_server_stop(&rig->server);
     rig_remove_dir(rig->dir);
-}
-
-/* One command by another client; its reply as text. */
-static void ask(const struct rig *rig, const char *command, char *out, size_t size)
-{
-    redisContext *c = redisConnectUnix(rig->server.socket);
-    redisReply *reply = c && !c->err ? redisCommand(c, command) : NULL;
-
-    out[0] = '\0';
-    if (reply && reply->type == REDIS_REPLY_INTEGER)
-        snprintf(out, size, "%lld", reply->integer);
-    else if (reply && reply->str)
-        snprintf(out, size, "%s", reply->str);
-    if (reply)
-        freeReplyObject(reply);
-    if (c)
-        redisFree(c);
-}
-
-static void tell(const struct rig *rig, const char *command)
-{
-    char answer[256];
-    ask(rig, command, answer, sizeof answer);
-    is_str(answer, "OK", "given %s", command);
 }
 
 static enum store_claim_result claim(struct rig *rig, const char *key)
@@ -109,7 +70,7 @@ static void scripts_are_forgotten(void)
 
     if (begin(&rig)) {
         is_claim(claim(&rig, "shop:1"), CLAIM_NEW, "given a server that knows the script");
-        tell(&rig, "SCRIPT FLUSH");
+        rig_tell(&rig, "SCRIPT FLUSH");
         is_claim(claim(&rig, "shop:2"), CLAIM_NEW, "that it forgot: the claim goes through");
         is_claim(claim(&rig, "shop:1"), CLAIM_DUPLICATE, "and so does the next");
     }
@@ -193,7 +154,7 @@ static void restarted_with_its_data(void)
     struct store_entry entry = {0};
     struct store_claim_reply reply;
 
-    make_place(&rig);
+    rig_make_place(&rig);
     if (rig_server_start(&rig.server, rig.dir, append) && rig_config(&rig, NULL) && rig_open(&rig)) {
         struct store_claim c = rig_state("shop:2", "aa", 1000);
         c.created_s = rig_now_s() - 5;
@@ -228,10 +189,10 @@ static void a_password(void)
     struct rig other;
     char url[2][RIG_PATH_SIZE + 64];
 
-    make_place(&rig);
+    rig_make_place(&rig);
     if (rig_server_start(&rig.server, rig.dir, NULL)) {
-        tell(&rig, "ACL SETUSER shop on ~* +@all >s3cret:/@");
-        tell(&rig, "ACL SETUSER default off");
+        rig_tell(&rig, "ACL SETUSER shop on ~* +@all >s3cret:/@");
+        rig_tell(&rig, "ACL SETUSER default off");
         snprintf(url[0], sizeof url[0], "REDIS_URL=unix://shop:s3cret%%3A%%2F%%40@%s", rig.server.socket);
         const char *const right[] = {url[0], NULL};
         if (rig_config(&rig, right) && rig_open(&rig)) {
@@ -266,7 +227,7 @@ static void a_database(void)
         if (rig_join(&other, &rig, third)) {
             is_claim(claim(&other, "shop:1"), CLAIM_NEW, "it is new in database 3");
             is_claim(claim(&other, "shop:1"), CLAIM_DUPLICATE, "once");
-            ask(&rig, "INFO keyspace", answer, sizeof answer);
+            rig_ask(&rig, "INFO keyspace", answer, sizeof answer);
             ok(strstr(answer, "db0:"), "both hold keys");
         }
         rig_close(&other);
@@ -281,37 +242,14 @@ static void no_memory(void)
 
     if (begin(&rig)) {
         rig_new(&rig, "shop:1", "aa", token);
-        tell(&rig, "CONFIG SET maxmemory 1");
+        rig_tell(&rig, "CONFIG SET maxmemory 1");
         is_claim(claim(&rig, "shop:2"), CLAIM_FULL, "no memory is left: full");
         is_result(store_renew(rig.store, "shop:1", token, LEASE_MS), STORE_OK, "what ends work may still go");
         rig_finish(&rig, "shop:1", token, "aa", "contact", "card");
-        tell(&rig, "CONFIG SET maxmemory 0");
+        rig_tell(&rig, "CONFIG SET maxmemory 0");
         is_claim(claim(&rig, "shop:2"), CLAIM_NEW, "and it goes on at once");
     }
     end(&rig);
-}
-
-/* What the replica has not got yet is lost when it takes over. */
-static void with_a_replica(struct rig *rig)
-{
-    struct sockaddr_un name = {.sun_family = AF_UNIX};
-    static const char hello[] = "PSYNC ? -1\r\n";
-    int64_t deadline = clock_mono_ms() + 5000;
-
-    memcpy(name.sun_path, rig->server.socket, strlen(rig->server.socket) + 1);
-    int fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0);
-    if (fd < 0 || connect(fd, (struct sockaddr *)&name, sizeof name) != 0 ||
-        write(fd, hello, sizeof hello - 1) != (ssize_t)sizeof hello - 1)
-        ok(false, "given a replica");
-    while (!*rig_stats(rig).durability && clock_left_ms(deadline) > 0)
-        pass_ms(20);
-    ok(strstr(rig_stats(rig).durability, "min-replicas-to-write 1"), "with a replica a failover is told: %s",
-       rig_stats(rig).durability);
-    tell(rig, "CONFIG SET min-replicas-max-lag 0"); /* this one acknowledges nothing */
-    tell(rig, "CONFIG SET min-replicas-to-write 1");
-    ok(strstr(rig_stats(rig).durability, "failover") && !strstr(rig_stats(rig).durability, "set min"),
-       "also where it is bounded: %s", rig_stats(rig).durability);
-    close(fd);
 }
 
 static void a_policy_that_evicts(void)
@@ -322,13 +260,12 @@ static void a_policy_that_evicts(void)
         is_str(rig_stats(&rig).problem, "", "noeviction is right");
         ok(strstr(rig_stats(&rig).durability, "appendonly"), "no persistence is told: %s",
            rig_stats(&rig).durability);
-        tell(&rig, "CONFIG SET maxmemory-policy allkeys-lru");
+        rig_tell(&rig, "CONFIG SET maxmemory-policy allkeys-lru");
         ok(strstr(rig_stats(&rig).problem, "noeviction"), "eviction is a problem: %s",
            rig_stats(&rig).problem);
-        tell(&rig, "CONFIG SET appendonly yes");
-        tell(&rig, "CONFIG SET appendfsync always");
+        rig_tell(&rig, "CONFIG SET appendonly yes");
+        rig_tell(&rig, "CONFIG SET appendfsync always");
         is_str(rig_stats(&rig).durability, "", "with appendfsync always nothing is lost");
-        with_a_replica(&rig);
     }
     end(&rig);
 }
@@ -447,7 +384,7 @@ static void an_attempt_of_another_machine(void)
     if (begin(&rig)) {
         rig_new(&rig, "shop:1", "aa", token);
         is_result(store_progress(rig.store, "shop:1", token, &about, NULL), STORE_OK, "given an attempt");
-        ask(&rig, "HSET {woo_ghl:location0}:entry:shop:1 attempt_watch another=5", answer, sizeof answer);
+        rig_ask(&rig, "HSET {woo_ghl:location0}:entry:shop:1 attempt_watch another=5", answer, sizeof answer);
         is_str(answer, "0", "of another machine");
         for (size_t i = 0; i < sizeof looks / sizeof *looks; i++) {
             store_set_clock(rig.store, looks[i].set_ms);
@@ -460,132 +397,10 @@ static void an_attempt_of_another_machine(void)
                       "given a retry");
             store_entry_free(&entry);
         }
-        ask(&rig, "HGET {woo_ghl:location0}:entry:shop:1 attempt_watch", answer, sizeof answer);
+        rig_ask(&rig, "HGET {woo_ghl:location0}:entry:shop:1 attempt_watch", answer, sizeof answer);
         ok(!strncmp(answer, "another=5 ", 10), "what the other machine saw stays its own");
     }
     end(&rig);
-}
-
-/* -- a primary that was cut off, and goes on for those beside it -- */
-
-static void two_primaries(void)
-{
-    struct rig cut, taken, beside;
-    struct store_entry entry = {0};
-    struct store_claim_reply reply;
-    char from[RIG_PATH_SIZE + 16], to[RIG_PATH_SIZE + 16], saved[8];
-
-    bool started = begin(&cut);
-    make_place(&taken);
-    if (started && ok(vault_settle(cut.vault), "given a primary")) {
-        ask(&cut, "SAVE", saved, sizeof saved);
-        snprintf(from, sizeof from, "%s/dump.rdb", cut.dir);
-        snprintf(to, sizeof to, "%s/dump.rdb", taken.dir);
-        ok(rename(from, to) == 0 && rig_server_start(&taken.server, taken.dir, NULL),
-           "and a replica that takes over, as it is cut off");
-        ok(rig_join(&beside, &cut, NULL), "given a worker that cannot reach the other");
-        is_claim(claim(&beside, "shop:0"), CLAIM_NEW, "it goes on");
-    } else {
-        started = false;
-    }
-    struct store_claim c = rig_state("shop:1", "aa", 1000);
-    if (started && rig_config(&taken, hasty) && rig_open(&taken)) {
-        is_claim(claim(&taken, "shop:5"), CLAIM_NEW, "whoever reaches the other goes on there");
-        store_shift_clock(beside.store, 10000);
-        store_shift_clock(taken.store, 10000);
-        c.created_s = rig_now_s() + 8;
-        is_claim(store_claim(beside.store, &c, &reply, &entry), CLAIM_NEW,
-                 "seconds later an order comes to the first");
-        ok(!entry.look_first, "a new one");
-        store_entry_free(&entry);
-        int64_t wanted = rig_stats(&taken).reconcile_wanted;
-        rig_server_stop(&cut.server);
-        ok(unlink(cut.server.socket) == 0 && symlink(taken.server.socket, cut.server.socket) == 0,
-           "when it can be reached again, and that is the replica,");
-        c.fingerprint = "bb";
-        is_claim(store_claim(beside.store, &c, &reply, &entry), CLAIM_NEW,
-                 "the order's next state is a new order");
-        ok(entry.look_first, "that is looked for");
-        is_about(entry.forgot_age_ms, 0, "with patience");
-        store_entry_free(&entry);
-        ok(rig_stats(&taken).reconcile_wanted > wanted, "and a reconcile is asked for");
-        c.key = "shop:2";
-        is_claim(store_claim(taken.store, &c, &reply, &entry), CLAIM_NEW,
-                 "also by those who were there before");
-        ok(entry.look_first, "looked for");
-        store_entry_free(&entry);
-        rig_close(&beside);
-    }
-    end(&taken);
-    end(&cut);
-}
-
-/* -- a failover by DNS, where the server of before goes on as a replica -- */
-
-/* A port of the loopback that is free now. */
-static uint16_t free_port(void)
-{
-    struct sockaddr_in name = {.sin_family = AF_INET, .sin_addr = {htonl(INADDR_LOOPBACK)}};
-    socklen_t n = sizeof name;
-    int fd = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
-
-    if (fd < 0 || bind(fd, (struct sockaddr *)&name, n) != 0 ||
-        getsockname(fd, (struct sockaddr *)&name, &n) != 0)
-        name.sin_port = 0;
-    if (fd >= 0)
-        close(fd);
-    return ntohs(name.sin_port);
-}
-
-static bool start_on_port(struct rig *rig, char port[REDIS_PORT_SIZE])
-{
-    const char *const extra[] = {"--port", port, "--bind", "127.0.0.1", NULL};
-
-    make_place(rig);
-    snprintf(port, REDIS_PORT_SIZE, "%u", (unsigned)free_port());
-    return rig_server_start(&rig->server, rig->dir, extra);
-}
-
-static bool beats(struct redis_connection *c, struct redis_scripts *scripts)
-{
-    redisReply *reply = redis_script(c, scripts, SCRIPT_HEARTBEAT, &(struct redis_args){0}, NULL);
-
-    if (!reply)
-        return false;
-    freeReplyObject(reply);
-    return true;
-}
-
-static void another_is_the_primary(void)
-{
-    struct rig old, now;
-    struct redis_connection c;
-    struct redis_scripts scripts = {0};
-    struct redis_url url;
-    struct error e = ERROR_NONE;
-    char port[2][REDIS_PORT_SIZE], text[64], base[] = "{x}";
-
-    bool started = start_on_port(&old, port[0]);
-    started = start_on_port(&now, port[1]) && started;
-    snprintf(text, sizeof text, "redis://127.0.0.1:%s", port[0]);
-    if (started && ok(redis_url_parse(text, &url, &e), "given the address of one: %s", e.text)) {
-        redis_connection_init(&c, &url, TIMEOUT_MS);
-        scripts.base = base;
-        ok(beats(&c, &scripts), "it works");
-        tell(&old, "REPLICAOF 127.0.0.1 1");
-        ok(!beats(&c, &scripts), "when it is a replica it does not: %s", c.trouble.text);
-        memcpy(c.url.port, port[1], sizeof c.url.port); /* what the name stands for from now on */
-        c.works_mono_ms -= 40000;
-        c.failed_mono_ms -= REDIS_WAIT_MS;
-        ok(!beats(&c, &scripts), "the address that is known is kept for a while");
-        c.works_mono_ms -= 21000;
-        c.failed_mono_ms -= REDIS_WAIT_MS;
-        ok(beats(&c, &scripts), "though it answers, the name is asked anew after a minute: %s",
-           c.trouble.text);
-        redis_connection_free(&c);
-    }
-    end(&old);
-    end(&now);
 }
 
 int main(void)
@@ -602,7 +417,5 @@ int main(void)
     a_policy_that_evicts();
     refusals();
     an_attempt_of_another_machine();
-    two_primaries();
-    another_is_the_primary();
     return tap_done();
 }

@@ -3,6 +3,7 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <ftw.h>
+#include <hiredis/hiredis.h>
 #include <signal.h>
 #include <sqlite3.h>
 #include <stdio.h>
@@ -108,6 +109,41 @@ void rig_server_stop(struct rig_server *server)
     kill(server->pid, SIGKILL);
     rig_wait(server->pid);
     server->pid = 0;
+}
+
+void rig_make_place(struct rig *rig)
+{
+    char path[RIG_PATH_SIZE + 8];
+
+    *rig = (struct rig){.redis = true};
+    rig_make_dir(rig->dir);
+    snprintf(path, sizeof path, "%s/env", rig->dir);
+    int fd = open(path, O_WRONLY | O_CREAT | O_CLOEXEC, 0600);
+    if (fd >= 0)
+        close(fd);
+}
+
+void rig_ask(const struct rig *rig, const char *command, char *out, size_t size)
+{
+    redisContext *c = redisConnectUnix(rig->server.socket);
+    redisReply *reply = c && !c->err ? redisCommand(c, command) : NULL;
+
+    out[0] = '\0';
+    if (reply && reply->type == REDIS_REPLY_INTEGER)
+        snprintf(out, size, "%lld", reply->integer);
+    else if (reply && reply->str)
+        snprintf(out, size, "%s", reply->str);
+    if (reply)
+        freeReplyObject(reply);
+    if (c)
+        redisFree(c);
+}
+
+void rig_tell(const struct rig *rig, const char *command)
+{
+    char answer[256];
+    rig_ask(rig, command, answer, sizeof answer);
+    is_str(answer, "OK", "given %s", command);
 }
 
 int rig_wait(pid_t pid)

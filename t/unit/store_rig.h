@@ -63,6 +63,14 @@ void rig_close(struct rig *rig); /* store, vault and configuration; the server g
 /* Another worker: in the same namespace, or with other settings. */
 bool rig_join(struct rig *other, const struct rig *rig, const char *const extra[]);
 
+/* -- Redis alone -- */
+
+/* A place for a server and a store of its own; nothing is started yet. */
+void rig_make_place(struct rig *rig);
+/* One command by another client; its reply as text. */
+void rig_ask(const struct rig *rig, const char *command, char *out, size_t size);
+void rig_tell(const struct rig *rig, const char *command); /* whose reply must be OK */
+
 /* -- the embedded store alone -- */
 
 /* A place and a configuration; nothing is opened yet. */
