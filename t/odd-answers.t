@@ -68,11 +68,17 @@ for my $odd (
     };
     subtest "the create of a contact without email and phone is answered with $what" => sub {
         fresh;
+        my @ago = gmtime(time - 86_400);
+        $ghl->add(contacts => { firstName => 'Ann', lastName => 'Lee', dateAdded => POSIX::strftime('%Y-%m-%dT%H:%M:%S.000Z', @ago) });
+        $ghl->settings({ search_lag_ms => 3_600_000 });
         $ghl->fault({ match => $CONTACT, do => { %$do, effect => 1 } });
-        like deliver(order(nobody => 1)), qr/"queued"/, 'it is queued';
+        like deliver(order(nobody => 1)), qr/"queued"/, 'given one of that name since yesterday, it is queued';
+        is $server->command('drain', '--now')->{code}, 0, 'a drain that does not see it yet';
+        is scalar(() = $ghl->contacts), 2, 'makes no other';
+        $ghl->change(contacts => $_->{id}, { seen_from => 0 }) for $ghl->contacts;
         ok $server->drain_as_of(300), 'a drain';
-        is scalar(() = $ghl->contacts), 1, 'there is one contact' or diag $server->log;
-        is_deeply names(), ['Order #1'], 'and one card';
+        is scalar(() = $ghl->contacts), 2, 'neither' or diag $server->log;
+        is_deeply [map { $_->{contactId} } $ghl->opportunities], [($ghl->contacts)[1]{id}], 'the new one has the card';
         is queue(), '0 0', 'it is done';
     };
 }
