@@ -162,6 +162,21 @@ test 'the next run begins where the last one did' => sub {
 
 sub strptime { my @t = $_[0] =~ /\d+/g; require Time::Local; return Time::Local::timegm($t[5], $t[4], $t[3], $t[2], $t[1] - 1, $t[0]) }
 
+test 'a webhook comes while the list is under way' => sub {
+    my $server = new_server;
+    my $second = $NOW - 30;
+    $woo->put($woo->order(1, modified => $second));
+    $woo->fault({ do => { delay_ms => 700 } });
+    my $run = $server->background('reconcile');
+    $woo->wait_calls(1, 20);
+    for my $status (qw(processing refunded)) {
+        is deliver($server, $woo->order(1, modified => $second, status => $status)->{raw}), '{"status":"synced","ghl_id":"fakeOppo000000000001"}', "$status, of the same second";
+    }
+    is $run->wait(30), 0, 'the run ends well';
+    is drain($server), "drained: 0 synced, 0 needed nothing, 0 wait on, 0 parked; 0 in the queue\n", 'what was read before';
+    is_deeply cards(), { 'Order #1' => 'lost 48.97' }, 'changes nothing back';
+};
+
 test '--since' => sub {
     my $server = new_server(GHL_DRY_RUN => 'yes');
     $woo->put($woo->order(1, modified => $NOW - 3 * 86400), $woo->order(2, modified => $NOW - 86400), $woo->order(3));
