@@ -280,7 +280,7 @@ test 'what stands in the way is named, and changes nothing' => sub {
 
 # It runs from a timer, and nobody looks at it.
 test 'a shop that cannot be read is told' => sub {
-    my $server = new_server(WOO_TIMEOUT => '300ms');
+    my $server = new_server;
     my $file = $server->dir . '/told';
     $server->set(ALERT_COMMAND => "cat >>$file");
     my $told = sub {
