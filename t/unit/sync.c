@@ -187,12 +187,20 @@ static void ghl_does(const struct turn *turn, size_t n)
     const struct turn turns[] = {__VA_ARGS__};                                                               \
     ghl_does(turns, sizeof turns / sizeof *turns)
 
+#define UPSERT "POST /contacts/upsert\n"
+#define TAGS "POST /contacts/contact1/tags\n"
+#define CREATE "POST /opportunities/\n"
+
 /* -- a world -- */
 
 static bool begin(struct place *place, struct app *app)
 {
-    const char *const settings[] = {ghl.base, "GHL_DRY_RUN=no", "GHL_API_KEY=pit-token",
-                                    "GHL_PIPELINE_ID=fakePipelineAAAAAAAA", NULL};
+    const char *const settings[] = {ghl.base,
+                                    "GHL_DRY_RUN=no",
+                                    "GHL_API_KEY=pit-token",
+                                    "GHL_PIPELINE_ID=fakePipelineAAAAAAAA",
+                                    "GHL_TAGS=shop",
+                                    NULL};
     *app = (struct app){0};
     ghl.app = app;
     return ok(place_begin(place) && place_app_with(place, "location1", settings, app), "given an app");
@@ -258,8 +266,7 @@ static void a_lease_is_renewed_during_long_work(struct app *app)
     struct sync_outcome outcome = work(app, 1, NULL);
     is_int(outcome.result, SYNC_DONE, "two calls of 40 s each, under a lease of 60 s: %s", outcome.reason);
     ok(!ghl.taken, "nobody else could take it");
-    is_str(ghl.calls, "POST /contacts/upsert\nPOST /contacts/upsert\nPOST /opportunities/\n",
-           "each went out");
+    is_str(ghl.calls, UPSERT UPSERT TAGS CREATE, "each went out");
 }
 
 static void no_write_begins_when_the_lease_may_run_out(struct app *app)
@@ -268,7 +275,7 @@ static void no_write_begins_when_the_lease_may_run_out(struct app *app)
     order(app, 1);
     struct sync_outcome outcome = work(app, 1, NULL);
     is_str(outcome.reason, "ghl_unavailable", "given a call that fails 4 s before the end of its lease");
-    is_str(ghl.calls, "POST /contacts/upsert\n", "there is no other");
+    is_str(ghl.calls, UPSERT, "there is no other");
 }
 
 static void a_write_begins_well_before_that(struct app *app)
@@ -276,8 +283,7 @@ static void a_write_begins_well_before_that(struct app *app)
     GHL_DOES({503, 50000, 0});
     order(app, 1);
     is_int(work(app, 1, NULL).result, SYNC_DONE, "given a call that fails 10 s before the end of its lease");
-    is_str(ghl.calls, "POST /contacts/upsert\nPOST /contacts/upsert\nPOST /opportunities/\n",
-           "it is sent again");
+    is_str(ghl.calls, UPSERT UPSERT TAGS CREATE, "it is sent again");
 }
 
 static void a_lease_that_ended_early(struct app *app)
@@ -287,16 +293,33 @@ static void a_lease_that_ended_early(struct app *app)
     struct sync_outcome outcome = work(app, 1, NULL);
     ok(ghl.taken, "given a store's clock that jumps, and another worker");
     is_str(outcome.reason, "lease_lost", "the first knows it after its call");
-    is_str(ghl.calls, "POST /contacts/upsert\n", "and sends no other");
+    is_str(ghl.calls, UPSERT, "and sends no other");
+}
+
+static void a_worker_that_slept(struct app *app)
+{
+    struct store_entry entry = {0};
+
+    GHL_DOES({200, 0, 0});
+    order(app, 1);
+    ok(store_lease_due(app->store, SYNC_LEASE_MS, "shop:1", &entry, NULL, NULL) == STORE_OK,
+       "given a worker that has an order");
+    atomic_fetch_add(&shift_ms, SYNC_LEASE_MS + 1000);
+    another_looks();
+    ok(ghl.taken, "and sleeps until another has it");
+    struct sync_outcome outcome = sync_entry(app, &entry, clock_mono_ms() + WORK_MS);
+    is_int(outcome.result, SYNC_QUEUED, "it can do nothing when it wakes: %s", outcome.reason);
+    is_str(ghl.calls, "", "not even a call");
+    if (outcome.left)
+        store_entry_free(&entry);
 }
 
 static void a_create_is_not_sent_late(struct app *app)
 {
-    GHL_DOES({200, 0, 0}, {429, 0, 0}, {429, 0, 0}, {429, 0, 0}, {200, 0, 0});
+    GHL_DOES({200, 0, 0}, {200, 0, 0}, {429, 0, 0}, {429, 0, 0}, {429, 0, 0}, {200, 0, 0});
     order(app, 1);
     is_str(work(app, 1, NULL).reason, "ghl_limit", "given a create that GHL has no time for");
-    is_str(ghl.calls,
-           "POST /contacts/upsert\nPOST /opportunities/\nPOST /opportunities/\nPOST /opportunities/\n",
+    is_str(ghl.calls, UPSERT TAGS CREATE CREATE CREATE,
            "it is sent again for 5 s, which whoever takes over reckons with");
     is_int(look(app, "shop:1").leased, false, "then it waits");
 }
@@ -306,7 +329,7 @@ static void a_look_for_a_lost_answer_is_no_attempt(struct app *app)
     struct found found = {0};
     int looks = 0;
 
-    GHL_DOES({200, 0, 0}, {0, 0, 0});
+    GHL_DOES({200, 0, 0}, {200, 0, 0}, {0, 0, 0});
     order(app, 1);
     is_str(work(app, 1, NULL).reason, "in_flight", "given a create without an answer");
     for (struct sync_outcome outcome; looks < 20; looks++) {
@@ -326,7 +349,8 @@ static void three_refusals_of_one_kind(struct app *app)
 {
     struct store_entry entry = {0};
 
-    GHL_DOES({200, 0, 0}, {422, 0, 0}, {200, 0, 0}, {422, 0, 0}, {200, 0, 0}, {422, 0, 0});
+    GHL_DOES({200, 0, 0}, {200, 0, 0}, {422, 0, 0}, {200, 0, 0}, {200, 0, 0}, {422, 0, 0}, {200, 0, 0},
+             {200, 0, 0}, {422, 0, 0});
     for (int id = 1; id <= 3; id++) {
         order(app, id);
         is_str(work(app, id, NULL).reason, id < 3 ? "parked" : "paused", "order %d is refused", id);
@@ -373,6 +397,7 @@ int main(void)
         {"no write begins when the lease may run out", no_write_begins_when_the_lease_may_run_out},
         {"a write begins well before that", a_write_begins_well_before_that},
         {"a lease that ended early", a_lease_that_ended_early},
+        {"a worker that slept", a_worker_that_slept},
         {"a create is not sent late", a_create_is_not_sent_late},
         {"a look for a lost answer is no attempt", a_look_for_a_lost_answer_is_no_attempt},
         {"three refusals of one kind", three_refusals_of_one_kind},
