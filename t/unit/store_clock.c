@@ -155,8 +155,12 @@ static void a_wait(struct rig *rig)
               "given an order that waits for an hour");
     rig_due(rig, NULL, &entry);
     right_again(rig, 0);
+    rig_new(rig, "shop:2", "aa", token);
+    is_result(store_retry(rig->store, "shop:2", token, HOUR_MS, true, false, "why"), STORE_OK,
+              "and another, when the clock is right");
     rig_due(rig, "shop:1", &entry);
     store_entry_free(&entry);
+    rig_due(rig, NULL, &entry);
 }
 
 static void a_customer_in_work(struct rig *rig)

@@ -318,6 +318,7 @@ static void finish_ends_the_attempt(struct rig *rig)
         char key[16];
         struct store_link link = no_link;
         snprintf(key, sizeof key, "shop:%d", with_id);
+        memcpy(link.contact_id, "contact", sizeof "contact"); /* whom it is known for does not end it */
         if (with_id)
             memcpy(link.opportunity_id, "card", sizeof "card");
         rig_new(rig, key, "aa", token);
