@@ -45,12 +45,27 @@ int nanosleep(const struct timespec *wanted, struct timespec *left)
     return 0;
 }
 
+static _Atomic int64_t disk_ms; /* of the next sync */
+
+int fdatasync(int fd)
+{
+    atomic_fetch_add(&shift_ms, atomic_exchange(&disk_ms, 0));
+    return (int)syscall(SYS_fdatasync, fd);
+}
+
+int fsync(int fd)
+{
+    return fdatasync(fd);
+}
+
 /* -- GHL -- */
 
 struct turn {
     int status;      /* 0 = the connection ends without an answer */
     int64_t took_ms; /* how long the call seems to take */
     int64_t jump_ms; /* and how far the store's clock jumps meanwhile, that alone */
+    int64_t disk_ms; /* how long the store's next write seems to take */
+    bool day_over;   /* GHL says that this was the last call of its day */
 };
 
 static struct {
@@ -70,6 +85,7 @@ static const char *good_answer(const char *call)
         const char *begin, *body;
     } answers[] = {
         {"POST /contacts/upsert", "{\"new\":false,\"contact\":{\"id\":\"contact1\"}}"},
+        {"POST /contacts/contact1/notes", "{\"note\":{\"id\":\"note1\"}}"},
         {"POST /opportunities/", "{\"opportunity\":{\"id\":\"card1\"}}"},
         {"GET /opportunities/search", "{\"opportunities\":[],\"meta\":{\"total\":0}}"},
     };
@@ -130,6 +146,7 @@ static void answer(int fd)
     note_call(text);
     atomic_fetch_add(&shift_ms, turn->took_ms);
     store_shift_clock(ghl.app->store, turn->jump_ms);
+    atomic_store(&disk_ms, turn->disk_ms);
     if (turn->took_ms)
         another_looks();
     if (!turn->status)
@@ -137,10 +154,12 @@ static void answer(int fd)
     const char *body = turn->status < 300    ? good_answer(text)
                        : turn->status == 422 ? "{\"statusCode\":422,\"message\":[\"amiss\"]}"
                                              : "{}";
-    int len = snprintf(reply, sizeof reply,
-                       "HTTP/1.1 %d X\r\nConnection: close\r\nContent-Type: application/json\r\n"
-                       "Content-Length: %zu\r\n\r\n%s",
-                       turn->status, strlen(body), body);
+    int len = snprintf(
+        reply, sizeof reply,
+        "HTTP/1.1 %d X\r\nConnection: close\r\nContent-Type: application/json\r\n"
+        "Content-Length: %zu\r\n%s\r\n%s",
+        turn->status, strlen(body),
+        turn->day_over ? "X-RateLimit-Daily-Remaining: 0\r\nX-RateLimit-Daily-Reset: 7200000\r\n" : "", body);
     if (send(fd, reply, (size_t)len, MSG_NOSIGNAL) != len)
         abort();
 }
@@ -190,6 +209,7 @@ static void ghl_does(const struct turn *turn, size_t n)
 #define UPSERT "POST /contacts/upsert\n"
 #define TAGS "POST /contacts/contact1/tags\n"
 #define CREATE "POST /opportunities/\n"
+#define NOTE "POST /contacts/contact1/notes\n"
 
 /* -- a world -- */
 
@@ -200,6 +220,7 @@ static bool begin(struct place *place, struct app *app)
                                     "GHL_API_KEY=pit-token",
                                     "GHL_PIPELINE_ID=fakePipelineAAAAAAAA",
                                     "GHL_TAGS=shop",
+                                    "GHL_NOTE=Thanks",
                                     NULL};
     *app = (struct app){0};
     ghl.app = app;
@@ -261,17 +282,17 @@ static struct store_order look(struct app *app, const char *key)
 
 static void a_lease_is_renewed_during_long_work(struct app *app)
 {
-    GHL_DOES({503, 40000, 0}, {200, 40000, 0});
+    GHL_DOES({.status = 503, .took_ms = 40000}, {.status = 200, .took_ms = 40000});
     order(app, 1);
     struct sync_outcome outcome = work(app, 1, NULL);
     is_int(outcome.result, SYNC_DONE, "two calls of 40 s each, under a lease of 60 s: %s", outcome.reason);
     ok(!ghl.taken, "nobody else could take it");
-    is_str(ghl.calls, UPSERT UPSERT TAGS CREATE, "each went out");
+    is_str(ghl.calls, UPSERT UPSERT TAGS CREATE NOTE, "each went out");
 }
 
 static void no_write_begins_when_the_lease_may_run_out(struct app *app)
 {
-    GHL_DOES({503, 56000, 0});
+    GHL_DOES({.status = 503, .took_ms = 56000});
     order(app, 1);
     struct sync_outcome outcome = work(app, 1, NULL);
     is_str(outcome.reason, "ghl_unavailable", "given a call that fails 4 s before the end of its lease");
@@ -280,15 +301,15 @@ static void no_write_begins_when_the_lease_may_run_out(struct app *app)
 
 static void a_write_begins_well_before_that(struct app *app)
 {
-    GHL_DOES({503, 50000, 0});
+    GHL_DOES({.status = 503, .took_ms = 50000});
     order(app, 1);
     is_int(work(app, 1, NULL).result, SYNC_DONE, "given a call that fails 10 s before the end of its lease");
-    is_str(ghl.calls, UPSERT UPSERT TAGS CREATE, "it is sent again");
+    is_str(ghl.calls, UPSERT UPSERT TAGS CREATE NOTE, "it is sent again");
 }
 
 static void a_lease_that_ended_early(struct app *app)
 {
-    GHL_DOES({200, 6000, 60000});
+    GHL_DOES({.status = 200, .took_ms = 6000, .jump_ms = 60000});
     order(app, 1);
     struct sync_outcome outcome = work(app, 1, NULL);
     ok(ghl.taken, "given a store's clock that jumps, and another worker");
@@ -300,7 +321,7 @@ static void a_worker_that_slept(struct app *app)
 {
     struct store_entry entry = {0};
 
-    GHL_DOES({200, 0, 0});
+    GHL_DOES({.status = 200});
     order(app, 1);
     ok(store_lease_due(app->store, SYNC_LEASE_MS, "shop:1", &entry, NULL, NULL) == STORE_OK,
        "given a worker that has an order");
@@ -316,7 +337,8 @@ static void a_worker_that_slept(struct app *app)
 
 static void a_create_is_not_sent_late(struct app *app)
 {
-    GHL_DOES({200, 0, 0}, {200, 0, 0}, {429, 0, 0}, {429, 0, 0}, {429, 0, 0}, {200, 0, 0});
+    GHL_DOES({.status = 200}, {.status = 200}, {.status = 429}, {.status = 429}, {.status = 429},
+             {.status = 200});
     order(app, 1);
     is_str(work(app, 1, NULL).reason, "ghl_limit", "given a create that GHL has no time for");
     is_str(ghl.calls, UPSERT TAGS CREATE CREATE CREATE,
@@ -324,12 +346,44 @@ static void a_create_is_not_sent_late(struct app *app)
     is_int(look(app, "shop:1").leased, false, "then it waits");
 }
 
+/* The attempt's record comes out so late that whoever takes over may think the create done. */
+static void a_create_whose_record_takes_long(struct app *app)
+{
+    GHL_DOES({.status = 200}, {.status = 200, .disk_ms = 6000});
+    order(app, 1);
+    is_str(work(app, 1, NULL).reason, "no_time", "given a disk that hangs for 6 s");
+    is_str(ghl.calls, UPSERT TAGS, "the create is not sent");
+    ghl_does(NULL, 0);
+    is_int(work(app, 1, NULL).result, SYNC_DONE, "it is the next time");
+    is_str(ghl.calls, UPSERT TAGS CREATE NOTE, "without a look, as it did not happen");
+}
+
+/* The lease counts from when the store was asked. */
+static void a_disk_that_hangs_for_a_lease(struct app *app)
+{
+    GHL_DOES({.status = 200}, {.status = 200}, {.status = 200, .disk_ms = SYNC_LEASE_MS});
+    order(app, 1);
+    is_int(work(app, 1, NULL).result, SYNC_QUEUED, "given a disk that hangs while the card's id is written");
+    is_str(ghl.calls, UPSERT TAGS CREATE, "nothing more is sent");
+}
+
+static void ghls_day_is_over(struct app *app)
+{
+    GHL_DOES({.status = 200, .day_over = true});
+    order(app, 1);
+    is_str(work(app, 1, NULL).reason, "ghl_limit", "given the last call of the day");
+    is_str(ghl.calls, UPSERT, "there is no other");
+    struct store_order waits = look(app, "shop:1");
+    ok(waits.due_in_ms > 7100000 && waits.due_in_ms <= 7200000, "until GHL's next day: %lld ms",
+       (long long)waits.due_in_ms);
+}
+
 static void a_look_for_a_lost_answer_is_no_attempt(struct app *app)
 {
     struct found found = {0};
     int looks = 0;
 
-    GHL_DOES({200, 0, 0}, {200, 0, 0}, {0, 0, 0});
+    GHL_DOES({.status = 200}, {.status = 200}, {.status = 0});
     order(app, 1);
     is_str(work(app, 1, NULL).reason, "in_flight", "given a create without an answer");
     for (struct sync_outcome outcome; looks < 20; looks++) {
@@ -349,8 +403,8 @@ static void three_refusals_of_one_kind(struct app *app)
 {
     struct store_entry entry = {0};
 
-    GHL_DOES({200, 0, 0}, {200, 0, 0}, {422, 0, 0}, {200, 0, 0}, {200, 0, 0}, {422, 0, 0}, {200, 0, 0},
-             {200, 0, 0}, {422, 0, 0});
+    GHL_DOES({.status = 200}, {.status = 200}, {.status = 422}, {.status = 200}, {.status = 200},
+             {.status = 422}, {.status = 200}, {.status = 200}, {.status = 422});
     for (int id = 1; id <= 3; id++) {
         order(app, id);
         is_str(work(app, id, NULL).reason, id < 3 ? "parked" : "paused", "order %d is refused", id);
@@ -374,8 +428,8 @@ static int64_t failures(struct app *app)
 
 static void the_breaker_hears(struct app *app)
 {
-    GHL_DOES({503, 0, 0}, {503, 0, 0}, {503, 0, 0}, {503, 0, 0}, {429, 0, 0}, {429, 0, 0}, {429, 0, 0},
-             {429, 0, 0}, {404, 0, 0});
+    GHL_DOES({.status = 503}, {.status = 503}, {.status = 503}, {.status = 503}, {.status = 429},
+             {.status = 429}, {.status = 429}, {.status = 429}, {.status = 404});
     order(app, 1);
     is_str(work(app, 1, NULL).reason, "ghl_unavailable", "given an order that GHL does not answer");
     is_int(failures(app), 4, "four times");
@@ -399,6 +453,9 @@ int main(void)
         {"a lease that ended early", a_lease_that_ended_early},
         {"a worker that slept", a_worker_that_slept},
         {"a create is not sent late", a_create_is_not_sent_late},
+        {"a create whose record takes long", a_create_whose_record_takes_long},
+        {"a disk that hangs for a lease", a_disk_that_hangs_for_a_lease},
+        {"GHL's day is over", ghls_day_is_over},
         {"a look for a lost answer is no attempt", a_look_for_a_lost_answer_is_no_attempt},
         {"three refusals of one kind", three_refusals_of_one_kind},
         {"the breaker hears", the_breaker_hears},
