@@ -3,11 +3,34 @@
 #include "shelf.h"
 #include "tap.h"
 #include <dirent.h>
+#include <errno.h>
 #include <fcntl.h>
 #include <signal.h>
 #include <sys/resource.h>
 #include <sys/stat.h>
+#include <sys/syscall.h>
 #include <time.h>
+
+/* Instead of the C library's: what was synced, and what stood there then. */
+static char synced[256];
+static const char *awaited;     /* a name in the directory `awaited_in` */
+static int awaited_in, failing; /* failing: the so-manieth from now on; 0 = none */
+
+int fsync(int fd)
+{
+    struct stat st;
+    size_t n = strlen(synced);
+
+    if (failing && --failing == 0) {
+        errno = EIO;
+        return -1;
+    }
+    if (awaited && fstat(fd, &st) == 0)
+        snprintf(synced + n, sizeof synced - n, "%s of %ld, %s; ", S_ISDIR(st.st_mode) ? "directory" : "file",
+                 S_ISDIR(st.st_mode) ? 0 : (long)st.st_size,
+                 faccessat(awaited_in, awaited, F_OK, 0) == 0 ? "in place" : "not in place");
+    return (int)syscall(SYS_fsync, fd);
+}
 
 static long entries(int dir)
 {
@@ -68,6 +91,48 @@ static void writes_whole_files(int dir)
     is_int(entries(dir), 1, "leaves no temporary file either");
 }
 
+static void waits_for(int dir, const char *name)
+{
+    awaited_in = dir;
+    awaited = name;
+    synced[0] = '\0';
+}
+
+/* The bytes before the name, the name before OK. */
+static void syncs_what_it_writes(struct machine *m, int dir)
+{
+    struct error e = ERROR_NONE;
+
+    waits_for(dir, "s");
+    is_int(files_write(dir, "s", "one", 3, true, &e), FILES_OK, "a file is written");
+    is_str(synced, "file of 3, not in place; directory of 0, in place; ", "and its name");
+    waits_for(dir, "s");
+    is_int(files_write(dir, "s", "two", 3, true, &e), FILES_EXISTS, "one that is there");
+    is_str(synced, "file of 3, in place; directory of 0, in place; ", "is as durable, whoever wrote it");
+    unlinkat(dir, "s", 0);
+    waits_for(dir, "s");
+    is_int(files_write(dir, "s", "four", 4, false, &e), FILES_OK, "where it may replace");
+    is_str(synced, "file of 4, not in place; directory of 0, in place; ", "it is the same");
+    unlinkat(dir, "s", 0);
+    failing = 1;
+    is_int(files_write(dir, "s", "one", 3, false, &e), FILES_FAILED, "bytes that cannot be synced");
+    is_int(faccessat(dir, "s", F_OK, 0), -1, "get no name");
+    failing = 2;
+    is_int(files_write(dir, "s", "one", 3, false, &e), FILES_FAILED,
+           "a name that cannot be synced is a failure");
+    unlinkat(dir, "s", 0);
+
+    char path[128];
+    snprintf(path, sizeof path, "%s/new", m->dir);
+    waits_for(AT_FDCWD, path);
+    close(files_open_dir(path, &e));
+    is_str(synced, "directory of 0, in place; ", "a new directory's name is synced");
+    synced[0] = '\0';
+    close(files_open_dir(path, &e));
+    is_str(synced, "", "once");
+    awaited = NULL;
+}
+
 static void fails_cleanly_when_there_is_no_room(int dir)
 {
     struct rlimit old, small = {.rlim_cur = 4096};
@@ -117,6 +182,7 @@ int main(void)
     makes_directories(&m);
     int dir = files_open_dir(m.data_dir, &e);
     writes_whole_files(dir);
+    syncs_what_it_writes(&m, dir);
     fails_cleanly_when_there_is_no_room(dir);
     cleans_what_a_crash_left(dir);
     close(dir);

@@ -3,6 +3,7 @@
 #include "tap.h"
 #include <arpa/inet.h>
 #include <errno.h>
+#include <netinet/tcp.h>
 #include <poll.h>
 #include <pthread.h>
 #include <stdio.h>
@@ -22,6 +23,7 @@ struct server {
     bool stop;          /* by shutdown of the listener */
     /* what was seen */
     int connections, requests, reset;
+    int linger_s, user_timeout_ms; /* of the other end, at the first request; -1 = off */
     size_t bytes;
     char first[2048]; /* the first request */
 };
@@ -34,6 +36,27 @@ static void send_all(int fd, const char *bytes, size_t n)
             return;
         bytes += sent;
         n -= (size_t)sent;
+    }
+}
+
+/* The client is a thread of this process: its socket is the one whose name is our peer's. */
+static void look_at_client(struct server *s, int fd)
+{
+    struct sockaddr_in peer, name;
+    socklen_t peer_len = sizeof peer;
+
+    if (getpeername(fd, (struct sockaddr *)&peer, &peer_len) != 0)
+        abort();
+    for (int other = 0; other < 256; other++) {
+        struct linger linger = {0};
+        socklen_t name_len = sizeof name, linger_len = sizeof linger, ms_len = sizeof s->user_timeout_ms;
+        if (getsockname(other, (struct sockaddr *)&name, &name_len) != 0 || name_len != peer_len ||
+            name.sin_port != peer.sin_port)
+            continue;
+        if (getsockopt(other, SOL_SOCKET, SO_LINGER, &linger, &linger_len) != 0 ||
+            getsockopt(other, IPPROTO_TCP, TCP_USER_TIMEOUT, &s->user_timeout_ms, &ms_len) != 0)
+            abort();
+        s->linger_s = linger.l_onoff ? linger.l_linger : -1;
     }
 }
 
@@ -53,8 +76,10 @@ static void serve_connection(struct server *s, int fd)
         buf[used] = '\0';
         if (!strstr(buf, "\r\n\r\n"))
             continue;
-        if (s->requests++ == 0)
+        if (s->requests++ == 0) {
             memcpy(s->first, buf, used + 1);
+            look_at_client(s, fd);
+        }
         used = 0;
         if (!s->answer)
             continue;
@@ -89,7 +114,7 @@ static bool start(struct server *s, const char *answer, size_t padding)
     struct sockaddr_in address = {.sin_family = AF_INET, .sin_addr.s_addr = htonl(INADDR_LOOPBACK)};
     socklen_t len = sizeof address;
 
-    *s = (struct server){.answer = answer, .padding = padding};
+    *s = (struct server){.answer = answer, .padding = padding, .linger_s = -2, .user_timeout_ms = -2};
     s->listener = socket(AF_INET, SOCK_STREAM, 0);
     if (s->listener < 0 || bind(s->listener, (struct sockaddr *)&address, len) != 0 ||
         listen(s->listener, 8) != 0 || getsockname(s->listener, (struct sockaddr *)&address, &len) != 0)
@@ -216,6 +241,8 @@ static void test_answer(void)
     http_answer_free(&a);
     http_free(http);
     finish(&s);
+    is_int(s.linger_s, -1, "a call that may be repeated is delivered as any other");
+    is_int(s.user_timeout_ms, 0, "for as long as it takes");
     ok(strncmp(s.first, "PUT /x HTTP/1.1\r\n", 17) == 0, "the request line");
     ok(strstr(s.first, "\r\nX-One: 1\r\n") && strstr(s.first, "\r\nUser-Agent: test/1\r\n"), "the headers");
     ok(!strstr(s.first, "Expect:") && !strstr(s.first, "x-www-form"), "and none that nobody asked for");
@@ -314,6 +341,8 @@ static void test_deadlines(void)
     is_int(s.requests, 1, "the server saw one request of the two calls");
     is_int(s.connections, 2, "on two connections");
     is_int(s.reset, 2, "both torn down, with nothing left to be delivered");
+    is_int(s.linger_s, 0, "the kernel keeps nothing of it when it is closed");
+    is_int(s.user_timeout_ms, 200, "nor tries longer than the call may take");
 }
 
 static void test_nobody(void)

@@ -26,7 +26,24 @@ void place_end(struct place *place)
         tap_note("%s stays", place->dir);
 }
 
+static void set(const char *const settings[])
+{
+    for (; *settings; settings++) {
+        size_t n = strcspn(*settings, "=");
+        char name[64];
+        snprintf(name, sizeof name, "%.*s", (int)n, *settings);
+        setenv(name, *settings + n + 1, 1);
+    }
+}
+
 bool place_app(const struct place *place, const char *location, struct app *app)
+{
+    static const char *const none[] = {NULL};
+    return place_app_with(place, location, none, app);
+}
+
+bool place_app_with(const struct place *place, const char *location, const char *const settings[],
+                    struct app *app)
 {
     char data[96], log[96];
     struct error e = ERROR_NONE;
@@ -40,6 +57,7 @@ bool place_app(const struct place *place, const char *location, struct app *app)
     setenv("GHL_LOCATION_ID", location, 1);
     setenv("DATA_DIR", data, 1);
     setenv("LOG", log, 1);
+    set(settings);
     bool good = app_open(app, NULL) && app_ready(app, &e);
     if (!good)
         tap_note("the app does not open: %s%s", e.text,

@@ -17,5 +17,8 @@ void place_end(struct place *place); /* removes it */
 
 /* An app in it: settings from the environment, which is replaced. `location` names the namespace. */
 bool place_app(const struct place *place, const char *location, struct app *app);
+/* The same with more settings, or others: "NAME=value", a NULL after the last. */
+bool place_app_with(const struct place *place, const char *location, const char *const settings[],
+                    struct app *app);
 
 #endif

@@ -284,6 +284,23 @@ static void finish_hands_over(struct rig *rig)
     store_entry_free(&next);
 }
 
+static void finish_without_time_hands_nothing_over(struct rig *rig)
+{
+    char token[STORE_TOKEN_SIZE];
+    struct store_entry next = {0};
+    bool has_next = true;
+
+    rig_new(rig, "shop:1", "aa", token);
+    wait_behind(rig, "shop:1", "bb");
+    is_result(store_finish(rig->store, "shop:1", token, "aa", &no_link, 0, &next, &has_next), STORE_OK,
+              "finished, with no time left");
+    ok(!has_next && !next.body, "nothing is handed over");
+    ok(!rig_look(rig, "shop:1").leased, "nobody has it");
+    rig_due(rig, "shop:1", &next);
+    is_str(next.body, "bb", "what waited");
+    store_entry_free(&next);
+}
+
 static void finish_without_the_lease(struct rig *rig)
 {
     char token[STORE_TOKEN_SIZE];
@@ -318,6 +335,7 @@ static void finish_ends_the_attempt(struct rig *rig)
         char key[16];
         struct store_link link = no_link;
         snprintf(key, sizeof key, "shop:%d", with_id);
+        memcpy(link.contact_id, "contact", sizeof "contact"); /* whom it is known for does not end it */
         if (with_id)
             memcpy(link.opportunity_id, "card", sizeof "card");
         rig_new(rig, key, "aa", token);
@@ -522,6 +540,7 @@ int main(void)
         CASE(finished),
         CASE(the_idempotency_key),
         CASE(finish_hands_over),
+        CASE(finish_without_time_hands_nothing_over),
         CASE(finish_without_the_lease),
         CASE(finish_ends_the_attempt),
         CASE(an_attempt_is_forgotten_like_a_link),

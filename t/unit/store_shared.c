@@ -10,7 +10,7 @@
 static void contact_locks(struct rig *rig)
 {
     const char *const both[] = {"aa", "bb"}, *const second[] = {"bb"}, *const mixed[] = {"cc", "bb"},
-                      *const third[] = {"cc"};
+                      *const turned[] = {"bb", "aa"}, *const third[] = {"cc"};
     int64_t newest = 7;
 
     is_result(store_contact_lock(rig->store, both, 2, "one", LEASE_MS, &newest), STORE_OK, "two hashes");
@@ -34,6 +34,8 @@ static void contact_locks(struct rig *rig)
     is_result(store_contact_unlock(rig->store, second, 1, "two", 300), STORE_OK, "an order of 300 wrote it");
     is_result(store_contact_lock(rig->store, both, 2, "four", LEASE_MS, &newest), STORE_OK, "both");
     is_int(newest, 300, "the larger of the two");
+    is_result(store_contact_lock(rig->store, turned, 2, "four", LEASE_MS, &newest), STORE_OK, "turned about");
+    is_int(newest, 300, "it is the same");
     store_shift_clock(rig->store, LEASE_MS + 1000);
     is_result(store_contact_lock(rig->store, both, 2, "five", LEASE_MS, &newest), STORE_OK,
               "the lease ran out");
@@ -48,7 +50,12 @@ static void contact_locks(struct rig *rig)
 
 static void cards(struct rig *rig)
 {
-    is_result(store_card_take(rig->store, "card", "shop:1", 100, CARD_TAKE), STORE_OK, "a free card");
+    is_result(store_card_take(rig->store, "card", "shop:2", 200, CARD_LOOK), STORE_OK,
+              "a look at a free card");
+    is_result(store_card_take(rig->store, "card", "shop:1", 100, CARD_TAKE), STORE_OK,
+              "takes it from nobody");
+    is_result(store_card_take(rig->store, "card", "shop:2", 200, CARD_LOOK), STORE_LOST,
+              "a look at another's");
     is_result(store_card_take(rig->store, "card", "shop:1", 100, CARD_TAKE), STORE_OK, "its own");
     is_result(store_card_take(rig->store, "card", "shop:2", 200, CARD_TAKE), STORE_LOST, "another's");
     is_result(store_card_take(rig->store, "card", "shop:2", 99, CARD_TAKE_OVER), STORE_LOST,
@@ -219,6 +226,27 @@ static void the_limit_a_day(struct rig *rig)
     store_shift_clock(other.store, DAY_MS + 1000);
     is_result(store_pace(other.store, 0, &wait_ms), STORE_OK, "the next day");
     is_int(wait_ms, 0, "it goes");
+    rig_close(&other);
+}
+
+/* Its day is the next one's, also for those that come before that has begun. */
+static void a_call_that_waits_for_the_next_day(struct rig *rig)
+{
+    struct rig other;
+    int64_t wait_ms = 7;
+    static const char *const few[] = {"GHL_RATE_PER_DAY=2", NULL};
+
+    if (!rig_join(&other, rig, few))
+        return;
+    for (int i = 0; i < 2; i++)
+        is_result(store_pace(other.store, 0, &wait_ms), STORE_OK, "call %d of 2 a day", i + 1);
+    is_result(store_pace(other.store, DAY_MS, &wait_ms), STORE_OK, "one that is patient");
+    is_left(wait_ms, DAY_MS, "waits until tomorrow");
+    store_shift_clock(other.store, DAY_MS + MINUTE_MS);
+    is_result(store_pace(other.store, 0, &wait_ms), STORE_OK, "tomorrow another");
+    is_int(wait_ms, 0, "goes");
+    is_result(store_pace(other.store, 0, &wait_ms), STORE_OK, "the third of that day");
+    ok(wait_ms > HOUR_MS, "does not: %lld ms", (long long)wait_ms);
     rig_close(&other);
 }
 
@@ -513,6 +541,7 @@ int main(void)
         CASE(the_most_of_a_window),
         CASE(a_slot_is_taken_or_not),
         CASE(the_limit_a_day),
+        CASE(a_call_that_waits_for_the_next_day),
         CASE(ghl_corrects_the_pace),
         CASE(the_breaker),
         CASE(a_pause),

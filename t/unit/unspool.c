@@ -170,6 +170,49 @@ static void not_understood(void)
     end(&place, &app);
 }
 
+/* Files are moved in the order of their names, which begin with the millisecond. */
+static void next_ms(void)
+{
+    for (int64_t now = clock_wall_ms(); clock_wall_ms() == now;)
+        ;
+}
+
+/* `refused`: such as no store takes, as a key is no longer than 200 bytes or so. */
+static void ids_in_a_row(struct app *app, const char *refused)
+{
+    char key[1024];
+
+    for (; *refused; refused++) {
+        snprintf(key, sizeof key, "shop:%0*d", *refused == 'x' ? 900 : 1, 1);
+        spooled_ids(app, key, "contact1", "card1");
+        next_ms();
+    }
+}
+
+/* What the store does not take holds up nothing, but after three of them it is the store that is away. */
+static void refused_in_a_row(void)
+{
+    static const struct {
+        const char *files;
+        long moved, left;
+    } rows[] = {{"xx-", 1, 2}, {"xx-xx-", 2, 4}, {"xxx-", 0, 4}};
+    struct error e = ERROR_NONE;
+
+    for (size_t i = 0; i < sizeof rows / sizeof *rows; i++) {
+        struct place place;
+        struct app app;
+        struct spool_stats stats = {0};
+
+        if (!begin(&place, &app))
+            return;
+        ids_in_a_row(&app, rows[i].files);
+        is_int(unspool(&app), rows[i].moved, "of %s so many are moved", rows[i].files);
+        ok(spool_stats(app.spool, &stats, &e), "the spool tells");
+        is_int(stats.ids, rows[i].left, "the others wait on");
+        end(&place, &app);
+    }
+}
+
 static void path_of(const struct place *place, const char *name, char out[128])
 {
     snprintf(out, 128, "%s/%s", place->dir, name);
@@ -240,6 +283,7 @@ int main(void)
     a_sale_behind_its_end();
     ids();
     not_understood();
+    refused_in_a_row();
     locked();
     return tap_done();
 }
