@@ -211,7 +211,9 @@ struct store_claim_reply {
  * on at 5; else DUPLICATE;
  * 4. older than seen: STALE; but a creating one says that the order was sold after all. Then a body that
  * waits becomes `sold`; and where there is neither body nor attempt nor card, because seen's never-creating
- * state needed nothing in GHL, this body goes on at 5, with seen's status instead of its own, and seen stays;
+ * state needed nothing in GHL, this body goes on at 5, with seen's status instead of its own; seen stays, but
+ * under a fingerprint that is no state's: the end, when it comes again, is taken for what it says of the
+ * value;
  * 5. accept: seen := this state, the idempotency key is deleted; a parked order leaves parking. A lease that
  * is in force: the body becomes the waiting one (newest wins, one at most), BUSY. Otherwise the body becomes
  * the current one (with sold |= creates, attempts 0, accepted now, progress and link kept, a waiting body

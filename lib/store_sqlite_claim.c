@@ -18,7 +18,7 @@ struct work {
     struct record record;
     int64_t arrived_ms, place_s; /* this state's place in time */
     bool over_limit;
-    bool sold_late; /* a sale that comes after its end: seen stays */
+    bool sold_late; /* a sale that comes after its end: seen's place and status stay */
 };
 
 /* -- 1: the client's day -- */
@@ -211,8 +211,13 @@ static enum store_claim_result accept(struct work *w)
     const struct store_claim *c = w->claim;
     struct record *r = &w->record;
 
-    if (!w->sold_late)
+    if (w->sold_late) {
+        /* No state's: the end is known no more. When it comes again it brings what the sale lacks. */
+        r->seen_fingerprint[0] = 'x';
+        r->seen_hmac[0] = '\0';
+    } else {
         see(w);
+    }
     r->idempotent_until_ms = 0;
     r->sold |= c->creates;
     r->created_s = created_s(w);

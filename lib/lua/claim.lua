@@ -96,11 +96,12 @@ if fingerprint == o.fingerprint and not (e.parked_at and not older) then
     if not e.accepted then call('PEXPIRE', ok, link_ttl) end
     return reply(DUPLICATE)
 end
--- It was sold after all. What ended it needed nothing in GHL and is not kept, but how it ended.
+-- It was sold after all. What ended it needed nothing in GHL and is not kept, but how it ended: seen's place and
+-- status. Not its fingerprint: the end is known no more, as when it comes again it brings what the sale lacks.
 local instead, sold_late = '', false
 if older and creates and not e.accepted and not e.attempt and (o.opportunity or '') == '' and flag(o.gone) == 0 and
     (o.ended or '') ~= '' then
-    fingerprint, instead, sold_late = o.fingerprint, o.ended, true
+    fingerprint, hmac, instead, sold_late = 'x' .. o.fingerprint:sub(2), '', o.ended, true
 elseif older then
     -- The newer state that waits, whatever it is, must reach GHL.
     if creates and e.accepted and flag(e.sold) == 0 then
@@ -115,8 +116,9 @@ elseif older then
     return reply(STALE)
 end
 
+call('HSET', ok, 'fingerprint', fingerprint, 'hmac', hmac)
 if not sold_late then
-    call('HSET', ok, 'fingerprint', fingerprint, 'hmac', hmac, 'ended', creates and '' or status)
+    call('HSET', ok, 'ended', creates and '' or status)
     see_place()
 end
 call('PERSIST', ok)
