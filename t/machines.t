@@ -3,6 +3,8 @@
 use strict;
 use warnings;
 use Digest::SHA qw(hmac_sha256_base64);
+use FindBin;
+use lib "$FindBin::Bin/lib";
 use FakeGHL::Client;
 use File::Temp ();
 use POSIX ();

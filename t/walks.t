@@ -4,6 +4,8 @@
 use strict;
 use warnings;
 use Digest::SHA qw(hmac_sha256_base64);
+use FindBin;
+use lib "$FindBin::Bin/lib";
 use FakeGHL::Client;
 use JSON::PP;
 use Test::More;
