@@ -61,11 +61,12 @@ int fsync(int fd)
 /* -- GHL -- */
 
 struct turn {
-    int status;      /* 0 = the connection ends without an answer */
-    int64_t took_ms; /* how long the call seems to take */
-    int64_t jump_ms; /* and how far the store's clock jumps meanwhile, that alone */
-    int64_t disk_ms; /* how long the store's next write seems to take */
-    bool day_over;   /* GHL says that this was the last call of its day */
+    int status;       /* 0 = the connection ends without an answer */
+    int64_t took_ms;  /* how long the call seems to take */
+    int64_t jump_ms;  /* and how far the store's clock jumps meanwhile, that alone */
+    int64_t disk_ms;  /* how long the store's next write seems to take */
+    bool day_over;    /* GHL says that this was the last call of its day */
+    const char *body; /* NULL = what fits */
 };
 
 static struct {
@@ -151,7 +152,8 @@ static void answer(int fd)
         another_looks();
     if (!turn->status)
         return;
-    const char *body = turn->status < 300    ? good_answer(text)
+    const char *body = turn->body            ? turn->body
+                       : turn->status < 300  ? good_answer(text)
                        : turn->status == 422 ? "{\"statusCode\":422,\"message\":[\"amiss\"]}"
                                              : "{}";
     int len = snprintf(
@@ -378,6 +380,24 @@ static void ghls_day_is_over(struct app *app)
        (long long)waits.due_in_ms);
 }
 
+/* A salesperson's card that is closed is left alone; this one is the order's own, which nobody remembers. */
+static void its_own_card_is_in_the_way(struct app *app)
+{
+    GHL_DOES({.status = 200}, {.status = 200},
+             {.status = 400,
+              .body = "{\"code\":\"OPPORTUNITY_NO_DUPLICATE\",\"meta\":{\"existingId\":\"card7\"}}"},
+             {.status = 200,
+              .body = "{\"opportunity\":{\"id\":\"card7\",\"name\":\"Order #1\",\"status\":\"won\"}}"});
+    order(app, 1);
+    struct sync_outcome outcome = work(app, 1, NULL);
+    is_int(outcome.result, SYNC_DONE, "given a closed card of this order's name: %s", outcome.reason);
+    is_str(outcome.ghl_id, "card7", "it is the order's");
+    is_str(ghl.calls,
+           UPSERT TAGS CREATE "GET /opportunities/card7\n"
+                              "PUT /opportunities/card7\n" NOTE,
+           "and is brought up to date");
+}
+
 static void a_look_for_a_lost_answer_is_no_attempt(struct app *app)
 {
     struct found found = {0};
@@ -456,6 +476,7 @@ int main(void)
         {"a create whose record takes long", a_create_whose_record_takes_long},
         {"a disk that hangs for a lease", a_disk_that_hangs_for_a_lease},
         {"GHL's day is over", ghls_day_is_over},
+        {"its own card is in the way", its_own_card_is_in_the_way},
         {"a look for a lost answer is no attempt", a_look_for_a_lost_answer_is_no_attempt},
         {"three refusals of one kind", three_refusals_of_one_kind},
         {"the breaker hears", the_breaker_hears},
