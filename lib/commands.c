@@ -411,7 +411,7 @@ static int run_version(int argc, char **argv, volatile int *stop)
 static int run_help(int argc, char **argv, volatile int *stop);
 
 static const struct command commands[] = {
-    {"check", "", "show the settings, try the store and GHL", run_check, false},
+    {"check", "", "show the settings, try the store, GHL and the shop", run_check, false},
     {"drain", "[--watch] [--now] [--jobs N]", "bring waiting orders to GHL: once (cron), or until stopped",
      run_drain, true},
     {"status", "[--json]", "what waits, what is parked, breaker and pauses", run_status, false},

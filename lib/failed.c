@@ -239,8 +239,8 @@ static int retry(struct app *app, int argc, char **argv)
     struct error e = ERROR_NONE;
     int64_t since_s;
 
-    if (argc == 4 && !strcmp(argv[2], "--since")) {
-        if (!since_parse(argv[3], &since_s, &e)) {
+    if (!strcmp(argv[2], "--since")) {
+        if (!since_parse(argc == 4 ? argv[3] : "", &since_s, &e)) {
             fprintf(stderr, "woo_ghl failed: %s\n", e.text);
             return EX_USAGE;
         }

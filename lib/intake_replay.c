@@ -3,35 +3,53 @@
 #include "delivery.h"
 #include "intake_work.h"
 
+/* There is none that asks, or that hears the answer. */
+struct unasked {
+    struct request request;
+    struct response response;
+    struct visit visit;
+};
+
+static void begin(struct unasked *u, struct app *app, int64_t arrived_ago_ms)
+{
+    *u = (struct unasked){
+        .request = {.method = "POST",
+                    .path = "/woo-order",
+                    .remote_addr = "",
+                    .arrived_mono_ms = clock_mono_ms()},
+        .visit = {.app = app, .ready = true, .replayed = true, .arrived_ago_ms = arrived_ago_ms}};
+    u->visit.request = &u->request;
+    u->visit.response = &u->response;
+    response_init(&u->response);
+    buf_init(&u->visit.body, STORE_BODY_MAX);
+}
+
+static void end(struct unasked *u)
+{
+    plan_free(&u->visit.plan);
+    order_free(&u->visit.order);
+    buf_wipe(&u->visit.body);
+    response_free(&u->response);
+}
+
 /* A body that was signed when it came; `lost`: and that a worker had, or NULL. */
 static bool replay(struct app *app, const void *packed, size_t len, int64_t arrived_ago_ms,
                    const struct store_entry *lost)
 {
     struct delivery delivery;
-    struct response response;
-    const struct request request = {
-        .method = "POST", .path = "/woo-order", .remote_addr = "", .arrived_mono_ms = clock_mono_ms()};
-    struct visit v = {.app = app,
-                      .request = &request,
-                      .response = &response,
-                      .ready = true,
-                      .replayed = true,
-                      .again = lost != NULL,
-                      .sold = lost && lost->sold,
-                      .arrived_ago_ms = arrived_ago_ms};
+    struct unasked u;
 
-    response_init(&response);
-    buf_init(&v.body, STORE_BODY_MAX);
-    bool good = delivery_unpack(packed, len, &delivery) && buf_add(&v.body, delivery.body, delivery.body_len);
+    begin(&u, app, arrived_ago_ms);
+    u.visit.again = lost != NULL;
+    u.visit.sold = lost && lost->sold;
+    bool good =
+        delivery_unpack(packed, len, &delivery) && buf_add(&u.visit.body, delivery.body, delivery.body_len);
     if (good) {
-        v.headers = delivery.headers;
-        intake_take_order(&v);
-        good = response.status < 500;
+        u.visit.headers = delivery.headers;
+        intake_take_order(&u.visit);
+        good = u.response.status < 500;
     }
-    plan_free(&v.plan);
-    order_free(&v.order);
-    buf_wipe(&v.body);
-    response_free(&response);
+    end(&u);
     delivery_free(&delivery);
     return good;
 }
@@ -65,30 +83,18 @@ void intake_keep(struct app *app, const struct store_entry *entry, bool store_an
 
 enum intake_fetched intake_fetch(struct app *app, const struct intake_read *read, struct error *e)
 {
-    struct response response;
-    const struct request request = {
-        .method = "POST", .path = "/woo-order", .remote_addr = "", .arrived_mono_ms = clock_mono_ms()};
-    struct visit v = {.app = app,
-                      .request = &request,
-                      .response = &response,
-                      .ready = true,
-                      .replayed = true,
-                      .fetched = true,
-                      .only_key = read->only_key,
-                      .headers = {"", "order", read->source},
-                      .arrived_ago_ms = read->ago_ms};
+    struct unasked u;
 
-    response_init(&response);
-    buf_init(&v.body, STORE_BODY_MAX);
-    if (buf_add(&v.body, read->bytes, read->len))
-        intake_take_order(&v);
+    begin(&u, app, read->ago_ms);
+    u.visit.fetched = true;
+    u.visit.only_key = read->only_key;
+    u.visit.headers = (struct order_headers){"", "order", read->source};
+    if (buf_add(&u.visit.body, read->bytes, read->len))
+        intake_take_order(&u.visit);
     else
-        error_set(&v.trouble, "out of memory, or an order of more than %ld bytes", STORE_BODY_MAX);
-    if (v.became == FETCHED_FAILED)
-        *e = v.trouble;
-    plan_free(&v.plan);
-    order_free(&v.order);
-    buf_wipe(&v.body);
-    response_free(&response);
-    return v.became;
+        error_set(&u.visit.trouble, "out of memory, or an order of more than %ld bytes", STORE_BODY_MAX);
+    if (u.visit.became == FETCHED_FAILED)
+        *e = u.visit.trouble;
+    end(&u);
+    return u.visit.became;
 }

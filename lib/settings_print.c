@@ -71,6 +71,15 @@ static bool add_duration(struct buf *out, int64_t ms)
     return buf_addf(out, "%" PRId64 "ms", ms);
 }
 
+static bool add_size(struct buf *out, int64_t bytes)
+{
+    if (bytes > 0 && bytes % (1024 * 1024) == 0)
+        return buf_addf(out, "%" PRId64 "m", bytes / (1024 * 1024));
+    if (bytes > 0 && bytes % 1024 == 0)
+        return buf_addf(out, "%" PRId64 "k", bytes / 1024);
+    return buf_addf(out, "%" PRId64, bytes);
+}
+
 static bool add_pairs(struct buf *out, const struct pair *pairs, size_t n, char separator)
 {
     bool good = true;
@@ -116,8 +125,8 @@ static bool add_value(struct buf *out, const struct setting *s, const struct con
     case SETTING_PATH:
     case SETTING_LOG: text = *(char *const *)field; return buf_adds(out, text && *text ? text : "-");
     case SETTING_BOOL: return buf_adds(out, *(const bool *)field ? "yes" : "no");
-    case SETTING_COUNT:
-    case SETTING_SIZE: return buf_addf(out, "%" PRId64, *(const int64_t *)field);
+    case SETTING_SIZE: return add_size(out, *(const int64_t *)field);
+    case SETTING_COUNT: return buf_addf(out, "%" PRId64, *(const int64_t *)field);
     case SETTING_OFF_DURATION:
         if (*(const int64_t *)field == 0)
             return buf_adds(out, "off");

@@ -33,9 +33,14 @@ bool since_parse(const char *text, int64_t *out_s, struct error *e)
         *out_s = since_s;
         return true;
     }
-    error_set(
-        e,
-        "--since %s is no date of the past; write for example 2026-11-25, 2026-11-25T08:00:00 (UTC), or 36h",
-        text);
+    if (!*text)
+        error_set(
+            e,
+            "--since: its value is missing; write for example 2026-11-25, 2026-11-25T08:00:00 (UTC), or 36h");
+    else
+        error_set(e,
+                  "--since %s is no date of the past; write for example 2026-11-25, 2026-11-25T08:00:00 "
+                  "(UTC), or 36h",
+                  text);
     return false;
 }

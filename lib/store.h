@@ -154,7 +154,7 @@ struct store_claim {
     const char *key;         /* "shop:1001" */
     int64_t modified_s;      /* s since 1970; 0 = missing */
     int64_t created_s;       /* s since 1970; 0 = missing: counts as now */
-    int64_t arrived_ago_ms;  /* 0 = now; more for a delivery that lay in the spool */
+    int64_t arrived_ago_ms;  /* 0 = now; more for what lay in the spool, or was read from the shop */
     const char *fingerprint; /* hex */
     const char *hmac;        /* of the body, hex; "" = none */
     const void *body;

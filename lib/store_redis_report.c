@@ -39,7 +39,10 @@ static void tell_durability(redisReply *const *reply, char *out, size_t size)
     char aof[8];
 
     if (!info_line(reply[ASK_PERSISTENCE], "\naof_enabled:", aof, sizeof aof))
-        snprintf(out, size, "unknown: this Redis does not tell how it keeps its data (INFO is refused)");
+        snprintf(
+            out, size,
+            "unknown: INFO is refused, so that neither what a crash loses is known, nor that this Redis was "
+            "restarted or replaced by one that lacks the last orders: allow INFO");
     else if (!strcmp(aof, "0") && save && !*save)
         snprintf(
             out, size,

@@ -99,11 +99,13 @@ static bool is_older(const struct work *w)
 
     if (!has_seen(r))
         return false;
-    /* Something newer may have overtaken what comes from the spool. Its arrival is right to a second. */
+    /* Something newer may have overtaken what was read from the shop, or comes from the spool, whose arrival
+     * is right to a second. */
+    int64_t slack_ms = w->claim->fetched ? 0 : ARRIVAL_SLACK_MS;
     return w->place_s < r->seen_place_s ||
            (w->place_s == r->seen_place_s &&
             (w->claim->again ||
-             (w->claim->arrived_ago_ms > 0 && w->arrived_ms + ARRIVAL_SLACK_MS < r->seen_arrived_ms)));
+             (w->claim->arrived_ago_ms > 0 && w->arrived_ms + slack_ms < r->seen_arrived_ms)));
 }
 
 static bool is_newest(const struct work *w)

@@ -47,6 +47,9 @@ subtest 'wrong arguments' => sub {
             qr/^woo_ghl failed: --since yesterday is no date of the past; write for example 2026-11-25, 2026-11-25T08:00:00 \(UTC\), or 36h$/],
         [['failed', 'retry', '--since', '2026-11-25x'], qr/--since 2026-11-25x is no date/],
         [['failed', 'retry', '--since', '20261125'], qr/--since 20261125 is no date/],
+        [['failed', 'retry', '--since'],
+            qr/^woo_ghl failed: --since: its value is missing; write for example 2026-11-25, 2026-11-25T08:00:00 \(UTC\), or 36h$/],
+        [['reconcile', '--since'],       qr/^woo_ghl reconcile: --since: its value is missing; write for example /],
     ) {
         my ($arguments, $says) = @$case;
         my $run = $server->command(@$arguments);

@@ -46,9 +46,10 @@ if modified ~= 0 or not place then
     if modified ~= 0 then place = math.min(modified, place) end
 end
 local seen_place, seen_arrived = tonumber(o.place) or place, tonumber(o.arrived) or arrived
--- An equal second is not older, but for what comes from the spool: something newer may have overtaken it. Its
--- arrival is right to a second.
-local older = place < seen_place or (ago > 0 and place == seen_place and arrived + 1000 < seen_arrived) or
+-- An equal second is not older, but for what was read from the shop, or comes from the spool: something newer may
+-- have overtaken it. The spool's arrival is right to a second.
+local slack = fetched == '1' and 0 or 1000
+local older = place < seen_place or (ago > 0 and place == seen_place and arrived + slack < seen_arrived) or
     (again == '1' and place == seen_place and o.place ~= nil)
 local newest = place > seen_place or (place == seen_place and arrived >= seen_arrived)
 

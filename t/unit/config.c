@@ -365,7 +365,9 @@ static void sample(void)
     ok(load(&c, &r, GOOD, NULL) && config_print_values(&c, &shown), "the values in force");
     ok(strstr(shown.data, "set, 10 characters") && !strstr(shown.data, "secret one"),
        "show of a secret only that it is there");
-    ok(strstr(shown.data, "GHL_RATE                     100/10s"), "and the rest as it is written");
+    ok(strstr(shown.data, "GHL_RATE                     100/10s") &&
+           strstr(shown.data, "MAX_BODY                     8m\n"),
+       "and the rest as it is written");
     drop(&c, &r);
     buf_free(&shown);
     buf_free(&text);

@@ -5,8 +5,8 @@
 
 int main(void)
 {
-    static const char *const bad[] = {"",   "soon",       "20261125",   "3600",        "2999-01-01", "-1h",
-                                      "36", "2026-13-01", "1900-01-01", "2026-11-25x", "h"};
+    static const char *const bad[] = {"soon", "20261125",   "3600",       "2999-01-01",  "-1h",
+                                      "36",   "2026-13-01", "1900-01-01", "2026-11-25x", "h"};
     int64_t now_s = clock_wall_ms() / 1000, got;
     struct error e = ERROR_NONE;
     char want[512];
@@ -26,5 +26,9 @@ int main(void)
                  bad[i]);
         is_str(e.text, want, "with what would be right");
     }
+    ok(!since_parse("", &got, &e), "none is refused");
+    is_str(e.text,
+           "--since: its value is missing; write for example 2026-11-25, 2026-11-25T08:00:00 (UTC), or 36h",
+           "as well");
     return tap_done();
 }

@@ -82,6 +82,29 @@ static void fetched(struct rig *rig)
     ok(rig_stats(rig).delivery_age_s >= 0, "is one");
 }
 
+/* A list's orders are as of when it was asked for: what was delivered since is newer, be it of the same
+ * second. */
+static void fetched_before_a_delivery(struct rig *rig)
+{
+    int64_t t = rig_now_s() - 100;
+    struct store_claim delivered = rig_state("shop:1", "bb", t), read = rig_state("shop:1", "aa", t);
+
+    delivered.work = read.work = false;
+    read.fetched = true;
+    read.arrived_ago_ms = 500;
+    is_claim(rig_claim(rig, &delivered, NULL), CLAIM_DEFERRED, "given a delivery of this moment");
+    is_claim(rig_claim(rig, &read, NULL), CLAIM_STALE, "a state of the same second that was read before");
+    read.fetched = false;
+    is_claim(rig_claim(rig, &read, NULL), CLAIM_DEFERRED, "in the spool it might be the later one");
+    store_shift_clock(rig->store, 1000);
+    read = rig_state("shop:1", "cc", t);
+    read.work = false;
+    read.fetched = true;
+    read.arrived_ago_ms = 100;
+    is_claim(rig_claim(rig, &read, NULL), CLAIM_DEFERRED, "one that was read after it");
+    is_str(rig_look(rig, "shop:1").fingerprint, "cc", "is the newest");
+}
+
 #define CASE(name)                                                                                           \
     {                                                                                                        \
 #name, name                                                                                          \
@@ -92,6 +115,7 @@ int main(void)
         CASE(reconcile_wishes),
         CASE(forgotten),
         CASE(fetched),
+        CASE(fetched_before_a_delivery),
     };
     return rig_main(cases, sizeof cases / sizeof *cases);
 }

@@ -270,6 +270,21 @@ static void a_policy_that_evicts(void)
     end(&rig);
 }
 
+static void info_is_refused(void)
+{
+    const char *const extra[] = {"--rename-command", "INFO", "", NULL};
+    struct rig rig;
+
+    rig_make_place(&rig);
+    if (ok(rig_server_start(&rig.server, rig.dir, extra), "given a server that does not tell of itself") &&
+        rig_config(&rig, hasty) && rig_open(&rig)) {
+        is_claim(claim(&rig, "shop:1"), CLAIM_NEW, "it takes orders");
+        ok(strstr(rig_stats(&rig).durability, "allow INFO"), "what is not known is told: %s",
+           rig_stats(&rig).durability);
+    }
+    end(&rig);
+}
+
 /* -- a server that only refuses -- */
 
 /* Every command ends with its last line; INFO and its like are answered empty, scripts with the error. */
@@ -415,6 +430,7 @@ int main(void)
     a_database();
     no_memory();
     a_policy_that_evicts();
+    info_is_refused();
     refusals();
     an_attempt_of_another_machine();
     return tap_done();
