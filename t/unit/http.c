@@ -42,7 +42,7 @@ static void send_all(int fd, const char *bytes, size_t n)
 /* The client is a thread of this process: its socket is the one whose name is our peer's. */
 static void look_at_client(struct server *s, int fd)
 {
-    struct sockaddr_in peer, name;
+    struct sockaddr_in peer = {0}, name = {0};
     socklen_t peer_len = sizeof peer;
 
     if (getpeername(fd, (struct sockaddr *)&peer, &peer_len) != 0)

@@ -5,6 +5,7 @@
 #include "sync.h"
 #include "clock.h"
 #include "delivery.h"
+#include "gate.h"
 #include "intake.h"
 #include "place.h"
 #include "tap.h"
@@ -61,11 +62,12 @@ int fsync(int fd)
 /* -- GHL -- */
 
 struct turn {
-    int status;      /* 0 = the connection ends without an answer */
-    int64_t took_ms; /* how long the call seems to take */
-    int64_t jump_ms; /* and how far the store's clock jumps meanwhile, that alone */
-    int64_t disk_ms; /* how long the store's next write seems to take */
-    bool day_over;   /* GHL says that this was the last call of its day */
+    int status;       /* 0 = the connection ends without an answer */
+    int64_t took_ms;  /* how long the call seems to take */
+    int64_t jump_ms;  /* and how far the store's clock jumps meanwhile, that alone */
+    int64_t disk_ms;  /* how long the store's next write seems to take */
+    bool day_over;    /* GHL says that this was the last call of its day */
+    const char *body; /* NULL = what fits */
 };
 
 static struct {
@@ -74,9 +76,11 @@ static struct {
     char base[64];
     const struct turn *turn; /* of the next calls, in this order; then all goes well */
     size_t turns;
-    char calls[1024]; /* "POST /contacts/upsert\n"... */
+    const char *unwell; /* calls that begin so are answered 503, whatever the turn; NULL = none */
+    char calls[1024];   /* "POST /contacts/upsert\n"... */
     struct app *app;
-    bool taken; /* another worker could take the order while a call was under way */
+    const struct place *place; /* the app's */
+    bool taken;                /* another worker could take the order while a call was under way */
 } ghl;
 
 static const char *good_answer(const char *call)
@@ -135,11 +139,13 @@ static bool hear(int fd, char *text, size_t size)
 static void answer(int fd)
 {
     char text[8192], reply[512];
-    const struct turn good = {.status = 200}, *turn = &good;
+    const struct turn good = {.status = 200}, unwell = {.status = 503}, *turn = &good;
 
     if (!hear(fd, text, sizeof text))
         return;
-    if (ghl.turns) {
+    if (ghl.unwell && !strncmp(text, ghl.unwell, strlen(ghl.unwell))) {
+        turn = &unwell;
+    } else if (ghl.turns) {
         turn = ghl.turn++;
         ghl.turns--;
     }
@@ -151,7 +157,8 @@ static void answer(int fd)
         another_looks();
     if (!turn->status)
         return;
-    const char *body = turn->status < 300    ? good_answer(text)
+    const char *body = turn->body            ? turn->body
+                       : turn->status < 300  ? good_answer(text)
                        : turn->status == 422 ? "{\"statusCode\":422,\"message\":[\"amiss\"]}"
                                              : "{}";
     int len = snprintf(
@@ -213,18 +220,22 @@ static void ghl_does(const struct turn *turn, size_t n)
 
 /* -- a world -- */
 
+static bool opened(const struct place *place, const char *token, struct app *app)
+{
+    const char *const settings[] = {
+        ghl.base,          token, "GHL_DRY_RUN=no", "GHL_PIPELINE_ID=fakePipelineAAAAAAAA", "GHL_TAGS=shop",
+        "GHL_NOTE=Thanks", NULL};
+    *app = (struct app){0};
+    return ok(place_app_with(place, "location1", settings, app), "given an app with %s", token);
+}
+
 static bool begin(struct place *place, struct app *app)
 {
-    const char *const settings[] = {ghl.base,
-                                    "GHL_DRY_RUN=no",
-                                    "GHL_API_KEY=pit-token",
-                                    "GHL_PIPELINE_ID=fakePipelineAAAAAAAA",
-                                    "GHL_TAGS=shop",
-                                    "GHL_NOTE=Thanks",
-                                    NULL};
-    *app = (struct app){0};
     ghl.app = app;
-    return ok(place_begin(place) && place_app_with(place, "location1", settings, app), "given an app");
+    ghl.unwell = NULL;
+    ghl.place = place;
+    *app = (struct app){0};
+    return place_begin(place) && opened(place, "GHL_API_KEY=pit-token", app);
 }
 
 static void end(struct place *place, struct app *app)
@@ -378,6 +389,24 @@ static void ghls_day_is_over(struct app *app)
        (long long)waits.due_in_ms);
 }
 
+/* A salesperson's card that is closed is left alone; this one is the order's own, which nobody remembers. */
+static void its_own_card_is_in_the_way(struct app *app)
+{
+    GHL_DOES({.status = 200}, {.status = 200},
+             {.status = 400,
+              .body = "{\"code\":\"OPPORTUNITY_NO_DUPLICATE\",\"meta\":{\"existingId\":\"card7\"}}"},
+             {.status = 200,
+              .body = "{\"opportunity\":{\"id\":\"card7\",\"name\":\"Order #1\",\"status\":\"won\"}}"});
+    order(app, 1);
+    struct sync_outcome outcome = work(app, 1, NULL);
+    is_int(outcome.result, SYNC_DONE, "given a closed card of this order's name: %s", outcome.reason);
+    is_str(outcome.ghl_id, "card7", "it is the order's");
+    is_str(ghl.calls,
+           UPSERT TAGS CREATE "GET /opportunities/card7\n"
+                              "PUT /opportunities/card7\n" NOTE,
+           "and is brought up to date");
+}
+
 static void a_look_for_a_lost_answer_is_no_attempt(struct app *app)
 {
     struct found found = {0};
@@ -419,6 +448,50 @@ static void three_refusals_of_one_kind(struct app *app)
     store_entry_free(&entry);
 }
 
+/* Does a process with that token go on, before the pause may be probed? No call of it leaves. */
+static bool goes_on_with(const char *token)
+{
+    struct app other;
+    bool goes_on = opened(ghl.place, token, &other) && gate_probe(&other, STORE_HOLD_PAUSED, false);
+
+    is_str(ghl.calls, "", "it asks nobody");
+    app_close(&other);
+    return goes_on;
+}
+
+static void a_refused_token(struct app *app)
+{
+    GHL_DOES({.status = 401}, {.status = 401});
+    order(app, 1);
+    is_str(work(app, 1, NULL).reason, "paused", "given a token that GHL refuses");
+    ghl_does(NULL, 0);
+    ok(!goes_on_with("GHL_API_KEY=pit-token"), "the same token waits for the probe");
+    ok(goes_on_with("GHL_API_KEY=pit-other"), "another does not");
+}
+
+static void a_wrong_pipeline(struct app *app)
+{
+    GHL_DOES({.status = 200}, {.status = 200},
+             {.status = 422, .body = "{\"statusCode\":422,\"message\":[\"The pipelineId is invalid\"]}"});
+    order(app, 1);
+    is_str(work(app, 1, NULL).reason, "paused", "given a pipeline that GHL does not know");
+    ghl_does(NULL, 0);
+    ok(!goes_on_with("GHL_API_KEY=pit-other"), "another token mends nothing");
+}
+
+static void a_refusal_while_ghl_is_not_well(struct app *app)
+{
+    order(app, 1);
+    ghl.unwell = "GET /opportunities/pipelines";
+    for (int i = 0; i < 5; i++) {
+        GHL_DOES({.status = 403});
+        is_str(work(app, 1, NULL).reason, "ghl_refused",
+               "given a 403 when nobody can tell whose fault it is");
+        ok(store_breaker(app->store, true, NULL) == STORE_OK, "an answer to somebody else");
+        ok(!look(app, "shop:1").parked, "the order is not blamed");
+    }
+}
+
 static int64_t failures(struct app *app)
 {
     struct store_stats stats = {0};
@@ -456,8 +529,12 @@ int main(void)
         {"a create whose record takes long", a_create_whose_record_takes_long},
         {"a disk that hangs for a lease", a_disk_that_hangs_for_a_lease},
         {"GHL's day is over", ghls_day_is_over},
+        {"its own card is in the way", its_own_card_is_in_the_way},
         {"a look for a lost answer is no attempt", a_look_for_a_lost_answer_is_no_attempt},
         {"three refusals of one kind", three_refusals_of_one_kind},
+        {"a refused token", a_refused_token},
+        {"a wrong pipeline", a_wrong_pipeline},
+        {"a refusal while GHL is not well", a_refusal_while_ghl_is_not_well},
         {"the breaker hears", the_breaker_hears},
     };
     if (!ok(ghl_begin(), "a GHL"))
