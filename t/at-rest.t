@@ -4,10 +4,10 @@
 use strict;
 use warnings;
 use Digest::SHA qw(hmac_sha256_base64);
-use FakeGHL::Client;
-use File::Find qw(find);
 use FindBin;
 use lib "$FindBin::Bin/lib";
+use FakeGHL::Client;
+use File::Find qw(find);
 use Test::More;
 use WooGHL::Personal;
 use WooGHL::Server;

@@ -3,8 +3,9 @@
 use strict;
 use warnings;
 use Digest::SHA qw(hmac_sha256_base64);
-use FakeGHL::Client;
 use FindBin;
+use lib "$FindBin::Bin/lib";
+use FakeGHL::Client;
 use POSIX ();
 use Test::More;
 use WooGHL::Server;

@@ -5,6 +5,7 @@ use strict;
 use warnings;
 use File::Temp ();
 use FindBin;
+use lib "$FindBin::Bin/lib";
 use JSON::PP;
 use Test::More;
 use WooGHL::Driver;

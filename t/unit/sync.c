@@ -244,21 +244,26 @@ static void end(struct place *place, struct app *app)
     place_end(place);
 }
 
-/* An order comes and waits. */
-static void order(struct app *app, int id)
+/* An order comes and waits. `more` stands behind the customer's email. */
+static void order_with(struct app *app, int id, const char *more)
 {
     const struct order_headers headers = {.topic = "order.updated", .resource = "order", .source = ""};
     char body[256];
     struct buf packed;
 
-    snprintf(
-        body, sizeof body,
-        "{\"id\":%d,\"status\":\"processing\",\"total\":\"1\",\"billing\":{\"email\":\"a%d@example.com\"}}",
-        id, id);
+    snprintf(body, sizeof body,
+             "{\"id\":%d,\"status\":\"processing\",\"total\":\"1\","
+             "\"billing\":{\"email\":\"a%d@example.com\"%s}}",
+             id, id, more);
     buf_init(&packed, 65536);
     ok(delivery_pack(&headers, body, strlen(body), &packed) && intake_replay(app, packed.data, packed.len, 0),
        "given order %d", id);
     buf_free(&packed);
+}
+
+static void order(struct app *app, int id)
+{
+    order_with(app, id, "");
 }
 
 /* The next worker takes it, as far as it gets; tells how it found it. */
@@ -407,6 +412,30 @@ static void its_own_card_is_in_the_way(struct app *app)
            "and is brought up to date");
 }
 
+/* Two orders of one customer, be it that they share the email or the phone alone. */
+static void a_customer_in_anothers_hands(struct app *app)
+{
+    static const struct {
+        const char *label, *value;
+    } shared[] = {{"contact email", "a1@example.com"}, {"contact phone", "+12025550123"}};
+
+    order_with(app, 1, ",\"phone\":\"+1 202 555 0123\"");
+    for (size_t i = 0; i < sizeof shared / sizeof *shared; i++) {
+        char hex[DIGEST_HEX_SIZE];
+        const char *hash[] = {hex};
+        int64_t newest_s;
+        GHL_DOES({.status = 200});
+        ok(digest_label_hex(app->hash_key, DIGEST_LEN, shared[i].label, shared[i].value,
+                            strlen(shared[i].value), hex) &&
+               store_contact_lock(app->store, hash, 1, "another", MINUTE_MS, &newest_s) == STORE_OK,
+           "given that another order writes this %s", shared[i].label);
+        is_str(work(app, 1, NULL).reason, "contact_busy", "the customer is left alone");
+        is_str(ghl.calls, "", "nothing is sent");
+        ok(store_contact_unlock(app->store, hash, 1, "another", 0) == STORE_OK, "when that is over");
+    }
+    is_int(work(app, 1, NULL).result, SYNC_DONE, "it is written");
+}
+
 static void a_look_for_a_lost_answer_is_no_attempt(struct app *app)
 {
     struct found found = {0};
@@ -530,6 +559,7 @@ int main(void)
         {"a disk that hangs for a lease", a_disk_that_hangs_for_a_lease},
         {"GHL's day is over", ghls_day_is_over},
         {"its own card is in the way", its_own_card_is_in_the_way},
+        {"a customer in another's hands", a_customer_in_anothers_hands},
         {"a look for a lost answer is no attempt", a_look_for_a_lost_answer_is_no_attempt},
         {"three refusals of one kind", three_refusals_of_one_kind},
         {"a refused token", a_refused_token},
