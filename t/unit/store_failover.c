@@ -10,37 +10,7 @@
 #include <string.h>
 #include <sys/socket.h>
 #include <sys/un.h>
-#include <time.h>
 #include <unistd.h>
-
-#define TIMEOUT_MS 500 /* REDIS_TIMEOUT here */
-
-static const char *const hasty[] = {"REDIS_TIMEOUT=500ms", NULL};
-
-/* A server of its own for each case. */
-static bool begin(struct rig *rig)
-{
-    rig_make_place(rig);
-    return rig_server_start(&rig->server, rig->dir, NULL) && rig_config(rig, hasty) && rig_open(rig);
-}
-
-static void end(struct rig *rig)
-{
-    rig_close(rig);
-    rig_server_stop(&rig->server);
-    rig_remove_dir(rig->dir);
-}
-
-static enum store_claim_result claim(struct rig *rig, const char *key)
-{
-    struct store_claim c = rig_state(key, "aa", 1000);
-    return rig_claim(rig, &c, NULL);
-}
-
-static void pass_ms(int64_t ms)
-{
-    nanosleep(&(struct timespec){.tv_sec = ms / 1000, .tv_nsec = ms % 1000 * 1000000}, NULL);
-}
 
 /* -- what a failover may lose -- */
 
@@ -57,7 +27,7 @@ static void with_a_replica(struct rig *rig)
         write(fd, hello, sizeof hello - 1) != (ssize_t)sizeof hello - 1)
         ok(false, "given a replica");
     while (!*rig_stats(rig).durability && clock_left_ms(deadline) > 0)
-        pass_ms(20);
+        rig_pass_ms(20);
     ok(strstr(rig_stats(rig).durability, "min-replicas-to-write 1"), "with a replica a failover is told: %s",
        rig_stats(rig).durability);
     rig_tell(rig, "CONFIG SET min-replicas-max-lag 0"); /* this one acknowledges nothing */
@@ -71,13 +41,13 @@ static void a_replica(void)
 {
     struct rig rig;
 
-    if (begin(&rig)) {
+    if (rig_begin_redis(&rig)) {
         rig_tell(&rig, "CONFIG SET appendonly yes");
         rig_tell(&rig, "CONFIG SET appendfsync always");
         is_str(rig_stats(&rig).durability, "", "given a server that loses nothing by itself");
         with_a_replica(&rig);
     }
-    end(&rig);
+    rig_end_redis(&rig);
 }
 
 /* -- a primary that was cut off, and goes on for those beside it -- */
@@ -89,7 +59,7 @@ static void two_primaries(void)
     struct store_claim_reply reply;
     char from[RIG_PATH_SIZE + 16], to[RIG_PATH_SIZE + 16], saved[8];
 
-    bool started = begin(&cut);
+    bool started = rig_begin_redis(&cut);
     rig_make_place(&taken);
     if (started && ok(vault_settle(cut.vault), "given a primary")) {
         rig_ask(&cut, "SAVE", saved, sizeof saved);
@@ -98,13 +68,13 @@ static void two_primaries(void)
         ok(rename(from, to) == 0 && rig_server_start(&taken.server, taken.dir, NULL),
            "and a replica that takes over, as it is cut off");
         ok(rig_join(&beside, &cut, NULL), "given a worker that cannot reach the other");
-        is_claim(claim(&beside, "shop:0"), CLAIM_NEW, "it goes on");
+        is_claim(rig_take(&beside, "shop:0"), CLAIM_NEW, "it goes on");
     } else {
         started = false;
     }
     struct store_claim c = rig_state("shop:1", "aa", 1000);
-    if (started && rig_config(&taken, hasty) && rig_open(&taken)) {
-        is_claim(claim(&taken, "shop:5"), CLAIM_NEW, "whoever reaches the other goes on there");
+    if (started && rig_config(&taken, rig_hasty) && rig_open(&taken)) {
+        is_claim(rig_take(&taken, "shop:5"), CLAIM_NEW, "whoever reaches the other goes on there");
         store_shift_clock(beside.store, 300000);
         store_shift_clock(taken.store, 300000);
         c.created_s = rig_now_s() + 298;
@@ -128,8 +98,8 @@ static void two_primaries(void)
         store_entry_free(&entry);
         rig_close(&beside);
     }
-    end(&taken);
-    end(&cut);
+    rig_end_redis(&taken);
+    rig_end_redis(&cut);
 }
 
 /* -- a failover by DNS, where the server of before goes on as a replica -- */
@@ -181,7 +151,7 @@ static void another_is_the_primary(void)
     started = start_on_port(&now, port[1]) && started;
     snprintf(text, sizeof text, "redis://127.0.0.1:%s", port[0]);
     if (started && ok(redis_url_parse(text, &url, &e), "given the address of one: %s", e.text)) {
-        redis_connection_init(&c, &url, TIMEOUT_MS);
+        redis_connection_init(&c, &url, RIG_TIMEOUT_MS);
         scripts.base = base;
         ok(beats(&c, &scripts), "it works");
         rig_tell(&old, "REPLICAOF 127.0.0.1 1");
@@ -196,8 +166,8 @@ static void another_is_the_primary(void)
            c.trouble.text);
         redis_connection_free(&c);
     }
-    end(&old);
-    end(&now);
+    rig_end_redis(&old);
+    rig_end_redis(&now);
 }
 
 int main(void)

@@ -11,37 +11,7 @@
 #include <string.h>
 #include <sys/socket.h>
 #include <sys/un.h>
-#include <time.h>
 #include <unistd.h>
-
-#define TIMEOUT_MS 500 /* REDIS_TIMEOUT here */
-
-static const char *const hasty[] = {"REDIS_TIMEOUT=500ms", NULL};
-
-/* A server of its own for each case. */
-static bool begin(struct rig *rig)
-{
-    rig_make_place(rig);
-    return rig_server_start(&rig->server, rig->dir, NULL) && rig_config(rig, hasty) && rig_open(rig);
-}
-
-static void end(struct rig *rig)
-{
-    rig_close(rig);
-    rig_server_stop(&rig->server);
-    rig_remove_dir(rig->dir);
-}
-
-static enum store_claim_result claim(struct rig *rig, const char *key)
-{
-    struct store_claim c = rig_state(key, "aa", 1000);
-    return rig_claim(rig, &c, NULL);
-}
-
-static void pass_ms(int64_t ms)
-{
-    nanosleep(&(struct timespec){.tv_sec = ms / 1000, .tv_nsec = ms % 1000 * 1000000}, NULL);
-}
 
 /* Asks until it is answered again: the back-off is 1 s. */
 static void comes_back(struct rig *rig, const char *key, int64_t since_ms)
@@ -50,7 +20,7 @@ static void comes_back(struct rig *rig, const char *key, int64_t since_ms)
     enum store_claim_result result = CLAIM_UNAVAILABLE;
 
     while (result == CLAIM_UNAVAILABLE && clock_left_ms(deadline) > 0) {
-        pass_ms(20);
+        rig_pass_ms(20);
         struct store_claim c = rig_state(key, "aa", 1000);
         struct store_claim_reply reply;
         struct store_entry entry = {0};
@@ -68,36 +38,36 @@ static void scripts_are_forgotten(void)
 {
     struct rig rig;
 
-    if (begin(&rig)) {
-        is_claim(claim(&rig, "shop:1"), CLAIM_NEW, "given a server that knows the script");
+    if (rig_begin_redis(&rig)) {
+        is_claim(rig_take(&rig, "shop:1"), CLAIM_NEW, "given a server that knows the script");
         rig_tell(&rig, "SCRIPT FLUSH");
-        is_claim(claim(&rig, "shop:2"), CLAIM_NEW, "that it forgot: the claim goes through");
-        is_claim(claim(&rig, "shop:1"), CLAIM_DUPLICATE, "and so does the next");
+        is_claim(rig_take(&rig, "shop:2"), CLAIM_NEW, "that it forgot: the claim goes through");
+        is_claim(rig_take(&rig, "shop:1"), CLAIM_DUPLICATE, "and so does the next");
     }
-    end(&rig);
+    rig_end_redis(&rig);
 }
 
 static void a_hung_server(void)
 {
     struct rig rig;
 
-    if (begin(&rig)) {
-        is_claim(claim(&rig, "shop:1"), CLAIM_NEW, "given a server");
+    if (rig_begin_redis(&rig)) {
+        is_claim(rig_take(&rig, "shop:1"), CLAIM_NEW, "given a server");
         kill(rig.server.pid, SIGSTOP);
         int64_t began_ms = clock_mono_ms();
-        is_claim(claim(&rig, "shop:2"), CLAIM_UNAVAILABLE, "that hangs");
+        is_claim(rig_take(&rig, "shop:2"), CLAIM_UNAVAILABLE, "that hangs");
         int64_t failed_ms = clock_mono_ms(), took_ms = failed_ms - began_ms;
-        ok(took_ms >= TIMEOUT_MS - 50 && took_ms < TIMEOUT_MS + 400, "answered within REDIS_TIMEOUT: %lld ms",
-           (long long)took_ms);
+        ok(took_ms >= RIG_TIMEOUT_MS - 50 && took_ms < RIG_TIMEOUT_MS + 400,
+           "answered within REDIS_TIMEOUT: %lld ms", (long long)took_ms);
         ok(strstr(store_trouble(rig.store), "did not answer within 500 ms"), "and told: %s",
            store_trouble(rig.store));
         began_ms = clock_mono_ms();
-        is_claim(claim(&rig, "shop:3"), CLAIM_UNAVAILABLE, "the next within 1 s");
+        is_claim(rig_take(&rig, "shop:3"), CLAIM_UNAVAILABLE, "the next within 1 s");
         ok(clock_mono_ms() - began_ms < 100, "does not even try");
         kill(rig.server.pid, SIGCONT);
         comes_back(&rig, "shop:4", failed_ms);
     }
-    end(&rig);
+    rig_end_redis(&rig);
 }
 
 static void a_server_that_is_away(void)
@@ -105,18 +75,18 @@ static void a_server_that_is_away(void)
     struct rig rig;
     struct store_stats stats;
 
-    if (begin(&rig)) {
-        is_claim(claim(&rig, "shop:1"), CLAIM_NEW, "given a server");
+    if (rig_begin_redis(&rig)) {
+        is_claim(rig_take(&rig, "shop:1"), CLAIM_NEW, "given a server");
         rig_server_stop(&rig.server);
         int64_t began_ms = clock_mono_ms();
-        is_claim(claim(&rig, "shop:1"), CLAIM_UNAVAILABLE, "that is gone");
+        is_claim(rig_take(&rig, "shop:1"), CLAIM_UNAVAILABLE, "that is gone");
         is_result(store_stats(rig.store, &stats), STORE_UNAVAILABLE, "for every verb");
-        ok(clock_mono_ms() - began_ms < TIMEOUT_MS, "at once");
+        ok(clock_mono_ms() - began_ms < RIG_TIMEOUT_MS, "at once");
         ok(strstr(store_trouble(rig.store), rig.server.socket), "told by name: %s", store_trouble(rig.store));
         if (rig_server_start(&rig.server, rig.dir, NULL))
             comes_back(&rig, "shop:1", began_ms);
     }
-    end(&rig);
+    rig_end_redis(&rig);
 }
 
 static void restarted_empty(void)
@@ -125,24 +95,24 @@ static void restarted_empty(void)
     struct store_entry entry = {0};
     struct store_claim_reply reply;
 
-    if (begin(&rig)) {
+    if (rig_begin_redis(&rig)) {
         struct store_claim c = rig_state("shop:1", "aa", 1000);
         c.created_s = rig_now_s() + 1;
-        is_claim(claim(&rig, "shop:0"), CLAIM_NEW, "given a server");
+        is_claim(rig_take(&rig, "shop:0"), CLAIM_NEW, "given a server");
         rig_server_stop(&rig.server);
-        pass_ms(2100); /* the order's second must lie before the new server's first */
+        rig_pass_ms(2100); /* the order's second must lie before the new server's first */
         if (rig_server_start(&rig.server, rig.dir, NULL)) {
             struct rig other;
             ok(rig_join(&other, &rig, NULL), "it was restarted empty, and the vault is kept in DATA_DIR");
             is_claim(store_claim(other.store, &c, &reply, &entry), CLAIM_NEW, "an order from before");
             ok(entry.look_first, "is looked for first");
             store_entry_free(&entry);
-            is_claim(claim(&rig, "shop:0"), CLAIM_NEW,
+            is_claim(rig_take(&rig, "shop:0"), CLAIM_NEW,
                      "a connection that the server closed costs no call, and nothing is remembered");
             rig_close(&other);
         }
     }
-    end(&rig);
+    rig_end_redis(&rig);
 }
 
 /* It may lack its last writes: cards that it does not know may have been made just before. */
@@ -158,7 +128,7 @@ static void restarted_with_its_data(void)
     if (rig_server_start(&rig.server, rig.dir, append) && rig_config(&rig, NULL) && rig_open(&rig)) {
         struct store_claim c = rig_state("shop:2", "aa", 1000);
         c.created_s = rig_now_s() - 5;
-        is_claim(claim(&rig, "shop:1"), CLAIM_NEW, "given a server that keeps its data");
+        is_claim(rig_take(&rig, "shop:1"), CLAIM_NEW, "given a server that keeps its data");
         is_claim(store_claim(rig.store, &c, &reply, &entry), CLAIM_NEW, "an order from before it was used");
         ok(!store_lost(rig.store, &lost), "nothing is lost");
         ok(entry.look_first && entry.forgot_age_ms == -1, "is looked for, at once");
@@ -168,7 +138,7 @@ static void restarted_with_its_data(void)
             struct store_stats stats;
             int64_t deadline = clock_mono_ms() + 10000; /* it reads its data first */
             while (store_stats(rig.store, &stats) != STORE_OK && clock_left_ms(deadline) > 0)
-                pass_ms(50);
+                rig_pass_ms(50);
             c.key = "shop:3";
             is_claim(store_claim(rig.store, &c, &reply, &entry), CLAIM_NEW, "when it was restarted, another");
             ok(entry.look_first, "is looked for, too");
@@ -180,7 +150,7 @@ static void restarted_with_its_data(void)
             ok(!store_lost(rig.store, &lost), "which is told once");
         }
     }
-    end(&rig);
+    rig_end_redis(&rig);
 }
 
 static void a_password(void)
@@ -196,22 +166,22 @@ static void a_password(void)
         snprintf(url[0], sizeof url[0], "REDIS_URL=unix://shop:s3cret%%3A%%2F%%40@%s", rig.server.socket);
         const char *const right[] = {url[0], NULL};
         if (rig_config(&rig, right) && rig_open(&rig)) {
-            is_claim(claim(&rig, "shop:1"), CLAIM_NEW, "user and password are told");
+            is_claim(rig_take(&rig, "shop:1"), CLAIM_NEW, "user and password are told");
             rig_close(&rig);
         }
         snprintf(url[1], sizeof url[1], "REDIS_URL=unix://shop:wrong-password@%s", rig.server.socket);
         const char *const bad[] = {url[1], NULL};
         (void)rig_join(&other, &rig, bad);
-        is_claim(claim(&other, "shop:1"), CLAIM_UNAVAILABLE, "a wrong password");
+        is_claim(rig_take(&other, "shop:1"), CLAIM_UNAVAILABLE, "a wrong password");
         ok(strstr(store_trouble(other.store), "AUTH: WRONGPASS"), "is told: %s", store_trouble(other.store));
         ok(!strstr(store_trouble(other.store), "wrong-password"), "without the password");
         rig_close(&other);
         (void)rig_join(&other, &rig, NULL);
-        is_claim(claim(&other, "shop:1"), CLAIM_UNAVAILABLE, "none");
+        is_claim(rig_take(&other, "shop:1"), CLAIM_UNAVAILABLE, "none");
         ok(strstr(store_trouble(other.store), "NOAUTH"), "is told: %s", store_trouble(other.store));
         rig_close(&other);
     }
-    end(&rig);
+    rig_end_redis(&rig);
 }
 
 static void a_database(void)
@@ -220,19 +190,19 @@ static void a_database(void)
     struct rig other;
     char url[RIG_PATH_SIZE + 64], answer[64];
 
-    if (begin(&rig)) {
+    if (rig_begin_redis(&rig)) {
         snprintf(url, sizeof url, "REDIS_URL=unix://%s?db=3", rig.server.socket);
         const char *const third[] = {url, NULL};
-        is_claim(claim(&rig, "shop:1"), CLAIM_NEW, "given an order in database 0");
+        is_claim(rig_take(&rig, "shop:1"), CLAIM_NEW, "given an order in database 0");
         if (rig_join(&other, &rig, third)) {
-            is_claim(claim(&other, "shop:1"), CLAIM_NEW, "it is new in database 3");
-            is_claim(claim(&other, "shop:1"), CLAIM_DUPLICATE, "once");
+            is_claim(rig_take(&other, "shop:1"), CLAIM_NEW, "it is new in database 3");
+            is_claim(rig_take(&other, "shop:1"), CLAIM_DUPLICATE, "once");
             rig_ask(&rig, "INFO keyspace", answer, sizeof answer);
             ok(strstr(answer, "db0:"), "both hold keys");
         }
         rig_close(&other);
     }
-    end(&rig);
+    rig_end_redis(&rig);
 }
 
 static void no_memory(void)
@@ -240,23 +210,23 @@ static void no_memory(void)
     struct rig rig;
     char token[STORE_TOKEN_SIZE];
 
-    if (begin(&rig)) {
+    if (rig_begin_redis(&rig)) {
         rig_new(&rig, "shop:1", "aa", token);
         rig_tell(&rig, "CONFIG SET maxmemory 1");
-        is_claim(claim(&rig, "shop:2"), CLAIM_FULL, "no memory is left: full");
+        is_claim(rig_take(&rig, "shop:2"), CLAIM_FULL, "no memory is left: full");
         is_result(store_renew(rig.store, "shop:1", token, LEASE_MS), STORE_OK, "what ends work may still go");
         rig_finish(&rig, "shop:1", token, "aa", "contact", "card");
         rig_tell(&rig, "CONFIG SET maxmemory 0");
-        is_claim(claim(&rig, "shop:2"), CLAIM_NEW, "and it goes on at once");
+        is_claim(rig_take(&rig, "shop:2"), CLAIM_NEW, "and it goes on at once");
     }
-    end(&rig);
+    rig_end_redis(&rig);
 }
 
 static void a_policy_that_evicts(void)
 {
     struct rig rig;
 
-    if (begin(&rig)) {
+    if (rig_begin_redis(&rig)) {
         is_str(rig_stats(&rig).problem, "", "noeviction is right");
         ok(strstr(rig_stats(&rig).durability, "appendonly"), "no persistence is told: %s",
            rig_stats(&rig).durability);
@@ -267,7 +237,7 @@ static void a_policy_that_evicts(void)
         rig_tell(&rig, "CONFIG SET appendfsync always");
         is_str(rig_stats(&rig).durability, "", "with appendfsync always nothing is lost");
     }
-    end(&rig);
+    rig_end_redis(&rig);
 }
 
 static void info_is_refused(void)
@@ -277,12 +247,12 @@ static void info_is_refused(void)
 
     rig_make_place(&rig);
     if (ok(rig_server_start(&rig.server, rig.dir, extra), "given a server that does not tell of itself") &&
-        rig_config(&rig, hasty) && rig_open(&rig)) {
-        is_claim(claim(&rig, "shop:1"), CLAIM_NEW, "it takes orders");
+        rig_config(&rig, rig_hasty) && rig_open(&rig)) {
+        is_claim(rig_take(&rig, "shop:1"), CLAIM_NEW, "it takes orders");
         ok(strstr(rig_stats(&rig).durability, "allow INFO"), "what is not known is told: %s",
            rig_stats(&rig).durability);
     }
-    end(&rig);
+    rig_end_redis(&rig);
 }
 
 /* -- a server that only refuses -- */
@@ -349,7 +319,7 @@ static void refusals(void)
     struct rig rig;
     char url[RIG_PATH_SIZE + 64];
 
-    if (begin(&rig))
+    if (rig_begin_redis(&rig))
         for (size_t i = 0; i < sizeof refusal / sizeof *refusal; i++) {
             char path[RIG_PATH_SIZE + 16];
             struct error e = ERROR_NONE;
@@ -357,14 +327,14 @@ static void refusals(void)
             memcpy(other.dir, rig.dir, sizeof other.dir);
             snprintf(path, sizeof path, "%s/fake.sock", rig.dir);
             snprintf(url, sizeof url, "REDIS_URL=unix://%s", path);
-            const char *const settings[] = {url, hasty[0], NULL};
+            const char *const settings[] = {url, rig_hasty[0], NULL};
             pid_t pid = start_refusing(path, refusal[i].error);
             if (ok(pid > 0 && rig_config(&other, settings), "given %.20s", refusal[i].word)) {
                 other.store = store_open(&other.config, NULL, &e);
                 store_use_vault(other.store, rig.vault);
                 int64_t began_ms = clock_mono_ms();
-                is_claim(claim(&other, "shop:1"), refusal[i].want, "refused with %s", refusal[i].word);
-                ok(clock_mono_ms() - began_ms < TIMEOUT_MS + 400, "within REDIS_TIMEOUT");
+                is_claim(rig_take(&other, "shop:1"), refusal[i].want, "refused with %s", refusal[i].word);
+                ok(clock_mono_ms() - began_ms < RIG_TIMEOUT_MS + 400, "within REDIS_TIMEOUT");
                 ok(strstr(store_trouble(other.store), refusal[i].word), "told: %s",
                    store_trouble(other.store));
             }
@@ -374,7 +344,7 @@ static void refusals(void)
                 rig_wait(pid);
             }
         }
-    end(&rig);
+    rig_end_redis(&rig);
 }
 
 /* Between machines no clock tells the age of an attempt: the server's may be set. It counts from when it was
@@ -383,39 +353,19 @@ static void an_attempt_of_another_machine(void)
 {
     const struct store_progress about = {
         .attempt = STORE_ATTEMPT_OPPORTUNITY, .attempt_note = "{}", .lease_ms = LEASE_MS};
-    static const struct {
-        const char *what;
-        int64_t set_ms, later_ms, age_ms, ago_ms;
-    } looks[] = {
-        {"an hour later", 0, HOUR_MS, 0, HOUR_MS},
-        {"when the server's clock jumped ahead", HOUR_MS, 30000, 30000, 2 * HOUR_MS + 30000},
-        {"when it was set back", -3 * HOUR_MS, 30000, MINUTE_MS, MINUTE_MS},
-        {"two minutes later", 0, 2 * MINUTE_MS, 3 * MINUTE_MS, 3 * MINUTE_MS},
-    };
     struct rig rig;
     char token[STORE_TOKEN_SIZE], answer[64];
-    struct store_entry entry = {0};
 
-    if (begin(&rig)) {
+    if (rig_begin_redis(&rig)) {
         rig_new(&rig, "shop:1", "aa", token);
         is_result(store_progress(rig.store, "shop:1", token, &about, NULL), STORE_OK, "given an attempt");
         rig_ask(&rig, "HSET {woo_ghl:location0}:entry:shop:1 attempt_watch another=5", answer, sizeof answer);
         is_str(answer, "0", "of another machine");
-        for (size_t i = 0; i < sizeof looks / sizeof *looks; i++) {
-            store_set_clock(rig.store, looks[i].set_ms);
-            store_shift_clock(rig.store, looks[i].later_ms);
-            is_result(store_lease_due(rig.store, LEASE_MS, "shop:1", &entry, NULL, NULL), STORE_OK,
-                      "looked at %s", looks[i].what);
-            is_about(entry.attempt_age_ms, looks[i].age_ms, "so old it is at least");
-            is_about(entry.attempt_ago_ms, looks[i].ago_ms, "and so old by the server's clock");
-            is_result(store_retry(rig.store, "shop:1", entry.token, 0, true, false, "why"), STORE_OK,
-                      "given a retry");
-            store_entry_free(&entry);
-        }
+        rig_watch_attempt(&rig, "shop:1");
         rig_ask(&rig, "HGET {woo_ghl:location0}:entry:shop:1 attempt_watch", answer, sizeof answer);
         ok(!strncmp(answer, "another=5 ", 10), "what the other machine saw stays its own");
     }
-    end(&rig);
+    rig_end_redis(&rig);
 }
 
 int main(void)

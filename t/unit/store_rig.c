@@ -111,16 +111,37 @@ void rig_server_stop(struct rig_server *server)
     server->pid = 0;
 }
 
-void rig_make_place(struct rig *rig)
+/* A directory, and a settings file in it that says nothing. */
+static void make_dir(struct rig *rig)
 {
     char path[RIG_PATH_SIZE + 8];
 
-    *rig = (struct rig){.redis = true};
     rig_make_dir(rig->dir);
     snprintf(path, sizeof path, "%s/env", rig->dir);
     int fd = open(path, O_WRONLY | O_CREAT | O_CLOEXEC, 0600);
     if (fd >= 0)
         close(fd);
+}
+
+void rig_make_place(struct rig *rig)
+{
+    *rig = (struct rig){.redis = true};
+    make_dir(rig);
+}
+
+const char *const rig_hasty[] = {"REDIS_TIMEOUT=500ms", NULL};
+
+bool rig_begin_redis(struct rig *rig)
+{
+    rig_make_place(rig);
+    return rig_server_start(&rig->server, rig->dir, NULL) && rig_config(rig, rig_hasty) && rig_open(rig);
+}
+
+void rig_end_redis(struct rig *rig)
+{
+    rig_close(rig);
+    rig_server_stop(&rig->server);
+    rig_remove_dir(rig->dir);
 }
 
 void rig_ask(const struct rig *rig, const char *command, char *out, size_t size)
@@ -283,6 +304,45 @@ int rig_main(const struct rig_case *cases, size_t n)
     return tap_done();
 }
 
+/* -- both -- */
+
+enum store_claim_result rig_take(struct rig *rig, const char *key)
+{
+    struct store_claim c = rig_state(key, "aa", 1000);
+    return rig_claim(rig, &c, NULL);
+}
+
+void rig_watch_attempt(struct rig *rig, const char *key)
+{
+    static const struct {
+        const char *what;
+        int64_t set_ms, later_ms, age_ms, ago_ms;
+    } looks[] = {
+        {"an hour later", 0, HOUR_MS, 0, HOUR_MS},
+        {"when the clock jumped ahead", HOUR_MS, 30000, 30000, 2 * HOUR_MS + 30000},
+        {"when it was set back", -DAY_MS, 30000, MINUTE_MS, MINUTE_MS},
+        {"two minutes later", 0, 2 * MINUTE_MS, 3 * MINUTE_MS, 3 * MINUTE_MS},
+    };
+    struct store_entry entry = {0};
+
+    for (size_t i = 0; i < sizeof looks / sizeof *looks; i++) {
+        store_set_clock(rig->store, looks[i].set_ms);
+        store_shift_clock(rig->store, looks[i].later_ms);
+        is_result(store_lease_due(rig->store, LEASE_MS, key, &entry, NULL, NULL), STORE_OK, "looked at %s",
+                  looks[i].what);
+        is_about(entry.attempt_age_ms, looks[i].age_ms, "so old it is at least");
+        is_about(entry.attempt_ago_ms, looks[i].ago_ms, "and so old by the store's time");
+        is_result(store_retry(rig->store, key, entry.token, 0, true, false, "why"), STORE_OK,
+                  "given a retry");
+        store_entry_free(&entry);
+    }
+}
+
+void rig_pass_ms(int64_t ms)
+{
+    nanosleep(&(struct timespec){.tv_sec = ms / 1000, .tv_nsec = ms % 1000 * 1000000}, NULL);
+}
+
 /* -- the embedded store alone -- */
 
 void rig_path(const struct rig *rig, const char *name, char path[2 * RIG_PATH_SIZE])
@@ -292,14 +352,8 @@ void rig_path(const struct rig *rig, const char *name, char path[2 * RIG_PATH_SI
 
 bool rig_begin_sqlite(struct rig *rig)
 {
-    char path[RIG_PATH_SIZE + 8];
-
     *rig = (struct rig){.redis = false};
-    rig_make_dir(rig->dir);
-    snprintf(path, sizeof path, "%s/env", rig->dir);
-    int fd = open(path, O_WRONLY | O_CREAT | O_CLOEXEC, 0600);
-    if (fd >= 0)
-        close(fd);
+    make_dir(rig);
     return rig_config(rig, NULL);
 }
 

@@ -63,7 +63,22 @@ void rig_close(struct rig *rig); /* store, vault and configuration; the server g
 /* Another worker: in the same namespace, or with other settings. */
 bool rig_join(struct rig *other, const struct rig *rig, const char *const extra[]);
 
+/* -- what tests of one implementation share -- */
+
+/* A state of the order, of long ago. */
+enum store_claim_result rig_take(struct rig *rig, const char *key);
+/* Looks again and again at an attempt that another machine or boot recorded just now, while clocks are set.
+ */
+void rig_watch_attempt(struct rig *rig, const char *key);
+void rig_pass_ms(int64_t ms);
+
 /* -- Redis alone -- */
+
+#define RIG_TIMEOUT_MS 500 /* REDIS_TIMEOUT of: */
+extern const char *const rig_hasty[];
+/* A server of its own, and a store on it. */
+bool rig_begin_redis(struct rig *rig);
+void rig_end_redis(struct rig *rig);
 
 /* A place for a server and a store of its own; nothing is started yet. */
 void rig_make_place(struct rig *rig);

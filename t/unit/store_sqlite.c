@@ -13,12 +13,6 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-static enum store_claim_result claim(struct rig *rig, const char *key)
-{
-    struct store_claim c = rig_state(key, "aa", 1000);
-    return rig_claim(rig, &c, NULL);
-}
-
 /* store_open fails, and says so. */
 static void is_refused(struct rig *rig, const char *word, const char *what)
 {
@@ -60,7 +54,7 @@ static void only_its_owner_can_read(void)
 
     umask(0);
     if (rig_begin_sqlite(&rig) && rig_open(&rig)) {
-        is_claim(claim(&rig, "shop:1"), CLAIM_NEW, "given a store made with umask 0");
+        is_claim(rig_take(&rig, "shop:1"), CLAIM_NEW, "given a store made with umask 0");
         is_int(stat(rig.config.data_dir, &st) == 0 ? st.st_mode & 0777 : 0, 0700, "the directory is 0700");
         rig_path(&rig, "store.db", path);
         is_int(stat(path, &st) == 0 ? st.st_mode & 0777 : 0, 0600, "the file is 0600");
@@ -79,14 +73,14 @@ static void a_killed_worker_loses_nothing(void)
         fflush(stdout);
         pid_t pid = fork();
         if (pid == 0) {
-            if (rig_open(&rig) && claim(&rig, "shop:1") == CLAIM_NEW)
+            if (rig_open(&rig) && rig_take(&rig, "shop:1") == CLAIM_NEW)
                 raise(SIGKILL);
             _exit(1);
         }
         is_int(rig_wait(pid), -1, "given a worker that was killed after its claim");
         if (rig_open(&rig)) {
             ok(rig_look(&rig, "shop:1").waiting, "its order waits");
-            is_claim(claim(&rig, "shop:1"), CLAIM_DUPLICATE, "and is known");
+            is_claim(rig_take(&rig, "shop:1"), CLAIM_DUPLICATE, "and is known");
         }
     }
     rig_end_sqlite(&rig);
@@ -117,7 +111,7 @@ static void a_newer_schema(void)
     struct rig rig;
 
     if (rig_begin_sqlite(&rig) && rig_open(&rig)) {
-        is_claim(claim(&rig, "shop:1"), CLAIM_NEW, "given a store");
+        is_claim(rig_take(&rig, "shop:1"), CLAIM_NEW, "given a store");
         store_close(rig.store);
         ok(rig_sql(&rig, "PRAGMA user_version = 99"), "of a newer program");
         is_refused(&rig, "newer woo_ghl", "a newer schema");
@@ -138,7 +132,7 @@ static void an_older_schema(void)
         snprintf(text, sizeof text, "PRAGMA application_id=%d; PRAGMA user_version=1", SCHEMA_APPLICATION_ID);
         ok(rig_sql(&rig, text), "marked as such");
         if (rig_open(&rig)) {
-            is_claim(claim(&rig, "shop:1"), CLAIM_NEW, "it is used");
+            is_claim(rig_take(&rig, "shop:1"), CLAIM_NEW, "it is used");
             is_int(rig_sql_number(&rig, "PRAGMA user_version"), sizeof steps / sizeof *steps,
                    "as the newest");
         }
@@ -152,35 +146,15 @@ static void an_attempt_of_an_earlier_boot(void)
 {
     const struct store_progress about = {
         .attempt = STORE_ATTEMPT_OPPORTUNITY, .attempt_note = "{}", .lease_ms = LEASE_MS};
-    static const struct {
-        const char *what;
-        int64_t set_ms, later_ms, age_ms, ago_ms;
-    } looks[] = {
-        {"an hour later", 0, HOUR_MS, 0, HOUR_MS},
-        {"when the clock jumped ahead", HOUR_MS, 30000, 30000, 2 * HOUR_MS + 30000},
-        {"when it was set back", -DAY_MS, 30000, MINUTE_MS, MINUTE_MS},
-        {"two minutes later", 0, 2 * MINUTE_MS, 3 * MINUTE_MS, 3 * MINUTE_MS},
-    };
     struct rig rig;
     char token[STORE_TOKEN_SIZE];
-    struct store_entry entry = {0};
 
     if (rig_begin_sqlite(&rig) && rig_open(&rig)) {
         rig_new(&rig, "shop:1", "aa", token);
         is_result(store_progress(rig.store, "shop:1", token, &about, NULL), STORE_OK, "given an attempt");
         ok(rig_sql(&rig, "UPDATE orders SET attempt_boot = 'another', lease_boot = 'another'"),
            "of another boot");
-        for (size_t i = 0; i < sizeof looks / sizeof *looks; i++) {
-            store_set_clock(rig.store, looks[i].set_ms);
-            store_shift_clock(rig.store, looks[i].later_ms);
-            is_result(store_lease_due(rig.store, LEASE_MS, "shop:1", &entry, NULL, NULL), STORE_OK,
-                      "looked at %s", looks[i].what);
-            is_about(entry.attempt_age_ms, looks[i].age_ms, "so old it is at least");
-            is_about(entry.attempt_ago_ms, looks[i].ago_ms, "and so old by the wall clock");
-            is_result(store_retry(rig.store, "shop:1", entry.token, 0, true, false, "why"), STORE_OK,
-                      "given a retry");
-            store_entry_free(&entry);
-        }
+        rig_watch_attempt(&rig, "shop:1");
     }
     rig_end_sqlite(&rig);
 }
@@ -248,7 +222,7 @@ static void damaged_pages(void)
 
     memset(garbage, 'x', sizeof garbage);
     if (rig_begin_sqlite(&rig) && rig_open(&rig)) {
-        is_claim(claim(&rig, "shop:1"), CLAIM_NEW, "given a store");
+        is_claim(rig_take(&rig, "shop:1"), CLAIM_NEW, "given a store");
         ok(rig_sql(&rig, "PRAGMA wal_checkpoint(TRUNCATE)"), "whose pages are in the file");
         store_close(rig.store);
         rig_path(&rig, "store.db", path);
@@ -269,14 +243,14 @@ static void a_deleted_file(void)
     char path[2 * RIG_PATH_SIZE];
 
     if (rig_begin_sqlite(&rig) && rig_open(&rig)) {
-        is_claim(claim(&rig, "shop:1"), CLAIM_NEW, "given a store");
+        is_claim(rig_take(&rig, "shop:1"), CLAIM_NEW, "given a store");
         for (size_t i = 0; i < sizeof names / sizeof *names; i++) {
             rig_path(&rig, names[i], path);
             unlink(path);
         }
-        is_claim(claim(&rig, "shop:2"), CLAIM_OTHER_KEY, "whose file was deleted: a new one is made");
+        is_claim(rig_take(&rig, "shop:2"), CLAIM_OTHER_KEY, "whose file was deleted: a new one is made");
         ok(vault_settle(rig.vault), "which gets the data key");
-        is_claim(claim(&rig, "shop:2"), CLAIM_NEW, "and is used");
+        is_claim(rig_take(&rig, "shop:2"), CLAIM_NEW, "and is used");
         is_int(rig_sql_number(&rig, "SELECT count(*) FROM orders"), 1, "and what is claimed now is in it");
     }
     rig_end_sqlite(&rig);
@@ -353,7 +327,7 @@ static void a_full_disk(void)
     struct store_order order;
 
     if (rig_begin_sqlite(&rig) && rig_open(&rig)) {
-        is_claim(claim(&rig, "shop:1"), CLAIM_NEW, "given a store");
+        is_claim(rig_take(&rig, "shop:1"), CLAIM_NEW, "given a store");
         fflush(stdout);
         store_before_fork(rig.store);
         pid_t pid = fork();
@@ -375,7 +349,7 @@ static void is_busy_for_3_s(struct rig *rig, const char *word)
 {
     int64_t began_ms = clock_mono_ms();
 
-    is_claim(claim(rig, "shop:2"), CLAIM_UNAVAILABLE, "the claim gives up");
+    is_claim(rig_take(rig, "shop:2"), CLAIM_UNAVAILABLE, "the claim gives up");
     int64_t took_ms = clock_mono_ms() - began_ms;
     ok(took_ms >= 2900 && took_ms < 4500, "after 3 s (%lld ms)", (long long)took_ms);
     ok(strstr(store_trouble(rig->store), word), "it says why: %s", store_trouble(rig->store));
@@ -387,14 +361,14 @@ static void another_process_keeps_the_lock(void)
     char path[2 * RIG_PATH_SIZE];
 
     if (rig_begin_sqlite(&rig) && rig_open(&rig)) {
-        is_claim(claim(&rig, "shop:1"), CLAIM_NEW, "given a store");
+        is_claim(rig_take(&rig, "shop:1"), CLAIM_NEW, "given a store");
         rig_path(&rig, "store.lock", path);
         int fd = open(path, O_RDWR | O_CLOEXEC);
         ok(fd >= 0 && flock(fd, LOCK_EX | LOCK_NB) == 0,
            "whose lock is kept: it was free between two claims");
         is_busy_for_3_s(&rig, "store.lock");
         close(fd);
-        is_claim(claim(&rig, "shop:2"), CLAIM_NEW, "when it is free, all goes on");
+        is_claim(rig_take(&rig, "shop:2"), CLAIM_NEW, "when it is free, all goes on");
     }
     rig_end_sqlite(&rig);
 }
@@ -406,7 +380,7 @@ static void another_program_keeps_the_database(void)
     sqlite3 *other = NULL;
 
     if (rig_begin_sqlite(&rig) && rig_open(&rig)) {
-        is_claim(claim(&rig, "shop:1"), CLAIM_NEW, "given a store");
+        is_claim(rig_take(&rig, "shop:1"), CLAIM_NEW, "given a store");
         rig_path(&rig, "store.db", path);
         ok(sqlite3_open(path, &other) == SQLITE_OK &&
                sqlite3_exec(other, "BEGIN IMMEDIATE", NULL, NULL, NULL) == SQLITE_OK,
@@ -414,7 +388,7 @@ static void another_program_keeps_the_database(void)
         ok(rig_look(&rig, "shop:1").waiting, "it can be read");
         is_busy_for_3_s(&rig, "another program holds it");
         sqlite3_close(other);
-        is_claim(claim(&rig, "shop:2"), CLAIM_NEW, "when it is free, all goes on");
+        is_claim(rig_take(&rig, "shop:2"), CLAIM_NEW, "when it is free, all goes on");
     }
     rig_end_sqlite(&rig);
 }
