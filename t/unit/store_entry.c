@@ -5,15 +5,10 @@
 
 static const struct store_link no_link = {0};
 
-static int64_t then(void)
-{
-    return rig_now_s() - 1000;
-}
-
 /* A second body waits behind the lease. */
 static void wait_behind(struct rig *rig, const char *key, const char *fingerprint)
 {
-    struct store_claim claim = rig_state(key, fingerprint, then() + 100);
+    struct store_claim claim = rig_state(key, fingerprint, rig_then() + 100);
     is_claim(rig_claim(rig, &claim, NULL), CLAIM_BUSY, "given %s waiting behind %s", fingerprint, key);
 }
 
@@ -94,7 +89,7 @@ static void the_contact_is_replaced(struct rig *rig)
     rig_new(rig, "shop:1", "aa", token);
     is_result(store_finish(rig->store, "shop:1", token, "aa", &link, 0, &next, &has_next), STORE_OK,
               "given a finished order");
-    struct store_claim claim = rig_state("shop:1", "bb", then() + 1);
+    struct store_claim claim = rig_state("shop:1", "bb", rig_then() + 1);
     is_claim(rig_claim(rig, &claim, token), CLAIM_NEW, "claimed again");
     is_result(store_progress(rig->store, "shop:1", token, &about, &others), STORE_OK, "its contact is gone");
     is_int(others, 0, "no conflict");
@@ -227,7 +222,7 @@ static void finished(struct rig *rig)
     ok(!rig_look(rig, "shop:1").idempotency_key, "and not longer");
     is_str(rig_look(rig, "shop:1").link.opportunity_id, "card", "the link lives on");
 
-    struct store_claim claim = rig_state("shop:1", "bb", then() + 1);
+    struct store_claim claim = rig_state("shop:1", "bb", rig_then() + 1);
     is_claim(rig_claim(rig, &claim, token), CLAIM_NEW, "given the next state");
     link = (struct store_link){.gone = true};
     is_result(store_finish(rig->store, "shop:1", token, "bb", &link, 0, &next, &has_next), STORE_OK,
@@ -245,7 +240,7 @@ static void the_idempotency_key(struct rig *rig)
     rig_new(rig, "shop:1", "aa", token);
     rig_finish(rig, "shop:1", token, "aa", "contact", "card");
     ok(rig_look(rig, "shop:1").idempotency_key, "given a finished order");
-    struct store_claim claim = rig_state("shop:1", "bb", then() + 1);
+    struct store_claim claim = rig_state("shop:1", "bb", rig_then() + 1);
     is_claim(rig_claim(rig, &claim, token), CLAIM_NEW, "another state");
     ok(!rig_look(rig, "shop:1").idempotency_key, "deletes the key");
     is_result(store_park(rig->store, "shop:1", token, "no", NULL), STORE_OK, "parking");
@@ -342,7 +337,7 @@ static void finish_ends_the_attempt(struct rig *rig)
         is_result(store_progress(rig->store, key, token, &attempt, NULL), STORE_OK, "given an attempt");
         is_result(store_finish(rig->store, key, token, "aa", &link, 0, &next, &has_next), STORE_OK,
                   "finished %s an id", with_id ? "with" : "without");
-        struct store_claim claim = rig_state(key, "bb", then() + 1);
+        struct store_claim claim = rig_state(key, "bb", rig_then() + 1);
         is_claim(store_claim(rig->store, &claim, &reply, &entry), CLAIM_NEW, "the next state");
         is_int(entry.attempt, with_id ? STORE_ATTEMPT_NONE : STORE_ATTEMPT_OPPORTUNITY,
                "knows of the attempt, or it is over");
@@ -364,7 +359,7 @@ static void an_attempt_is_forgotten_like_a_link(struct rig *rig)
     is_result(store_park(rig->store, "shop:1", token, "no", NULL), STORE_OK, "that was parked");
     is_result(store_drop(rig->store, "shop:1"), STORE_OK, "and dropped");
     store_shift_clock(rig->store, 401 * DAY_MS);
-    struct store_claim claim = rig_state("shop:1", "aa", then());
+    struct store_claim claim = rig_state("shop:1", "aa", rig_then());
     is_claim(store_claim(rig->store, &claim, &reply, &entry), CLAIM_NEW, "claimed a LINK_TTL later");
     is_int(entry.attempt, STORE_ATTEMPT_NONE, "no attempt is known");
     ok(!entry.attempt_note, "nor its note");
@@ -451,7 +446,7 @@ static void retry_promotes(struct rig *rig)
     is_int(entry.attempts, 0, "with fresh attempts");
     memcpy(token, entry.token, sizeof token);
     store_entry_free(&entry);
-    struct store_claim claim = rig_state("shop:1", "cc", then() + 200);
+    struct store_claim claim = rig_state("shop:1", "cc", rig_then() + 200);
     is_claim(rig_claim(rig, &claim, NULL), CLAIM_BUSY, "given another that waits");
     is_result(store_retry(rig->store, "shop:1", token, HOUR_MS, false, true, "why"), STORE_OK, "on hold");
     rig_due(rig, NULL, &entry);

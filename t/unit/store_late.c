@@ -3,18 +3,6 @@
 #include <stdio.h>
 #include <string.h>
 
-static int64_t then(void)
-{
-    return rig_now_s() - 1000;
-}
-
-static struct store_claim never_creating(const char *key, const char *fingerprint, int64_t modified_s)
-{
-    struct store_claim claim = rig_state(key, fingerprint, modified_s);
-    claim.creates = false;
-    return claim;
-}
-
 /* -- clocks -- */
 
 /* Redis failed over to a server whose clock is behind, or the machine's clock was set back. */
@@ -26,7 +14,7 @@ static void the_clock_was_set_back(struct rig *rig)
     is_claim(rig_claim(rig, &claim, token), CLAIM_NEW, "given a state of just now");
     rig_finish(rig, "shop:1", token, "aa", "contact", "card");
     store_shift_clock(rig->store, -HOUR_MS);
-    claim = never_creating("shop:1", "bb", rig_now_s() + 5);
+    claim = rig_never_creating("shop:1", "bb", rig_now_s() + 5);
     is_claim(rig_claim(rig, &claim, token), CLAIM_NEW,
              "the clock is set back: the next state is no older one");
     rig_finish(rig, "shop:1", token, "bb", "contact", "card");
@@ -70,7 +58,7 @@ static void the_clock_jumped_ahead_and_came_back(struct rig *rig)
     char token[STORE_TOKEN_SIZE];
     struct store_claim_reply reply;
     struct store_entry entry = {0};
-    struct store_claim claim = rig_state("shop:1", "aa", then());
+    struct store_claim claim = rig_state("shop:1", "aa", rig_then());
 
     claim.client = "client";
     is_claim(rig_claim(rig, &claim, token), CLAIM_NEW, "given an order");
@@ -98,10 +86,10 @@ static void the_clock_jumped_ahead_and_came_back(struct rig *rig)
 
 static void an_end_without_a_time(struct rig *rig)
 {
-    struct store_claim claim = never_creating("shop:1", "aa", 0);
+    struct store_claim claim = rig_never_creating("shop:1", "aa", 0);
 
     is_claim(rig_claim(rig, &claim, NULL), CLAIM_IGNORED, "given an end without a time, of an unknown order");
-    claim = rig_state("shop:1", "bb", then());
+    claim = rig_state("shop:1", "bb", rig_then());
     is_claim(rig_claim(rig, &claim, NULL), CLAIM_NEW, "a sale that comes later, modified before, counts");
 }
 
@@ -109,9 +97,9 @@ static void an_end_without_a_time(struct rig *rig)
 
 static void a_sale_after_the_lease_on_its_end_ran_out(struct rig *rig)
 {
-    int64_t t = then();
+    int64_t t = rig_then();
     struct store_entry entry = {0};
-    struct store_claim claim = never_creating("shop:1", "aa", t);
+    struct store_claim claim = rig_never_creating("shop:1", "aa", t);
 
     claim.created_s = t - 10 * 365 * 24 * 3600; /* may have a card: it is looked for */
     claim.work = false;
@@ -130,10 +118,10 @@ static void a_sale_after_the_lease_on_its_end_ran_out(struct rig *rig)
 /* Both were delivered, the end overtook the sale: through another machine, or out of the spool. */
 static void a_sale_after_its_end(struct rig *rig)
 {
-    int64_t t = then();
+    int64_t t = rig_then();
     struct store_claim_reply reply;
     struct store_entry entry = {0};
-    struct store_claim end = never_creating("shop:1", "aa", t), sale = rig_state("shop:1", "bb", t - 10);
+    struct store_claim end = rig_never_creating("shop:1", "aa", t), sale = rig_state("shop:1", "bb", t - 10);
 
     end.status = "refunded";
     is_claim(rig_claim(rig, &end, NULL), CLAIM_IGNORED, "given an end that was ignored");
@@ -170,10 +158,10 @@ static void a_sale_after_its_end(struct rig *rig)
 static void a_sale_after_its_end_was_looked_for(struct rig *rig)
 {
     char token[STORE_TOKEN_SIZE];
-    int64_t t = then();
+    int64_t t = rig_then();
     struct store_claim_reply reply;
     struct store_entry entry = {0};
-    struct store_claim claim = never_creating("shop:1", "aa", t);
+    struct store_claim claim = rig_never_creating("shop:1", "aa", t);
 
     claim.created_s = 1; /* may have a card: it is looked for */
     claim.status = "cancelled";
@@ -197,7 +185,7 @@ static void a_sale_after_its_end_was_looked_for(struct rig *rig)
 static void claimed_again(struct rig *rig)
 {
     char token[STORE_TOKEN_SIZE];
-    int64_t t = then();
+    int64_t t = rig_then();
     struct store_claim first = rig_state("shop:1", "aa", t), second = rig_state("shop:1", "bb", t);
 
     first.again = second.again = true;
@@ -225,7 +213,7 @@ static void the_end_of_a_sale_that_lost_its_content(struct rig *rig)
     store_shift_clock(rig->store, 31 * DAY_MS);
     is_result(store_expire_parked(rig->store, &expired), STORE_OK, "whose time is over");
     is_int(expired, 1, "its content is gone");
-    struct store_claim claim = never_creating("shop:1", "bb", then() + 5);
+    struct store_claim claim = rig_never_creating("shop:1", "bb", rig_then() + 5);
     is_claim(store_claim(rig->store, &claim, &reply, &entry), CLAIM_NEW, "its end is not ignored");
     ok(entry.sold, "the order was sold");
     is_str(entry.body, "bb", "and has a content again");
@@ -237,13 +225,13 @@ static void the_end_of_a_sale_that_lost_its_content(struct rig *rig)
 static void the_key_of_a_state_that_was_overtaken(struct rig *rig)
 {
     char token[STORE_TOKEN_SIZE];
-    struct store_claim claim = never_creating("shop:1", "aa", then());
+    struct store_claim claim = rig_never_creating("shop:1", "aa", rig_then());
 
     claim.created_s = 1; /* older than memory: not ignored */
     is_claim(rig_claim(rig, &claim, token), CLAIM_NEW, "given an end");
     rig_finish(rig, "shop:1", token, "aa", "", "");
     ok(rig_look(rig, "shop:1").idempotency_key, "that needs nothing in GHL");
-    claim = never_creating("shop:1", "bb", then() + 5);
+    claim = rig_never_creating("shop:1", "bb", rig_then() + 5);
     is_claim(rig_claim(rig, &claim, NULL), CLAIM_IGNORED, "another end is ignored");
     ok(!rig_look(rig, "shop:1").idempotency_key, "but seen is another now, and the key is gone");
     is_claim(rig_claim(rig, &claim, NULL), CLAIM_IGNORED, "the same again");
@@ -256,7 +244,7 @@ static void a_lease_is_no_backlog(struct rig *rig)
     char token[STORE_TOKEN_SIZE];
     struct store_claim_reply reply;
     struct store_entry entry = {0};
-    struct store_claim claim = rig_state("shop:2", "aa", then());
+    struct store_claim claim = rig_state("shop:2", "aa", rig_then());
 
     is_result(store_heartbeat(rig->store), STORE_OK, "given a drain");
     store_shift_clock(rig->store, 11 * MINUTE_MS);
@@ -285,15 +273,15 @@ static void after_it_forgot(struct rig *rig)
                   {"shop:4", "since", STORE_FORGOT_SLACK_S + 60, false}};
     struct store_claim_reply reply;
     struct store_entry entry = {0};
-    struct store_claim deleted = never_creating("shop:5", "zz", 0),
-                       failed = never_creating("shop:5", "zz", then());
+    struct store_claim deleted = rig_never_creating("shop:5", "zz", 0),
+                       failed = rig_never_creating("shop:5", "zz", rig_then());
 
     deleted.status_only = true;
     deleted.created_s = 0;
     is_result(store_forgot(rig->store, "0123456789abcdef"), STORE_OK, "given a store that forgot");
     is_claim(rig_claim(rig, &deleted, NULL), CLAIM_IGNORED, "a deletion of what it does not know is ignored");
     for (size_t i = 0; i < sizeof orders / sizeof *orders; i++) {
-        struct store_claim claim = rig_state(orders[i].key, "aa", then());
+        struct store_claim claim = rig_state(orders[i].key, "aa", rig_then());
         claim.created_s = orders[i].created_s ? rig_now_s() + orders[i].created_s : 0;
         is_claim(store_claim(rig->store, &claim, &reply, &entry), CLAIM_NEW, "an order made %s",
                  orders[i].when);

@@ -414,6 +414,26 @@ struct store_claim rig_state(const char *key, const char *fingerprint, int64_t m
                                 .lease_ms = LEASE_MS};
 }
 
+struct store_claim rig_never_creating(const char *key, const char *fingerprint, int64_t modified_s)
+{
+    struct store_claim claim = rig_state(key, fingerprint, modified_s);
+    claim.creates = false;
+    return claim;
+}
+
+struct store_claim rig_deleted(const char *key, const char *fingerprint)
+{
+    struct store_claim claim = rig_never_creating(key, fingerprint, 0);
+    claim.status_only = true;
+    claim.status = "trash";
+    return claim;
+}
+
+int64_t rig_then(void)
+{
+    return rig_now_s() - 1000;
+}
+
 enum store_claim_result rig_claim(struct rig *rig, const struct store_claim *claim,
                                   char token[STORE_TOKEN_SIZE])
 {

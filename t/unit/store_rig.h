@@ -101,6 +101,11 @@ int64_t rig_sql_number(const struct rig *rig, const char *text);
 
 /* A claim of a creating state with everything set; cases change what they are about. */
 struct store_claim rig_state(const char *key, const char *fingerprint, int64_t modified_s);
+/* Of it: one that creates nothing; an order.deleted. */
+struct store_claim rig_never_creating(const char *key, const char *fingerprint, int64_t modified_s);
+struct store_claim rig_deleted(const char *key, const char *fingerprint);
+/* Some time before now, s since 1970. */
+int64_t rig_then(void);
 /* Claims; the entry is freed, but for its token (token may be NULL). */
 enum store_claim_result rig_claim(struct rig *rig, const struct store_claim *claim,
                                   char token[STORE_TOKEN_SIZE]);

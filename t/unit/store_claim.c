@@ -1,46 +1,25 @@
-/* store: claim, rule by rule. */
+/* store: claim, rule by rule: what is ignored, a duplicate, stale, accepted. */
 #include "store_rig.h"
 #include <stdio.h>
 #include <string.h>
-
-static int64_t then(void)
-{
-    return rig_now_s() - 1000;
-}
-
-/* What a claim leases, or would. */
-static struct store_claim never_creating(const char *key, const char *fingerprint, int64_t modified_s)
-{
-    struct store_claim claim = rig_state(key, fingerprint, modified_s);
-    claim.creates = false;
-    return claim;
-}
-
-static struct store_claim deleted(const char *key, const char *fingerprint)
-{
-    struct store_claim claim = never_creating(key, fingerprint, 0);
-    claim.status_only = true;
-    claim.status = "trash";
-    return claim;
-}
 
 /* -- 2: ignored -- */
 
 static void never_creating_state_of_an_unknown_order(struct rig *rig)
 {
-    int64_t t = then();
-    struct store_claim claim = never_creating("shop:1", "aa", t);
+    int64_t t = rig_then();
+    struct store_claim claim = rig_never_creating("shop:1", "aa", t);
     is_claim(rig_claim(rig, &claim, NULL), CLAIM_IGNORED, "nothing is known: ignored");
     struct store_order order = rig_look(rig, "shop:1");
     is_str(order.fingerprint, "aa", "only seen is written");
     ok(!order.waiting && !order.parked && !order.idempotency_key, "no body is kept");
 
-    claim = never_creating("shop:1", "bb", t - 5);
+    claim = rig_never_creating("shop:1", "bb", t - 5);
     is_claim(rig_claim(rig, &claim, NULL), CLAIM_IGNORED, "an older one: ignored, not stale");
     is_str(rig_look(rig, "shop:1").fingerprint, "aa", "the newest's fingerprint stays");
     claim = rig_state("shop:1", "cc", t - 1);
     is_claim(rig_claim(rig, &claim, NULL), CLAIM_STALE, "the newest's place stays");
-    claim = never_creating("shop:1", "dd", t + 5);
+    claim = rig_never_creating("shop:1", "dd", t + 5);
     is_claim(rig_claim(rig, &claim, NULL), CLAIM_IGNORED, "a newer one: ignored");
     is_str(rig_look(rig, "shop:1").fingerprint, "dd", "and it is seen");
     claim = rig_state("shop:1", "ee", t + 1);
@@ -51,10 +30,10 @@ static void never_creating_state_of_an_unknown_order(struct rig *rig)
 
 static void ignored_of_the_same_second(struct rig *rig)
 {
-    int64_t t = then();
-    struct store_claim claim = never_creating("shop:1", "aa", t);
+    int64_t t = rig_then();
+    struct store_claim claim = rig_never_creating("shop:1", "aa", t);
     is_claim(rig_claim(rig, &claim, NULL), CLAIM_IGNORED, "given an ignored state");
-    claim = never_creating("shop:1", "bb", t);
+    claim = rig_never_creating("shop:1", "bb", t);
     claim.arrived_ago_ms = 5000;
     is_claim(rig_claim(rig, &claim, NULL), CLAIM_IGNORED, "another of that second that arrived before it");
     is_str(rig_look(rig, "shop:1").fingerprint, "aa", "is not the newest");
@@ -63,16 +42,16 @@ static void ignored_of_the_same_second(struct rig *rig)
 static void never_creating_state_of_a_known_order(struct rig *rig)
 {
     char token[STORE_TOKEN_SIZE];
-    int64_t t = then();
+    int64_t t = rig_then();
     struct store_claim claim;
 
     rig_new(rig, "shop:body", "aa", token);
-    claim = never_creating("shop:body", "bb", t + 10);
+    claim = rig_never_creating("shop:body", "bb", t + 10);
     is_claim(rig_claim(rig, &claim, NULL), CLAIM_BUSY, "a body is there: not ignored");
 
     rig_new(rig, "shop:link", "aa", token);
     rig_finish(rig, "shop:link", token, "aa", "contact", "");
-    claim = never_creating("shop:link", "bb", t + 10);
+    claim = rig_never_creating("shop:link", "bb", t + 10);
     is_claim(rig_claim(rig, &claim, NULL), CLAIM_NEW, "a contact is known: not ignored");
 
     const struct store_link gone = {.gone = true};
@@ -81,7 +60,7 @@ static void never_creating_state_of_a_known_order(struct rig *rig)
     rig_new(rig, "shop:gone", "aa", token);
     is_result(store_finish(rig->store, "shop:gone", token, "aa", &gone, 0, &next, &has_next), STORE_OK,
               "given a gone mark");
-    claim = never_creating("shop:gone", "bb", t + 10);
+    claim = rig_never_creating("shop:gone", "bb", t + 10);
     is_claim(rig_claim(rig, &claim, NULL), CLAIM_NEW, "a gone mark is known: not ignored");
 
     const struct store_progress about = {.attempt = STORE_ATTEMPT_OPPORTUNITY, .lease_ms = LEASE_MS};
@@ -89,20 +68,20 @@ static void never_creating_state_of_a_known_order(struct rig *rig)
     is_result(store_progress(rig->store, "shop:attempt", token, &about, NULL), STORE_OK, "given an attempt");
     is_result(store_park(rig->store, "shop:attempt", token, "why", NULL), STORE_OK, "parked");
     is_result(store_drop(rig->store, "shop:attempt"), STORE_OK, "and dropped");
-    claim = never_creating("shop:attempt", "bb", t + 10);
+    claim = rig_never_creating("shop:attempt", "bb", t + 10);
     is_claim(rig_claim(rig, &claim, NULL), CLAIM_NEW, "an attempt of unknown outcome: not ignored");
 }
 
 static void never_creating_state_older_than_memory(struct rig *rig)
 {
-    struct store_claim claim = never_creating("shop:1", "aa", then());
+    struct store_claim claim = rig_never_creating("shop:1", "aa", rig_then());
     claim.created_s = rig_now_s() - 3600;
     is_claim(rig_claim(rig, &claim, NULL), CLAIM_NEW, "created before born: GHL may hold a card");
-    claim = never_creating("shop:2", "aa", then());
+    claim = rig_never_creating("shop:2", "aa", rig_then());
     claim.created_s = 0;
     is_claim(rig_claim(rig, &claim, NULL), CLAIM_IGNORED, "no creation date counts as now");
     store_shift_clock(rig->store, 401 * DAY_MS);
-    claim = never_creating("shop:3", "aa", then());
+    claim = rig_never_creating("shop:3", "aa", rig_then());
     claim.created_s = rig_now_s() + 60;
     is_claim(rig_claim(rig, &claim, NULL), CLAIM_NEW,
              "created longer ago than LINK_TTL: the link may be gone");
@@ -112,7 +91,7 @@ static void look_first(struct rig *rig)
 {
     struct store_claim_reply reply;
     struct store_entry entry = {0};
-    struct store_claim claim = rig_state("shop:1", "aa", then());
+    struct store_claim claim = rig_state("shop:1", "aa", rig_then());
 
     claim.created_s = rig_now_s() - 3600;
     is_claim(store_claim(rig->store, &claim, &reply, &entry), CLAIM_NEW, "created before born");
@@ -126,7 +105,7 @@ static void look_first(struct rig *rig)
     is_str(entry.link.contact_id, "contact", "the contact is given");
     is_str(entry.link.opportunity_id, "card", "the opportunity is given");
     store_entry_free(&entry);
-    claim = rig_state("shop:2", "aa", then());
+    claim = rig_state("shop:2", "aa", rig_then());
     is_claim(store_claim(rig->store, &claim, &reply, &entry), CLAIM_NEW, "created after born");
     ok(!entry.look_first, "it is not");
     store_entry_free(&entry);
@@ -156,7 +135,7 @@ static void look_first_with_a_contact_alone(struct rig *rig)
 {
     struct store_claim_reply reply;
     struct store_entry entry = {0};
-    struct store_claim claim = rig_state("shop:1", "aa", then());
+    struct store_claim claim = rig_state("shop:1", "aa", rig_then());
     const struct store_progress contact = {.contact_id = "contact", .lease_ms = 1};
 
     claim.created_s = rig_now_s() - 3600;
@@ -175,7 +154,7 @@ static void look_first_with_a_contact_alone(struct rig *rig)
 static void duplicates(struct rig *rig)
 {
     char token[STORE_TOKEN_SIZE];
-    int64_t t = then();
+    int64_t t = rig_then();
     struct store_claim claim;
 
     rig_new(rig, "shop:1", "aa", token);
@@ -203,7 +182,7 @@ static void duplicates(struct rig *rig)
 static void stale(struct rig *rig)
 {
     char token[STORE_TOKEN_SIZE];
-    int64_t t = then();
+    int64_t t = rig_then();
 
     rig_new(rig, "shop:1", "aa", token);
     struct store_claim claim = rig_state("shop:1", "bb", t - 10);
@@ -217,14 +196,14 @@ static void stale(struct rig *rig)
 static void stale_sale_of_a_waiting_end(struct rig *rig)
 {
     char token[STORE_TOKEN_SIZE];
-    int64_t t = then();
+    int64_t t = rig_then();
     struct store_entry entry = {0};
-    struct store_claim claim = never_creating("shop:1", "aa", t);
+    struct store_claim claim = rig_never_creating("shop:1", "aa", t);
 
     claim.created_s = t - 10 * 365 * 24 * 3600; /* may have a card: it is looked for */
     claim.work = false;
     is_claim(rig_claim(rig, &claim, NULL), CLAIM_DEFERRED, "given an end that waits");
-    claim = never_creating("shop:1", "bb", t - 20);
+    claim = rig_never_creating("shop:1", "bb", t - 20);
     is_claim(rig_claim(rig, &claim, NULL), CLAIM_STALE, "an older end is stale");
     rig_due(rig, "shop:1", &entry);
     ok(!entry.sold, "and says nothing of a sale");
@@ -241,9 +220,9 @@ static void stale_sale_of_a_waiting_end(struct rig *rig)
 
 static void stale_sale_of_a_leased_end(struct rig *rig)
 {
-    int64_t t = then();
+    int64_t t = rig_then();
     struct store_entry entry = {0};
-    struct store_claim claim = never_creating("shop:1", "aa", t);
+    struct store_claim claim = rig_never_creating("shop:1", "aa", t);
 
     claim.created_s = t - 10 * 365 * 24 * 3600;
     claim.work = false;
@@ -264,7 +243,7 @@ static void stale_sale_of_a_leased_end(struct rig *rig)
 static void equal_second(struct rig *rig)
 {
     char token[STORE_TOKEN_SIZE];
-    struct store_claim claim = rig_state("shop:1", "aa", then());
+    struct store_claim claim = rig_state("shop:1", "aa", rig_then());
 
     is_claim(rig_claim(rig, &claim, token), CLAIM_NEW, "given a state");
     rig_finish(rig, "shop:1", token, "aa", "contact", "card");
@@ -290,7 +269,7 @@ static void equal_second(struct rig *rig)
 static void missing_time(struct rig *rig)
 {
     char token[STORE_TOKEN_SIZE];
-    int64_t t = then();
+    int64_t t = rig_then();
     struct store_claim claim = rig_state("shop:1", "aa", t);
 
     is_claim(rig_claim(rig, &claim, token), CLAIM_NEW, "given a state");
@@ -329,7 +308,7 @@ static void accepted(struct rig *rig)
 {
     struct store_claim_reply reply;
     struct store_entry entry = {0};
-    struct store_claim claim = rig_state("shop:1", "aa", then());
+    struct store_claim claim = rig_state("shop:1", "aa", rig_then());
     const char body[] = "a body\0with a NUL";
 
     claim.body = body;
@@ -351,7 +330,7 @@ static void accepted(struct rig *rig)
     is_about(order.due_in_ms, LEASE_MS, "due again when the lease runs out");
     store_entry_free(&entry);
 
-    claim = rig_state("shop:2", "aa", then());
+    claim = rig_state("shop:2", "aa", rig_then());
     claim.body = "";
     claim.body_len = 0;
     is_claim(store_claim(rig->store, &claim, &reply, &entry), CLAIM_NEW, "an empty body");
@@ -363,7 +342,7 @@ static void busy(struct rig *rig)
 {
     char token[STORE_TOKEN_SIZE];
     struct store_entry entry = {0};
-    int64_t t = then();
+    int64_t t = rig_then();
 
     rig_new(rig, "shop:1", "aa", token);
     struct store_claim claim = rig_state("shop:1", "bb", t + 1);
@@ -398,7 +377,7 @@ static void claimed_while_it_waits(struct rig *rig)
     is_result(store_retry(rig->store, "shop:1", token, HOUR_MS, true, false, "why"), STORE_OK,
               "given a retry in an hour");
     is_str(rig_look(rig, "shop:1").reason, "why", "its reason is kept");
-    struct store_claim claim = never_creating("shop:1", "bb", then() + 1);
+    struct store_claim claim = rig_never_creating("shop:1", "bb", rig_then() + 1);
     is_claim(store_claim(rig->store, &claim, &reply, &entry), CLAIM_NEW, "the next state is leased at once");
     is_str(entry.body, "bb", "its body is the current one");
     is_int(entry.attempts, 0, "its attempts begin anew");
@@ -414,7 +393,7 @@ static void claimed_while_it_waits(struct rig *rig)
 static void a_parked_order_is_claimed(struct rig *rig)
 {
     char token[STORE_TOKEN_SIZE];
-    struct store_claim claim = rig_state("shop:1", "aa", then() + 5);
+    struct store_claim claim = rig_state("shop:1", "aa", rig_then() + 5);
 
     is_claim(rig_claim(rig, &claim, token), CLAIM_NEW, "given an order");
     is_result(store_park(rig->store, "shop:1", token, "no", NULL), STORE_OK, "that is parked");
@@ -436,7 +415,7 @@ static void a_parked_order_is_claimed(struct rig *rig)
 static void the_same_content_waits_already(struct rig *rig)
 {
     char token[STORE_TOKEN_SIZE];
-    struct store_claim claim = rig_state("shop:1", "bb", then() + 5);
+    struct store_claim claim = rig_state("shop:1", "bb", rig_then() + 5);
 
     rig_new(rig, "shop:1", "aa", token);
     is_claim(rig_claim(rig, &claim, NULL), CLAIM_BUSY, "given a waiting state");
@@ -446,281 +425,6 @@ static void the_same_content_waits_already(struct rig *rig)
     rig_finish(rig, "shop:1", token, "aa", "contact", "card");
     ok(rig_look(rig, "shop:1").idempotency_key, "finishing it sets the key: it is seen's again");
     ok(rig_look(rig, "shop:1").waiting, "what waited is due");
-}
-
-/* -- 5: sold, trashed, status only -- */
-
-static void status_only_of_a_waiting_order(struct rig *rig)
-{
-    char token[STORE_TOKEN_SIZE];
-    struct store_claim_reply reply;
-    struct store_entry entry = {0};
-
-    rig_new(rig, "shop:1", "aa", token);
-    is_result(store_retry(rig->store, "shop:1", token, HOUR_MS, true, false, "why"), STORE_OK,
-              "given a wait");
-    struct store_claim claim = deleted("shop:1", "dd");
-    is_claim(store_claim(rig->store, &claim, &reply, &entry), CLAIM_NEW, "deleted while it waits");
-    is_str(entry.body, "aa", "its body stays");
-    ok(!strcmp(entry.status, "trash") && entry.sold, "trashed, and still sold");
-    is_str(entry.fingerprint, "dd", "under the new fingerprint");
-    is_int(entry.attempts, 0, "attempts begin anew");
-    store_entry_free(&entry);
-}
-
-static void status_only_of_a_leased_order(struct rig *rig)
-{
-    char token[STORE_TOKEN_SIZE];
-    struct store_entry entry = {0};
-
-    rig_new(rig, "shop:1", "aa", token);
-    struct store_claim claim = deleted("shop:1", "dd");
-    is_claim(rig_claim(rig, &claim, NULL), CLAIM_BUSY, "deleted while leased");
-    rig_finish(rig, "shop:1", token, "aa", "contact", "card");
-    rig_due(rig, "shop:1", &entry);
-    is_str(entry.body, "aa", "a copy of the current body waited");
-    ok(!strcmp(entry.status, "trash") && entry.sold, "trashed, and sold");
-    store_entry_free(&entry);
-}
-
-static void status_only_behind_a_waiting_body(struct rig *rig)
-{
-    char token[STORE_TOKEN_SIZE];
-    struct store_entry entry = {0};
-    struct store_claim claim = never_creating("shop:1", "bb", then() + 1);
-
-    rig_new(rig, "shop:1", "aa", token);
-    is_claim(rig_claim(rig, &claim, NULL), CLAIM_BUSY, "given a waiting body");
-    claim = deleted("shop:1", "dd");
-    is_claim(rig_claim(rig, &claim, NULL), CLAIM_BUSY, "deleted");
-    rig_finish(rig, "shop:1", token, "aa", "contact", "card");
-    rig_due(rig, "shop:1", &entry);
-    is_str(entry.body, "bb", "the waiting body stays");
-    is_str(entry.status, "trash", "trashed");
-    store_entry_free(&entry);
-    claim = rig_state("shop:1", "ee", then() + 2);
-    is_claim(rig_claim(rig, &claim, NULL), CLAIM_BUSY, "restored");
-    store_shift_clock(rig->store, 2 * LEASE_MS);
-    rig_due(rig, "shop:1", &entry);
-    is_str(entry.body, "ee", "a body of its own");
-    ok(!entry.status[0] && entry.sold, "is not trashed, but sold");
-    store_entry_free(&entry);
-}
-
-static void status_only_when_the_lease_ran_out(struct rig *rig)
-{
-    char token[STORE_TOKEN_SIZE];
-    struct store_claim_reply reply;
-    struct store_entry entry = {0};
-    struct store_claim claim = rig_state("shop:1", "bb", then() + 1);
-
-    rig_new(rig, "shop:1", "aa", token);
-    is_claim(rig_claim(rig, &claim, NULL), CLAIM_BUSY, "given a waiting body behind a lease");
-    store_shift_clock(rig->store, LEASE_MS + 1000);
-    claim = deleted("shop:1", "dd");
-    is_claim(store_claim(rig->store, &claim, &reply, &entry), CLAIM_NEW, "that ran out: deleted");
-    is_str(entry.body, "bb", "the waiting body is the one");
-    is_str(entry.status, "trash", "trashed");
-    ok(!rig_look(rig, "shop:1").has_waiting_body, "and nothing waits any more");
-    store_entry_free(&entry);
-    is_result(store_renew(rig->store, "shop:1", token, LEASE_MS), STORE_LOST, "the old worker lost it");
-}
-
-static void status_only_of_a_parked_order(struct rig *rig)
-{
-    char token[STORE_TOKEN_SIZE];
-    struct store_claim_reply reply;
-    struct store_entry entry = {0};
-    int64_t expired = 0;
-
-    rig_new(rig, "shop:1", "aa", token);
-    is_result(store_park(rig->store, "shop:1", token, "no", NULL), STORE_OK, "given a parked order");
-    struct store_claim claim = deleted("shop:1", "dd");
-    is_claim(store_claim(rig->store, &claim, &reply, &entry), CLAIM_NEW, "deleted");
-    is_str(entry.body, "aa", "its body stays");
-    ok(!strcmp(entry.status, "trash") && entry.sold, "trashed, sold");
-    is_result(store_park(rig->store, "shop:1", entry.token, "no", NULL), STORE_OK, "parked again");
-    store_entry_free(&entry);
-    store_shift_clock(rig->store, 31 * DAY_MS);
-    is_result(store_expire_parked(rig->store, &expired), STORE_OK, "its time is over");
-    is_int(expired, 1, "its body is gone");
-    claim = deleted("shop:1", "ee");
-    claim.creates = true; /* a known order otherwise */
-    is_claim(store_claim(rig->store, &claim, &reply, &entry), CLAIM_NEW, "deleted once more");
-    is_str(entry.body, "ee", "no body is there: the status-only one is kept");
-    ok(!entry.status[0], "it says itself what it is");
-    store_entry_free(&entry);
-}
-
-static void status_only_of_a_finished_order(struct rig *rig)
-{
-    char token[STORE_TOKEN_SIZE];
-    struct store_claim_reply reply;
-    struct store_entry entry = {0};
-
-    rig_new(rig, "shop:1", "aa", token);
-    rig_finish(rig, "shop:1", token, "aa", "contact", "card");
-    struct store_claim claim = deleted("shop:1", "dd");
-    is_claim(store_claim(rig->store, &claim, &reply, &entry), CLAIM_NEW, "deleted when finished");
-    is_str(entry.body, "dd", "the status-only body itself");
-    ok(!entry.status[0] && !entry.sold, "neither trashed nor sold: finish cleared it");
-    store_entry_free(&entry);
-    claim = deleted("shop:2", "dd");
-    is_claim(rig_claim(rig, &claim, NULL), CLAIM_IGNORED, "deleted and never heard of: ignored");
-    rig_new(rig, "shop:2", "aa", token);
-    is_str(rig_look(rig, "shop:2").fingerprint, "aa", "a sale that comes later, modified before, counts");
-}
-
-static void sold_survives(struct rig *rig)
-{
-    char token[STORE_TOKEN_SIZE];
-    struct store_entry entry = {0};
-    struct store_claim claim = rig_state("shop:1", "aa", then());
-
-    claim.creates = false;
-    claim.created_s = 1; /* older than memory: not ignored */
-    is_claim(rig_claim(rig, &claim, token), CLAIM_NEW, "given a never-creating state");
-    claim = rig_state("shop:1", "bb", then() + 1);
-    is_claim(rig_claim(rig, &claim, NULL), CLAIM_BUSY, "a creating one waits");
-    claim = never_creating("shop:1", "cc", then() + 2);
-    is_claim(rig_claim(rig, &claim, NULL), CLAIM_BUSY, "a never-creating one takes its place");
-    rig_finish(rig, "shop:1", token, "aa", "", "");
-    rig_due(rig, "shop:1", &entry);
-    is_str(entry.body, "cc", "the last one is promoted");
-    ok(entry.sold, "sold, for it was bought in between");
-    rig_finish(rig, "shop:1", entry.token, "cc", "contact", "card");
-    store_entry_free(&entry);
-    claim = never_creating("shop:1", "dd", then() + 3);
-    struct store_claim_reply reply;
-    is_claim(store_claim(rig->store, &claim, &reply, &entry), CLAIM_NEW, "after the end");
-    ok(!entry.sold, "it is not");
-    store_entry_free(&entry);
-}
-
-/* -- 5: deferred -- */
-
-static void deferred_for_no_work(struct rig *rig)
-{
-    struct store_claim_reply reply;
-    struct store_entry entry = {0};
-    struct store_claim claim = rig_state("shop:1", "aa", then());
-
-    claim.work = false;
-    is_claim(store_claim(rig->store, &claim, &reply, &entry), CLAIM_DEFERRED, "work = false");
-    ok(!entry.key && !entry.body, "nothing is leased");
-    ok(!reply.over_limit && reply.hold == STORE_GO, "for no other reason");
-    struct store_order order = rig_look(rig, "shop:1");
-    ok(order.waiting && !order.leased, "it waits");
-    is_int(order.due_in_ms, 0, "due now");
-    rig_due(rig, "shop:1", &entry);
-    is_str(entry.body, "aa", "and can be leased");
-    store_entry_free(&entry);
-}
-
-static void deferred_for_a_pause(struct rig *rig)
-{
-    struct store_claim_reply reply;
-    struct store_entry entry = {0};
-    bool first;
-    struct store_claim claim = rig_state("shop:1", "aa", then());
-
-    is_result(store_pause(rig->store, "", "why", &first), STORE_OK, "given a pause");
-    is_claim(store_claim(rig->store, &claim, &reply, &entry), CLAIM_DEFERRED, "written, not leased");
-    is_int(reply.hold, STORE_HOLD_PAUSED, "for the pause");
-    is_claim(rig_claim(rig, &claim, NULL), CLAIM_DUPLICATE, "the same is still a duplicate");
-}
-
-static void deferred_for_the_breaker(struct rig *rig)
-{
-    struct store_claim_reply reply;
-    struct store_entry entry = {0};
-    struct store_claim claim = rig_state("shop:1", "aa", then());
-
-    for (int i = 0; i < 5; i++)
-        is_result(store_breaker(rig->store, false, NULL), STORE_OK, "failure %d", i + 1);
-    is_claim(store_claim(rig->store, &claim, &reply, &entry), CLAIM_DEFERRED, "written, not leased");
-    is_int(reply.hold, STORE_HOLD_BREAKER, "for the breaker");
-    is_int(reply.breaker_failures, 5, "the failures are told");
-}
-
-static void deferred_for_the_limit(struct rig *rig)
-{
-    struct store_claim_reply reply;
-    struct store_entry entry = {0};
-    char key[32];
-
-    for (int i = 0; i < 3; i++) {
-        snprintf(key, sizeof key, "shop:%d", i);
-        struct store_claim claim = rig_state(key, "aa", then());
-        claim.client = "client";
-        claim.client_limit = 2;
-        is_claim(store_claim(rig->store, &claim, &reply, &entry), i < 2 ? CLAIM_NEW : CLAIM_DEFERRED,
-                 "claim %d of two a day", i + 1);
-        is_int(reply.over_limit, i == 2, "over the limit or not");
-        store_entry_free(&entry);
-    }
-    struct store_claim claim = rig_state("shop:3", "aa", then());
-    claim.client = "client";
-    claim.client_limit = 2;
-    claim.fetched = true;
-    is_claim(rig_claim(rig, &claim, NULL), CLAIM_NEW, "a reconcile's claim is not counted");
-    claim.fetched = false;
-    claim.key = "shop:4";
-    claim.client = "another";
-    is_claim(rig_claim(rig, &claim, NULL), CLAIM_NEW, "nor are others'");
-    claim.key = "shop:5";
-    claim.client = "client";
-    claim.client_limit = 0;
-    is_claim(rig_claim(rig, &claim, NULL), CLAIM_NEW, "0 = no limit");
-    store_shift_clock(rig->store, DAY_MS);
-    claim.key = "shop:6";
-    claim.client_limit = 2;
-    is_claim(rig_claim(rig, &claim, NULL), CLAIM_NEW, "the next day it begins anew");
-}
-
-/* -- the reply's word on the drain -- */
-
-static void who_drains(struct rig *rig)
-{
-    struct store_claim_reply reply;
-    struct store_entry entry = {0};
-    struct store_claim claim = rig_state("shop:1", "aa", then());
-
-    is_result(store_heartbeat(rig->store), STORE_OK, "given a drain");
-    claim.work = false;
-    is_claim(store_claim(rig->store, &claim, &reply, &entry), CLAIM_DEFERRED, "and an entry that waits");
-    ok(!reply.drain_needed && !reply.undrained, "it will be drained");
-    store_shift_clock(rig->store, 61000);
-    claim.key = "shop:2";
-    claim.work = true;
-    is_claim(store_claim(rig->store, &claim, &reply, &entry), CLAIM_NEW, "61 s later");
-    ok(reply.drain_needed && !reply.undrained, "the drain's heartbeat is missed");
-    store_entry_free(&entry);
-    store_shift_clock(rig->store, 540000);
-    claim.key = "shop:3";
-    is_claim(store_claim(rig->store, &claim, &reply, &entry), CLAIM_NEW, "10 minutes later");
-    ok(reply.drain_needed && reply.undrained, "nobody drains");
-    store_entry_free(&entry);
-    ok(rig_stats(rig).undrained, "the stats say so too");
-    is_int(rig_stats(rig).drain_age_s / 10, 60, "and since when");
-    is_result(store_heartbeat(rig->store), STORE_OK, "a heartbeat");
-    ok(!rig_stats(rig).undrained, "ends it");
-}
-
-static void nobody_ever_drained(struct rig *rig)
-{
-    struct store_claim_reply reply;
-    struct store_entry entry = {0};
-    struct store_claim claim = rig_state("shop:1", "aa", then());
-
-    is_int(rig_stats(rig).drain_age_s, -1, "no heartbeat ever");
-    is_claim(store_claim(rig->store, &claim, &reply, &entry), CLAIM_NEW, "an order that is leased at once");
-    ok(!reply.drain_needed, "needs no drain");
-    store_entry_free(&entry);
-    claim.key = "shop:2";
-    claim.work = false;
-    is_claim(store_claim(rig->store, &claim, &reply, &entry), CLAIM_DEFERRED, "one that waits");
-    ok(reply.drain_needed && !reply.undrained, "needs one");
 }
 
 #define CASE(name)                                                                                           \
@@ -748,19 +452,6 @@ int main(void)
         CASE(claimed_while_it_waits),
         CASE(a_parked_order_is_claimed),
         CASE(the_same_content_waits_already),
-        CASE(status_only_of_a_waiting_order),
-        CASE(status_only_of_a_leased_order),
-        CASE(status_only_behind_a_waiting_body),
-        CASE(status_only_when_the_lease_ran_out),
-        CASE(status_only_of_a_parked_order),
-        CASE(status_only_of_a_finished_order),
-        CASE(sold_survives),
-        CASE(deferred_for_no_work),
-        CASE(deferred_for_a_pause),
-        CASE(deferred_for_the_breaker),
-        CASE(deferred_for_the_limit),
-        CASE(who_drains),
-        CASE(nobody_ever_drained),
     };
     return rig_main(cases, sizeof cases / sizeof *cases);
 }
