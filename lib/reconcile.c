@@ -15,6 +15,7 @@
 #define PER_PAGE 50               /* a slow shop needs some 20 s for a hundred */
 #define EXCLUDE_MAX 6000          /* bytes: web servers take addresses of 8 KB */
 #define UNKNOWN_S INT64_MAX
+#define UNMOVED_MAX 10000  /* orders in a row of which none is new: more is no shop's answer */
 #define AWAY_S (24 * 3600) /* a shop that is away for so long is a person's business */
 
 /* One that was read and may come again. */
@@ -93,9 +94,11 @@ static enum store_result write_last(struct app *app, const struct last *last)
 /* What this run has to look at: s since 1970. */
 static int64_t since(const struct store_stats *stats, const struct last *last)
 {
-    int64_t born_s = clock_wall_ms() / 1000 - stats->born_age_s,
+    int64_t now_s = clock_wall_ms() / 1000, born_s = now_s - stats->born_age_s,
             since_s = (last->began_s > 0 ? last->began_s : born_s) - OVERLAP_S;
 
+    if (since_s > now_s) /* a clock was set back: nobody knows when that was */
+        since_s = now_s - LOSS_S;
     if (stats->forgot_ms != last->forgot_ms && stats->forgot_ms / 1000 - LOSS_S < since_s)
         since_s = stats->forgot_ms / 1000 - LOSS_S;
     return since_s > 1 ? since_s : 1;
@@ -216,12 +219,16 @@ static int64_t reached(const struct walk *walk)
     return reached_s;
 }
 
-/* Is there an order between this page and what was read before? */
+/* May there be an order between this page and what was read before? There is none if the page begins with one
+ * of those, unchanged: whatever changes moves to the end. */
 static bool has_gap(struct walk *walk)
 {
-    if (walk->seen_count <= walk->excluded || walk->query.offset <= walk->unmoved || walk->page.count == 0)
+    const struct woo_item *first = walk->page.item;
+
+    if (walk->seen_count <= walk->excluded || walk->query.offset <= walk->unmoved)
         return false;
-    return !find(walk, walk->page.item[0].id);
+    const struct seen *known = walk->page.count > 0 ? find(walk, first->id) : NULL;
+    return !known || known->modified_s != first->modified_s;
 }
 
 static void show_progress(const struct walk *walk)
@@ -235,6 +242,7 @@ static void show_progress(const struct walk *walk)
         run->options->progress(run->counts->read, run->counts->read + (left > 0 ? left : 0));
 }
 
+/* *fresh = how many will not come again. */
 static enum reconcile_result take_page(struct walk *walk, size_t *fresh)
 {
     struct run *run = walk->run;
@@ -247,7 +255,11 @@ static enum reconcile_result take_page(struct walk *walk, size_t *fresh)
             return RECONCILE_STOPPED;
         if (known && known->modified_s == item->modified_s)
             continue;
-        if (!take(run, &walk->page, item) || (*item->id && !remember(walk, item)))
+        if (!take(run, &walk->page, item))
+            return RECONCILE_STORE_AWAY;
+        if (!*item->id)
+            continue; /* nothing can leave it out */
+        if (!remember(walk, item))
             return RECONCILE_STORE_AWAY;
         (*fresh)++;
     }
@@ -263,6 +275,19 @@ static enum reconcile_result result_of(enum woo_result result)
     case WOO_NONE:
     case WOO_REFUSED: break;
     }
+    return RECONCILE_REFUSED;
+}
+
+/* Nothing new came: on behind it, as far as a shop can mean it. */
+static enum reconcile_result step_over(struct walk *walk)
+{
+    walk->unmoved += walk->query.per_page;
+    if (walk->unmoved < UNMOVED_MAX)
+        return RECONCILE_DONE;
+    error_set(walk->run->e,
+              "%s shows nothing new any more, but does not end: no cache may answer in the shop's place, and "
+              "the key's user must be an administrator or shop manager, who sees every order",
+              walk->run->app->config.woo_url);
     return RECONCILE_REFUSED;
 }
 
@@ -294,8 +319,8 @@ static enum reconcile_result step(struct walk *walk, bool *more)
     int64_t from_s = reached(walk);
     if (from_s > walk->query.from_s)
         go_on_from(walk, from_s);
-    else if (fresh == 0)
-        walk->unmoved += walk->query.per_page;
+    else if (fresh == 0 && *more)
+        return step_over(walk);
     return RECONCILE_DONE;
 }
 

@@ -7,6 +7,7 @@
  * SINCE WHEN. From the beginning of the last run that went well, by the shop's clock or ours, whichever is
  * behind, less an overlap. The first time: since the store was first used, so that an installation does not
  * bring the shop's past. Where the store lost what it knew since the last run: from a month before that loss.
+ * Where the last run lies in the future, as a clock was set back: from a month ago.
  * The beginning is kept in the store, for each shop's address; a run that failed or was stopped leaves it as
  * it was, and so does one that was told to begin later than it had to.
  *

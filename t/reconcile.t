@@ -123,6 +123,37 @@ test 'a thousand of one second' => sub {
     is reconcile($server, '--since', '1h'), said(900, 0, 0, 900), 'each is read once';
 }, 'sqlite';
 
+# Those that were stepped over leave that second, and stand at the end of the list, where no gap shows.
+test 'a thousand of one second, some of which change' => sub {
+    my $server = new_server(GHL_DRY_RUN => 'yes');
+    my ($first, $later) = (1_000_000_000_000, int(time) + 60);
+    $woo->put(map { $woo->order($first + $_, modified => $NOW - 500, status => 'on-hold') } 1 .. 900);
+    my @moved = map { $woo->order($first + $_, modified => $later, status => 'on-hold') } 500 .. 599;
+    $woo->fault({ path => 'status=any', skip => 23, do => { after => \@moved } });
+    is $server->command('reconcile', '--since', '1h')->{code}, 0, 'it goes well';
+    my %ids = map { $_ => 1 } map { @{ $_->{ids} } } $woo->calls;
+    is scalar keys %ids, 900, 'each is read';
+}, 'sqlite';
+
+test 'a shop that answers the same page for ever' => sub {
+    my $server = new_server(GHL_DRY_RUN => 'yes');
+    $woo->put($woo->order(1))->settings({ total => JSON::PP::false });
+    $woo->fault({ times => 0, do => { body => '[' . $woo->order(1)->{raw} . ']' } });
+    my $run = $server->background('reconcile');
+    is +($run->wait(60) // 'it goes on') >> 8, $UNAVAILABLE, 'is given up';
+    like $server->errors, qr/^woo_ghl reconcile: \S+ shows nothing new any more, but does not end: /m, '... and named';
+}, 'sqlite';
+
+test 'orders without an id' => sub {
+    my $server = new_server(GHL_DRY_RUN => 'yes');
+    my @orders = map { $woo->order($_, modified => $NOW - 60) } 1 .. 60;
+    $_->{raw} =~ s/^\{"id":\d+,/{"id":"A",/ for @orders;
+    $woo->put(@orders);
+    my $run = $server->background('reconcile');
+    is $run->wait(60) // 'it goes on', 0, 'it ends';
+    is scalar(grep { $_->{query}{status} eq 'any' } $woo->calls), 3, 'what cannot be left out is stepped over';
+}, 'sqlite';
+
 test 'orders that change while they are read' => sub {
     my $server = new_server(GHL_DRY_RUN => 'yes');
     my @orders = map { $woo->order($_, modified => $NOW - 500 + ($_ < 30 ? $_ : $_ <= 120 ? 30 : $_)) } 1 .. 150;
@@ -159,6 +190,17 @@ test 'the next run begins where the last one did' => sub {
     like $server->command('status')->{out}, qr/^reconciled \d s ago$/m, 'status tells when';
     like status($server)->{reconciled_s}, qr/^\d$/, '... and its JSON';
 };
+
+test 'a last run in the future' => sub {
+    my $server = new_server;
+    is reconcile($server), said(0, 0, 0, 0), 'given a run';
+    my ($key) = split /\n/, $redis->cli('KEYS', '*:reconcile/last/*');
+    $redis->cli('SET', $key, ($NOW + 365 * 86400) . ' 0');
+    my $since = since_of($server->command('reconcile'));
+    my $want = time - 30 * 86400;
+    ok $since ge gmt($want - 5) && $since le gmt($want), "of a clock that is right again: the next one reads a month ($since)";
+    ok since_of($server->command('reconcile')) ge gmt($NOW - 700), 'and the one behind it what changed since';
+}, 'redis';
 
 sub strptime { my @t = $_[0] =~ /\d+/g; require Time::Local; return Time::Local::timegm($t[5], $t[4], $t[3], $t[2], $t[1] - 1, $t[0]) }
 
