@@ -50,11 +50,12 @@ end
 local function attempt_age(key, e, boot, boot_ms, ago)
     if not e.attempt then return 0 end
     if boot == '' then return ago end
-    local _, till = e.attempt_watch:find(' ' .. boot .. '=', 1, true)
-    local age = till and boot_ms - e.attempt_watch:match('^-?%d+', till + 1)
+    local watch = e.attempt_watch or '' -- a version before this one did not write it
+    local _, till = watch:find(' ' .. boot .. '=', 1, true)
+    local age = till and boot_ms - watch:match('^-?%d+', till + 1)
     if age and age >= 0 then return age end
     -- One of its own that lies ahead is no boot's of this machine: then all begin anew.
-    call('HSET', entry_key(key), 'attempt_watch', (till and '' or e.attempt_watch) .. ' ' .. boot .. '=' .. boot_ms)
+    call('HSET', entry_key(key), 'attempt_watch', (till and '' or watch) .. ' ' .. boot .. '=' .. boot_ms)
     return 0
 end
 

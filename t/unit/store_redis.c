@@ -368,6 +368,24 @@ static void an_attempt_of_another_machine(void)
     rig_end_redis(&rig);
 }
 
+/* The version before kept one machine's clock in two fields of other names. */
+static void an_attempt_of_the_version_before(void)
+{
+    const struct store_progress about = {
+        .attempt = STORE_ATTEMPT_OPPORTUNITY, .attempt_note = "{}", .lease_ms = LEASE_MS};
+    struct rig rig;
+    char token[STORE_TOKEN_SIZE], answer[64];
+
+    if (rig_begin_redis(&rig)) {
+        rig_new(&rig, "shop:1", "aa", token);
+        is_result(store_progress(rig.store, "shop:1", token, &about, NULL), STORE_OK, "given an attempt");
+        rig_ask(&rig, "HDEL {woo_ghl:location0}:entry:shop:1 attempt_watch", answer, sizeof answer);
+        is_str(answer, "1", "as it was recorded before");
+        rig_watch_attempt(&rig, "shop:1");
+    }
+    rig_end_redis(&rig);
+}
+
 int main(void)
 {
     signal(SIGPIPE, SIG_IGN);
@@ -383,5 +401,6 @@ int main(void)
     info_is_refused();
     refusals();
     an_attempt_of_another_machine();
+    an_attempt_of_the_version_before();
     return tap_done();
 }
