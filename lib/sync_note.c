@@ -10,7 +10,7 @@
 #define MARK_HASH 12 /* hex digits */
 /* The link knows the last note alone. Two states of one second may come in turns, each redelivered. */
 #define WRITTEN_TTL_MS (24LL * 3600 * 1000)
-#define WRITTEN_SIZE (MARK_SIZE + 8)
+#define WRITTEN_SIZE (GHL_ID_SIZE + MARK_SIZE + 8)
 
 /* "[shop:1001 3f2a9c51b07e]": the order, and the state that the note is of. It needs no key: it stands beside
  * the text that it is made of. */
@@ -27,16 +27,17 @@ static bool make_mark(const struct sync_work *w, char out[MARK_SIZE])
 
 /* -- those that were written lately -- */
 
-static void written_name(char out[WRITTEN_SIZE], const char *mark)
+/* Each contact has its own: an order's customer may change. */
+static void written_name(const struct sync_work *w, const char *mark, char out[WRITTEN_SIZE])
 {
-    snprintf(out, WRITTEN_SIZE, "note/%s", mark);
+    snprintf(out, WRITTEN_SIZE, "note/%s/%s", w->link.contact_id, mark);
 }
 
 static bool is_written(const struct sync_work *w, const char *mark)
 {
     char name[WRITTEN_SIZE], *kept = NULL;
 
-    written_name(name, mark);
+    written_name(w, mark, name);
     bool written = store_get(w->app->store, name, &kept) == STORE_OK;
     free(kept);
     return written;
@@ -46,7 +47,7 @@ static void written(struct sync_work *w, const char *mark)
 {
     char name[WRITTEN_SIZE];
 
-    written_name(name, mark);
+    written_name(w, mark, name);
     sync_holds(w, PLAN_NOTE);
     if (store_put(w->app->store, name, "1", WRITTEN_TTL_MS, false, NULL) != STORE_OK)
         log_event(w->app->log, LOG_LEVEL_WARN, "store", &(struct log_about){.order = w->plan.key},

@@ -1,6 +1,6 @@
 #!/usr/bin/env perl
 # One note for each state, also when its answer is lost: it is known by its mark, and two states of one second have
-# two marks.
+# two marks. A contact has its own.
 use strict;
 use warnings;
 use FindBin;
@@ -16,7 +16,16 @@ sub order {
     my ($status) = @_;
     return qq({"id":1001,"status":"$status","total":"10.00","date_modified_gmt":"2026-11-25T00:00:10","billing":{"email":"ann\@example.com"}});
 }
-sub notes { return [map { $_->{body} =~ s/\[shop:1001 [0-9a-f]{12}\]\z/MARK/r } @{ $ghl->state->{notes} }] }
+sub notes { return [map { $_->{body} =~ s/\[shop:1001 [0-9a-f]{12}\]\z/MARK/r } grep { $_->{body} =~ /shop:1001 / } @{ $ghl->state->{notes} }] }
+
+# The customer of a state of one second changes: GHL has another contact for it.
+my %of;
+for my $email (qw(ann@example.com bob@example.com)) {
+    like $server->deliver(order('processing') =~ s/1001/7/r =~ s/ann\@example\.com/$email/r)->{body}, qr/"synced"/, "given $email";
+    $of{$_->{contactId}} .= $_->{body} for @{ $ghl->state->{notes} };
+}
+my %contact = map { $_->{email} => $_->{id} } $ghl->contacts;
+is scalar(grep { /^7 is processing\n/ } @of{@contact{qw(ann@example.com bob@example.com)}}), 2, 'each contact has its note';
 
 like $server->deliver(order('processing'))->{body}, qr/"synced"/, 'given an order with its note';
 my $NOTE = { method => 'POST', path => '/notes$' };
@@ -31,7 +40,7 @@ $ghl->clear_faults;
 ok $server->drain_as_of(600), 'a drain that cannot know, later' or diag $server->log;
 is_deeply notes(), [map {"1001 is $_\nMARK"} qw(processing refunded completed)], 'writes it' or diag $server->log;
 
-my %mark = map { $_->{body} =~ /\n(.*)\z/ => 1 } @{ $ghl->state->{notes} };
+my %mark = map { $_ => 1 } map { $_->{body} =~ /\n(.*shop:1001 .*)\z/ } @{ $ghl->state->{notes} };
 is scalar(keys %mark), 3, 'each state of that second has a mark of its own';
 $server->stop;
 $ghl->stop;
