@@ -226,8 +226,11 @@ static void ignore_not_order(struct visit *v, const struct order_verdict *verdic
 {
     /* Nothing of it is worth keeping but that it came: a reconcile is wanted. That survives a store that is
      * away. */
-    if (!v->fetched && (!v->ready || store_count(v->app->store, verdict->reason, true) != STORE_OK))
+    if (!v->fetched && (!v->ready || store_count(v->app->store, verdict->reason, true) != STORE_OK)) {
         spool(v, v->ready ? store_trouble(v->app->store) : v->not_ready.text);
+        if (v->replayed)
+            return; /* it stays in the spool */
+    }
     v->response->header_count = 0;
     ignore(v, LOG_LEVEL_WARN, verdict->reason, verdict->advice);
 }

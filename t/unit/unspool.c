@@ -6,6 +6,7 @@
 #include "place.h"
 #include "tap.h"
 #include <dirent.h>
+#include <sqlite3.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -226,6 +227,41 @@ static void moves(const struct place *place, const char *from, const char *to)
     ok(rename(old, new) == 0, "%s goes to %s", from, to);
 }
 
+static void sql(const struct place *place, const char *text)
+{
+    char path[128];
+    sqlite3 *db = NULL;
+
+    path_of(place, "data/store.db", path);
+    ok(sqlite3_open(path, &db) == SQLITE_OK && sqlite3_exec(db, text, NULL, NULL, NULL) == SQLITE_OK, "%s",
+       text);
+    sqlite3_close(db);
+}
+
+/* All that is left of a body that is no order is the wish for a reconcile. */
+static void no_order(void)
+{
+    struct place place;
+    struct app app;
+    struct error e = ERROR_NONE;
+    struct spool_stats spooled_stats = {0};
+    struct store_stats stats = {0};
+
+    if (!begin(&place, &app))
+        return;
+    spooled(&app, "{\"code\":\"rest_forbidden\",\"message\":\"x\"}", MINUTE_MS);
+    sql(&place, "CREATE TRIGGER away BEFORE INSERT ON counters BEGIN SELECT RAISE(ABORT, 'away'); END");
+    is_int(unspool(&app), 0, "a store that does not take it");
+    ok(store_stats(app.store, &stats) == STORE_OK && stats.reconcile_wanted == 0,
+       "and no reconcile is wanted");
+    ok(spool_stats(app.spool, &spooled_stats, &e), "the spool tells");
+    is_int(spooled_stats.deliveries, 1, "has it stay");
+    sql(&place, "DROP TRIGGER away");
+    is_int(unspool(&app), 1, "then it does");
+    ok(store_stats(app.store, &stats) == STORE_OK && stats.reconcile_wanted > 0, "and a reconcile is wanted");
+    end(&place, &app);
+}
+
 /* Files of `from` that `to` does not have. */
 static void joins(const struct place *place, const char *from, const char *to)
 {
@@ -284,6 +320,7 @@ int main(void)
     ids();
     not_understood();
     refused_in_a_row();
+    no_order();
     locked();
     return tap_done();
 }
