@@ -270,6 +270,7 @@ static int end_reconcile(enum reconcile_result result, const struct reconcile_co
         putchar('\n');
         return EX_OK;
     case RECONCILE_NOT_WANTED: printf("no reconcile is wanted\n"); return EX_OK;
+    case RECONCILE_UNDER_WAY: printf("another reconcile is under way\n"); return EX_OK;
     case RECONCILE_REFUSED:
     case RECONCILE_SHOP_AWAY:
     case RECONCILE_STORE_AWAY:

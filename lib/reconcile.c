@@ -1,13 +1,18 @@
 #include "reconcile.h"
 #include "alert.h"
 #include "clock.h"
+#include "files.h"
 #include "intake.h"
 #include "order.h"
 #include "unspool.h"
+#include <errno.h>
+#include <fcntl.h>
 #include <inttypes.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/file.h>
+#include <unistd.h>
 
 #define LAST "reconcile/last/%s"  /* of the shop's site */
 #define OVERLAP_S 600             /* a change may show late, and clocks differ */
@@ -384,12 +389,54 @@ static void alert_end(const struct run *run, enum reconcile_result result, int64
                           run->e->text);
 }
 
+/* Two at once do no harm, but those that a timer starts must not pile up at a slow shop. *fd is for end_turn.
+ * False: another runs on this machine. */
+static bool take_turn(const struct app *app, int *fd)
+{
+    struct error e = ERROR_NONE;
+    int dir = files_open_dir(app->config.data_dir, &e);
+
+    *fd = dir < 0 ? -1 : openat(dir, "reconcile.lock", O_RDWR | O_CREAT | O_CLOEXEC | O_NOFOLLOW, 0600);
+    if (dir >= 0)
+        close(dir);
+    return *fd < 0 || flock(*fd, LOCK_EX | LOCK_NB) == 0 || errno != EWOULDBLOCK;
+}
+
+static void end_turn(int fd)
+{
+    if (fd >= 0)
+        close(fd);
+}
+
+static enum reconcile_result read_shop(struct run *run, const struct store_stats *stats, int64_t due_s)
+{
+    enum reconcile_result result;
+
+    run->woo = woo_new(&run->app->config, run->app->log, run->app->stop, run->e);
+    if (!run->woo)
+        return RECONCILE_REFUSED;
+    /* An end that is read must not overtake a sale that lies there. */
+    (void)unspool(run->app); /* what does not move now is told where it matters */
+    result = read_all(run, "any");
+    if (result == RECONCILE_DONE)
+        result = read_all(run, "trash");
+    if (result == RECONCILE_DONE && run->counts->since_s <= due_s)
+        result = finish(run, stats);
+    if (result == RECONCILE_STOPPED)
+        error_set(run->e, "it was told to stop; the next one begins where this one did");
+    log_end(run, result);
+    alert_end(run, result, due_s);
+    woo_free(run->woo);
+    return result;
+}
+
 enum reconcile_result reconcile_run(struct app *app, const struct reconcile_options *options,
                                     struct reconcile_counts *counts, struct error *e)
 {
     struct run run = {.app = app, .options = options, .counts = counts, .e = e, .began_s = UNKNOWN_S};
     struct store_stats stats;
     struct last last;
+    int turn;
 
     *counts = (struct reconcile_counts){0};
     if (store_stats(app->store, &stats) != STORE_OK || !read_last(app, &last))
@@ -398,21 +445,10 @@ enum reconcile_result reconcile_run(struct app *app, const struct reconcile_opti
         return RECONCILE_NOT_WANTED;
     int64_t due_s = since(&stats, &last);
     counts->since_s = options->since_s > 0 ? options->since_s : due_s;
-    run.woo = woo_new(&app->config, app->log, app->stop, e);
-    if (!run.woo)
-        return RECONCILE_REFUSED;
-    /* An end that is read must not overtake a sale that lies there. */
-    (void)unspool(app); /* what does not move now is told where it matters */
-    enum reconcile_result result = read_all(&run, "any");
-    if (result == RECONCILE_DONE)
-        result = read_all(&run, "trash");
-    if (result == RECONCILE_DONE && counts->since_s <= due_s)
-        result = finish(&run, &stats);
-    if (result == RECONCILE_STOPPED)
-        error_set(e, "it was told to stop; the next one begins where this one did");
-    log_end(&run, result);
-    alert_end(&run, result, due_s);
-    woo_free(run.woo);
+    bool mine = take_turn(app, &turn);
+    enum reconcile_result result =
+        mine || !options->if_wanted ? read_shop(&run, &stats, due_s) : RECONCILE_UNDER_WAY;
+    end_turn(turn);
     return result;
 }
 

@@ -24,7 +24,7 @@
 
 struct reconcile_options {
     int64_t since_s; /* s since 1970, instead of what is said above; 0 = as said above */
-    bool if_wanted;  /* only if somebody asked for it (store_count) */
+    bool if_wanted;  /* only if somebody asked for it (store_count), and no other runs on this machine */
     /* Told as it goes on: how many orders were read, and how many there will be about. NULL = nobody watches.
      */
     void (*progress)(long read, long all);
@@ -42,14 +42,15 @@ struct reconcile_counts {
 enum reconcile_result {
     RECONCILE_DONE,
     RECONCILE_NOT_WANTED, /* with if_wanted: nothing was done */
+    RECONCILE_UNDER_WAY,  /* the same, for another runs */
     RECONCILE_REFUSED,    /* a person has to set something right: the key, the address, the shop */
     RECONCILE_SHOP_AWAY,  /* the shop did not answer in time */
     RECONCILE_STORE_AWAY, /* the store or the spool cannot be used */
     RECONCILE_STOPPED,    /* app->stop was set */
 };
 
-/* app_ready must have said yes, and WOO_URL must be set. All but DONE and NOT_WANTED set the error; *counts
- * tells what was done until then, which stays done. Logs its end. */
+/* app_ready must have said yes, and WOO_URL must be set. All but DONE, NOT_WANTED and UNDER_WAY set the
+ * error; *counts tells what was done until then, which stays done. Logs its end. */
 enum reconcile_result reconcile_run(struct app *app, const struct reconcile_options *options,
                                     struct reconcile_counts *counts, struct error *e) MUST_CHECK;
 

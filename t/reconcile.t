@@ -194,8 +194,7 @@ test 'the next run begins where the last one did' => sub {
 test 'a last run in the future' => sub {
     my $server = new_server;
     is reconcile($server), said(0, 0, 0, 0), 'given a run';
-    my ($key) = split /\n/, $redis->cli('KEYS', '*:reconcile/last/*');
-    $redis->cli('SET', $key, ($NOW + 365 * 86400) . ' 0');
+    $redis->cli('SET', $_, ($NOW + 365 * 86400) . ' 0') for split /\n/, $redis->cli('KEYS', '*:reconcile/last/*');
     my $since = since_of($server->command('reconcile'));
     my $want = time - 30 * 86400;
     ok $since ge gmt($want - 5) && $since le gmt($want), "of a clock that is right again: the next one reads a month ($since)";
@@ -261,10 +260,12 @@ test 'only if it is wanted' => sub {
 test 'asked for again while it runs' => sub {
     my $server = new_server;
     deliver($server, '{"errors":[{"code":"x"}]}');
-    $woo->fault({ do => { delay_ms => 800 } });
+    $woo->fault({ do => { delay_ms => 1500 } });
     my $run = $server->background('reconcile');
     $woo->wait_calls(1, 20);
     deliver($server, '{"errors":[{"code":"x"}]}');
+    is reconcile($server, '--if-wanted'), "another reconcile is under way\n", 'what a timer starts every minute does not pile up';
+    is scalar(() = $woo->calls), 1, 'the shop is asked by one';
     is $run->wait(30), 0, 'the run ends well';
     is wanted($server), 1, 'the second wish is not its';
     is reconcile($server, '--if-wanted'), said(0, 0, 0, 0), 'another run';
