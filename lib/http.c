@@ -338,9 +338,10 @@ static void read_headers(CURL *curl, struct http_answer *answer)
     answer->rate_daily_remaining = number_header(curl, "X-RateLimit-Daily-Remaining");
     answer->rate_daily_reset_ms = number_header(curl, "X-RateLimit-Daily-Reset");
     answer->wp_total = number_header(curl, "X-WP-Total");
-    const char *date = header(curl, "Date"), *location = header(curl, "Location");
+    const char *date = header(curl, "Date");
     if (!date || !clock_parse_http_date(date, &answer->date_s))
         answer->date_s = -1;
+    const char *location = header(curl, "Location"); /* each look-up may end what the one before gave */
     if (location && strlen(location) < sizeof answer->location)
         snprintf(answer->location, sizeof answer->location, "%s", location);
 }

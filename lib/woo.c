@@ -71,7 +71,8 @@ struct woo *woo_new(const struct config *config, struct log *log, const volatile
     }
     if (woo && woo->api && woo->authorization && woo->http)
         return woo;
-    error_set(e, "WOO_URL, WOO_CONSUMER_KEY or WOO_CONSUMER_SECRET: out of memory, or too long");
+    if (!woo || woo->http) /* else it is explained */
+        error_set(e, "WOO_URL, WOO_CONSUMER_KEY or WOO_CONSUMER_SECRET: out of memory, or too long");
     woo_free(woo);
     return NULL;
 }
@@ -215,8 +216,10 @@ static enum woo_result refuse_content(const struct woo *woo, const struct http_a
 static enum woo_result no_answer(const struct woo *woo, enum http_result result,
                                  const struct http_answer *answer, struct error *e)
 {
-    if (woo->stop && *woo->stop)
+    if (woo->stop && *woo->stop) {
+        error_set(e, "it was told to stop");
         return WOO_STOPPED;
+    }
     if (answer->timed_out)
         error_set(e, "%s does not answer within %" PRId64 " ms (WOO_TIMEOUT)", woo->api,
                   woo->config->woo_timeout_ms);
