@@ -33,6 +33,29 @@ static void reconcile_wishes(struct rig *rig)
     ok(rig_stats(rig).reconcile_wanted > third, "also when the clock was set back");
 }
 
+/* The webhook was disabled for longer than a month, and no reconcile ever ran. */
+static void silence(struct rig *rig)
+{
+    struct store_claim claim = rig_state("shop:1", "aa", 0);
+    struct store_claim_reply reply;
+    struct store_entry entry = {0};
+
+    claim.client = "c1";
+    is_claim(rig_claim(rig, &claim, NULL), CLAIM_NEW, "given a delivery");
+    store_shift_clock(rig->store, 40 * DAY_MS);
+    is_about(rig_stats(rig).born_age_s * 1000, 40 * DAY_MS, "forty days later the store is so old");
+    claim.key = "shop:2";
+    claim.created_s = rig_now_s() + 39 * DAY_MS / 1000;
+    is_claim(store_claim(rig->store, &claim, &reply, &entry), CLAIM_NEW, "given the next one");
+    ok(entry.look_first, "which is looked for, as links may have expired");
+    store_entry_free(&entry);
+    is_about(rig_stats(rig).born_age_s * 1000, 40 * DAY_MS, "it is no younger: what came between was missed");
+    store_shift_clock(rig->store, 40 * DAY_MS);
+    claim.key = "shop:3";
+    is_claim(rig_claim(rig, &claim, NULL), CLAIM_NEW, "after another silence");
+    is_about(rig_stats(rig).born_age_s * 1000, 80 * DAY_MS, "neither");
+}
+
 static void forgotten(struct rig *rig)
 {
     is_int(rig_stats(rig).forgot_ms, 0, "it never lost anything");
@@ -113,6 +136,7 @@ int main(void)
 {
     static const struct rig_case cases[] = {
         CASE(reconcile_wishes),
+        CASE(silence),
         CASE(forgotten),
         CASE(fetched),
         CASE(fetched_before_a_delivery),
