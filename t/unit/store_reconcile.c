@@ -135,10 +135,7 @@ static void fetched_before_a_delivery(struct rig *rig)
 int main(void)
 {
     static const struct rig_case cases[] = {
-        CASE(reconcile_wishes),
-        CASE(silence),
-        CASE(forgotten),
-        CASE(fetched),
+        CASE(reconcile_wishes),          CASE(silence), CASE(forgotten), CASE(fetched),
         CASE(fetched_before_a_delivery),
     };
     return rig_main(cases, sizeof cases / sizeof *cases);
