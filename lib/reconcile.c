@@ -96,16 +96,20 @@ static enum store_result write_last(struct app *app, const struct last *last)
     return result;
 }
 
-/* What this run has to look at: s since 1970. */
+/* What this run has to look at: s since 1970. Never what was before the store was first used: the shop's past
+ * is not for GHL. */
 static int64_t since(const struct store_stats *stats, const struct last *last)
 {
-    int64_t now_s = clock_wall_ms() / 1000, born_s = now_s - stats->born_age_s,
-            since_s = (last->began_s > 0 ? last->began_s : born_s) - OVERLAP_S;
+    int64_t now_s = clock_wall_ms() / 1000, used_s = now_s - stats->used_age_s,
+            since_s = (last->began_s > 0 ? last->began_s : used_s) - OVERLAP_S,
+            loss_s = stats->forgot_ms / 1000 - LOSS_S;
 
     if (since_s > now_s) /* a clock was set back: nobody knows when that was */
         since_s = now_s - LOSS_S;
-    if (stats->forgot_ms != last->forgot_ms && stats->forgot_ms / 1000 - LOSS_S < since_s)
-        since_s = stats->forgot_ms / 1000 - LOSS_S;
+    if (loss_s < used_s - OVERLAP_S)
+        loss_s = used_s - OVERLAP_S;
+    if (stats->forgot_ms != last->forgot_ms && loss_s < since_s)
+        since_s = loss_s;
     return since_s > 1 ? since_s : 1;
 }
 

@@ -389,7 +389,8 @@ struct store_stats {
     int64_t drain_age_s;      /* since the last heartbeat; -1 = never */
     bool undrained;           /* entries wait and no heartbeat for 10 minutes */
     int64_t reconcile_wanted; /* another number each time that it is asked for; 0 = nobody did */
-    int64_t born_age_s;       /* since it was first used; less where it lost something */
+    int64_t born_age_s;       /* since it was first used, or lost something, or had no word for a month */
+    int64_t used_age_s;       /* since it was first used; where that is lost: a month before the loss */
     int64_t forgot_ms;        /* when the store lost something, ms since 1970 by its clock; 0 = never known */
     int64_t delivery_age_s;   /* since the last signed order came, to be claimed; -1 = none yet */
     struct store_counter counter[64];

@@ -161,6 +161,7 @@ static void read_stats(const redisReply *r, struct store_stats *out)
     int64_t delivery_age_ms = redis_reply_number(r, 14);
     out->delivery_age_s = delivery_age_ms < 0 ? -1 : delivery_age_ms / 1000;
     out->forgot_ms = redis_reply_number(r, 15);
+    out->used_age_s = redis_reply_number(r, 16) / 1000;
 }
 
 enum store_result redis_stats(void *context, struct store_stats *out)

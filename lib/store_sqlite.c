@@ -5,6 +5,7 @@
 #include <stdlib.h>
 
 #define DAY_MS (24 * 3600 * 1000LL)
+#define MONTH_MS (30 * DAY_MS)
 
 static void *sqlite_open(const struct config *config, struct log *log, struct error *e)
 {
@@ -71,6 +72,11 @@ static enum store_result sqlite_forgot(void *self, const char *key_id)
            "UPDATE spaces SET born_ms = ?1, forgot_ms = ?1, forgot_key = ?2, reconcile_wanted "
            "= " SCHEMA_WANT_RECONCILE " WHERE id = ?3 AND forgot_key <> ?2",
            "iti", db->now_ms, key_id, db->space);
+    /* Since when it was used is lost, too: a month has to do. */
+    if (db_changes(db))
+        db_run(db,
+               "INSERT OR REPLACE INTO things(space, name, value, until_ms) VALUES(?, ?, CAST(? AS TEXT), 0)",
+               "iti", db->space, SCHEMA_FIRST_USED, db->now_ms - MONTH_MS);
     return db_commit(db) ? STORE_OK : STORE_UNAVAILABLE;
 }
 

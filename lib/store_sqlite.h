@@ -18,9 +18,8 @@
 #include "store_sqlite_record.h"
 
 /* Things of the store itself. */
-#define DB_DELIVERED "delivered"   /* when the shop last delivered, ms */
-#define DB_FIRST_USED "first_used" /* when the store was, ms; absent as long as that is born_ms */
-#define DB_SHARED "limit shared"   /* there while others use GHL's limit too */
+#define DB_DELIVERED "delivered" /* when the shop last delivered, ms */
+#define DB_SHARED "limit shared" /* there while others use GHL's limit too */
 
 struct store_sqlite {
     struct db db;

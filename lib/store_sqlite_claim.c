@@ -1,4 +1,5 @@
 #include "store_sqlite.h"
+#include "store_sqlite_schema.h"
 #include <stdio.h>
 #include <string.h>
 
@@ -56,23 +57,17 @@ static void note_delivery(struct work *w)
 }
 
 /* A month without a word, or a clock that jumped ahead, or came back: links may have expired before their
- * time. What a first reconcile has to read goes back further. */
+ * time. */
 static void doubt_memory(struct work *w)
 {
     int64_t now_ms = w->db->now_ms,
             last_ms =
                 db_integer(w->db, 0, "SELECT CAST(value AS INTEGER) FROM things WHERE space = ? AND name = ?",
                            "it", w->db->space, DB_DELIVERED);
-    char text[24];
 
     if ((last_ms <= 0 || now_ms - last_ms <= SILENCE_MS) && w->space.born_ms <= now_ms + DAY_MS)
         return;
-    if (w->space.born_ms <= now_ms) {
-        snprintf(text, sizeof text, "%lld", (long long)w->space.born_ms);
-        db_run(w->db,
-               "INSERT INTO things(space, name, value, until_ms) VALUES(?, ?, ?, 0) ON CONFLICT DO NOTHING",
-               "itt", w->db->space, DB_FIRST_USED, text);
-    }
+    db_run(w->db, SCHEMA_KEEP_FIRST_USED, "i", now_ms);
     w->space.born_ms = now_ms;
     space_save(w->db, &w->space);
 }

@@ -1,4 +1,5 @@
 #include "store_sqlite.h"
+#include "store_sqlite_schema.h"
 #include <stdio.h>
 #include <string.h>
 
@@ -65,10 +66,11 @@ static void tell_switches(struct db *db, const struct space *space, struct store
     stats->drain_age_s = space->heartbeat_ms ? age_s(db, space->heartbeat_ms) : -1;
     stats->undrained = space_undrained_ms(space, db->now_ms) > UNDRAINED_MS && queue_first(db, true, key);
     stats->reconcile_wanted = space->reconcile_wanted > 0 ? space->reconcile_wanted : 0;
-    stats->born_age_s =
+    stats->born_age_s = age_s(db, space->born_ms);
+    stats->used_age_s =
         age_s(db, db_integer(db, space->born_ms,
                              "SELECT CAST(value AS INTEGER) FROM things WHERE space = ? AND name = ?", "it",
-                             db->space, DB_FIRST_USED));
+                             db->space, SCHEMA_FIRST_USED));
     stats->forgot_ms = space->forgot_ms;
     int64_t delivered_ms =
         db_integer(db, 0, "SELECT CAST(value AS INTEGER) FROM things WHERE space = ? AND name = ?", "it",

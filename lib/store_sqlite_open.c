@@ -212,6 +212,7 @@ static void forget(struct db *db, const char *what)
 {
     int64_t now_ms = clock_wall_ms() + db->shift_ms;
 
+    db_run(db, SCHEMA_KEEP_FIRST_USED, "i", now_ms);
     db_run(db, "UPDATE spaces SET born_ms = ?1, forgot_ms = ?1, reconcile_wanted = " SCHEMA_WANT_RECONCILE,
            "i", now_ms);
     error_set(

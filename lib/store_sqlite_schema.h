@@ -82,6 +82,13 @@
     "ALTER TABLE spaces ADD COLUMN forgot_key TEXT NOT NULL DEFAULT '';"
 #define SCHEMA_LOG_STAYS 3
 
+/* born_ms begins anew while the data stays: since when a namespace is used is kept, for what a reconcile has to read.
+ * Absent as long as that is born_ms. Takes the time. */
+#define SCHEMA_FIRST_USED "first_used"
+#define SCHEMA_KEEP_FIRST_USED \
+    "INSERT INTO things(space, name, value, until_ms) SELECT id, '" SCHEMA_FIRST_USED "', CAST(born_ms AS TEXT), 0" \
+    " FROM spaces WHERE born_ms <= ? ON CONFLICT DO NOTHING"
+
 /* What reconcile_wanted becomes when it is asked for at ?1; space_want_reconcile says the same. */
 #define SCHEMA_WANT_RECONCILE "max(abs(reconcile_wanted) + 1, ?1)"
 

@@ -31,10 +31,9 @@ if (client ~= '' or ago > 0) and fetched ~= '1' then
     if now - ago > last then call('HSET', state_key, 'delivered', text(now - ago)) end
 end
 -- A month without a word, or a clock that jumped ahead, or came back: links may have expired before their time.
--- What a first reconcile has to read goes back further.
 if (last > 0 and now - last > 30 * DAY) or tonumber(state.born or 0) > now + DAY then
     born_of(state)
-    if tonumber(state.born) <= now then call('HSETNX', state_key, 'first_used', text(state.born)) end
+    keep_first_used(state.born)
     state.born, state.born_run = now, ARGV[2]
     call('HSET', state_key, 'born', text(now), 'born_run', ARGV[2])
 end

@@ -29,6 +29,7 @@ local function born_of(state)
             call('HSET', state_key, 'forgot', text(now))
             want_reconcile()
         end
+        keep_first_used(state.born)
         state.born, state.born_run = now, ARGV[2]
         call('HSET', state_key, 'born', text(now), 'born_run', ARGV[2])
     end

@@ -10,6 +10,11 @@ local DAY = 86400000
 local function text(number) return string.format('%.0f', number) end
 local function flag(value) return value and value ~= '0' and value ~= '' and 1 or 0 end
 
+-- `born` begins anew while the data stays: since when there was a shop here is kept, for what a reconcile has to read.
+local function keep_first_used(born)
+    if born and tonumber(born) <= now then call('HSETNX', state_key, 'first_used', text(born)) end
+end
+
 -- The time of the wish, or what makes it another number than the last one; less than 0 once it is fulfilled.
 local function want_reconcile()
     local last = math.abs(call('HGET', state_key, 'reconcile') or 0)

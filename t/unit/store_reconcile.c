@@ -43,17 +43,17 @@ static void silence(struct rig *rig)
     claim.client = "c1";
     is_claim(rig_claim(rig, &claim, NULL), CLAIM_NEW, "given a delivery");
     store_shift_clock(rig->store, 40 * DAY_MS);
-    is_about(rig_stats(rig).born_age_s * 1000, 40 * DAY_MS, "forty days later the store is so old");
+    is_about(rig_stats(rig).used_age_s * 1000, 40 * DAY_MS, "forty days later the store is so old");
     claim.key = "shop:2";
     claim.created_s = rig_now_s() + 39 * DAY_MS / 1000;
     is_claim(store_claim(rig->store, &claim, &reply, &entry), CLAIM_NEW, "given the next one");
     ok(entry.look_first, "which is looked for, as links may have expired");
     store_entry_free(&entry);
-    is_about(rig_stats(rig).born_age_s * 1000, 40 * DAY_MS, "it is no younger: what came between was missed");
+    is_about(rig_stats(rig).used_age_s * 1000, 40 * DAY_MS, "it is no younger: what came between was missed");
     store_shift_clock(rig->store, 40 * DAY_MS);
     claim.key = "shop:3";
     is_claim(rig_claim(rig, &claim, NULL), CLAIM_NEW, "after another silence");
-    is_about(rig_stats(rig).born_age_s * 1000, 80 * DAY_MS, "neither");
+    is_about(rig_stats(rig).used_age_s * 1000, 80 * DAY_MS, "neither");
 }
 
 static void forgotten(struct rig *rig)
@@ -71,6 +71,8 @@ static void forgotten(struct rig *rig)
     ok(first != 0, "a reconcile is wanted");
     int64_t forgot_ms = rig_stats(rig).forgot_ms;
     is_about(rig_now_s() * 1000 - forgot_ms + 1000, 0, "it is told when");
+    is_about(rig_stats(rig).used_age_s * 1000, 30 * DAY_MS,
+             "since when it was used is lost: a month has to do");
     is_result(store_forgot(rig->store, "0123456789abcdef"), STORE_OK, "noticed by another, too");
     is_int(rig_stats(rig).reconcile_wanted, first, "it is one loss");
     is_result(store_reconciled(rig->store, first), STORE_OK, "given that reconcile");

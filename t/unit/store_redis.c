@@ -133,6 +133,7 @@ static void restarted_with_its_data(void)
         ok(!store_lost(rig.store, &lost), "nothing is lost");
         ok(entry.look_first && entry.forgot_age_ms == -1, "is looked for, at once");
         store_entry_free(&entry);
+        store_shift_clock(rig.store, 30000);
         rig_server_stop(&rig.server);
         if (rig_server_start(&rig.server, rig.dir, append)) {
             struct store_stats stats;
@@ -145,6 +146,8 @@ static void restarted_with_its_data(void)
             is_about(entry.forgot_age_ms, 0, "with patience");
             store_entry_free(&entry);
             ok(rig_look(&rig, "shop:1").leased, "what it held is there");
+            is_about(rig_stats(&rig).born_age_s * 1000, 0, "it is born anew");
+            is_about(rig_stats(&rig).used_age_s * 1000, 30000, "and used since it was first");
             ok(store_lost(rig.store, &lost) && strstr(lost.text, "restarted"), "something may be: %s",
                lost.text);
             ok(!store_lost(rig.store, &lost), "which is told once");

@@ -120,10 +120,13 @@ static void deleted_after_a_kill(void)
 
     if (begin(&rig) && rig_open(&rig)) {
         rig_close(&rig); /* the schema is in the file */
+        ok(rig_sql(&rig, "UPDATE spaces SET born_ms = born_ms - 172800000"), "two days ago");
         done_by_one_that_is_killed(&rig, "shop:1");
         removed(&rig, "store.db-wal");
         removed(&rig, "store.db-shm");
         ok(rig_config(&rig, settings) && rig_open(&rig), "the next one starts");
+        is_about(rig_stats(&rig).born_age_s * 1000, 0, "it is born anew");
+        is_about(rig_stats(&rig).used_age_s * 1000, 2 * DAY_MS, "and used since it was first");
         ok(store_lost(rig.store, &why), "it sees that something is missing");
         ok(strstr(why.text, "store.db-wal is missing"), "and says so: %s", why.text);
         why.text[0] = '\0';
