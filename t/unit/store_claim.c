@@ -427,31 +427,27 @@ static void the_same_content_waits_already(struct rig *rig)
     ok(rig_look(rig, "shop:1").waiting, "what waited is due");
 }
 
-#define CASE(name)                                                                                           \
-    {                                                                                                        \
-#name, name                                                                                          \
-    }
 int main(void)
 {
     static const struct rig_case cases[] = {
-        CASE(never_creating_state_of_an_unknown_order),
-        CASE(ignored_of_the_same_second),
-        CASE(never_creating_state_of_a_known_order),
-        CASE(never_creating_state_older_than_memory),
-        CASE(look_first),
-        CASE(look_first_with_a_contact_alone),
-        CASE(duplicates),
-        CASE(stale),
-        CASE(stale_sale_of_a_waiting_end),
-        CASE(stale_sale_of_a_leased_end),
-        CASE(equal_second),
-        CASE(missing_time),
-        CASE(a_shop_clock_ahead),
-        CASE(accepted),
-        CASE(busy),
-        CASE(claimed_while_it_waits),
-        CASE(a_parked_order_is_claimed),
-        CASE(the_same_content_waits_already),
+        RIG_CASE(never_creating_state_of_an_unknown_order),
+        RIG_CASE(ignored_of_the_same_second),
+        RIG_CASE(never_creating_state_of_a_known_order),
+        RIG_CASE(never_creating_state_older_than_memory),
+        RIG_CASE(look_first),
+        RIG_CASE(look_first_with_a_contact_alone),
+        RIG_CASE(duplicates),
+        RIG_CASE(stale),
+        RIG_CASE(stale_sale_of_a_waiting_end),
+        RIG_CASE(stale_sale_of_a_leased_end),
+        RIG_CASE(equal_second),
+        RIG_CASE(missing_time),
+        RIG_CASE(a_shop_clock_ahead),
+        RIG_CASE(accepted),
+        RIG_CASE(busy),
+        RIG_CASE(claimed_while_it_waits),
+        RIG_CASE(a_parked_order_is_claimed),
+        RIG_CASE(the_same_content_waits_already),
     };
     return rig_main(cases, sizeof cases / sizeof *cases);
 }

@@ -198,23 +198,19 @@ static void an_end_that_comes_later(struct rig *rig)
     store_entry_free(&entry);
 }
 
-#define CASE(name)                                                                                           \
-    {                                                                                                        \
-#name, name                                                                                          \
-    }
 int main(void)
 {
     static const struct rig_case cases[] = {
-        CASE(the_pace),
-        CASE(a_wait_that_ghl_asked_for),
-        CASE(the_limit_a_day),
-        CASE(a_sign_of_others),
-        CASE(the_breaker),
-        CASE(a_pause),
-        CASE(a_lease),
-        CASE(a_wait),
-        CASE(a_customer_in_work),
-        CASE(an_end_that_comes_later),
+        RIG_CASE(the_pace),
+        RIG_CASE(a_wait_that_ghl_asked_for),
+        RIG_CASE(the_limit_a_day),
+        RIG_CASE(a_sign_of_others),
+        RIG_CASE(the_breaker),
+        RIG_CASE(a_pause),
+        RIG_CASE(a_lease),
+        RIG_CASE(a_wait),
+        RIG_CASE(a_customer_in_work),
+        RIG_CASE(an_end_that_comes_later),
     };
     return rig_main(cases, sizeof cases / sizeof *cases);
 }

@@ -129,15 +129,11 @@ static void nobody_ever_drained(struct rig *rig)
     ok(reply.drain_needed && !reply.undrained, "needs one");
 }
 
-#define CASE(name)                                                                                           \
-    {                                                                                                        \
-#name, name                                                                                          \
-    }
 int main(void)
 {
     static const struct rig_case cases[] = {
-        CASE(deferred_for_no_work),   CASE(deferred_for_a_pause), CASE(deferred_for_the_breaker),
-        CASE(deferred_for_the_limit), CASE(who_drains),           CASE(nobody_ever_drained),
+        RIG_CASE(deferred_for_no_work),   RIG_CASE(deferred_for_a_pause), RIG_CASE(deferred_for_the_breaker),
+        RIG_CASE(deferred_for_the_limit), RIG_CASE(who_drains),           RIG_CASE(nobody_ever_drained),
     };
     return rig_main(cases, sizeof cases / sizeof *cases);
 }

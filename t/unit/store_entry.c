@@ -519,32 +519,28 @@ static void parked(struct rig *rig)
     store_entry_free(&entry);
 }
 
-#define CASE(name)                                                                                           \
-    {                                                                                                        \
-#name, name                                                                                          \
-    }
 int main(void)
 {
     static const struct rig_case cases[] = {
-        CASE(progress_is_remembered),
-        CASE(ids_that_disagree),
-        CASE(the_contact_is_replaced),
-        CASE(a_worker_that_lost_its_lease),
-        CASE(a_conflicting_id_ends_no_attempt),
-        CASE(nobody_took_a_lease_that_ran_out),
-        CASE(finished),
-        CASE(the_idempotency_key),
-        CASE(finish_hands_over),
-        CASE(finish_without_time_hands_nothing_over),
-        CASE(finish_without_the_lease),
-        CASE(finish_ends_the_attempt),
-        CASE(an_attempt_is_forgotten_like_a_link),
-        CASE(the_link_expires),
-        CASE(an_entry_keeps_its_link),
-        CASE(retried),
-        CASE(retry_promotes),
-        CASE(time_on_hold),
-        CASE(parked),
+        RIG_CASE(progress_is_remembered),
+        RIG_CASE(ids_that_disagree),
+        RIG_CASE(the_contact_is_replaced),
+        RIG_CASE(a_worker_that_lost_its_lease),
+        RIG_CASE(a_conflicting_id_ends_no_attempt),
+        RIG_CASE(nobody_took_a_lease_that_ran_out),
+        RIG_CASE(finished),
+        RIG_CASE(the_idempotency_key),
+        RIG_CASE(finish_hands_over),
+        RIG_CASE(finish_without_time_hands_nothing_over),
+        RIG_CASE(finish_without_the_lease),
+        RIG_CASE(finish_ends_the_attempt),
+        RIG_CASE(an_attempt_is_forgotten_like_a_link),
+        RIG_CASE(the_link_expires),
+        RIG_CASE(an_entry_keeps_its_link),
+        RIG_CASE(retried),
+        RIG_CASE(retry_promotes),
+        RIG_CASE(time_on_hold),
+        RIG_CASE(parked),
     };
     return rig_main(cases, sizeof cases / sizeof *cases);
 }

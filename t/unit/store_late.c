@@ -301,25 +301,21 @@ static void after_it_forgot(struct rig *rig)
     store_entry_free(&entry);
 }
 
-#define CASE(name)                                                                                           \
-    {                                                                                                        \
-#name, name                                                                                          \
-    }
 int main(void)
 {
     static const struct rig_case cases[] = {
-        CASE(the_clock_was_set_back),
-        CASE(the_clock_is_set_during_an_attempt),
-        CASE(the_clock_jumped_ahead_and_came_back),
-        CASE(an_end_without_a_time),
-        CASE(a_sale_after_the_lease_on_its_end_ran_out),
-        CASE(a_sale_after_its_end),
-        CASE(a_sale_after_its_end_was_looked_for),
-        CASE(claimed_again),
-        CASE(the_end_of_a_sale_that_lost_its_content),
-        CASE(the_key_of_a_state_that_was_overtaken),
-        CASE(a_lease_is_no_backlog),
-        CASE(after_it_forgot),
+        RIG_CASE(the_clock_was_set_back),
+        RIG_CASE(the_clock_is_set_during_an_attempt),
+        RIG_CASE(the_clock_jumped_ahead_and_came_back),
+        RIG_CASE(an_end_without_a_time),
+        RIG_CASE(a_sale_after_the_lease_on_its_end_ran_out),
+        RIG_CASE(a_sale_after_its_end),
+        RIG_CASE(a_sale_after_its_end_was_looked_for),
+        RIG_CASE(claimed_again),
+        RIG_CASE(the_end_of_a_sale_that_lost_its_content),
+        RIG_CASE(the_key_of_a_state_that_was_overtaken),
+        RIG_CASE(a_lease_is_no_backlog),
+        RIG_CASE(after_it_forgot),
     };
     return rig_main(cases, sizeof cases / sizeof *cases);
 }

@@ -340,15 +340,11 @@ static void without_a_vault(struct rig *rig)
     store_entry_free(&entry);
 }
 
-#define CASE(name)                                                                                           \
-    {                                                                                                        \
-#name, name                                                                                          \
-    }
 int main(void)
 {
     static const struct rig_case cases[] = {
-        CASE(many_processes), CASE(many_redeliveries), CASE(parent_and_child),
-        CASE(sealed),         CASE(without_a_vault),
+        RIG_CASE(many_processes), RIG_CASE(many_redeliveries), RIG_CASE(parent_and_child),
+        RIG_CASE(sealed),         RIG_CASE(without_a_vault),
     };
     return rig_main(cases, sizeof cases / sizeof *cases);
 }

@@ -413,28 +413,24 @@ static void a_store_that_lost_its_key_gets_it_back(struct rig *rig)
     rig_close(&other);
 }
 
-#define CASE(name)                                                                                           \
-    {                                                                                                        \
-#name, name                                                                                          \
-    }
 int main(void)
 {
     static const struct rig_case cases[] = {
-        CASE(the_first_due_comes_first),
-        CASE(one_alone),
-        CASE(a_hold_stops_the_queue),
-        CASE(a_lease_that_ran_out),
-        CASE(a_clock_stepped_back),
-        CASE(a_leased_entry_tells_when_it_was_asked_for),
-        CASE(the_list),
-        CASE(one_of_them),
-        CASE(dropped),
-        CASE(their_bodies_expire),
-        CASE(bytes_that_are_no_order),
-        CASE(stats),
-        CASE(look),
-        CASE(takes_nothing_under_another_key),
-        CASE(a_store_that_lost_its_key_gets_it_back),
+        RIG_CASE(the_first_due_comes_first),
+        RIG_CASE(one_alone),
+        RIG_CASE(a_hold_stops_the_queue),
+        RIG_CASE(a_lease_that_ran_out),
+        RIG_CASE(a_clock_stepped_back),
+        RIG_CASE(a_leased_entry_tells_when_it_was_asked_for),
+        RIG_CASE(the_list),
+        RIG_CASE(one_of_them),
+        RIG_CASE(dropped),
+        RIG_CASE(their_bodies_expire),
+        RIG_CASE(bytes_that_are_no_order),
+        RIG_CASE(stats),
+        RIG_CASE(look),
+        RIG_CASE(takes_nothing_under_another_key),
+        RIG_CASE(a_store_that_lost_its_key_gets_it_back),
     };
     return rig_main(cases, sizeof cases / sizeof *cases);
 }

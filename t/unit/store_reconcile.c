@@ -130,15 +130,11 @@ static void fetched_before_a_delivery(struct rig *rig)
     is_str(rig_look(rig, "shop:1").fingerprint, "cc", "is the newest");
 }
 
-#define CASE(name)                                                                                           \
-    {                                                                                                        \
-#name, name                                                                                          \
-    }
 int main(void)
 {
     static const struct rig_case cases[] = {
-        CASE(reconcile_wishes),          CASE(silence), CASE(forgotten), CASE(fetched),
-        CASE(fetched_before_a_delivery),
+        RIG_CASE(reconcile_wishes),          RIG_CASE(silence), RIG_CASE(forgotten), RIG_CASE(fetched),
+        RIG_CASE(fetched_before_a_delivery),
     };
     return rig_main(cases, sizeof cases / sizeof *cases);
 }

@@ -350,20 +350,28 @@ static void refusals(void)
     rig_end_redis(&rig);
 }
 
+/* An attempt that was recorded just now, and that this command makes one of elsewhere. */
+static void attempted_elsewhere(struct rig *rig, const char *command, const char *reply)
+{
+    const struct store_progress about = {
+        .attempt = STORE_ATTEMPT_OPPORTUNITY, .attempt_note = "{}", .lease_ms = LEASE_MS};
+    char token[STORE_TOKEN_SIZE], answer[64];
+
+    rig_new(rig, "shop:1", "aa", token);
+    is_result(store_progress(rig->store, "shop:1", token, &about, NULL), STORE_OK, "given an attempt");
+    rig_ask(rig, command, answer, sizeof answer);
+    is_str(answer, reply, "%s", command);
+}
+
 /* Between machines no clock tells the age of an attempt: the server's may be set. It counts from when it was
  * seen. */
 static void an_attempt_of_another_machine(void)
 {
-    const struct store_progress about = {
-        .attempt = STORE_ATTEMPT_OPPORTUNITY, .attempt_note = "{}", .lease_ms = LEASE_MS};
     struct rig rig;
-    char token[STORE_TOKEN_SIZE], answer[64];
+    char answer[64];
 
     if (rig_begin_redis(&rig)) {
-        rig_new(&rig, "shop:1", "aa", token);
-        is_result(store_progress(rig.store, "shop:1", token, &about, NULL), STORE_OK, "given an attempt");
-        rig_ask(&rig, "HSET {woo_ghl:location0}:entry:shop:1 attempt_watch another=5", answer, sizeof answer);
-        is_str(answer, "0", "of another machine");
+        attempted_elsewhere(&rig, "HSET {woo_ghl:location0}:entry:shop:1 attempt_watch another=5", "0");
         rig_watch_attempt(&rig, "shop:1");
         rig_ask(&rig, "HGET {woo_ghl:location0}:entry:shop:1 attempt_watch", answer, sizeof answer);
         ok(!strncmp(answer, "another=5 ", 10), "what the other machine saw stays its own");
@@ -374,16 +382,10 @@ static void an_attempt_of_another_machine(void)
 /* The version before kept one machine's clock in two fields of other names. */
 static void an_attempt_of_the_version_before(void)
 {
-    const struct store_progress about = {
-        .attempt = STORE_ATTEMPT_OPPORTUNITY, .attempt_note = "{}", .lease_ms = LEASE_MS};
     struct rig rig;
-    char token[STORE_TOKEN_SIZE], answer[64];
 
     if (rig_begin_redis(&rig)) {
-        rig_new(&rig, "shop:1", "aa", token);
-        is_result(store_progress(rig.store, "shop:1", token, &about, NULL), STORE_OK, "given an attempt");
-        rig_ask(&rig, "HDEL {woo_ghl:location0}:entry:shop:1 attempt_watch", answer, sizeof answer);
-        is_str(answer, "1", "as it was recorded before");
+        attempted_elsewhere(&rig, "HDEL {woo_ghl:location0}:entry:shop:1 attempt_watch", "1");
         rig_watch_attempt(&rig, "shop:1");
     }
     rig_end_redis(&rig);

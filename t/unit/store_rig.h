@@ -40,6 +40,10 @@ struct rig_case {
     void (*run)(struct rig *);
 };
 
+#define RIG_CASE(name)                                                                                       \
+    {                                                                                                        \
+#name, name                                                                                          \
+    }
 /* Runs every case against both stores, each in a namespace of its own. The exit code. */
 int rig_main(const struct rig_case *cases, size_t n);
 

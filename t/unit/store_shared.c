@@ -525,30 +525,26 @@ static void namespaces(struct rig *rig)
     is_int(s.parked, 1, "and the parked one");
 }
 
-#define CASE(name)                                                                                           \
-    {                                                                                                        \
-#name, name                                                                                          \
-    }
 int main(void)
 {
     static const struct rig_case cases[] = {
-        CASE(contact_locks),
-        CASE(cards),
-        CASE(pace_of_a_backlog),
-        CASE(a_backlog_alone),
-        CASE(nothing_is_left),
-        CASE(a_backlog_beside_others),
-        CASE(the_most_of_a_window),
-        CASE(a_slot_is_taken_or_not),
-        CASE(the_limit_a_day),
-        CASE(a_call_that_waits_for_the_next_day),
-        CASE(ghl_corrects_the_pace),
-        CASE(the_breaker),
-        CASE(a_pause),
-        CASE(counters),
-        CASE(small_things),
-        CASE(the_front_door),
-        CASE(namespaces),
+        RIG_CASE(contact_locks),
+        RIG_CASE(cards),
+        RIG_CASE(pace_of_a_backlog),
+        RIG_CASE(a_backlog_alone),
+        RIG_CASE(nothing_is_left),
+        RIG_CASE(a_backlog_beside_others),
+        RIG_CASE(the_most_of_a_window),
+        RIG_CASE(a_slot_is_taken_or_not),
+        RIG_CASE(the_limit_a_day),
+        RIG_CASE(a_call_that_waits_for_the_next_day),
+        RIG_CASE(ghl_corrects_the_pace),
+        RIG_CASE(the_breaker),
+        RIG_CASE(a_pause),
+        RIG_CASE(counters),
+        RIG_CASE(small_things),
+        RIG_CASE(the_front_door),
+        RIG_CASE(namespaces),
     };
     return rig_main(cases, sizeof cases / sizeof *cases);
 }

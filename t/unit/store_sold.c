@@ -150,20 +150,16 @@ static void sold_survives(struct rig *rig)
     store_entry_free(&entry);
 }
 
-#define CASE(name)                                                                                           \
-    {                                                                                                        \
-#name, name                                                                                          \
-    }
 int main(void)
 {
     static const struct rig_case cases[] = {
-        CASE(status_only_of_a_waiting_order),
-        CASE(status_only_of_a_leased_order),
-        CASE(status_only_behind_a_waiting_body),
-        CASE(status_only_when_the_lease_ran_out),
-        CASE(status_only_of_a_parked_order),
-        CASE(status_only_of_a_finished_order),
-        CASE(sold_survives),
+        RIG_CASE(status_only_of_a_waiting_order),
+        RIG_CASE(status_only_of_a_leased_order),
+        RIG_CASE(status_only_behind_a_waiting_body),
+        RIG_CASE(status_only_when_the_lease_ran_out),
+        RIG_CASE(status_only_of_a_parked_order),
+        RIG_CASE(status_only_of_a_finished_order),
+        RIG_CASE(sold_survives),
     };
     return rig_main(cases, sizeof cases / sizeof *cases);
 }
