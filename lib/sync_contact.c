@@ -9,7 +9,8 @@
 #define CONTACT_WAIT_MAX_MS 3000
 #define CONTACT_BUSY_RETRY_MS 2000
 #define CONTACT_SEND_MS 5000 /* as with a card: nothing leaves so long after the attempt was recorded */
-#define NEW_SLACK_S 60       /* between GHL's clock and ours */
+#define NAMESAKE_SLACK_S 600 /* between GHL's clock and ours; one of yesterday is another */
+#define NEW_SLACK_S 60       /* the same, for what may have had no source before */
 #define NAMESAKES_MAX 20     /* so many contacts of one name, the newest, are looked at for an order's card */
 #define CONTACT_IN_FLIGHT_MS                                                                                 \
     (CONTACT_SEND_MS + 90000) /* send deadline and GHL's search lag; GHL_TIMEOUT comes on top                \
@@ -247,7 +248,7 @@ static enum step look_for_contact(struct sync_work *w)
     }
     size_t i;
     const json_t *contact;
-    int64_t since_s = (clock_wall_ms() - w->entry->attempt_ago_ms) / 1000 - 60, added_s;
+    int64_t since_s = (clock_wall_ms() - w->entry->attempt_ago_ms) / 1000 - NAMESAKE_SLACK_S, added_s;
     json_array_foreach(json_object_get(answer.json, "contacts"), i, contact)
     {
         const char *id = json_text(contact, "id");

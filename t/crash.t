@@ -183,6 +183,18 @@ for my $store (qw(sqlite redis)) {
         $server->stop;
     };
 
+    subtest "$store: a contact that was made by name is found again, by a clock that is minutes ahead" => sub {
+        my $server = $new->('cgi');
+        $ghl->fault({ match => { method => 'POST', path => '^/contacts/$' }, do => { reset => 'after' } });
+        is deliver($server, order(15, 'nobody'))->{status}, 202, 'the create has happened, nobody heard of it';
+        my ($contact) = $ghl->contacts;
+        $ghl->change(contacts => $contact->{id}, { dateAdded => POSIX::strftime('%Y-%m-%dT%H:%M:%S.000Z', gmtime(time - 700)) });    # 300 are the drain's
+        ok $server->drain_as_of(300), 'a drain after the attempt is over';
+        is_deeply [map { $_->{contactId} } $ghl->opportunities], [$contact->{id}], 'the card is at it';
+        is scalar(() = $ghl->contacts), 1, 'and there is no other';
+        $server->stop;
+    };
+
     subtest "$store: a customer is one order's for as long as its call may take" => sub {
         my $server = $new->('nginx', SYNC_BUDGET => '50s');
         $ghl->fault({ match => { path => '^/contacts/upsert$' }, do => { delay_ms => 9000 } });
