@@ -39,18 +39,18 @@ HARDEN  += -fsanitize=$(SANITIZE) -fno-omit-frame-pointer
 LDHARDEN += -fsanitize=$(SANITIZE)
 endif
 ALL_CFLAGS := -std=c11 -D_GNU_SOURCE $(CFLAGS) $(WARN) $(HARDEN) $(if $(TLS_PC),-DHAVE_HIREDIS_SSL) \
-              $(if $(CRASH),-DWOO_GHL_CRASH) -Ilib -I$(BUILD)/gen $(shell pkg-config --cflags $(PKG) $(FCGI_PC) $(TLS_PC))
+              $(if $(CRASH),-DWOO_GHL_CRASH) -Ilib -It/unit -I$(BUILD)/gen $(shell pkg-config --cflags $(PKG) $(FCGI_PC) $(TLS_PC))
 LIBS    := $(shell pkg-config --libs $(PKG) $(TLS_PC)) $(if $(FCGI_PC),$(shell pkg-config --libs $(FCGI_PC)),-lfcgi)
 
-LIB_SRC  = $(filter-out $(if $(CRASH),,lib/crash.c),$(wildcard lib/*.c))
+LIB_SRC  = $(filter-out $(if $(CRASH),,lib/base/crash.c),$(sort $(shell find lib -name '*.c')))
 LIB_OBJ  = $(LIB_SRC:lib/%.c=$(BUILD)/lib/%.o)
-LUA      = $(wildcard lib/lua/*.lua)
-UNIT_AID = t/unit/tap.c t/unit/place.c t/unit/store_rig.c t/unit/store_said.c
-UNIT     = $(patsubst t/unit/%.c,$(BUILD)/t/%,$(filter-out $(UNIT_AID),$(wildcard t/unit/*.c)))
+LUA      = $(wildcard lib/store/redis/lua/*.lua)
+UNIT_AID = t/unit/tap.c t/unit/place.c t/unit/store/store_rig.c t/unit/store/store_said.c
+UNIT     = $(patsubst %.c,$(BUILD)/%,$(filter-out $(UNIT_AID),$(sort $(shell find t/unit -name '*.c'))))
 DRIVERS  = $(patsubst t/driver/%.c,$(BUILD)/t/driver/%,$(wildcard t/driver/*.c))
 LONG     = $(wildcard t/crash-points.t t/store-gone.t t/corpus-*.t t/walks.t)
 TESTS    = $(LONG) $(filter-out $(LONG),$(wildcard t/*.t))
-C_FILES  = woo_ghl.c $(wildcard lib/*.c lib/*.h t/unit/*.c t/unit/*.h t/driver/*.c t/fuzz/*.c t/bench/*.c)
+C_FILES  = woo_ghl.c $(sort $(shell find lib t -name '*.c' -o -name '*.h'))
 
 all: $(PROGRAM)
 
@@ -77,11 +77,11 @@ $(BUILD)/flags: FORCE
 # The Redis scripts live as Lua files; each becomes one C string, LUA_<NAME>.
 $(BUILD)/gen/lua.h: $(LUA) Makefile
 	@mkdir -p $(@D)
-	@{ echo '/* generated from lib/lua */'; for f in $(LUA); do n=$$(basename $$f .lua | tr a-z A-Z); \
+	@{ echo '/* generated from lib/store/redis/lua */'; for f in $(LUA); do n=$$(basename $$f .lua | tr a-z A-Z); \
 	  echo "#define LUA_$$n \\"; sed -e 's/\\/\\\\/g' -e 's/"/\\"/g' -e 's/^/    "/' -e 's/$$/\\n" \\/' $$f; echo '    ""'; done; } > $@
 
-# Unit tests: each t/unit/NAME.c is one program that prints TAP; what UNIT_AID names, all of them may use.
-$(BUILD)/t/%: $(BUILD)/t/unit/%.o $(UNIT_AID:%.c=$(BUILD)/%.o) $(BUILD)/libwoo_ghl.a
+# Unit tests: each C file below t/unit is one program that prints TAP; what UNIT_AID names, all of them may use.
+$(BUILD)/t/unit/%: $(BUILD)/t/unit/%.o $(UNIT_AID:%.c=$(BUILD)/%.o) $(BUILD)/libwoo_ghl.a
 	@mkdir -p $(@D)
 	@echo '  LINK  $@'
 	$(Q)$(CC) $(ALL_CFLAGS) $(LDHARDEN) -o $@ $^ $(LIBS)
@@ -138,7 +138,7 @@ lint:
 	@clang-format --dry-run -Werror $(C_FILES)
 	@# One file at a time costs the headers again and again, but keeps memory small.
 	@printf '%s\n' $(filter-out t/bench/%,$(filter %.c,$(C_FILES))) | \
-	  xargs -P 2 -n 6 sh -c 'clang-tidy --quiet "$$@" -- -std=c11 -D_GNU_SOURCE -Ilib -Ibuild/clang/gen \
+	  xargs -P 2 -n 6 sh -c 'clang-tidy --quiet "$$@" -- -std=c11 -D_GNU_SOURCE -Ilib -It/unit -Ibuild/clang/gen \
 	  $(shell pkg-config --cflags $(PKG) $(FCGI_PC) $(TLS_PC)) 2>&1 | grep -v "warnings generated\|warning generated"; \
 	  exec true' sh > build/tidy.out; ! grep -E 'warning:|error:' -A6 build/tidy.out
 	cppcheck --quiet --std=c11 --error-exitcode=1 --enable=warning,portability --inline-suppr -j 2 \

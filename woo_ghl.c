@@ -2,10 +2,10 @@
  * woo_ghl: WooCommerce's order webhooks -> GoHighLevel. One binary, three roles (design: serve.h,
  * commands.h).
  */
-#include "lib/clock.h"
-#include "lib/commands.h"
-#include "lib/drain.h"
-#include "lib/serve.h"
+#include "base/clock.h"
+#include "cli/commands.h"
+#include "web/serve.h"
+#include "worker/drain.h"
 #include <signal.h>
 #include <stddef.h>
 #include <sysexits.h>

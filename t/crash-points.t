@@ -1,6 +1,6 @@
 #!/usr/bin/env perl
 # The program dies before and after every step there is: every verb of the store, every call of GHL, every file of
-# the spool (lib/crash.h). Whatever was accepted by then is one contact and one card in GHL in the end.
+# the spool (lib/base/crash.h). Whatever was accepted by then is one contact and one card in GHL in the end.
 #
 # A first run of each scenario records the points it passes. Then, for each of them in a world of its own: the
 # program dies there; the delivery comes again or not; drains follow when leases and attempts are over; a last state
@@ -25,7 +25,7 @@ use WooGHL::Server;
 
 my $test   = $$;
 my $LANES  = 2;
-my $CRASH  = 70;     # lib/crash.h
+my $CRASH  = 70;     # lib/base/crash.h
 my $LATER  = 300;    # seconds: leases, an attempt's window, waits are over
 my $DRAINS = 5;      # at most, until nothing waits
 my $SECRET = 'my_super_secret_woo_key';

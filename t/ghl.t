@@ -1,5 +1,5 @@
 #!/usr/bin/env perl
-# The GHL client (lib/ghl*.c, lib/http.c) against the fake GHL: what goes out, and what each answer means.
+# The GHL client (lib/ghl, lib/base/http_client.c) against the fake GHL: what goes out, and what each answer means.
 use strict;
 use warnings;
 use FindBin;

@@ -7,11 +7,11 @@
  * its standard output, then NAME=VALUE of its environment. Standard output: each run's exit status, one a
  * line.
  */
-#include "clock.h"
-#include "digest.h"
-#include "drain.h"
-#include "reconcile.h"
-#include "serve.h"
+#include "base/clock.h"
+#include "base/digest.h"
+#include "shop/reconcile.h"
+#include "web/serve.h"
+#include "worker/drain.h"
 #include <curl/curl.h>
 #include <fcntl.h>
 #include <stdio.h>

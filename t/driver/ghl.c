@@ -8,8 +8,8 @@
  *
  * Waits are noted, not waited for. pace_ms and may_write give the hooks' answers in turn, the last one again.
  */
-#include "ghl.h"
-#include "clock.h"
+#include "ghl/ghl.h"
+#include "base/clock.h"
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>

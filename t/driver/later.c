@@ -3,8 +3,8 @@
  *
  *   later SECONDS [asked]        asked: reads its settings, and waits for the end of standard input
  */
-#include "clock.h"
-#include "drain.h"
+#include "base/clock.h"
+#include "worker/drain.h"
 #include <stdio.h>
 #include <stdlib.h>
 

@@ -4,7 +4,7 @@
  *
  *   plan TOPIC RESOURCE SOURCE < BODY
  */
-#include "plan.h"
+#include "plan/plan.h"
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>

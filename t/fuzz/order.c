@@ -8,7 +8,7 @@
  * The first byte chooses the headers, the rest is the body. Whatever comes in, what goes out must be
  * encodable, and the same body must give the same plan.
  */
-#include "plan.h"
+#include "plan/plan.h"
 #include <stdint.h>
 #include <stdlib.h>
 #include <string.h>

@@ -5,7 +5,7 @@
 #ifndef WOO_GHL_PLACE_H
 #define WOO_GHL_PLACE_H
 
-#include "app.h"
+#include "app/app.h"
 
 struct place {
     char dir[64];

@@ -1,0 +1,81 @@
+#include "base/digest.h"
+
+#include <errno.h>
+#include <openssl/core_names.h>
+#include <openssl/evp.h>
+#include <string.h>
+#include <sys/random.h>
+
+struct piece {
+    const void *bytes;
+    size_t len;
+};
+
+static bool hmac_pieces(const void *key, size_t key_len, const struct piece *pieces, size_t count,
+                        unsigned char out[DIGEST_LEN])
+{
+    char sha256[] = "SHA256";
+    OSSL_PARAM params[] = {OSSL_PARAM_construct_utf8_string(OSSL_MAC_PARAM_DIGEST, sha256, 0),
+                           OSSL_PARAM_construct_end()};
+    const unsigned char none = 0;
+    size_t written = 0;
+    bool good = false;
+
+    EVP_MAC *mac = EVP_MAC_fetch(NULL, "HMAC", NULL);
+    EVP_MAC_CTX *ctx = mac ? EVP_MAC_CTX_new(mac) : NULL;
+    /* libcrypto takes a NULL key for "keep the old one": an empty key needs an address. */
+    if (!ctx || !EVP_MAC_init(ctx, key ? key : &none, key ? key_len : 0, params))
+        goto out;
+    for (size_t i = 0; i < count; i++)
+        if (pieces[i].len && !EVP_MAC_update(ctx, pieces[i].bytes, pieces[i].len))
+            goto out;
+    good = EVP_MAC_final(ctx, out, &written, DIGEST_LEN) && written == DIGEST_LEN;
+out:
+    EVP_MAC_CTX_free(ctx);
+    EVP_MAC_free(mac);
+    return good;
+}
+
+bool digest_hmac(const void *key, size_t key_len, const void *bytes, size_t len,
+                 unsigned char out[DIGEST_LEN])
+{
+    const struct piece body = {bytes, len};
+    return hmac_pieces(key, key_len, &body, 1, out);
+}
+
+bool digest_label_hex(const void *key, size_t key_len, const char *label, const void *bytes, size_t len,
+                      char out[DIGEST_HEX_SIZE])
+{
+    const struct piece pieces[] = {{label, strlen(label) + 1}, {bytes, len}};
+    unsigned char digest[DIGEST_LEN];
+    if (!hmac_pieces(key, key_len, pieces, 2, digest))
+        return false;
+    digest_hex(digest, DIGEST_LEN, out);
+    return true;
+}
+
+/* From the kernel: libcrypto's generator needs its start, and a fork would have to be thought of. */
+bool digest_random(void *out, size_t n)
+{
+    unsigned char *at = out;
+    while (n) {
+        ssize_t got = getrandom(at, n, 0);
+        if (got < 0 && errno == EINTR)
+            continue;
+        if (got <= 0)
+            return false;
+        at += got;
+        n -= (size_t)got;
+    }
+    return true;
+}
+
+void digest_hex(const unsigned char *bytes, size_t n, char *out)
+{
+    static const char digits[] = "0123456789abcdef";
+    for (size_t i = 0; i < n; i++) {
+        out[2 * i] = digits[bytes[i] >> 4];
+        out[2 * i + 1] = digits[bytes[i] & 15];
+    }
+    out[2 * n] = '\0';
+}

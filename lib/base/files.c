@@ -1,0 +1,211 @@
+#include "base/files.h"
+#include "base/digest.h"
+#include <dirent.h>
+#include <errno.h>
+#include <fcntl.h>
+#include <limits.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <time.h>
+#include <unistd.h>
+
+#define OLD_S 3600 /* a writer that is alive is done long before */
+#define READ_STEP ((size_t)64 * 1024)
+
+/* -- directories -- */
+
+/* fsync of a directory; file systems that know no such thing say EINVAL and need none. */
+static bool sync_dir(int dir)
+{
+    return fsync(dir) == 0 || errno == EINVAL;
+}
+
+/* A directory that was just made is itself an entry that a crash could lose. */
+static bool sync_parent(const char *path)
+{
+    char parent[PATH_MAX];
+    const char *slash = strrchr(path, '/');
+    size_t n = slash ? (size_t)(slash - path) : 0;
+
+    if (n >= sizeof parent) {
+        errno = ENAMETOOLONG;
+        return false;
+    }
+    memcpy(parent, n ? path : (slash ? "/" : "."), n ? n : 1);
+    parent[n ? n : 1] = '\0';
+    int dir = open(parent, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+    if (dir < 0)
+        return errno == EACCES; /* a parent that may be passed but not read: nothing more can be done */
+    bool good = sync_dir(dir);
+    close(dir);
+    return good;
+}
+
+int files_open_dir(const char *path, struct error *e)
+{
+    if (mkdir(path, 0700) == 0) {
+        if (!sync_parent(path)) {
+            error_set(e, "%s: its directory entry cannot be written to disk: %s", path, strerror(errno));
+            return -1;
+        }
+    } else if (errno == ENOENT) {
+        error_set(e, "%s: cannot be made, its parent directory does not exist; make that first", path);
+        return -1;
+    } else if (errno != EEXIST) {
+        error_set(e, "%s: cannot be made: %s; make it, 0700, owned by the user that runs woo_ghl", path,
+                  strerror(errno));
+        return -1;
+    }
+    int dir = open(path, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+    if (dir < 0)
+        error_set(e, "%s: cannot be opened: %s; it must be a directory of the user that runs woo_ghl", path,
+                  strerror(errno));
+    return dir;
+}
+
+/* -- writing -- */
+
+static bool write_all(int fd, const char *bytes, size_t len)
+{
+    while (len) {
+        ssize_t n = write(fd, bytes, len);
+        if (n < 0 && errno == EINTR)
+            continue;
+        if (n < 0)
+            return false;
+        bytes += n;
+        len -= (size_t)n;
+    }
+    return true;
+}
+
+static bool write_temp(int dir, const char *temp, const void *bytes, size_t len)
+{
+    int fd = openat(dir, temp, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC | O_NOFOLLOW, 0600);
+    if (fd < 0)
+        return false;
+    bool good = write_all(fd, bytes, len) && fsync(fd) == 0;
+    int why = errno;
+    if (close(fd) != 0 && good) {
+        why = errno;
+        good = false;
+    }
+    errno = why;
+    return good;
+}
+
+static const char *advice(int why)
+{
+    switch (why) {
+    case ENOSPC:
+    case EDQUOT: return "; free some space there";
+    case EFBIG: return "; raise the limit on file sizes (ulimit -f)";
+    case EROFS: return "; DATA_DIR must be writable";
+    case EACCES:
+    case EPERM: return "; DATA_DIR must belong to the user that runs woo_ghl";
+    default: return "";
+    }
+}
+
+enum files_result files_write(int dir, const char *name, const void *bytes, size_t len, bool if_absent,
+                              struct error *e)
+{
+    unsigned char random[8];
+    char hex[2 * sizeof random + 1], temp[sizeof FILES_TEMP + sizeof hex];
+    enum files_result result = FILES_FAILED;
+
+    if (!digest_random(random, sizeof random)) {
+        error_set(e, "%s: the system gives no random bytes for a temporary name", name);
+        return FILES_FAILED;
+    }
+    digest_hex(random, sizeof random, hex);
+    snprintf(temp, sizeof temp, FILES_TEMP "%s", hex);
+
+    bool good = write_temp(dir, temp, bytes, len);
+    /* link, because unlike rename it never replaces */
+    if (good && (if_absent ? linkat(dir, temp, dir, name, 0) : renameat(dir, temp, dir, name)) == 0)
+        result = FILES_OK;
+    else if (good && if_absent && errno == EEXIST)
+        result = FILES_EXISTS;
+    int why = errno;
+    if (result != FILES_OK || if_absent)
+        (void)unlinkat(dir, temp, 0); /* what cannot be removed now is files_clean's */
+    /* Also where it exists: its writer may have died before this. */
+    if (result != FILES_FAILED && !sync_dir(dir)) {
+        why = errno;
+        result = FILES_FAILED;
+    }
+    if (result == FILES_FAILED)
+        error_set(e, "%s: cannot be written: %s%s", name, strerror(why), advice(why));
+    return result;
+}
+
+/* -- reading -- */
+
+bool files_read_fd(int fd, struct buf *out, struct error *e)
+{
+    for (off_t at = 0;;) {
+        size_t step = out->max - out->len < READ_STEP ? out->max - out->len : READ_STEP;
+        char *room = buf_room(out, step);
+        if (!room) {
+            error_set(e, "out of memory");
+            return false;
+        }
+        if (step == 0) {
+            error_set(e, "it has %zu bytes or more, so it is none of ours", out->max);
+            return false;
+        }
+        ssize_t n = pread(fd, room, step, at);
+        if (n < 0 && errno == EINTR)
+            continue;
+        if (n < 0) {
+            error_set(e, "cannot be read: %s", strerror(errno));
+            return false;
+        }
+        buf_wrote(out, (size_t)n);
+        if (n == 0)
+            return true;
+        at += n;
+    }
+}
+
+enum files_result files_read(int dir, const char *name, struct buf *out, struct error *e)
+{
+    int fd = openat(dir, name, O_RDONLY | O_CLOEXEC | O_NOFOLLOW);
+    if (fd < 0 && errno == ENOENT)
+        return FILES_MISSING;
+    if (fd < 0) {
+        error_set(e, "%s: cannot be opened: %s", name, strerror(errno));
+        return FILES_FAILED;
+    }
+    bool good = files_read_fd(fd, out, e);
+    close(fd);
+    if (!good)
+        error_prefix(e, "%s", name);
+    return good ? FILES_OK : FILES_FAILED;
+}
+
+/* -- cleaning -- */
+
+long files_clean(int dir)
+{
+    long cleaned = 0;
+    int again = openat(dir, ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC); /* its own position in the list */
+    DIR *list = again < 0 ? NULL : fdopendir(again);
+    const struct dirent *entry;
+    struct stat st;
+
+    if (!list) {
+        if (again >= 0)
+            close(again);
+        return 0;
+    }
+    while ((entry = readdir(list)))
+        if (!strncmp(entry->d_name, FILES_TEMP, sizeof FILES_TEMP - 1) &&
+            fstatat(dir, entry->d_name, &st, AT_SYMLINK_NOFOLLOW) == 0 && st.st_mtime < time(NULL) - OLD_S &&
+            unlinkat(dir, entry->d_name, 0) == 0)
+            cleaned++;
+    closedir(list);
+    return cleaned;
+}

@@ -1,0 +1,36 @@
+/*
+ * files: small files that are whole or not there, in directories of our own.
+ *
+ * A file is written under a temporary name (FILES_TEMP), fsynced, put in place by one atomic step, and the
+ * directory is fsynced. Directories are 0700, files 0600. Errors name the path.
+ */
+#ifndef WOO_GHL_FILES_H
+#define WOO_GHL_FILES_H
+
+#include "base/buf.h"
+
+#define FILES_TEMP ".temp-" /* what a temporary file's name begins with */
+
+/* Opens the directory, made if missing; its parent must exist. A descriptor, or -1 with the error set. */
+int files_open_dir(const char *path, struct error *e) MUST_CHECK;
+
+enum files_result {
+    FILES_OK,
+    FILES_EXISTS,  /* write, if_absent: there is one, which stays as it is */
+    FILES_MISSING, /* read: no such file */
+    FILES_FAILED,  /* the error is set; nothing is left behind */
+};
+
+/* Durable when it says OK. if_absent: never replaces. */
+enum files_result files_write(int dir, const char *name, const void *bytes, size_t len, bool if_absent,
+                              struct error *e) MUST_CHECK;
+
+/* Appends the file's bytes. */
+enum files_result files_read(int dir, const char *name, struct buf *out, struct error *e) MUST_CHECK;
+/* The same from a descriptor, from its start. False with the error set. */
+bool files_read_fd(int fd, struct buf *out, struct error *e) MUST_CHECK;
+
+/* Removes temporary files that nobody has touched for an hour: left by a crash. How many. */
+long files_clean(int dir);
+
+#endif

@@ -1,0 +1,57 @@
+/*
+ * json: legal JSON that Jansson refuses made decodable, and short ways to look into decoded values.
+ *
+ * One pass over the bytes, before Jansson, turns \u0000 and lone surrogates into U+FFFD and number literals
+ * into strings: no amount ever becomes a binary floating point number, and no id loses a digit.
+ */
+#ifndef WOO_GHL_JSON_H
+#define WOO_GHL_JSON_H
+
+#include "base/buf.h"
+#include <jansson.h>
+
+/* Decodes len bytes; numbers arrive as JSON strings holding their literal. NULL with the error set when the
+ * bytes are not JSON (the error names position and reason, never content). Depth is limited
+ * (JSON_PARSER_MAX_DEPTH). One UTF-8 byte order mark before the text is skipped. Of equal keys the last wins.
+ */
+json_t *json_decode_exact(const char *bytes, size_t len, struct error *e);
+
+/* The string at key of an object; "" when it is missing, null, or not a string. Never NULL. Borrowed. */
+const char *json_text(const json_t *object, const char *key);
+
+/* A walk over a list: the elements of an array, or the values of an object, because PHP writes a list with
+ * gaps as an object. Begin with {.list = value}; each call gives the next, NULL at the end. Anything else is
+ * an empty list. */
+struct json_walk {
+    const json_t *list;
+    size_t at;
+    void *iter;
+    const char *key; /* of an object's value; NULL in an array */
+};
+json_t *json_walk(struct json_walk *walk); /* borrowed */
+
+/* The elements of an array as the very bytes that they are: for orders that must stay as they were sent.
+ * Begin with {.text = ..., .len = ...}; after ONE the element is set. It looks at brackets, commas and quotes
+ * alone: an element may still be no JSON. A byte order mark and blanks around the array are skipped. */
+struct json_slices {
+    const char *text; /* borrowed */
+    size_t len, at;
+    const char *element; /* into text */
+    size_t element_len;
+};
+enum json_slice {
+    JSON_SLICE_ONE,
+    JSON_SLICE_END,    /* there is no other, and nothing behind the array */
+    JSON_SLICE_BROKEN, /* it is no array, or not a whole one */
+};
+enum json_slice json_slice(struct json_slices *slices);
+
+/* The canonical form, sorted keys, compact: what hashes are made over. malloc'ed; NULL when out of memory. */
+char *json_canonical(const json_t *value);
+
+/* A JSON number whose text is exactly the decimal text given (decimal_format), up to 15 digits, if it is
+ * written by json_canonical or with JSON_REAL_PRECISION(15): 21.76 is sent as 21.76. NULL when out of memory.
+ */
+json_t *json_decimal(const char *text);
+
+#endif

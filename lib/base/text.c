@@ -1,0 +1,111 @@
+#include "base/text.h"
+#include "base/html_entity.h"
+#include "base/utf8.h"
+#include <stdbool.h>
+#include <stdint.h>
+#include <stdlib.h>
+#include <string.h>
+
+static bool is_continuation(char c)
+{
+    return ((unsigned char)c & 0xC0) == 0x80;
+}
+
+static bool is_space(uint32_t code)
+{
+    return code == ' ' || (code >= '\t' && code <= '\r') || code == 0x85 || code == 0xA0 ||
+           (code >= 0x2000 && code <= 0x200A) || code == 0x2028 || code == 0x2029 || code == 0x202F ||
+           code == 0x205F || code == 0x3000;
+}
+
+/* Control characters, soft hyphen, zero width space and byte order mark, and the marks that turn the
+ * direction of what follows. What scripts and emoji need to join stays. */
+static bool is_dropped(uint32_t code)
+{
+    return code < 0x20 || (code >= 0x7F && code < 0xA0) || code == 0xAD || code == 0x200B || code == 0xFEFF ||
+           (code >= 0x202A && code <= 0x202E) || (code >= 0x2066 && code <= 0x2069) ||
+           (code >= 0xD800 && code <= 0xDFFF) || (code >= 0xE0000 && code <= 0xE007F) || code > 0x10FFFF;
+}
+
+/* In place: what is written is never longer than what was read. */
+static char *tidy(char *text, size_t max)
+{
+    if (!text)
+        return NULL;
+    size_t out = 0, len;
+    bool gap = false;
+    for (const char *s = text; *s; s += len) {
+        uint32_t code = utf8_read(s, &len);
+        if (is_space(code)) {
+            gap = out > 0;
+            continue;
+        }
+        if (is_dropped(code))
+            continue;
+        if (out + gap + len > max)
+            break;
+        if (gap)
+            text[out++] = ' ';
+        gap = false;
+        memmove(text + out, s, len);
+        out += len;
+    }
+    text[out] = '\0';
+    return text;
+}
+
+char *text_clean(const char *typed, size_t max)
+{
+    return tidy(entity_decode(typed, ENTITY_NAMED), max);
+}
+
+char *text_tidy(const char *text, size_t max)
+{
+    return tidy(strdup(text), max);
+}
+
+/* Capitals whose small letter is so much further, in steps: every code point, or every other one. */
+static const struct {
+    uint16_t first, last, step, further;
+} capitals[] = {
+    {'A', 'Z', 1, 32},      {0xC0, 0xD6, 1, 32},  /* Latin-1, but for the times sign */
+    {0xD8, 0xDE, 1, 32},    {0x100, 0x12E, 2, 1}, /* Latin Extended-A; U+0130, whose small letter is two
+                                                     characters, stays */
+    {0x132, 0x136, 2, 1},   {0x139, 0x147, 2, 1},  {0x14A, 0x176, 2, 1},
+    {0x179, 0x17D, 2, 1},   {0x218, 0x21A, 2, 1}, /* Romanian */
+    {0x386, 0x386, 1, 38},                        /* Greek */
+    {0x388, 0x38A, 1, 37},  {0x38C, 0x38C, 1, 64}, {0x38E, 0x38F, 1, 63},
+    {0x391, 0x3A1, 1, 32},  {0x3A3, 0x3AB, 1, 32}, {0x400, 0x40F, 1, 80}, /* Cyrillic */
+    {0x410, 0x42F, 1, 32},  {0x460, 0x480, 2, 1},  {0x48A, 0x4BE, 2, 1},
+    {0x4D0, 0x52E, 2, 1},   {0x531, 0x556, 1, 48}, /* Armenian */
+    {0x1E00, 0x1E94, 2, 1},                        /* Latin Extended Additional: Vietnamese and others */
+    {0x1EA0, 0x1EFE, 2, 1},
+};
+
+static uint32_t small_letter(uint32_t code)
+{
+    for (size_t i = 0; i < sizeof capitals / sizeof *capitals; i++)
+        if (code >= capitals[i].first && code <= capitals[i].last)
+            return (code - capitals[i].first) % capitals[i].step ? code : code + capitals[i].further;
+    return code == 0x178 ? 0xFF : code; /* Y with diaeresis */
+}
+
+/* In place: a small letter is as long as its capital, here. */
+void text_lower(char *text)
+{
+    size_t len;
+    for (; *text; text += len) {
+        uint32_t code = utf8_read(text, &len), small = small_letter(code);
+        if (small != code)
+            (void)utf8_write(text, small);
+    }
+}
+
+size_t text_cut(const char *text, size_t len, size_t max)
+{
+    if (len <= max)
+        return len;
+    while (max > 0 && is_continuation(text[max]))
+        max--;
+    return max;
+}

@@ -1,0 +1,12 @@
+/*
+ * status: what waits, what is parked, breaker and pauses, and this machine's spool, in words or as JSON.
+ */
+#ifndef WOO_GHL_STATUS_H
+#define WOO_GHL_STATUS_H
+
+#include "app/app.h"
+
+/* Prints to stdout. The spool is told also while the store is away. An exit code from sysexits.h. */
+int status_print(struct app *app, bool json);
+
+#endif

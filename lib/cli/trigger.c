@@ -1,0 +1,375 @@
+#include "cli/trigger.h"
+#include "base/clock.h"
+#include "base/decimal.h"
+#include "base/digest.h"
+#include "base/http_client.h"
+#include "base/json.h"
+#include "order/signature.h"
+#include <errno.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sysexits.h>
+
+#define USER_AGENT "WooCommerce/10.5.0 Hookshot (WordPress/6.9.1)"
+#define TIMEOUT_MS 60000 /* as long as WooCommerce waits */
+#define HEADERS_MAX 12
+#define HEADER_SIZE 1024
+#define FILE_MAX (64L * 1024 * 1024)
+#define ID_DIGITS_MAX 18 /* so that it fits a signed 64-bit number */
+
+struct trigger {
+    const struct config *config;
+    struct http *http;
+    char default_url[64];
+    const char *url, *order_file, *status, *total, *topic; /* from the arguments; NULL = not given */
+    json_int_t id;
+    bool scenarios;
+};
+
+struct delivery_to_send {
+    const char *topic;
+    const char *secret;
+    const char *body;
+    size_t len;
+};
+
+/* -- arguments -- */
+
+static int wrong(const char *option, const char *what)
+{
+    fprintf(stderr, "woo_ghl trigger: %s: %s\n", option, what);
+    return EX_USAGE;
+}
+
+static bool parse_id(const char *text, json_int_t *out)
+{
+    size_t len = strlen(text);
+    if (len == 0 || len > ID_DIGITS_MAX || strspn(text, "0123456789") != len)
+        return false;
+    *out = 0;
+    for (; *text; text++)
+        *out = *out * 10 + (*text - '0');
+    return *out > 0;
+}
+
+/* "order.created": a resource and an event. */
+static bool topic_is_legal(const char *topic)
+{
+    const char *dot = strchr(topic, '.');
+    return dot && dot > topic && dot[1] && strlen(topic) < 100 &&
+           strspn(topic, "abcdefghijklmnopqrstuvwxyz0123456789_.-") == strlen(topic);
+}
+
+/* One option and its value. EX_OK, or EX_USAGE with the reason said. */
+static int take_option(struct trigger *t, const char *option, const char *value)
+{
+    struct decimal amount;
+
+    if (!strcmp(option, "--url")) {
+        t->url = value;
+    } else if (!strcmp(option, "--order")) {
+        t->order_file = value;
+    } else if (!strcmp(option, "--status")) {
+        t->status = value;
+    } else if (!strcmp(option, "--topic")) {
+        if (!topic_is_legal(value))
+            return wrong(option, "a topic is a resource and an event, like order.updated");
+        t->topic = value;
+    } else if (!strcmp(option, "--total")) {
+        if (!decimal_parse(value, &amount))
+            return wrong(option, "an amount is a decimal number, like 150.00");
+        t->total = value;
+    } else if (!parse_id(value, &t->id)) {
+        return wrong(option, "an order's id is a whole number from 1, of 18 digits at most");
+    }
+    return EX_OK;
+}
+
+static int parse_arguments(struct trigger *t, int argc, char **argv)
+{
+    static const char *const options[] = {"--url", "--order", "--id", "--status", "--total", "--topic"};
+
+    for (int i = 1; i < argc; i++) {
+        bool known = false;
+        if (!strcmp(argv[i], "--scenarios")) {
+            t->scenarios = true;
+            continue;
+        }
+        for (size_t j = 0; j < sizeof options / sizeof *options; j++)
+            known = known || !strcmp(argv[i], options[j]);
+        if (!known) {
+            fprintf(stderr,
+                    "woo_ghl trigger: unknown argument '%s'; known are --scenarios, --url URL, --order FILE, "
+                    "--id N, --status S, --total T and --topic T\n",
+                    argv[i]);
+            return EX_USAGE;
+        }
+        if (i + 1 == argc)
+            return wrong(argv[i], "its value is missing");
+        if (take_option(t, argv[i], argv[i + 1]) != EX_OK)
+            return EX_USAGE;
+        i++;
+    }
+    if (t->scenarios && (t->order_file || t->status || t->topic))
+        return wrong("--scenarios", "the scenarios bring their own order, status and topic; "
+                                    "--url, --id and --total go with them");
+    if (t->order_file && (t->status || t->total || t->id))
+        return wrong("--order", "the file's bytes are sent as they are; --id, --status and --total make "
+                                "another order");
+    return EX_OK;
+}
+
+/* -- bodies -- */
+
+/* A made-up order, as JSON; malloc'ed, NULL when out of memory. */
+static char *make_order(json_int_t id, const char *status, const char *total)
+{
+    json_t *order = json_pack("{sI ss ss ss s{ss ss ss ss}}", "id", id, "status", status, "total", total,
+                              "currency", "USD", "billing", "first_name", "John", "last_name", "Doe", "email",
+                              "john@example.com", "phone", "+1234567890");
+    char *text = order ? json_dumps(order, JSON_COMPACT) : NULL;
+    json_decref(order);
+    if (!text)
+        fprintf(stderr, "woo_ghl trigger: the order cannot be made: --status and --total must be UTF-8\n");
+    return text;
+}
+
+static bool read_file(const char *path, struct buf *out)
+{
+    char piece[16384];
+    size_t n;
+    FILE *file = fopen(path, "rb");
+
+    if (!file) {
+        fprintf(stderr, "woo_ghl trigger: --order %s: %s\n", path, strerror(errno));
+        return false;
+    }
+    while ((n = fread(piece, 1, sizeof piece, file)) > 0)
+        if (!buf_add(out, piece, n))
+            break;
+    bool good = !ferror(file) && !out->failed;
+    if (!good)
+        fprintf(stderr, "woo_ghl trigger: --order %s: cannot be read, or is over 64 MB\n", path);
+    if (fclose(file) != 0)
+        good = false;
+    return good;
+}
+
+/* -- one delivery -- */
+
+struct header_lines {
+    char text[HEADERS_MAX][HEADER_SIZE];
+    const char *line[HEADERS_MAX + 1];
+    size_t count;
+};
+
+static bool add_header(struct header_lines *h, const char *name, const char *value)
+{
+    if (h->count == HEADERS_MAX)
+        return false;
+    int n = snprintf(h->text[h->count], HEADER_SIZE, "%s: %s", name, value);
+    if (n < 0 || n >= HEADER_SIZE)
+        return false;
+    h->line[h->count] = h->text[h->count];
+    h->line[++h->count] = NULL;
+    return true;
+}
+
+/* The headers of a real delivery, in their order. */
+static bool make_headers(const struct trigger *t, const struct delivery_to_send *d, struct header_lines *h)
+{
+    char signature[45], source[512], resource[100], id[33];
+    unsigned char random[16];
+    const char *dot = strchr(d->topic, '.');
+    size_t n = (size_t)(dot - d->topic);
+
+    memcpy(resource, d->topic, n);
+    resource[n] = '\0';
+    const struct shop_rule *shop = t->config->shop_count ? t->config->shops : NULL;
+    int len = snprintf(source, sizeof source, "https://%s/",
+                       shop && shop->alias_count ? shop->alias[0] : "shop.example.com");
+    if (len < 0 || (size_t)len >= sizeof source || !digest_random(random, sizeof random) ||
+        !signature_make(d->secret, d->body, d->len, signature))
+        return false;
+    digest_hex(random, sizeof random, id);
+    return add_header(h, "Accept", "*/*") && add_header(h, "Content-Type", "application/json") &&
+           add_header(h, "X-WC-Webhook-Source", source) && add_header(h, "X-WC-Webhook-Topic", d->topic) &&
+           add_header(h, "X-WC-Webhook-Resource", resource) && add_header(h, "X-WC-Webhook-Event", dot + 1) &&
+           add_header(h, "X-WC-Webhook-Signature", signature) && add_header(h, "X-WC-Webhook-ID", "1") &&
+           add_header(h, "X-WC-Webhook-Delivery-ID", id);
+}
+
+/* What another machine answered goes to a terminal: control characters become dots. */
+static void print_text(const char *prefix, const char *text, size_t len)
+{
+    fputs(prefix, stdout);
+    for (size_t i = 0; i < len; i++)
+        putchar((unsigned char)text[i] < 0x20 || text[i] == 0x7f ? '.' : text[i]);
+    putchar('\n');
+}
+
+/* Sends it and prints both ways. False when there was no answer. */
+static bool send_delivery(const struct trigger *t, const struct delivery_to_send *d,
+                          struct http_answer *answer)
+{
+    struct header_lines headers = {.count = 0};
+
+    if (!make_headers(t, d, &headers)) {
+        fprintf(stderr, "woo_ghl trigger: the headers cannot be made (out of memory, or a shop's name in "
+                        "WOO_SHOPS is too long)\n");
+        return false;
+    }
+    printf("> POST %s\n", t->url);
+    for (size_t i = 0; i < headers.count; i++)
+        printf("> %s\n", headers.line[i]);
+    print_text("> ", d->body, d->len);
+
+    const struct http_request request = {.method = "POST",
+                                         .url = t->url,
+                                         .headers = headers.line,
+                                         .body = d->body,
+                                         .body_len = d->len,
+                                         .timeout_ms = TIMEOUT_MS,
+                                         .fresh_connection = true,
+                                         .send_deadline_mono_ms = CLOCK_NEVER,
+                                         .plain_anywhere = true};
+    int64_t began = clock_mono_ms();
+    if (http_call(t->http, &request, answer) != HTTP_ANSWERED) {
+        fflush(stdout);
+        fprintf(stderr, "woo_ghl trigger: no answer from %s: %s; does the web server run there?\n", t->url,
+                answer->error);
+        return false;
+    }
+    printf("< %ld in %lld ms\n", answer->status, (long long)(clock_mono_ms() - began));
+    print_text("< ", answer->body.data, answer->body.len);
+    return true;
+}
+
+static int run_one(const struct trigger *t)
+{
+    struct buf file;
+    struct http_answer answer;
+    char *made = NULL;
+    int code = EX_NOINPUT;
+    struct delivery_to_send d = {.topic = t->topic ? t->topic : "order.created",
+                                 .secret = t->config->webhook_secret};
+
+    buf_init(&file, FILE_MAX);
+    http_answer_init(&answer);
+    if (t->order_file) {
+        if (!read_file(t->order_file, &file))
+            goto out;
+        d.body = file.data;
+        d.len = file.len;
+    } else {
+        made = make_order(t->id, t->status ? t->status : "processing", t->total ? t->total : "150.00");
+        if (!made) {
+            code = EX_USAGE;
+            goto out;
+        }
+        d.body = made;
+        d.len = strlen(made);
+    }
+    code = EX_UNAVAILABLE;
+    if (send_delivery(t, &d, &answer))
+        code = answer.status >= 200 && answer.status <= 299 ? EX_OK : EX_PROTOCOL;
+out:
+    http_answer_free(&answer);
+    buf_wipe(&file);
+    free(made);
+    return code;
+}
+
+/* -- the scenarios -- */
+
+struct scenario {
+    const char *name;
+    json_int_t id_offset; /* orders of the same offset are the same order */
+    const char *status;
+    bool forged; /* signed with another secret */
+    long answer;
+    const char *member, *value; /* what the answer's body must hold */
+};
+
+static const struct scenario scenarios[] = {
+    {"a new paid order", 0, "processing", false, 200, "status", "synced"},
+    {"the same delivery again", 0, "processing", false, 200, "reason", "duplicate"},
+    {"a new order that is cancelled", 1, "cancelled", false, 200, "status", "ignored"},
+    {"a wrong signature", 2, "processing", true, 401, "error", "Invalid Signature"},
+};
+#define SCENARIOS (sizeof scenarios / sizeof *scenarios)
+
+static bool is_expected(const struct scenario *s, const struct http_answer *answer)
+{
+    struct error ignored = ERROR_NONE;
+    json_t *body = json_decode_exact(answer->body.data, answer->body.len, &ignored);
+    bool good = answer->status == s->answer && !strcmp(json_text(body, s->member), s->value);
+    json_decref(body);
+    return good;
+}
+
+static int run_scenario(const struct trigger *t, const struct scenario *s)
+{
+    struct http_answer answer;
+    char *order = make_order(t->id + s->id_offset, s->status, t->total ? t->total : "150.00");
+    int code = EX_UNAVAILABLE;
+
+    if (!order)
+        return EX_USAGE;
+    const struct delivery_to_send d = {.topic = "order.created",
+                                       .secret = s->forged ? "another secret" : t->config->webhook_secret,
+                                       .body = order,
+                                       .len = strlen(order)};
+    http_answer_init(&answer);
+    if (send_delivery(t, &d, &answer))
+        code = is_expected(s, &answer) ? EX_OK : EX_PROTOCOL;
+    http_answer_free(&answer);
+    free(order);
+    return code;
+}
+
+static int run_scenarios(const struct trigger *t)
+{
+    int worst = EX_OK;
+
+    for (size_t i = 0; i < SCENARIOS; i++) {
+        const struct scenario *s = &scenarios[i];
+        printf("%zu. %s: expected %ld with \"%s\":\"%s\"\n", i + 1, s->name, s->answer, s->member, s->value);
+        int code = run_scenario(t, s);
+        printf("%s\n\n", code == EX_OK ? "as expected" : "NOT as expected");
+        if (code == EX_UNAVAILABLE)
+            return code; /* the others would only wait, too */
+        if (code != EX_OK)
+            worst = code;
+    }
+    printf("%s\n", worst == EX_OK ? "All answers were as expected." : "Not all answers were as expected.");
+    return worst;
+}
+
+int trigger_main(const struct config *config, int argc, char **argv)
+{
+    struct trigger t = {.config = config};
+    struct error e = ERROR_NONE;
+    int code = parse_arguments(&t, argc, argv);
+
+    if (code != EX_OK)
+        return code;
+    if (!t.url) {
+        (void)snprintf(t.default_url, sizeof t.default_url, "http://127.0.0.1:%lld/woo-order",
+                       (long long)config->port);
+        t.url = t.default_url;
+    }
+    if (!t.id)
+        t.id = clock_wall_ms(); /* an order that was never seen */
+    if (!strncmp(t.url, "http://", 7) && !http_check_base(t.url, &e))
+        fprintf(stderr, "woo_ghl trigger: warning: %s: %s\n", t.url, e.text);
+    t.http = http_new(USER_AGENT, &e);
+    if (!t.http) {
+        fprintf(stderr, "woo_ghl trigger: %s\n", e.text);
+        return EX_OSERR;
+    }
+    code = t.scenarios ? run_scenarios(&t) : run_one(&t);
+    http_free(t.http);
+    return code;
+}

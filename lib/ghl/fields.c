@@ -1,0 +1,308 @@
+#include "ghl/fields.h"
+#include "base/clock.h"
+#include "base/decimal.h"
+#include <stdlib.h>
+#include <string.h>
+#include <strings.h>
+
+#define FIELDS_TTL_MS (3600 * 1000)
+#define FIELDS_ANEW_S 300 /* a name that the kept list lacks has it asked for anew at most so often */
+#define FIELDS_KEY "custom_fields"
+#define NUMBER_PLACES 4
+
+static const char *const model_name[] = {"contact", "opportunity"};
+static const char *const setting_name[] = {"GHL_CONTACT_FIELDS", "GHL_OPPORTUNITY_FIELDS"};
+
+/* -- the location's list -- */
+
+/* "contact.utm_source" is utm_source, too. */
+static bool has_key(const json_t *field, const char *key)
+{
+    const char *full = json_text(field, "fieldKey"), *point = strchr(full, '.');
+    return !strcasecmp(full, key) || (point && !strcasecmp(point + 1, key));
+}
+
+const json_t *fields_find(const json_t *list, enum fields_model model, const char *key)
+{
+    const json_t *by_key = NULL, *by_name = NULL, *field;
+    size_t i;
+
+    json_array_foreach(list, i, field)
+    {
+        const char *of = json_text(field, "model");
+        if (strcasecmp(*of ? of : "contact", model_name[model]) != 0)
+            continue;
+        if (!strcmp(json_text(field, "id"), key))
+            return field;
+        if (!by_key && has_key(field, key))
+            by_key = field;
+        if (!by_name && !strcasecmp(json_text(field, "name"), key))
+            by_name = field;
+    }
+    return by_key ? by_key : by_name;
+}
+
+static enum ghl_result start(struct ghl_answer *answer)
+{
+    *answer = (struct ghl_answer){.result = GHL_OK, .retry_after_ms = -1};
+    return GHL_OK;
+}
+
+/* {"at": when, "fields": [...]} as kept in the store; NULL = not there. */
+static json_t *kept_list(struct app *app)
+{
+    char *text = NULL;
+    json_t *kept = store_get(app->store, FIELDS_KEY, &text) == STORE_OK ? json_loads(text, 0, NULL) : NULL;
+    free(text);
+    return kept;
+}
+
+/* What is needed of each field: a location may have hundreds, with their options. */
+static json_t *slim(const json_t *fields)
+{
+    static const char *const member[] = {"id", "name", "fieldKey", "dataType", "model"};
+    json_t *list = json_array();
+    const json_t *field;
+    size_t i;
+
+    json_array_foreach(fields, i, field)
+    {
+        json_t *less = json_object();
+        for (size_t m = 0; less && m < sizeof member / sizeof *member; m++)
+            if (json_object_set_new(less, member[m], json_string(json_text(field, member[m]))) != 0) {
+                json_decref(less);
+                less = NULL;
+            }
+        if (json_array_append_new(list, less) != 0) {
+            json_decref(list);
+            return NULL;
+        }
+    }
+    return list;
+}
+
+static json_t *ask(struct app *app, const struct ghl_call *call, struct ghl_answer *answer)
+{
+    if (ghl_custom_fields(app->ghl, call, answer) != GHL_OK)
+        return NULL;
+    json_t *kept =
+        json_pack("{sI so}", "at", (json_int_t)(clock_wall_ms() / 1000), "fields", slim(answer->json));
+    char *text = kept ? json_dumps(kept, JSON_COMPACT) : NULL;
+    if (text && store_put(app->store, FIELDS_KEY, text, FIELDS_TTL_MS, false, NULL) != STORE_OK)
+        log_event(app->log, LOG_LEVEL_WARN, "store", NULL, "Could not keep the list of custom fields: %s",
+                  store_trouble(app->store));
+    free(text);
+    if (!kept)
+        answer->result = GHL_RETRY;
+    return kept;
+}
+
+void fields_forget(struct app *app)
+{
+    if (store_put(app->store, FIELDS_KEY, "", 1, false, NULL) != STORE_OK)
+        log_event(app->log, LOG_LEVEL_WARN, "store", NULL,
+                  "The list of custom fields could not be forgotten; it is by itself, in an hour: %s",
+                  store_trouble(app->store));
+}
+
+/* The list, asked for anew where the kept one lacks one of these names and is not of just now. NULL: see the
+ * answer. `planned` may be NULL, `mark_field` "". */
+static json_t *list_for(struct app *app, const struct ghl_call *call, enum fields_model model,
+                        const json_t *planned, const char *mark_field, struct ghl_answer *answer)
+{
+    json_t *kept = kept_list(app), *fields = json_object_get(kept, "fields"), *value;
+    bool lacks = *mark_field && !fields_find(fields, FIELDS_OPPORTUNITY, mark_field);
+    const char *key;
+
+    json_object_foreach((json_t *)planned, key, value) lacks = lacks || !fields_find(fields, model, key);
+    json_int_t age_s = clock_wall_ms() / 1000 - json_integer_value(json_object_get(kept, "at"));
+    if (!fields || (lacks && (age_s > FIELDS_ANEW_S || age_s < 0))) {
+        json_decref(kept);
+        kept = ask(app, call, answer);
+    }
+    json_t *list = json_incref(json_object_get(kept, "fields"));
+    json_decref(kept);
+    return list;
+}
+
+/* -- one value -- */
+
+static bool is_one_of(const char *type, const char *const *list)
+{
+    for (; *list; list++)
+        if (!strcasecmp(type, *list))
+            return true;
+    return false;
+}
+
+static const char *const numbers[] = {"NUMERICAL", "FLOAT", "MONETORY", "MONETARY", NULL};
+static const char *const lists[] = {"CHECKBOX", "MULTIPLE_OPTIONS", NULL};
+static const char *const dates[] = {"DATE", NULL};
+static const char *const never[] = {"FILE_UPLOAD", "SIGNATURE", "TEXTBOX_LIST", NULL};
+
+bool fields_can_hold(const json_t *field)
+{
+    return !is_one_of(json_text(field, "dataType"), never);
+}
+
+static json_t *number_of(const char *text)
+{
+    struct decimal number;
+    char exact[DECIMAL_TEXT_SIZE];
+    if (!decimal_parse(text, &number))
+        return NULL;
+    decimal_format(number, NUMBER_PLACES, exact);
+    return json_decimal(exact);
+}
+
+static json_t *list_of(const json_t *values)
+{
+    json_t *list = json_array();
+    for (size_t i = 1; i < json_array_size(values); i++)
+        if (json_array_append(list, json_array_get(values, i)) != 0) {
+            json_decref(list);
+            return NULL;
+        }
+    if (json_array_size(list) > 0)
+        return list;
+    json_decref(list);
+    return NULL;
+}
+
+/* The day of "2026-11-25T00:43:19", or of the day itself. */
+static json_t *date_of(const char *text)
+{
+    int64_t seconds;
+    char day[32];
+    snprintf(day, sizeof day, "%.10sT00:00:00", text);
+    return strlen(text) >= 10 && clock_parse_iso(day, &seconds) ? json_stringn(text, 10) : NULL;
+}
+
+/* [whole text, each, value] -> what a field of that type takes; NULL = the text is none. *want says what is.
+ */
+static json_t *value_of(const char *type, const json_t *values, const char **want)
+{
+    const char *text = json_string_value(json_array_get(values, 0));
+
+    *want = "a text";
+    if (is_one_of(type, never)) {
+        *want = "a file, a signature or a list of boxes, which no order has";
+        return NULL;
+    }
+    if (is_one_of(type, numbers)) {
+        *want = "a number";
+        return number_of(text);
+    }
+    if (is_one_of(type, dates)) {
+        *want = "a date";
+        return date_of(text);
+    }
+    if (is_one_of(type, lists)) {
+        *want = "a list";
+        return list_of(values);
+    }
+    return json_string(text);
+}
+
+static bool add(json_t *out, const json_t *field, json_t *value)
+{
+    return !json_array_append_new(out,
+                                  json_pack("{ss so}", "id", json_text(field, "id"), "field_value", value));
+}
+
+/* True also where it is left out; false when out of memory. */
+static bool add_planned(struct app *app, const char *order, enum fields_model model, const json_t *list,
+                        const char *key, const json_t *values, json_t *out)
+{
+    struct log_about about = {.order = order};
+    const json_t *field = fields_find(list, model, key);
+    const char *want;
+
+    if (!field) {
+        log_event(app->log, LOG_LEVEL_WARN, "field", &about,
+                  "%s: the location has no %s field \"%.80s\" (woo_ghl fields lists them); it is left out",
+                  setting_name[model], model_name[model], key);
+        return true;
+    }
+    json_t *value = value_of(json_text(field, "dataType"), values, &want);
+    if (value)
+        return add(out, field, value);
+    log_event(app->log, LOG_LEVEL_WARN, "field", &about,
+              "%s: the field \"%.80s\" takes %s, and this order's value is none; it is left out",
+              setting_name[model], key, want);
+    return true;
+}
+
+/* -- of a plan -- */
+
+enum ghl_result fields_resolve(struct app *app, const struct ghl_call *call, enum fields_model model,
+                               json_t *body, const char *mark, struct ghl_answer *answer)
+{
+    const char *mark_field = mark ? app->config.order_field : "", *key;
+    json_t *planned = json_object_get(body, "customFields"), *values;
+
+    start(answer);
+    if (json_is_array(planned) || (!planned && !*mark_field))
+        return GHL_OK;
+    json_t *list = list_for(app, call, model, planned, mark_field, answer);
+    if (!list)
+        return answer->result == GHL_OK ? (answer->result = GHL_RETRY) : answer->result;
+    json_t *out = json_array();
+    bool good = out != NULL;
+    json_object_foreach(planned, key, values) good =
+        good && add_planned(app, call->order, model, list, key, values, out);
+    const json_t *field = *mark_field ? fields_find(list, FIELDS_OPPORTUNITY, mark_field) : NULL;
+    good =
+        good && (!field || add(out, field, json_string(mark))) && !json_object_set(body, "customFields", out);
+    json_decref(out);
+    json_decref(list);
+    return answer->result = good ? GHL_OK : GHL_RETRY;
+}
+
+enum ghl_result fields_mark(struct app *app, const struct ghl_call *call, char id[GHL_ID_SIZE],
+                            struct ghl_answer *answer)
+{
+    const char *wanted = app->config.order_field;
+    struct log_about about = {.order = call->order};
+
+    id[0] = '\0';
+    start(answer);
+    if (!*wanted)
+        return GHL_OK;
+    json_t *list = list_for(app, call, FIELDS_OPPORTUNITY, NULL, wanted, answer);
+    if (!list)
+        return answer->result == GHL_OK ? (answer->result = GHL_RETRY) : answer->result;
+    const json_t *field = fields_find(list, FIELDS_OPPORTUNITY, wanted);
+    if (field)
+        snprintf(id, GHL_ID_SIZE, "%s", json_text(field, "id"));
+    json_decref(list);
+    if (field)
+        return answer->result;
+    snprintf(answer->message, sizeof answer->message,
+             "GHL_ORDER_FIELD: the location has no opportunity field \"%.80s\"", wanted);
+    if (!config_name_is_unique(&app->config)) {
+        fields_forget(app); /* everything waits for this field: the next try looks whether it is there now */
+        return answer->result = GHL_CONFIG;
+    }
+    log_event(app->log, LOG_LEVEL_WARN, "field", &about, "%s; orders are told apart by their names",
+              answer->message);
+    return answer->result;
+}
+
+/* GHL's search and its GET write a value in more than one way. */
+const char *fields_value(const json_t *card, const char *id)
+{
+    static const char *const place[] = {"fieldValue", "fieldValueString", "field_value", "value"};
+    const json_t *field;
+    size_t i;
+
+    json_array_foreach(json_object_get(card, "customFields"), i, field)
+    {
+        if (!*id || strcmp(json_text(field, "id"), id) != 0)
+            continue;
+        for (size_t p = 0; p < sizeof place / sizeof *place; p++)
+            if (*json_text(field, place[p]))
+                return json_text(field, place[p]);
+    }
+    return "";
+}

@@ -1,0 +1,147 @@
+/*
+ * ghl: the few calls of the GoHighLevel API that an order needs, with typed answers.
+ *
+ * It builds requests (never an undeclared or empty field: GHL's validation is whitelist-strict), retries what
+ * may be repeated inside the caller's deadline, and turns every way of saying no into one enum. It keeps no
+ * state between calls but connections. Facts from the vendor's OpenAPI files and from integrators' reports,
+ * November 2026.
+ */
+#ifndef WOO_GHL_GHL_H
+#define WOO_GHL_GHL_H
+
+#include "base/digest.h"
+#include "base/http_client.h"
+#include "base/json.h"
+#include "config/config.h"
+
+#define GHL_ID_SIZE 64
+
+enum ghl_result {
+    GHL_OK,
+    GHL_RETRY, /* it did not happen, or may safely be repeated: network, 408, 425, 5xx of a repeatable call */
+    GHL_LIMITED,  /* 429, or our own pace has no room before the deadline: not done; retry_after_ms may be set
+                   */
+    GHL_UNKNOWN,  /* a call that must not be repeated blindly, and may have happened */
+    GHL_TOO_LATE, /* not begun: no time left, or the send deadline had passed */
+    GHL_LOST,     /* a hook forbade it (the lease is gone): not done */
+    GHL_AUTH,     /* 401, 403: token, scope, version, location, or the CDN's block */
+    GHL_CONFIG,   /* 404 "Cannot POST", or a 400/404/422 that names pipeline, stage, location, user or custom
+                     field */
+    GHL_GONE, /* the id does not exist any more: "Contact with id ... not found" (400 or 404), opportunity not
+                 found */
+    GHL_DUPLICATE, /* no duplicates allowed: existing_id is the one that is there ("" = not told) */
+    GHL_REFUSED,   /* 400, 422 and other 4xx: this order's data */
+};
+const char *ghl_result_name(enum ghl_result result);
+
+/* An id of a form that may be kept: 1 to 63 letters, digits, '-', '_'. Copies it; false, and "", when not. */
+bool ghl_take_id(const char *id, char out[GHL_ID_SIZE]);
+
+struct ghl_answer {
+    enum ghl_result result;
+    int status; /* HTTP status of the last try; 0 = none */
+    int tries;
+    json_t *json; /* owned; the decoded body of an OK (numbers as strings, json_decode_exact), else NULL */
+    char id[GHL_ID_SIZE]; /* of the contact, opportunity or note that the call wrote */
+    char existing_id[GHL_ID_SIZE];
+    bool created;   /* upsert: GHL says that the contact is new */
+    char field[32]; /* REFUSED: the field of the body that the message speaks of ("phone", "country"); CONFIG:
+                       "customFields" where the message speaks of those of the body; else "" */
+    char message[200]; /* of GHL's own words only those of a known form, else "(N bytes)"; safe to log */
+    char code[64];     /* "OPPORTUNITY_NO_DUPLICATE" */
+    char trace_id[80];
+    int64_t retry_after_ms;          /* -1 = not told */
+    bool transport_failed;           /* network, timeout or 5xx: what the breaker counts */
+    bool names_access;               /* AUTH: its words speak of token, scope, version or location */
+    unsigned char words[DIGEST_LEN]; /* of an error: a hash of status, code and GHL's words as they came */
+};
+void ghl_answer_free(struct ghl_answer *answer);
+
+/* Asked around every single try; any may be NULL. The store stands behind them, and crash tests. */
+struct ghl_hooks {
+    void *context;
+    /* How long to wait before this call so that GHL's limits hold for all processes; the slot is reserved
+     * when the result is
+     * <= max_wait_ms. -1 = no limit known (the store is away). */
+    int64_t (*pace)(void *context, int64_t max_wait_ms);
+    /* May a write go out now? False = the lease is gone. Asked before every write. */
+    bool (*may_write)(void *context);
+    /* Told after every try: rate headers and Retry-After of the answer, and whether the transport worked. */
+    void (*heard)(void *context, const struct http_answer *answer, bool transport_ok);
+    /* Waits between tries and for the pace; false = stop, no further try. NULL = a real sleep. */
+    bool (*wait)(void *context, int64_t ms);
+};
+
+struct ghl; /* one per process */
+
+/* config and log must outlive it. In a dry run no call leaves: each is logged, masked, and answered with an
+ * id "dry-...". */
+struct ghl *ghl_new(const struct config *config, struct log *log, struct error *e);
+void ghl_free(struct ghl *ghl);
+/* The token and the version of its config are others now. False, and all as it was, when out of memory. */
+bool ghl_renew(struct ghl *ghl) MUST_CHECK;
+void ghl_set_hooks(struct ghl *ghl, const struct ghl_hooks *hooks); /* copied; NULL = none */
+
+/* What every call takes: the absolute end of its retries, and the order it is for (for the log). */
+struct ghl_call {
+    int64_t deadline_mono_ms;
+    const char *order;
+    int64_t send_deadline_mono_ms; /* no byte of a write leaves after this; CLOCK_NEVER = no such limit */
+};
+
+/* Each fills *answer (freed by the caller in every case) and returns its result. Bodies are borrowed, without
+ * locationId: it is added. */
+
+/* -- contacts -- */
+/* Needs email or phone. Repeatable. id, created, and json["contact"]["tags"] if told. A CONTACT duplicate is
+ * adopted: OK with its id. */
+enum ghl_result ghl_contact_upsert(struct ghl *, const struct ghl_call *, const json_t *contact,
+                                   struct ghl_answer *);
+/* For a contact with neither. Never repeated blindly: UNKNOWN when it may have happened. Fresh connection. */
+enum ghl_result ghl_contact_create(struct ghl *, const struct ghl_call *, const json_t *contact,
+                                   struct ghl_answer *);
+enum ghl_result ghl_contact_update(struct ghl *, const struct ghl_call *, const char *id,
+                                   const json_t *contact, struct ghl_answer *);
+/* GET: json["contact"]. */
+enum ghl_result ghl_contact_get(struct ghl *, const struct ghl_call *, const char *id, struct ghl_answer *);
+/* GET /contacts/search/duplicate: the contact with this email (or, where it is "", this phone), without
+ * touching it. id is "" when there is none. */
+enum ghl_result ghl_contact_find(struct ghl *, const struct ghl_call *, const char *email, const char *phone,
+                                 struct ghl_answer *);
+/* POST /contacts/search by name, newest first, one page: json["contacts"]. For a nameless create whose
+ * outcome is unknown. */
+enum ghl_result ghl_contact_search(struct ghl *, const struct ghl_call *, const char *name,
+                                   struct ghl_answer *);
+/* Additive. Repeatable. */
+enum ghl_result ghl_contact_add_tags(struct ghl *, const struct ghl_call *, const char *id,
+                                     const json_t *tags, struct ghl_answer *);
+enum ghl_result ghl_contact_remove_tags(struct ghl *, const struct ghl_call *, const char *id,
+                                        const json_t *tags, struct ghl_answer *);
+enum ghl_result ghl_note_create(struct ghl *, const struct ghl_call *, const char *contact_id,
+                                const char *body, struct ghl_answer *);
+enum ghl_result ghl_note_list(struct ghl *, const struct ghl_call *, const char *contact_id,
+                              struct ghl_answer *);
+
+/* -- opportunities -- */
+/* Body: pipelineId, name, status, contactId, and optional fields. Never repeated blindly; fresh connection;
+ * send deadline. */
+enum ghl_result ghl_opportunity_create(struct ghl *, const struct ghl_call *, const json_t *opportunity,
+                                       struct ghl_answer *);
+enum ghl_result ghl_opportunity_update(struct ghl *, const struct ghl_call *, const char *id,
+                                       const json_t *fields, struct ghl_answer *);
+/* json["opportunity"]. GONE when there is none. */
+enum ghl_result ghl_opportunity_get(struct ghl *, const struct ghl_call *, const char *id,
+                                    struct ghl_answer *);
+/* All pages: json is an array of opportunities (id, name, status, pipelineId, contactId, createdAt,
+ * customFields...). */
+enum ghl_result ghl_opportunity_search(struct ghl *, const struct ghl_call *, const char *contact_id,
+                                       const char *pipeline_id, struct ghl_answer *);
+
+/* -- the location -- */
+enum ghl_result ghl_pipelines(struct ghl *, const struct ghl_call *, struct ghl_answer *); /* json: array */
+enum ghl_result ghl_location(struct ghl *, const struct ghl_call *,
+                             struct ghl_answer *); /* json: the location */
+enum ghl_result ghl_custom_fields(struct ghl *, const struct ghl_call *,
+                                  struct ghl_answer *); /* json: array, both models */
+
+#endif

@@ -1,0 +1,170 @@
+/* Carries a call out: GHL's limits, the lease, the time left, the tries. */
+#include "base/clock.h"
+#include "base/crash.h"
+#include "ghl/ghl_work.h"
+#include <inttypes.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#define TRIES 4
+static const int64_t pause_ms[TRIES - 1] = {1000, 2000, 4000};
+
+static bool is_write(const struct ghl_request *request)
+{
+    return request->kind != GHL_READ;
+}
+
+/* How long a call may still wait before it has to begin. */
+static int64_t room_ms(const struct ghl_call *call, const struct ghl_request *request)
+{
+    int64_t room = clock_left_ms(call->deadline_mono_ms) - request->needs_ms;
+    if (is_write(request)) {
+        int64_t left = clock_left_ms(call->send_deadline_mono_ms);
+        room = left == 0 ? -1 : left < room ? left : room;
+    }
+    return room;
+}
+
+static bool wait_ms(struct ghl *ghl, int64_t ms)
+{
+    if (ms <= 0)
+        return true;
+    return ghl->hooks.wait ? ghl->hooks.wait(ghl->hooks.context, ms) : clock_sleep_ms(ms, NULL);
+}
+
+/* Time, GHL's limits, and the lease, in this order: the lease is looked at last, just before the call. */
+static enum ghl_result may_begin(struct ghl *ghl, const struct ghl_call *call,
+                                 const struct ghl_request *request, struct ghl_answer *answer)
+{
+    const struct ghl_hooks *hooks = &ghl->hooks;
+    int64_t room = room_ms(call, request);
+
+    if (room < 0)
+        return GHL_TOO_LATE;
+    if (hooks->pace) {
+        int64_t pace = hooks->pace(hooks->context, room);
+        if (pace > room) {
+            answer->retry_after_ms = pace;
+            snprintf(answer->message, sizeof answer->message, "no call to GHL is free for %" PRId64 " s",
+                     (pace + 999) / 1000);
+            return GHL_LIMITED;
+        }
+        if (!wait_ms(ghl, pace) || room_ms(call, request) < 0)
+            return GHL_TOO_LATE;
+    }
+    if (is_write(request) && hooks->may_write && !hooks->may_write(hooks->context))
+        return GHL_LOST;
+    return GHL_OK;
+}
+
+static void send_once(struct ghl *ghl, const struct ghl_call *call, const struct ghl_request *request,
+                      const char *url, const char *body, struct ghl_answer *answer)
+{
+    const char *const headers[] = {ghl->authorization, ghl->version, "Accept: application/json",
+                                   body ? "Content-Type: application/json" : NULL, NULL};
+    int64_t left = clock_left_ms(call->deadline_mono_ms), limit = ghl->config->ghl_timeout_ms;
+    struct http_request http = {.method = request->method,
+                                .url = url,
+                                .headers = headers,
+                                .body = body,
+                                .body_len = body ? strlen(body) : 0,
+                                .timeout_ms = left < limit ? left : limit,
+                                .fresh_connection = request->kind == GHL_CREATE,
+                                .send_deadline_mono_ms =
+                                    is_write(request) ? call->send_deadline_mono_ms : CLOCK_NEVER};
+    struct http_answer heard;
+
+    http_answer_init(&heard);
+    enum http_result sent = CRASH_AROUND(request->method, http_call(ghl->http, &http, &heard));
+    ghl_judge(request, sent, &heard, answer);
+    if (ghl->hooks.heard && sent != HTTP_TOO_LATE && sent != HTTP_UNUSABLE)
+        ghl->hooks.heard(ghl->hooks.context, &heard, !answer->transport_failed);
+    http_answer_free(&heard);
+}
+
+static void note_try(struct ghl *ghl, const struct ghl_call *call, const struct ghl_request *request,
+                     const struct ghl_answer *answer, int64_t began_ms)
+{
+    struct log_about about = {.order = call->order,
+                              .status = answer->status,
+                              .trace_id = answer->trace_id,
+                              .ghl_id = answer->id,
+                              .ms = clock_mono_ms() - began_ms,
+                              .has_ms = true};
+    int path_len = (int)strcspn(request->path, "?");
+
+    if (answer->result == GHL_OK)
+        log_event(ghl->log, LOG_LEVEL_DEBUG, "ghl", &about, "%s %.*s", request->method, path_len,
+                  request->path);
+    else
+        log_event(ghl->log, LOG_LEVEL_INFO, "ghl", &about, "%s %.*s: %s %s (try %d)", request->method,
+                  path_len, request->path, ghl_result_name(answer->result), answer->message, answer->tries);
+}
+
+/* Is there a further try, and after which pause? */
+static bool again(const struct ghl_call *call, const struct ghl_request *request,
+                  const struct ghl_answer *answer, int64_t *pause)
+{
+    if (answer->result != GHL_RETRY && answer->result != GHL_LIMITED)
+        return false;
+    if (answer->tries >= TRIES)
+        return false;
+    *pause = pause_ms[answer->tries - 1];
+    if (answer->retry_after_ms > *pause)
+        *pause = answer->retry_after_ms;
+    return *pause < room_ms(call, request);
+}
+
+static void run(struct ghl *ghl, const struct ghl_call *call, const struct ghl_request *request,
+                const char *url, const char *body, struct ghl_answer *answer)
+{
+    for (int tries = 0;;) {
+        struct ghl_answer next = {.retry_after_ms = -1};
+        int64_t pause = 0, began_ms = clock_mono_ms();
+
+        next.result = may_begin(ghl, call, request, &next);
+        if (next.result == GHL_OK) {
+            tries++;
+            send_once(ghl, call, request, url, body, &next);
+            next.tries = tries;
+            note_try(ghl, call, request, &next, began_ms);
+        } else {
+            /* What an earlier try met says more than that there is no time for another. */
+            if (next.result == GHL_TOO_LATE && tries > 0)
+                return;
+            next.tries = tries;
+            next.status = answer->status;
+        }
+        ghl_answer_free(answer);
+        *answer = next;
+        if (next.result != GHL_RETRY && (next.result != GHL_LIMITED || next.status != 429))
+            return;
+        if (!again(call, request, answer, &pause) || !wait_ms(ghl, pause))
+            return;
+    }
+}
+
+enum ghl_result ghl_run(struct ghl *ghl, const struct ghl_call *call, const struct ghl_request *request,
+                        struct ghl_answer *answer)
+{
+    struct buf url;
+    char *body = NULL;
+
+    *answer = (struct ghl_answer){.result = GHL_RETRY, .retry_after_ms = -1};
+    if (ghl->config->dry_run)
+        return ghl_dry_run(ghl, call, request, answer);
+
+    buf_init(&url, 4096);
+    /* 15 digits: the shortest text of an amount, not the nearest double's 17 (json_decimal). */
+    if (request->body)
+        body = json_dumps(request->body, JSON_COMPACT | JSON_REAL_PRECISION(15));
+    if (buf_adds(&url, ghl->config->ghl_api_base) && buf_adds(&url, request->path) &&
+        (body || !request->body))
+        run(ghl, call, request, url.data, body, answer);
+    else
+        log_event(ghl->log, LOG_LEVEL_ERROR, "ghl", NULL, "Out of memory for a request");
+    free(body);
+    buf_free(&url);
+    return answer->result;
+}

@@ -1,0 +1,102 @@
+#include "ghl/resolve.h"
+#include <stdlib.h>
+#include <string.h>
+#include <strings.h>
+
+#define PIPELINES_TTL_MS (3600 * 1000)
+#define ID_LEN 20
+
+bool resolve_is_id(const char *text)
+{
+    return strlen(text) == ID_LEN &&
+           strspn(text, "0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz") == ID_LEN;
+}
+
+static bool copy_id(char out[GHL_ID_SIZE], const char *id)
+{
+    size_t n = strlen(id);
+    if (n == 0 || n >= GHL_ID_SIZE)
+        return false;
+    memcpy(out, id, n + 1);
+    return true;
+}
+
+const json_t *resolve_find(const json_t *array, const char *wanted)
+{
+    size_t i;
+    const json_t *element;
+
+    if (!*wanted)
+        return json_array_get(array, 0);
+    json_array_foreach(array, i, element) if (!strcmp(json_text(element, "id"), wanted)) return element;
+    json_array_foreach(array, i, element) if (!strcasecmp(json_text(element, "name"), wanted)) return element;
+    return NULL;
+}
+
+/* The location's pipelines, from the store or, when they are not there or `anew`, from GHL. */
+static json_t *pipelines(struct app *app, const struct ghl_call *call, bool anew, struct ghl_answer *answer)
+{
+    char *kept = NULL;
+    json_t *list = NULL;
+
+    if (!anew && store_get(app->store, "pipelines", &kept) == STORE_OK)
+        list = json_loads(kept, 0, NULL);
+    free(kept);
+    if (list || ghl_pipelines(app->ghl, call, answer) != GHL_OK)
+        return list;
+    char *text = json_dumps(answer->json, JSON_COMPACT);
+    if (text && store_put(app->store, "pipelines", text, PIPELINES_TTL_MS, false, NULL) != STORE_OK)
+        log_event(app->log, LOG_LEVEL_WARN, "store", NULL, "Could not keep the list of pipelines: %s",
+                  store_trouble(app->store));
+    free(text);
+    return json_incref(answer->json);
+}
+
+static enum ghl_result unknown(struct ghl_answer *answer, const char *setting, const char *name)
+{
+    answer->result = GHL_CONFIG;
+    if (*name)
+        snprintf(answer->message, sizeof answer->message, "%s: the location has no \"%.80s\"", setting, name);
+    else
+        snprintf(answer->message, sizeof answer->message, "%s: the location has none yet; create one in GHL",
+                 setting);
+    return answer->result;
+}
+
+enum ghl_result resolve_pipeline(struct app *app, const struct ghl_call *call, const char *stage,
+                                 char pipeline_id[GHL_ID_SIZE], char stage_id[GHL_ID_SIZE],
+                                 struct ghl_answer *answer)
+{
+    const char *wanted = app->config.ghl_pipeline_id;
+    bool want_stage = stage && *stage, known_pipeline = resolve_is_id(wanted), known_stage = !want_stage;
+
+    *answer = (struct ghl_answer){.result = GHL_OK, .retry_after_ms = -1};
+    stage_id[0] = '\0';
+    if (known_pipeline && !copy_id(pipeline_id, wanted))
+        return unknown(answer, "GHL_PIPELINE_ID", wanted);
+    if (want_stage && resolve_is_id(stage))
+        known_stage = copy_id(stage_id, stage);
+    if (known_pipeline && known_stage)
+        return GHL_OK;
+
+    /* A kept list may be older than the name that is asked for. */
+    for (int anew = 0; anew <= 1; anew++) {
+        json_t *list = pipelines(app, call, anew, answer);
+        if (!list)
+            return answer->result == GHL_OK ? (answer->result = GHL_RETRY) : answer->result;
+        const json_t *pipeline = resolve_find(list, wanted);
+        const json_t *found = known_stage ? NULL : resolve_find(json_object_get(pipeline, "stages"), stage);
+        bool good = pipeline && copy_id(pipeline_id, json_text(pipeline, "id")) &&
+                    (known_stage || (found && copy_id(stage_id, json_text(found, "id"))));
+        bool have_pipeline = pipeline != NULL;
+        json_decref(list);
+        if (good)
+            return GHL_OK;
+        if (anew)
+            return have_pipeline ? unknown(answer, "GHL_STAGE_MAP", stage)
+                                 : unknown(answer, "GHL_PIPELINE_ID", wanted);
+        ghl_answer_free(answer);
+        *answer = (struct ghl_answer){.result = GHL_OK, .retry_after_ms = -1};
+    }
+    return answer->result;
+}

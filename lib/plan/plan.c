@@ -1,0 +1,331 @@
+#include "plan/plan.h"
+#include "base/redact.h"
+#include "base/text.h"
+#include "order/contact.h"
+#include "order/template.h"
+#include "plan/shop.h"
+#include <stdlib.h>
+#include <string.h>
+#include <strings.h>
+
+#define CARD_NAME_MAX CONFIG_NAME_MAX /* bytes of an opportunity's name and of a source */
+#define VALUE_PLACES 4
+
+/* GHL_NOTE=yes */
+#define NOTE_DEFAULT                                                                                         \
+    "Order #{number} of {date_created|an unknown day} is {status}.\n"                                        \
+    "Items: {items|none}\n"                                                                                  \
+    "Total: {total|unknown} {currency}; after refunds: {value|unknown} {currency}\n"                         \
+    "Payment: {payment_method_title|none}\n"                                                                 \
+    "Customer's note: {customer_note|none}\n"                                                                \
+    "{admin_url}"
+
+static bool set(json_t *object, const char *key, const char *value)
+{
+    return !*value || !json_object_set_new(object, key, json_string(value));
+}
+
+/* -- custom fields -- */
+
+/* A field without a value is left out: GHL takes no empty ones. */
+static bool add_field(json_t *fields, const struct pair *field, const struct template_scope *scope)
+{
+    struct buf whole;
+    buf_init(&whole, TEMPLATE_VALUE_MAX);
+    json_t *values = template_values(field->value, scope);
+    char *text = values && template_render(field->value, scope, TEMPLATE_VALUE_MAX, &whole)
+                     ? text_tidy(whole.data ? whole.data : "", TEMPLATE_VALUE_MAX)
+                     : NULL;
+    bool good = text && (!*text || (!json_array_insert_new(values, 0, json_string(text)) &&
+                                    !json_object_set(fields, field->key, values)));
+    free(text);
+    json_decref(values);
+    buf_wipe(&whole);
+    return good;
+}
+
+static bool set_fields(json_t *part, const struct pair *field, size_t n, const struct template_scope *scope)
+{
+    json_t *fields = json_object();
+    bool good = fields != NULL;
+    for (size_t i = 0; good && i < n; i++)
+        good = add_field(fields, &field[i], scope);
+    if (good && json_object_size(fields))
+        good = !json_object_set(part, "customFields", fields);
+    json_decref(fields);
+    return good;
+}
+
+/* -- the opportunity -- */
+
+/* A template's text, without white space around it. malloc'ed; NULL when it cannot be rendered. */
+static char *render_line(const char *template, const struct template_scope *scope)
+{
+    struct buf text;
+    buf_init(&text, TEMPLATE_VALUE_MAX);
+    char *line =
+        template_render(template, scope, CARD_NAME_MAX, &text) ? text_tidy(text.data, CARD_NAME_MAX) : NULL;
+    buf_wipe(&text);
+    return line;
+}
+
+static bool set_name(json_t *opportunity, const struct config *config, const struct template_scope *scope)
+{
+    char *name = render_line(config->opportunity_name, scope);
+    bool good = name && set(opportunity, "name", *name ? name : scope->order->id);
+    free(name);
+    return good;
+}
+
+/* The total less the refunds. A total that is no amount is no value: none is better than a wrong one. */
+static bool set_value(json_t *opportunity, const struct order *order)
+{
+    struct decimal value;
+    char text[DECIMAL_TEXT_SIZE];
+    if (!order->has_total || !decimal_add(order->total, order->refunds, &value))
+        return true;
+    decimal_format(value, VALUE_PLACES, text);
+    return !json_object_set_new(opportunity, "monetaryValue", json_decimal(text));
+}
+
+static const char *find_stage(const struct config *config, const char *status)
+{
+    for (size_t i = 0; i < config->stage_map_count; i++)
+        if (!strcmp(config->stage_map[i].key, status))
+            return config->stage_map[i].value;
+    return "";
+}
+
+static bool plan_opportunity(struct plan *plan, const struct config *config,
+                             const struct template_scope *scope)
+{
+    const struct order *order = scope->order;
+    plan->opportunity = json_object();
+    if (!plan->opportunity || !set(plan->opportunity, "status", outcome_name(plan->outcome)))
+        return false;
+    return plan->status_only ||
+           (set_name(plan->opportunity, config, scope) && set_value(plan->opportunity, order) &&
+            set(plan->opportunity, "stage", find_stage(config, order->status)) &&
+            set_fields(plan->opportunity, config->opportunity_fields, config->opportunity_field_count,
+                       scope));
+}
+
+/* -- tags, note, source -- */
+
+static bool plan_tags(struct plan *plan, const struct config *config, const struct template_scope *scope)
+{
+    json_t *tags = template_list(config->tags, scope);
+    if (json_array_size(tags) > 0)
+        plan->tags = json_incref(tags);
+    bool good = tags != NULL;
+    json_decref(tags);
+    return good;
+}
+
+/* Of several rules for one status the same tag may come more than once; the limit is that of one list. */
+static bool add_distinct(json_t *tags, const json_t *more)
+{
+    const json_t *tag, *have;
+    size_t i, j;
+    json_array_foreach(more, i, tag)
+    {
+        bool there = json_array_size(tags) >= TEMPLATE_LIST_MAX;
+        json_array_foreach(tags, j, have) there = there || json_equal(have, tag);
+        if (!there && json_array_append(tags, (json_t *)tag) != 0)
+            return false;
+    }
+    return true;
+}
+
+static bool plan_tags_remove(struct plan *plan, const struct config *config,
+                             const struct template_scope *scope)
+{
+    bool good = (plan->tags_remove = json_array()) != NULL;
+    for (size_t i = 0; good && i < config->tags_remove_count; i++) {
+        if (strcmp(config->tags_remove[i].key, scope->order->status) != 0)
+            continue;
+        json_t *tags = template_list(config->tags_remove[i].value, scope);
+        good = tags && add_distinct(plan->tags_remove, tags);
+        json_decref(tags);
+    }
+    if (good && json_array_size(plan->tags_remove) > 0)
+        return true;
+    json_decref(plan->tags_remove);
+    plan->tags_remove = NULL;
+    return good;
+}
+
+/* The note shows that a phone was given: the contact has none. */
+static bool add_phone_line(const struct plan *plan, struct buf *text)
+{
+    return !plan->phone_left_out[0] ||
+           buf_addf(text, "\nPhone left out, no valid number: %s", plan->phone_left_out);
+}
+
+static bool plan_source(struct plan *plan, const struct config *config, const struct template_scope *scope)
+{
+    bool none = plan->status_only || !strcasecmp(config->source, "no");
+    plan->source = none ? strdup("") : render_line(config->source, scope);
+    return plan->source != NULL;
+}
+
+static bool plan_note(struct plan *plan, const struct config *config, const struct template_scope *scope)
+{
+    if (!*config->note || !strcasecmp(config->note, "no"))
+        return true;
+    struct buf text;
+    buf_init(&text, TEMPLATE_VALUE_MAX + 100);
+    bool good = template_render(strcasecmp(config->note, "yes") ? config->note : NOTE_DEFAULT, scope,
+                                TEMPLATE_VALUE_MAX, &text);
+    while (good && text.len > 0 && strchr(" \t\r\n", text.data[text.len - 1]))
+        text.data[--text.len] = '\0';
+    if (good && text.len > 0)
+        good = add_phone_line(plan, &text) && (plan->note = buf_steal(&text)) != NULL;
+    buf_wipe(&text);
+    return good;
+}
+
+/* -- hashes -- */
+
+static bool hash_json(const json_t *value, const char *label, const unsigned char *key,
+                      char out[DIGEST_HEX_SIZE])
+{
+    char *text = json_canonical(value);
+    bool good = text && digest_label_hex(key, DIGEST_LEN, label, text, strlen(text), out);
+    free(text);
+    return good;
+}
+
+/* Two halves, so that sync sees which of the two lists is another one. An empty list is zeros. */
+static bool hash_tags(struct plan *plan, const unsigned char *key)
+{
+    const json_t *const list[2] = {plan->tags, plan->tags_remove};
+    static const char *const label[2] = {"tags to add", "tags to remove"};
+    char *half = plan->part_hash[PLAN_TAGS];
+    for (int i = 0; i < 2; i++, half += PLAN_TAGS_HALF) {
+        char whole[DIGEST_HEX_SIZE];
+        if (!list[i])
+            memset(half, '0', PLAN_TAGS_HALF);
+        else if (hash_json(list[i], label[i], key, whole))
+            memcpy(half, whole, PLAN_TAGS_HALF);
+        else
+            return false;
+    }
+    *half = '\0';
+    return true;
+}
+
+/* The source is told once, with a new card: it is no part of what GHL should hold later. */
+static bool plan_hashes(struct plan *plan, const unsigned char *key)
+{
+    static const char *const label[PLAN_PARTS] = {"contact", "tags", "opportunity", "note"};
+    json_t *part[PLAN_PARTS] = {json_incref(plan->contact), NULL, json_incref(plan->opportunity), NULL};
+    bool good = true;
+    if (plan->tags || plan->tags_remove)
+        good = (part[PLAN_TAGS] = json_pack("{sO*sO*}", "add", plan->tags, "remove", plan->tags_remove));
+    if (good && plan->note)
+        good = (part[PLAN_NOTE] = json_string(plan->note));
+
+    json_t *whole = json_object();
+    good = good && whole && !json_object_set_new(whole, "status_only", json_boolean(plan->status_only));
+    for (int i = 0; i < PLAN_PARTS; i++) {
+        /* a status alone and a whole card never have one hash, whatever they hold */
+        const char *name = i == PLAN_OPPORTUNITY && plan->status_only ? "opportunity status" : label[i];
+        if (good && part[i])
+            good = !json_object_set(whole, label[i], part[i]) &&
+                   hash_json(part[i], name, key, plan->part_hash[i]);
+        json_decref(part[i]);
+    }
+    good = good && hash_json(whole, "fingerprint", key, plan->fingerprint);
+    json_decref(whole);
+    if (good && plan->part_hash[PLAN_TAGS][0])
+        good = hash_tags(plan, key);
+    return good;
+}
+
+/* -- the plan -- */
+
+static bool plan_phone_left_out(struct plan *plan, const struct order *order)
+{
+    char *typed = text_clean(order_billing(order, "phone"), CONTACT_FIELD_MAX);
+    if (typed && *typed && !*plan_phone(plan))
+        mask_phone(typed, plan->phone_left_out, sizeof plan->phone_left_out);
+    bool good = typed != NULL;
+    free(typed);
+    return good;
+}
+
+static bool plan_content(struct plan *plan, const struct config *config, const struct template_scope *scope)
+{
+    if (plan->status_only)
+        return true;
+    plan->contact = contact_of(scope->order, plan->shop);
+    if (!plan->contact || !plan_phone_left_out(plan, scope->order))
+        return false;
+    return set_fields(plan->contact, config->contact_fields, config->contact_field_count, scope) &&
+           plan_tags(plan, config, scope) && plan_tags_remove(plan, config, scope) &&
+           plan_note(plan, config, scope);
+}
+
+static bool plan_key(struct plan *plan, const char *shop, const char *id)
+{
+    plan->shop = strdup(shop);
+    if (asprintf(&plan->key, "%s:%s", shop, id) < 0)
+        plan->key = NULL;
+    return plan->shop && plan->key;
+}
+
+enum plan_result plan_make(const struct order *order, const char *source, const struct config *config,
+                           const unsigned char *hash_key, struct plan *out, struct error *e)
+{
+    *out = (struct plan){
+        .number = order->number, .created_s = order->created_s, .modified_s = order->modified_s};
+    const char *shop = shop_of(order, source, config);
+    if (!shop) {
+        error_set(e,
+                  "WOO_SHOPS does not name %s; a staging copy of the shop should not send to this URL, a new "
+                  "address of the shop belongs into WOO_SHOPS",
+                  *order->site ? order->site : "the shop of a body without links");
+        return PLAN_FOREIGN_SHOP;
+    }
+    const struct template_scope scope = {order, shop};
+    out->outcome = config_outcome(config, order->status);
+    /* only the body of an order.deleted has no status of its own */
+    out->status_only = !json_object_get(order->json, "status");
+    if (!plan_key(out, shop, order->id) || !plan_source(out, config, &scope))
+        goto failed;
+    if (out->outcome == OUTCOME_IGNORE)
+        return PLAN_OK;
+    if (plan_opportunity(out, config, &scope) && plan_content(out, config, &scope) &&
+        plan_hashes(out, hash_key))
+        return PLAN_OK;
+failed:
+    error_set(e,
+              "the plan of order %s cannot be made: out of memory, or a template in the settings is not well "
+              "formed (woo_ghl check names it)",
+              order->id);
+    return PLAN_FAILED;
+}
+
+void plan_free(struct plan *plan)
+{
+    json_decref(plan->contact);
+    json_decref(plan->tags);
+    json_decref(plan->tags_remove);
+    json_decref(plan->opportunity);
+    free(plan->note);
+    free(plan->source);
+    free(plan->key);
+    free(plan->shop);
+    *plan = (struct plan){0};
+}
+
+const char *plan_email(const struct plan *plan)
+{
+    return json_text(plan->contact, "email");
+}
+
+const char *plan_phone(const struct plan *plan)
+{
+    return json_text(plan->contact, "phone");
+}

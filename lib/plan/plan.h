@@ -1,0 +1,62 @@
+/*
+ * plan: order + configuration -> what GHL should hold for it, and its fingerprint.
+ *
+ * Pure: no clock, no store, no network. Names (pipeline, stage, custom field) are still names here; sync
+ * resolves them.
+ */
+#ifndef WOO_GHL_PLAN_H
+#define WOO_GHL_PLAN_H
+
+#include "base/digest.h"
+#include "config/config.h"
+#include "order/order.h"
+
+/* The parts of a plan that GHL is told separately. sync calls GHL only for a part whose hash differs from the
+ * link's. */
+enum plan_part { PLAN_CONTACT, PLAN_TAGS, PLAN_OPPORTUNITY, PLAN_NOTE, PLAN_PARTS };
+
+#define PLAN_TAGS_HALF 32 /* hex digits */
+
+struct plan {
+    enum outcome outcome; /* IGNORE: nothing to do for this status */
+    bool status_only;     /* an order.deleted: only the card's status is told, content is unknown */
+    char *key;            /* owned; "shop:1001", what the store and the log call this order */
+    char *shop;           /* owned; the shop's name */
+    const char *number;   /* borrowed from the order */
+    int64_t created_s, modified_s;
+
+    /* What to send, each a JSON object or array, owned; NULL = nothing to send for it. Numbers are numbers
+     * here. No empty values. */
+    json_t *contact;     /* GHL's contact fields, without locationId, tags, source; customFields as below */
+    json_t *tags;        /* strings to add, but for those that are to remove */
+    json_t *tags_remove; /* strings to take off */
+    json_t *opportunity; /* name, monetaryValue, status; "stage" is a name or id and no field of GHL's */
+    /* customFields of both: {"the configured id or key": ["whole text", "each", "value"]}; fields.h makes
+     * GHL's form of it */
+    char *note;   /* text, or NULL */
+    char *source; /* for a new contact and opportunity; "" = none */
+    char
+        phone_left_out[16]; /* what was typed as a phone and is none that GHL would take, masked; "" = none */
+
+    char fingerprint[DIGEST_HEX_SIZE];
+    char part_hash[PLAN_PARTS][DIGEST_HEX_SIZE]; /* "" where the part is NULL; of the tags one half is the
+                                                  * hash of those to add, the other of those to remove */
+};
+
+enum plan_result {
+    PLAN_OK,
+    PLAN_FOREIGN_SHOP, /* WOO_SHOPS does not know the body's links (a staging clone): `e` names the host */
+    PLAN_FAILED,       /* out of memory, or a template that cannot be rendered */
+};
+
+/* `hash_key` keys fingerprint and hashes (DIGEST_LEN bytes). `source` is X-WC-Webhook-Source or "". The order
+ * must outlive the plan. Free in every case. */
+enum plan_result plan_make(const struct order *order, const char *source, const struct config *config,
+                           const unsigned char *hash_key, struct plan *out, struct error *e) MUST_CHECK;
+void plan_free(struct plan *plan);
+
+/* The contact's own email and E.164 phone as planned; "" = none. Borrowed. */
+const char *plan_email(const struct plan *plan);
+const char *plan_phone(const struct plan *plan);
+
+#endif

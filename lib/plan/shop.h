@@ -1,0 +1,18 @@
+/*
+ * shop: which of the configured shops an order belongs to, so that a staging copy never writes into GHL.
+ */
+#ifndef WOO_GHL_SHOP_H
+#define WOO_GHL_SHOP_H
+
+#include "config/config.h"
+#include "order/order.h"
+
+/* The shop's name, borrowed from the configuration; NULL = none of WOO_SHOPS, or out of memory.
+ *
+ * No entry: always SHOP. One entry: SHOP, unless the body's signed links name another host (or another path,
+ * where the entry has one); a body without links (a deletion) is judged by `source`, where there is one.
+ * Several: the one whose alias is the links' host and path; a body without links takes the one that matches
+ * `source`, the unsigned X-WC-Webhook-Source (NULL or "" = absent). */
+const char *shop_of(const struct order *order, const char *source, const struct config *config);
+
+#endif

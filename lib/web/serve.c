@@ -1,0 +1,381 @@
+#include "web/serve.h"
+#include "base/clock.h"
+#include <errno.h>
+#include <fcgiapp.h>
+#include <fcntl.h>
+#include <poll.h>
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/socket.h>
+#include <unistd.h>
+
+#define ROUTE "/woo-order"
+#define SWALLOW_MS 2000    /* how long an unread body is read and forgotten */
+#define BODY_GRACE_MS 5000 /* how long a body may take to come to a worker, */
+#define BODY_PER_S 65536   /* and a second more for so many bytes that did */
+#define ACCEPT_PAUSE_MS 50 /* after a failed accept (EMFILE): others may give descriptors back */
+
+static const struct {
+    int status;
+    const char *phrase;
+} phrases[] = {
+    {200, "OK"},
+    {202, "Accepted"},
+    {400, "Bad Request"},
+    {401, "Unauthorized"},
+    {404, "Not Found"},
+    {405, "Method Not Allowed"},
+    {413, "Payload Too Large"},
+    {429, "Too Many Requests"},
+    {500, "Internal Server Error"},
+    {503, "Service Unavailable"},
+};
+
+static const char *phrase_of(int status)
+{
+    for (size_t i = 0; i < sizeof phrases / sizeof *phrases; i++)
+        if (phrases[i].status == status)
+            return phrases[i].phrase;
+    return "Unknown";
+}
+
+static bool is_listening(int fd)
+{
+    int listening = 0;
+    socklen_t size = sizeof listening;
+    return getsockopt(fd, SOL_SOCKET, SO_ACCEPTCONN, &listening, &size) == 0 && listening;
+}
+
+enum serve_role serve_role(void)
+{
+    if (is_listening(STDIN_FILENO))
+        return SERVE_FASTCGI;
+    return getenv("GATEWAY_INTERFACE") ? SERVE_CGI : SERVE_NONE;
+}
+
+/* -- environment -> request -- */
+
+typedef const char *lookup(void *context, const char *name);
+
+static const char *from_fcgi(void *context, const char *name)
+{
+    const FCGX_Request *fcgi = context;
+    const char *value = FCGX_GetParam(name, fcgi->envp);
+    return value ? value : "";
+}
+
+static const char *from_environment(void *context, const char *name)
+{
+    (void)context;
+    const char *value = getenv(name);
+    return value ? value : "";
+}
+
+/*
+ * The path that was asked for. The part behind the program (PATH_INFO) counts when the program was named by
+ * its own file
+ * (/cgi-bin/woo_ghl/health is /woo-order/health); otherwise SCRIPT_NAME is the location that the server was
+ * told to hand over. A script name that ends in the route is the route wherever it is mounted.
+ */
+static bool find_path(lookup *look, void *context, struct buf *out)
+{
+    const char *script = look(context, "SCRIPT_NAME"), *info = look(context, "PATH_INFO");
+    const char *route = strstr(script, ROUTE);
+
+    /* The last occurrence, so that a folder of the same name above changes nothing. */
+    for (const char *next = route; next; next = strstr(next + 1, ROUTE))
+        route = next;
+    if (route)
+        return buf_adds(out, route) && buf_adds(out, info);
+    route = strstr(info, ROUTE);
+    if (route)
+        return buf_adds(out, route);
+    const char *file = strrchr(look(context, "SCRIPT_FILENAME"), '/');
+    const char *name = strrchr(script, '/');
+    bool itself = file && name && file[1] && !strcmp(file, name);
+    return buf_adds(out, itself ? ROUTE : script) && buf_adds(out, info);
+}
+
+/*
+ * When the web server got the request, in ms of this process's clock: nginx tells it (REQUEST_ARRIVED, s.ms
+ * of the wall clock), because a request may have waited for a worker. What is no such time, lies ahead, or a
+ * day back, is now.
+ */
+static int64_t arrived(const char *told)
+{
+    char *end = NULL;
+    double seconds = *told ? strtod(told, &end) : 0;
+    bool legal = end && !*end && seconds > 0 && seconds < 1e11; /* not so: infinity, not a number */
+    int64_t ago = legal ? clock_wall_ms() - (int64_t)(seconds * 1000) : 0;
+
+    if (ago < 0 || ago > 24LL * 3600 * 1000)
+        ago = 0;
+    return clock_mono_ms() - ago;
+}
+
+static void fill_request(lookup *look, void *context, struct request *request)
+{
+    request->method = look(context, "REQUEST_METHOD");
+    request->remote_addr = look(context, "REMOTE_ADDR");
+    request->content_type = look(context, "CONTENT_TYPE");
+    request->content_length = look(context, "CONTENT_LENGTH");
+    request->transfer_encoding = look(context, "HTTP_TRANSFER_ENCODING");
+    request->signature = look(context, "HTTP_X_WC_WEBHOOK_SIGNATURE");
+    request->topic = look(context, "HTTP_X_WC_WEBHOOK_TOPIC");
+    request->resource = look(context, "HTTP_X_WC_WEBHOOK_RESOURCE");
+    request->source = look(context, "HTTP_X_WC_WEBHOOK_SOURCE");
+    request->accept = look(context, "HTTP_ACCEPT");
+    request->arrived_mono_ms = arrived(look(context, "REQUEST_ARRIVED"));
+}
+
+static bool head_of(const struct response *response, struct buf *head)
+{
+    bool good = buf_addf(
+        head, "Status: %d %s\r\nContent-Type: %s\r\nContent-Length: %zu\r\nCache-Control: no-store\r\n",
+        response->status, phrase_of(response->status), response->content_type, response->body.len);
+    for (size_t i = 0; i < response->header_count; i++)
+        good = good && buf_addf(head, "%s: %s\r\n", response->header[i].name, response->header[i].value);
+    return good && buf_adds(head, "\r\n");
+}
+
+#define HEAD_MAX 4096
+#define PATH_MAX_LEN 4096
+
+/* Handles one request; false when its path does not fit, which is answered as not found. */
+static void handle(const struct serve_handler *handler, lookup *look, void *context, struct request *request,
+                   struct response *response)
+{
+    struct buf path;
+
+    buf_init(&path, PATH_MAX_LEN);
+    request->path = find_path(look, context, &path) ? path.data : "";
+    handler->handle(handler->context, request, response);
+    buf_free(&path);
+}
+
+/* -- FastCGI -- */
+
+static void stop_signals(sigset_t *set)
+{
+    sigemptyset(set);
+    sigaddset(set, SIGTERM);
+    sigaddset(set, SIGUSR1);
+    sigaddset(set, SIGINT);
+}
+
+/*
+ * The body of the request in hand. A server that hands it over as it comes (mod_proxy_fcgi) lets whoever
+ * sends slowly hold a worker from all others, so what has not come by the deadline does not come.
+ */
+struct fcgi_body {
+    FCGX_Request *fcgi;
+    int64_t deadline_mono_ms;
+    bool cut; /* it failed, or did not come in time: there will be nothing more */
+};
+
+/* The next byte, waited for until the deadline at most; EOF without one. */
+static int next_byte(struct fcgi_body *body)
+{
+    int64_t left_ms = clock_left_ms(body->deadline_mono_ms);
+    const struct timeval wait = {.tv_sec = left_ms / 1000, .tv_usec = left_ms % 1000 * 1000};
+    sigset_t stops, before;
+
+    /* A wait of zero would be one without end. */
+    if (left_ms <= 0 || setsockopt(body->fcgi->ipcFd, SOL_SOCKET, SO_RCVTIMEO, &wait, sizeof wait) != 0)
+        return EOF;
+    /* A read with a limit is not restarted after a signal (signal(7)). */
+    stop_signals(&stops);
+    sigprocmask(SIG_BLOCK, &stops, &before);
+    int byte = FCGX_GetChar(body->fcgi->in);
+    sigprocmask(SIG_SETMASK, &before, NULL);
+    return byte;
+}
+
+/* Waits for one byte at most, and takes with it what is there. */
+static long read_fcgi(void *context, char *into, size_t n)
+{
+    struct fcgi_body *body = context;
+    FCGX_Stream *in = body->fcgi->in;
+
+    if (n == 0)
+        return 0;
+    int first = in->rdNext < in->stop ? FCGX_GetChar(in) : next_byte(body);
+    if (first == EOF) {
+        body->cut = !FCGX_HasSeenEOF(in) || FCGX_GetError(in);
+        return body->cut ? -1 : 0;
+    }
+    *into = (char)first;
+    size_t there = (size_t)(in->stop - in->rdNext);
+    long got = 1 + FCGX_GetStr(into + 1, (int)(there < n - 1 ? there : n - 1), in);
+    body->deadline_mono_ms += got * 1000 / BODY_PER_S;
+    return got;
+}
+
+/*
+ * The server may still be sending a body that was refused before it was read (404, 413), and takes no answer
+ * before it is rid of it: what comes is read and forgotten, for a while. Then nothing more is taken, for
+ * FCGX_Finish_r would go on reading as long as anything comes.
+ */
+static void swallow_fcgi(struct fcgi_body *body)
+{
+    const struct timeval without_end = {0};
+    const int64_t deadline = clock_mono_ms() + SWALLOW_MS;
+    char waste[16384];
+
+    do
+        body->deadline_mono_ms = deadline;
+    while (!body->cut && read_fcgi(body, waste, sizeof waste) > 0);
+    /* A connection that the server keeps may be idle for long. */
+    if (body->cut ||
+        setsockopt(body->fcgi->ipcFd, SOL_SOCKET, SO_RCVTIMEO, &without_end, sizeof without_end) != 0)
+        (void)shutdown(body->fcgi->ipcFd, SHUT_RD);
+}
+
+static bool write_fcgi(FCGX_Request *fcgi, const struct buf *bytes)
+{
+    return FCGX_PutStr(bytes->data, (int)bytes->len, fcgi->out) == (int)bytes->len;
+}
+
+/*
+ * Waits for a connection with the stop signals let in only while waiting, so that none is missed between the
+ * look at the flag and the wait. False when it is time to leave.
+ */
+static bool wait_for_connection(const sigset_t *while_waiting, volatile const int *stop)
+{
+    struct pollfd listener = {.fd = STDIN_FILENO, .events = POLLIN};
+    while (!*stop)
+        if (ppoll(&listener, 1, NULL, while_waiting) > 0)
+            return true;
+    return false;
+}
+
+static void serve_one(const struct serve_handler *handler, FCGX_Request *fcgi)
+{
+    struct fcgi_body body = {.fcgi = fcgi, .deadline_mono_ms = clock_mono_ms() + BODY_GRACE_MS};
+    struct request request = {.read = read_fcgi, .context = &body};
+    struct response response;
+    struct buf head;
+
+    response_init(&response);
+    buf_init(&head, HEAD_MAX);
+    fill_request(from_fcgi, fcgi, &request);
+    handle(handler, from_fcgi, fcgi, &request, &response);
+    /* A client that went away loses its answer; what was stored stays stored. */
+    if (head_of(&response, &head) && write_fcgi(fcgi, &head) && write_fcgi(fcgi, &response.body) &&
+        FCGX_FFlush(fcgi->out) == 0)
+        swallow_fcgi(&body);
+    FCGX_Finish_r(fcgi);
+    if (response.drain_wanted && handler->drain)
+        handler->drain(handler->context);
+    buf_free(&head);
+    response_free(&response);
+}
+
+int serve_fastcgi(const struct serve_handler *handler, volatile int *stop)
+{
+    FCGX_Request fcgi;
+    sigset_t stops, before;
+
+    unsetenv("HTTP_PROXY");
+    /* The other workers share this socket: one of them may take the connection between poll and accept, and
+     * an accept that blocks then would be deaf to signals. */
+    int flags = fcntl(STDIN_FILENO, F_GETFL);
+    if (FCGX_Init() != 0 || FCGX_InitRequest(&fcgi, STDIN_FILENO, FCGI_FAIL_ACCEPT_ON_INTR) != 0 ||
+        flags < 0 || fcntl(STDIN_FILENO, F_SETFL, flags | O_NONBLOCK) != 0) {
+        fprintf(stderr, "woo_ghl: the FastCGI socket on descriptor 0 cannot be used: %s\n", strerror(errno));
+        return EXIT_FAILURE;
+    }
+    stop_signals(&stops);
+    sigprocmask(SIG_BLOCK, &stops, &before);
+    while (wait_for_connection(&before, stop)) {
+        if (FCGX_Accept_r(&fcgi) != 0) {
+            if (errno != EAGAIN && errno != EINTR && errno != ECONNABORTED)
+                (void)clock_sleep_ms(ACCEPT_PAUSE_MS, NULL);
+            continue;
+        }
+        sigprocmask(SIG_SETMASK, &before, NULL); /* a stop is noted while the request in hand is finished */
+        serve_one(handler, &fcgi);
+        sigprocmask(SIG_BLOCK, &stops, NULL);
+    }
+    FCGX_Free(&fcgi, 1);
+    return EXIT_SUCCESS;
+}
+
+/* -- CGI -- */
+
+static long read_stdin(void *context, char *into, size_t n)
+{
+    (void)context;
+    ssize_t got;
+    do
+        got = read(STDIN_FILENO, into, n);
+    while (got < 0 && errno == EINTR);
+    return got;
+}
+
+static bool write_all(int fd, const struct buf *bytes)
+{
+    for (size_t done = 0; done < bytes->len;) {
+        ssize_t n = write(fd, bytes->data + done, bytes->len - done);
+        if (n < 0 && errno != EINTR)
+            return false;
+        done += n > 0 ? (size_t)n : 0;
+    }
+    return true;
+}
+
+/*
+ * A body that was refused before it was read (503, 404, 413) lies in the socket that mod_cgid gave us as
+ * descriptor 0: closing it so resets the connection, and the answer is lost on its way. So the rest is read
+ * and forgotten, for a while.
+ */
+static void swallow_rest(void)
+{
+    char waste[16384];
+    int64_t deadline = clock_mono_ms() + SWALLOW_MS;
+    struct pollfd in = {.fd = STDIN_FILENO, .events = POLLIN};
+
+    for (int64_t left = SWALLOW_MS; left > 0; left = clock_left_ms(deadline))
+        if (poll(&in, 1, (int)left) <= 0 || read(STDIN_FILENO, waste, sizeof waste) <= 0)
+            return;
+}
+
+/* A child that nobody waits for: the web server sees the answer's end when descriptors 0, 1 and 2 are closed.
+ */
+static void drain_detached(const struct serve_handler *handler)
+{
+    if (handler->before_fork)
+        handler->before_fork(handler->context);
+    if (fork() != 0)
+        return;
+    (void)setsid();
+    int null = open("/dev/null", O_RDWR);
+    for (int fd = 0; fd <= 2; fd++)
+        if (null < 0 || dup2(null, fd) < 0)
+            close(fd);
+    handler->drain(handler->context);
+    _exit(EXIT_SUCCESS);
+}
+
+int serve_cgi(const struct serve_handler *handler)
+{
+    struct request request = {.read = read_stdin};
+    struct response response;
+    struct buf head;
+
+    unsetenv("HTTP_PROXY");
+    response_init(&response);
+    buf_init(&head, HEAD_MAX);
+    fill_request(from_environment, NULL, &request);
+    handle(handler, from_environment, NULL, &request, &response);
+    bool good = head_of(&response, &head) && write_all(STDOUT_FILENO, &head) &&
+                write_all(STDOUT_FILENO, &response.body);
+    swallow_rest();
+    if (response.drain_wanted && handler->drain)
+        drain_detached(handler);
+    buf_free(&head);
+    response_free(&response);
+    return good ? EXIT_SUCCESS : EXIT_FAILURE;
+}

@@ -1,0 +1,251 @@
+#include "base/json.h"
+#include "tap.h"
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+static char *canonical_of(const char *bytes, size_t len)
+{
+    struct error e = ERROR_NONE;
+    json_t *value = json_decode_exact(bytes, len, &e);
+    if (!value)
+        return strdup("(refused)");
+    char *text = json_canonical(value);
+    json_decref(value);
+    return text;
+}
+
+static void decodes(const char *bytes, const char *want)
+{
+    char *got = canonical_of(bytes, strlen(bytes));
+    is_str(got, want, "%.60s", bytes);
+    free(got);
+}
+
+static void refuses(const char *bytes, const char *why)
+{
+    struct error e = ERROR_NONE;
+    json_t *value = json_decode_exact(bytes, strlen(bytes), &e);
+    ok(!value && strstr(e.text, why), "%.40s is refused: %s", bytes, why);
+    if (!value)
+        tap_note("%s", e.text);
+    json_decref(value);
+}
+
+static void test_numbers(void)
+{
+    decodes("{\"id\":21,\"price\":7.35}", "{\"id\":\"21\",\"price\":\"7.35\"}");
+    decodes("[0,-0,-1.5e+10,1E5,1e-3]", "[\"0\",\"-0\",\"-1.5e+10\",\"1E5\",\"1e-3\"]");
+    decodes("19.989999999999998", "\"19.989999999999998\"");
+    decodes("[ 1 , 2 ]", "[\"1\",\"2\"]");
+    decodes("123456789012345678901234567890", "\"123456789012345678901234567890\"");
+    decodes("1e999999", "\"1e999999\"");
+    decodes("{\"12\":\"-3\",\"a\":\"1,2:3\"}", "{\"12\":\"-3\",\"a\":\"1,2:3\"}");
+    decodes("[true,false,null]", "[true,false,null]");
+    static const char *const illegal[] = {
+        "01",       "[01]", "+1",  ".5",        "[.5]",  "1.",    "[1.]",   "-",      "1e",    "1e+",
+        "--1",      "1-2",  "0x1", "1 2",       "[1 2]", "1true", "1\"a\"", "\"a\"1", "{1:2}", "{1 :2}",
+        "{-1\t:2}", "{1}",  "NaN", "-Infinity", "1.2.3", "00",    "[1,]",   "1e5.5",  "-01",   "truE"};
+    for (size_t i = 0; i < sizeof illegal / sizeof *illegal; i++)
+        refuses(illegal[i], "");
+}
+
+static void test_escapes(void)
+{
+    decodes("\"a\\u0000b\"", "\"a\xEF\xBF\xBD"
+                             "b\"");
+    decodes("{\"\\u0000\":\"\\u0000\"}", "{\"\xEF\xBF\xBD\":\"\xEF\xBF\xBD\"}");
+    decodes("\"\\ud83d\\ude00\"", "\"\xF0\x9F\x98\x80\"");
+    decodes("\"\\uD83D\\uDE00\"", "\"\xF0\x9F\x98\x80\"");
+    decodes("\"\\ud83d\"", "\"\xEF\xBF\xBD\"");
+    decodes("\"\\ude00\"", "\"\xEF\xBF\xBD\"");
+    decodes("\"\\ude00\\ud83d\"", "\"\xEF\xBF\xBD\xEF\xBF\xBD\"");
+    decodes("\"\\ud83d\\ud83d\\ude00\"", "\"\xEF\xBF\xBD\xF0\x9F\x98\x80\"");
+    decodes("\"\\ud83dx\"", "\"\xEF\xBF\xBDx\"");
+    decodes("\"\\ud83d\\n\"", "\"\xEF\xBF\xBD\\n\"");
+    decodes("\"\\\\u0000\"", "\"\\\\u0000\"");
+    decodes("\"\\\\\\u0000\"", "\"\\\\\xEF\xBF\xBD\"");
+    decodes("\"\\/ \\\" \\u00e9\"", "\"/ \\\" \xC3\xA9\"");
+    refuses("\"\\u00g0\"", "not JSON");
+    refuses("\"\\u00\"", "not JSON");
+    refuses("\"\\x\"", "not JSON");
+    refuses("\"\\u", "");
+    refuses("\"\\", "");
+    refuses("\"\\ud83d\\u", "");
+    refuses("\"", "ends too early");
+}
+
+static void test_bytes(void)
+{
+    decodes("\xEF\xBB\xBF{\"a\":1}", "{\"a\":\"1\"}");
+    refuses("\xEF\xBB\xBF\xEF\xBB\xBF{}", "");
+    refuses("\xFF\xFE{\0}", "");
+    refuses("\"\xC3\"", "UTF-8");
+    refuses("\"\xED\xA0\xBD\"", "UTF-8");
+    refuses("\"a\tb\"", "not JSON");
+    refuses("", "ends too early");
+    refuses("{} x", "follows its end");
+    refuses("{}{}", "follows its end");
+    refuses("{\"a\":1,}", "not JSON");
+    char *got = canonical_of("{\"a\":\"b\0c\"}", 11);
+    is_str(got, "(refused)", "a NUL byte in a string is refused");
+    free(got);
+    got = canonical_of("{}\0", 3);
+    is_str(got, "(refused)", "a NUL byte after the end is refused");
+    free(got);
+    got = canonical_of("1\0", 2);
+    is_str(got, "(refused)", "a NUL byte after a number is refused");
+    free(got);
+    decodes("{\"a\":1,\"a\":2}", "{\"a\":\"2\"}");
+    decodes("{\"b\":1,\"a\":{\"d\":1,\"c\":2}}", "{\"a\":{\"c\":\"2\",\"d\":\"1\"},\"b\":\"1\"}");
+}
+
+static void test_every_prefix(void)
+{
+    /* given any part of a body, when it is decoded, then nothing is read past its end (the sanitizers watch)
+     */
+    static const char body[] = "{\"a\":[1,-2.5e3,\"\\ud83d\\ude00\\u0000\\\"\"],\"b\":{\"c\":null}}";
+    int decoded = 0;
+    for (size_t n = 0; n < sizeof body; n++) {
+        char *part = malloc(n ? n : 1);
+        memcpy(part, body, n);
+        json_t *value = json_decode_exact(part, n, NULL);
+        decoded += value != NULL;
+        json_decref(value);
+        free(part);
+    }
+    is_int(decoded, 1, "only the whole body decodes");
+}
+
+static void test_depth(void)
+{
+    size_t n = 1000000;
+    char *deep = malloc(n);
+    memset(deep, '[', n);
+    struct error e = ERROR_NONE;
+    ok(!json_decode_exact(deep, n, &e) && strstr(e.text, "too deeply"), "a million brackets are an error");
+    free(deep);
+}
+
+static void test_position(void)
+{
+    struct error e = ERROR_NONE;
+    const char *body = "{\"a\":1,\"b\":2,\"c\":3,\"jane@example.com\" x}";
+    ok(!json_decode_exact(body, strlen(body), &e), "a bad body is refused");
+    ok(strstr(e.text, "about byte 40"), "the error names the place in the sender's bytes");
+    ok(!strstr(e.text, "jane"), "and holds nothing of the body");
+    tap_note("%s", e.text);
+}
+
+static void test_text(void)
+{
+    json_t *object = json_pack("{s:s,s:n,s:i,s:[],s:{}}", "s", "text", "n", "i", 1, "a", "o");
+    is_str(json_text(object, "s"), "text", "a string");
+    is_str(json_text(object, "n"), "", "null");
+    is_str(json_text(object, "i"), "", "a number");
+    is_str(json_text(object, "a"), "", "an array");
+    is_str(json_text(object, "o"), "", "an object");
+    is_str(json_text(object, "missing"), "", "a missing one");
+    is_str(json_text(NULL, "s"), "", "nothing at all");
+    is_str(json_text(json_object_get(object, "a"), "s"), "", "a key of an array");
+    json_decref(object);
+}
+
+static size_t count_of(const char *text)
+{
+    json_t *list = json_loads(text, JSON_DECODE_ANY, NULL);
+    struct json_walk walk = {.list = list};
+    size_t n = 0;
+    while (json_walk(&walk))
+        n++;
+    json_decref(list);
+    return n;
+}
+
+static void test_walk(void)
+{
+    is_int(count_of("[1,2,3]"), 3, "an array's elements");
+    is_int(count_of("{\"0\":1,\"2\":2}"), 2, "an object's values");
+    is_int(count_of("[]"), 0, "an empty array");
+    is_int(count_of("{}"), 0, "an empty object");
+    is_int(count_of("\"abc\""), 0, "a string is no list");
+    struct json_walk none = {.list = NULL};
+    ok(!json_walk(&none), "nothing is no list");
+}
+
+static void prints(const char *decimal, const char *want)
+{
+    json_t *number = json_decimal(decimal);
+    char *text = json_canonical(number);
+    is_str(text, want, "%s is sent as %s", decimal, want);
+    free(text);
+    json_decref(number);
+}
+
+static void test_decimal(void)
+{
+    prints("150", "150");
+    prints("21.76", "21.76");
+    prints("-0.5", "-0.5");
+    prints("0", "0");
+    prints("0.1", "0.1");
+    prints("39.98", "39.98");
+    prints("999999999999999999", "999999999999999999");
+    prints("-999999999999999999", "-999999999999999999");
+    prints("12345678901.2345", "12345678901.2345");
+}
+
+/* The slices of a text, each ended by "|"; then "." at a proper end, "!" where it is broken. */
+static void slices(const char *text, const char *want)
+{
+    struct json_slices s = {.text = text, .len = strlen(text)};
+    char got[512] = "";
+    size_t n = 0;
+    enum json_slice result;
+
+    while ((result = json_slice(&s)) == JSON_SLICE_ONE && n < sizeof got - 100)
+        n += (size_t)snprintf(got + n, sizeof got - n, "%.*s|", (int)s.element_len, s.element);
+    snprintf(got + n, sizeof got - n, "%s", result == JSON_SLICE_END ? "." : "!");
+    is_str(got, want, "%.60s", text);
+}
+
+static void test_slices(void)
+{
+    slices("[]", ".");
+    slices(" [ \n ] \r\n", ".");
+    slices("\xEF\xBB\xBF[1]", "1|.");
+    slices("[{\"id\":1,\"total\":19.989999999999998},{\"id\":2}]",
+           "{\"id\":1,\"total\":19.989999999999998}|{\"id\":2}|.");
+    slices("[ {\"a\" : [1, 2, {}] } ,\n null,-1.50e+3 , \"x\" ]",
+           "{\"a\" : [1, 2, {}] }|null|-1.50e+3|\"x\"|.");
+    slices("[{\"a\":\"],[{\"},\"\\\"],\",\"\\\\\"]", "{\"a\":\"],[{\"}|\"\\\"],\"|\"\\\\\"|.");
+    slices("[[1],[[2]]]", "[1]|[[2]]|.");
+    static const char *const broken[] = {"",       " ",     "[",      "{}",         "1",
+                                         "<html>", "[]x",   "[,]",    "notice [1]", "[}",
+                                         "]",      "[\"a]", "[\"a\\", "[{\"a\":1",  "[[1]"};
+    for (size_t i = 0; i < sizeof broken / sizeof *broken; i++)
+        slices(broken[i], "!");
+    slices("[1],", "1|!");
+    slices("[1,]", "1|!");
+    slices("[1 2]", "1 2|."); /* not its business */
+    slices("[1]]", "1|!");
+    slices("[1}", "!");
+    struct json_slices cut = {.text = "[1,22]", .len = 4};
+    is_int(json_slice(&cut), JSON_SLICE_ONE, "of a text that is cut, one");
+    is_int(json_slice(&cut), JSON_SLICE_BROKEN, "and no other");
+}
+
+int main(void)
+{
+    test_numbers();
+    test_escapes();
+    test_bytes();
+    test_every_prefix();
+    test_depth();
+    test_position();
+    test_text();
+    test_walk();
+    test_decimal();
+    test_slices();
+    return tap_done();
+}

@@ -1,0 +1,104 @@
+#include "base/text.h"
+#include "tap.h"
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+static void cleans(const char *typed, size_t max, const char *want)
+{
+    char *got = text_clean(typed, max);
+    is_str(got, want, "\"%.30s\" of %zu bytes", want, max);
+    free(got);
+}
+
+static void test_clean(void)
+{
+    cleans("Jane", 255, "Jane");
+    cleans("", 255, "");
+    cleans("  Jane \t\n Example  ", 255, "Jane Example");
+    cleans("O&#039;Brien &amp; S\xC3\xB6hne", 255, "O'Brien & S\xC3\xB6hne");
+    cleans("a &amp;lt; b", 255, "a &lt; b");
+    cleans("J&ouml;rg &amp; &Eacute;mile&nbsp;M&uuml;ller", 255, "J\xC3\xB6rg & \xC3\x89mile M\xC3\xBCller");
+    cleans("Tee &#8211; blue &ndash; &hellip; 5&euro;", 255,
+           "Tee \xE2\x80\x93 blue \xE2\x80\x93 \xE2\x80\xA6 5\xE2\x82\xAC");
+    cleans("&amp;ouml; &Ouml &nothing; & Co; &; &#; &#x; &#xD800; &#1114112;", 255,
+           "&ouml; &Ouml &nothing; & Co; &; &#; &#x; &#xD800; &#1114112;");
+    cleans("soft&shy;hyphen", 255, "softhyphen");
+    cleans("\xE5\xB1\xB1\xE3\x80\x80\xE5\xA4\xAA\xE2\x80\x89", 255, "\xE5\xB1\xB1 \xE5\xA4\xAA");
+    cleans("<b>bold</b>", 255, "<b>bold</b>");
+    cleans("a\x01\x1F"
+           "b\x7F"
+           "c\xC2\x9B"
+           "d",
+           255, "abcd");
+    cleans("a\xC2\xA0"
+           "b\xE2\x80\xA8"
+           "c",
+           255, "a b c");
+    cleans("\xE2\x80\xAE"
+           "evil\xE2\x80\x8B\xEF\xBB\xBF",
+           255, "evil");
+    cleans("\xE2\x80\x8F\xD7\x93", 255, "\xE2\x80\x8F\xD7\x93");
+    cleans("\xF0\x9F\x91\xA9\xE2\x80\x8D\xF0\x9F\x92\xBB", 255,
+           "\xF0\x9F\x91\xA9\xE2\x80\x8D\xF0\x9F\x92\xBB");
+    cleans("a\xC3"
+           "b\xFF"
+           "c\xE2\x82"
+           "d\xF0\x9F\x98",
+           255, "abcd");
+    cleans("\x01 \x02", 255, "");
+}
+
+static void test_limit(void)
+{
+    cleans("abcdef", 3, "abc");
+    cleans("ab cdef", 3, "ab");
+    cleans("ab cdef", 4, "ab c");
+    cleans("a\xC3\xA9", 2, "a");
+    cleans("a\xC3\xA9", 3, "a\xC3\xA9");
+    cleans("a\xF0\x9F\x98\x80", 4, "a");
+    cleans("abc", 0, "");
+}
+
+static void test_cut(void)
+{
+    is_int(text_cut("abc", 3, 5), 3, "what fits stays");
+    is_int(text_cut("abc", 3, 2), 2, "ASCII is cut anywhere");
+    is_int(text_cut("a\xC3\xA9"
+                    "b",
+                    4, 2),
+           1, "a character is not cut");
+    is_int(text_cut("a\xC3\xA9"
+                    "b",
+                    4, 3),
+           3, "but kept whole");
+    is_int(text_cut("\xF0\x9F\x98\x80", 4, 3), 0, "nor the first");
+}
+
+static void lowers(const char *typed, const char *want)
+{
+    char text[64];
+    snprintf(text, sizeof text, "%s", typed);
+    text_lower(text);
+    is_str(text, want, "%s is %s", typed, want);
+}
+
+static void test_lower(void)
+{
+    lowers("Jane.X+1@EXAMPLE.com", "jane.x+1@example.com");
+    lowers("\u00c4\u00d6\u00dc\u00d1\u00de \u00d7 \u00df", "\u00e4\u00f6\u00fc\u00f1\u00fe \u00d7 \u00df");
+    lowers("\u0141\u00d3D\u0179 \u0160KODA \u0178 \u0218", "\u0142\u00f3d\u017a \u0161koda \u00ff \u0219");
+    lowers("\u0391\u0398\u0397\u039d\u0391 \u038f \u03a9", "\u03b1\u03b8\u03b7\u03bd\u03b1 \u03ce \u03c9");
+    lowers("\u041a\u0418\u0407\u0412 \u0401\u0416", "\u043a\u0438\u0457\u0432 \u0451\u0436");
+    lowers("\u1ea0 \u1ed8 \u0531", "\u1ea1 \u1ed9 \u0561");
+    lowers("\u6771\u4eac \U0001F600 \u0130 a\xff", "\u6771\u4eac \U0001F600 \u0130 a\xff");
+}
+
+int main(void)
+{
+    test_clean();
+    test_limit();
+    test_cut();
+    test_lower();
+    return tap_done();
+}

@@ -1,0 +1,103 @@
+#include "order/signature.h"
+
+#include "tap.h"
+#include <stdlib.h>
+#include <string.h>
+
+#define BODY "{\"id\":1}"
+#define UNDER_X_Y "W4wMraSqrdHGiZ6BbbCjYq/3jTy/5tE/f8kQUDndrnI="     /* key: x&y */
+#define UNDER_X_AMP_Y "ZbA+UZQKAOXc6js0hiw/f2bu5iCbawjMy0XfBGBdttY=" /* key: x&amp;y */
+#define UNDER_UTF8 "wCZxULIBOzUMHwdsn+XWmMiP4gp4manU6y7R0pRo7oM="    /* key: sécret */
+
+static bool verifies(const char *secret, const char *previous, const char *header)
+{
+    struct signature_keys keys;
+    bool good = signature_keys_init(&keys, secret, previous) &&
+                signature_verify(&keys, header, BODY, sizeof BODY - 1);
+    signature_keys_free(&keys);
+    return good;
+}
+
+static void keys(void)
+{
+    struct signature_keys k;
+    ok(verifies("x&y", NULL, UNDER_X_Y), "the secret's signature is good");
+    ok(verifies("x&amp;y", NULL, UNDER_X_Y), "so is the one under its entity-decoded form");
+    ok(verifies("x&amp;y", NULL, UNDER_X_AMP_Y), "and the one under the secret as it is");
+    ok(!verifies("x&y", NULL, UNDER_X_AMP_Y), "nothing is encoded to make it fit");
+    ok(verifies("new secret", "x&amp;y", UNDER_X_Y), "the previous secret still counts, decoded too");
+    ok(verifies("", "x&y", UNDER_X_Y), "and alone");
+    ok(verifies("s\xc3\xa9"
+                "cret",
+                "", UNDER_UTF8),
+       "secrets are bytes");
+    ok(!verifies(NULL, NULL, UNDER_X_Y), "without a key nothing is good");
+    ok(!verifies("", "", UNDER_X_Y), "an empty secret is no key");
+
+    ok(signature_keys_init(&k, "x&amp;y", "x&y") && k.count == 2, "equal keys are kept once");
+    signature_keys_free(&k);
+    is_int(k.count, 0, "freed keys are no keys");
+    ok(signature_keys_init(&k, "a&lt;", "b&lt;") && k.count == 4, "two secrets in two forms are four");
+    signature_keys_free(&k);
+
+    char made[45];
+    ok(signature_make("x&y", "", 0, made) && strlen(made) == 44, "an empty body is signed too");
+    ok(signature_keys_init(&k, "x&y", NULL) && signature_verify(&k, made, "", 0), "and verified");
+    ok(!signature_verify(&k, made, BODY, sizeof BODY - 1), "for itself only");
+    signature_keys_free(&k);
+    ok(signature_make("x&y", BODY, sizeof BODY - 1, made), "a signature is made");
+    is_str(made, UNDER_X_Y, "as WooCommerce makes it");
+}
+
+static void headers(void)
+{
+    static const char *const bad[] = {
+        "",
+        " ",
+        "=",
+        "W4wMraSqrdHGiZ6BbbCjYq/3jTy/5tE/f8kQUDndrnI",                          /* no padding */
+        "W4wMraSqrdHGiZ6BbbCjYq/3jTy/5tE/f8kQUDndrnI==",                        /* too much */
+        "W4wMraSqrdHGiZ6BbbCjYq/3jTy/5tE/f8kQUDndrnJ=",                         /* its last bits are not 0 */
+        "W4wMraSqrdHGiZ6BbbCjYq/3jTy/5tE/f8kQUDndrn==",                         /* 31 bytes */
+        "W4wMraSqrdHGiZ6BbbCjYq/3jTy /5tE/f8kQUDndrnI=",                        /* a space inside */
+        "W4wMraSqrdHGiZ6BbbCjYq_3jTy_5tE_f8kQUDndrnI=",                         /* base64url */
+        "w4wMraSqrdHGiZ6BbbCjYq/3jTy/5tE/f8kQUDndrnI=",                         /* one letter is another */
+        "W4wMraSqrdHGiZ6BbbCjYq/3jTy/5tE/f8kQUDndrnI=W4wMraSqrdHGiZ6BbbCjYq/3", /* more behind it */
+        "5b8c0cada4aaadd1c6899e816db0a362aff78d3cbfe6d13f7fc9105039ddae72",     /* hex */
+        "sha256=W4wMraSqrdHGiZ6BbbCjYq/3jTy/5tE/f8kQUDndrnI=",
+        "\xc3\xa9wMraSqrdHGiZ6BbbCjYq/3jTy/5tE/f8kQUDndrnI=",
+    };
+    ok(verifies("x&y", NULL, " \t" UNDER_X_Y "\r\n"), "white space around a signature is taken off");
+    ok(!verifies("x&y", NULL, NULL), "no header is no signature");
+    for (size_t i = 0; i < sizeof bad / sizeof *bad; i++)
+        ok(!verifies("x&y", NULL, bad[i]), "'%s' is no signature", bad[i]);
+}
+
+static void is_decoded(const char *text, const char *want)
+{
+    char *got = signature_decode_entities(text);
+    is_str(got, want, "'%s' is decoded", text);
+    free(got);
+}
+
+static void entities(void)
+{
+    is_decoded("", "");
+    is_decoded("a&amp;b&lt;c&gt;d&quot;e&#39;f&#039;g&apos;h", "a&b<c>d\"e'f'g'h");
+    is_decoded("&amp;lt;", "&lt;");
+    is_decoded("&amp;amp;amp;", "&amp;amp;");
+    is_decoded("&#x27;&#X27;&#x00027;&#0000039;", "''''");
+    is_decoded("&#233;&#8364;&#x1F600;&#x7f;", "\xc3\xa9\xe2\x82\xac\xf0\x9f\x98\x80\x7f");
+    is_decoded("&#0;&#x0;&#xD800;&#x110000;&#99999999999999999999;",
+               "&#0;&#x0;&#xD800;&#x110000;&#99999999999999999999;");
+    is_decoded("& && &; &amp &# &#; &#x &#x; &#xg; &#1a; &AMP; &nbsp;&",
+               "& && &; &amp &# &#; &#x &#x; &#xg; &#1a; &AMP; &nbsp;&");
+}
+
+int main(void)
+{
+    keys();
+    headers();
+    entities();
+    return tap_done();
+}

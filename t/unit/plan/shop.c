@@ -1,0 +1,72 @@
+#include "plan/shop.h"
+#include "tap.h"
+#include <string.h>
+
+static char shop[] = "shop", main_name[] = "main", trade_name[] = "trade";
+static char host[] = "shop.example.com", www[] = "www.shop.example.com", path[] = "example.org/trade";
+static char *main_alias[] = {host, www}, *trade_alias[] = {path};
+static struct shop_rule rules[] = {{main_name, main_alias, 2}, {trade_name, trade_alias, 1}};
+
+static void is_shop(size_t first, size_t count, const char *site, const char *source, const char *want)
+{
+    char copy[100];
+    struct config config = {.shop = shop, .shops = rules + first, .shop_count = count};
+    memcpy(copy, site, strlen(site) + 1);
+    struct order order = {.site = copy};
+    is_str(shop_of(&order, source, &config), want, "%zu shops, links to \"%s\", source \"%s\"", count, site,
+           source ? source : "(none)");
+}
+
+static void test_none(void)
+{
+    is_shop(0, 0, "", NULL, "shop");
+    is_shop(0, 0, "anything.example.net/x", "https://other.example.com/", "shop");
+}
+
+static void test_one(void)
+{
+    is_shop(0, 1, "shop.example.com", "", "shop");
+    is_shop(0, 1, "www.shop.example.com", "", "shop");
+    is_shop(0, 1, "shop.example.com/de", "", "shop");
+    is_shop(0, 1, "", NULL, "shop");
+    is_shop(0, 1, "", "", "shop");
+    is_shop(0, 1, "", "https://www.shop.example.com/", "shop");
+    is_shop(0, 1, "", "https://staging.example.com/", NULL);
+    is_shop(0, 1, "shop.example.com", "https://staging.example.com/", "shop");
+    is_shop(0, 1, "staging.shop.example.com", "https://shop.example.com/", NULL);
+    is_shop(0, 1, "shop.example.com.evil.example", "", NULL);
+    is_shop(0, 1, "shop.example.com:8443", "", NULL);
+    is_shop(0, 1, "example.com", "", NULL);
+    /* given an entry with a path, then the path counts */
+    is_shop(1, 1, "example.org/trade", "", "shop");
+    is_shop(1, 1, "example.org", "", NULL);
+    is_shop(1, 1, "example.org/staging", "", NULL);
+    is_shop(1, 1, "example.org/trade/x", "", NULL);
+}
+
+static void test_several(void)
+{
+    is_shop(0, 2, "shop.example.com", "", "main");
+    is_shop(0, 2, "www.shop.example.com", NULL, "main");
+    is_shop(0, 2, "example.org/trade", "", "trade");
+    is_shop(0, 2, "example.org", "", NULL);
+    is_shop(0, 2, "shop.example.com/staging", "", NULL);
+    is_shop(0, 2, "staging.example.com", "https://shop.example.com/", NULL);
+    is_shop(0, 2, "shop.example.com", "https://example.org/trade/", "main");
+    /* given a body without links, then the unsigned header chooses among the known ones */
+    is_shop(0, 2, "", "https://shop.example.com/", "main");
+    is_shop(0, 2, "", "https://SHOP.Example.com", "main");
+    is_shop(0, 2, "", "http://example.org/trade", "trade");
+    is_shop(0, 2, "", "https://example.org/", NULL);
+    is_shop(0, 2, "", "shop.example.com", NULL);
+    is_shop(0, 2, "", "", NULL);
+    is_shop(0, 2, "", NULL, NULL);
+}
+
+int main(void)
+{
+    test_none();
+    test_one();
+    test_several();
+    return tap_done();
+}
