@@ -1,0 +1,81 @@
+#include "queue/field.h"
+#include <errno.h>
+#include <inttypes.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+static int64_t number_of(const struct field *field, const void *record)
+{
+    const char *at = (const char *)record + field->offset;
+    int64_t number;
+    int chosen;
+    bool flag;
+
+    switch (field->type) {
+    case FIELD_INT: memcpy(&number, at, sizeof number); return number;
+    case FIELD_FLAG: memcpy(&flag, at, sizeof flag); return flag;
+    case FIELD_ENUM: memcpy(&chosen, at, sizeof chosen); return chosen;
+    case FIELD_TEXT: break;
+    }
+    return 0;
+}
+
+static void put_number(const struct field *field, void *record, int64_t number)
+{
+    char *at = (char *)record + field->offset;
+    int chosen = (int)number;
+    bool flag = number != 0;
+
+    switch (field->type) {
+    case FIELD_INT: memcpy(at, &number, sizeof number); break;
+    case FIELD_FLAG: memcpy(at, &flag, sizeof flag); break;
+    case FIELD_ENUM: memcpy(at, &chosen, sizeof chosen); break;
+    case FIELD_TEXT: break;
+    }
+}
+
+void field_get(const struct field *field, const void *record, char out[FIELD_VALUE_SIZE])
+{
+    const char *text = (const char *)record + field->offset;
+
+    out[0] = '\0';
+    if (field->type == FIELD_TEXT) {
+        size_t len = strnlen(text, field->size < FIELD_VALUE_SIZE ? field->size : FIELD_VALUE_SIZE - 1);
+        memcpy(out, text, len);
+        out[len] = '\0';
+    } else if (number_of(field, record) != 0) {
+        snprintf(out, FIELD_VALUE_SIZE, "%" PRId64, number_of(field, record));
+    }
+}
+
+bool field_set(const struct field *field, void *record, const char *text)
+{
+    char *end = NULL;
+    size_t len = strlen(text);
+
+    if (field->type == FIELD_TEXT) {
+        char *at = (char *)record + field->offset;
+        at[0] = '\0';
+        if (len >= field->size)
+            return false;
+        memcpy(at, text, len + 1);
+        return true;
+    }
+    put_number(field, record, 0);
+    if (!len)
+        return true;
+    errno = 0;
+    long long number = strtoll(text, &end, 10);
+    if (errno || *end || (field->type == FIELD_ENUM && (number < 0 || number >= (long long)field->size)))
+        return false;
+    put_number(field, record, number);
+    return true;
+}
+
+bool field_same(const struct field *field, const void *a, const void *b)
+{
+    if (field->type == FIELD_TEXT)
+        return !strcmp((const char *)a + field->offset, (const char *)b + field->offset);
+    return number_of(field, a) == number_of(field, b);
+}

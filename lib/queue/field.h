@@ -1,0 +1,45 @@
+/*
+ * field: a record as named fields, so that each store can keep it without knowing what it means.
+ *
+ * One table describes a record's struct. Redis keeps each field under its name in a hash; SQLite keeps it in the
+ * column of that name. A field at its default (0, "") is not kept. Pure.
+ */
+#ifndef WOO_GHL_QUEUE_FIELD_H
+#define WOO_GHL_QUEUE_FIELD_H
+
+#include "base/error.h"
+#include <stddef.h>
+#include <stdint.h>
+
+enum field_type {
+    FIELD_INT,  /* int64_t */
+    FIELD_FLAG, /* bool */
+    FIELD_ENUM, /* an enum of `size` values, from 0 */
+    FIELD_TEXT, /* char[size], NUL-terminated */
+};
+
+struct field {
+    const char *name; /* short: it is stored with each record */
+    enum field_type type;
+    size_t offset, size;
+};
+
+/* A kind of record. Its struct begins with `int64_t version`, which is no field: the store keeps and counts it
+ * (0 = the store does not have the record). */
+struct record_type {
+    const char *name;
+    size_t size; /* of the struct */
+    const struct field *fields;
+    size_t count;
+};
+
+#define FIELD_VALUE_SIZE 320 /* of any field as text, with its NUL */
+
+/* The field's value as text; "" = its default. */
+void field_get(const struct field *field, const void *record, char out[FIELD_VALUE_SIZE]);
+/* Sets the field. False, and the field at its default, if the text is no value of it: too long, no number, out of
+ * the enum's range. Stores hold what this program wrote; other things in them are damage. */
+bool field_set(const struct field *field, void *record, const char *text) MUST_CHECK;
+bool field_same(const struct field *field, const void *a, const void *b);
+
+#endif

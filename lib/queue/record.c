@@ -1,0 +1,120 @@
+#include "queue/record.h"
+#include <string.h>
+
+#define INT(type, name, member)                                                                              \
+    {                                                                                                        \
+        name, FIELD_INT, offsetof(struct type, member), 0                                                    \
+    }
+#define FLAG(type, name, member)                                                                             \
+    {                                                                                                        \
+        name, FIELD_FLAG, offsetof(struct type, member), 0                                                   \
+    }
+#define TEXT(type, name, member)                                                                             \
+    {                                                                                                        \
+        name, FIELD_TEXT, offsetof(struct type, member), sizeof(((struct type *)0)->member)                  \
+    }
+
+#define BODY(prefix, member)                                                                                 \
+    TEXT(order_record, prefix "_id", member.id), TEXT(order_record, prefix "_fp", member.fingerprint),       \
+        TEXT(order_record, prefix "_status", member.status),                                                 \
+        FLAG(order_record, prefix "_follows", member.follows),                                               \
+        INT(order_record, prefix "_at", member.accepted_ms)
+
+static const struct field order_fields[] = {
+    TEXT(order_record, "okey", order_key),
+    TEXT(order_record, "newest", newest),
+    INT(order_record, "created", created_s),
+    FLAG(order_record, "look", look),
+    FLAG(order_record, "sold", sold),
+    INT(order_record, "modified", modified_s),
+    INT(order_record, "arrived", arrived_ms),
+    TEXT(order_record, "fp", fingerprint),
+    TEXT(order_record, "hash", hash_id),
+    TEXT(order_record, "status", status),
+    FLAG(order_record, "ended", ended),
+    TEXT(order_record, "bytes", bytes),
+    BODY("cur", current),
+    BODY("next", waiting),
+    INT(order_record, "tries", attempts),
+    INT(order_record, "due", due_ms),
+    TEXT(order_record, "reason", reason),
+    TEXT(order_record, "lease", lease),
+    INT(order_record, "lease_end", lease_ms),
+    INT(order_record, "dead", dead_ms),
+    {"attempt", FIELD_ENUM, offsetof(struct order_record, attempt.kind), ATTEMPT_KINDS},
+    TEXT(order_record, "att_blob", attempt.blob),
+    INT(order_record, "att_at", attempt.at_ms),
+    INT(order_record, "att_window", attempt.window_ms),
+    FLAG(order_record, "att_refused", attempt.refused),
+    TEXT(order_record, "att_watch", attempt.watch),
+    TEXT(order_record, "contact", link.contact),
+    TEXT(order_record, "former", link.former),
+    TEXT(order_record, "opp", link.opportunity),
+    INT(order_record, "gone", link.gone_ms),
+    TEXT(order_record, "p0", link.part[0]),
+    TEXT(order_record, "p1", link.part[1]),
+    TEXT(order_record, "p2", link.part[2]),
+    TEXT(order_record, "p3", link.part[3]),
+    INT(order_record, "unsettled", link.unsettled_ms),
+    INT(order_record, "expires", expires_ms),
+};
+
+static const struct field location_fields[] = {
+    TEXT(location_record, "store_id", store_id),
+    TEXT(location_record, "server", server),
+    INT(location_record, "first_use", first_use_ms),
+    INT(location_record, "up", up_ms),
+    INT(location_record, "lost", lost_ms),
+    INT(location_record, "reconcile", reconcile_ms),
+    INT(location_record, "failures", failures),
+    INT(location_record, "opened", opened),
+    INT(location_record, "open_until", open_until_ms),
+    INT(location_record, "probe_until", probe_until_ms),
+    INT(location_record, "trouble", trouble_ms),
+    INT(location_record, "paused", paused_ms),
+    INT(location_record, "pause_probe", pause_probe_ms),
+    TEXT(location_record, "pause_token", pause_token),
+    TEXT(location_record, "pause_reason", pause_reason),
+};
+
+static const struct field limiter_fields[] = {
+    INT(limiter_record, "next", next_us),
+    INT(limiter_record, "last", last_ms),
+    INT(limiter_record, "day_left", day_left),
+    INT(limiter_record, "day_until", day_until_ms),
+    INT(limiter_record, "hold_until", hold_until_ms),
+    TEXT(limiter_record, "hold_reason", hold_reason),
+    INT(limiter_record, "shared_until", shared_until_ms),
+};
+
+#define COUNT(fields) (sizeof(fields) / sizeof *(fields))
+const struct record_type order_record_type = {"order", sizeof(struct order_record), order_fields,
+                                              COUNT(order_fields)};
+const struct record_type location_record_type = {"location", sizeof(struct location_record), location_fields,
+                                                 COUNT(location_fields)};
+const struct record_type limiter_record_type = {"limiter", sizeof(struct limiter_record), limiter_fields,
+                                                COUNT(limiter_fields)};
+
+int64_t order_index_ms(const struct order_record *record, enum order_index index)
+{
+    bool queued = record->current.id[0] && !record->dead_ms;
+
+    switch (index) {
+    case INDEX_DUE: return !queued ? -1 : record->lease[0] ? record->lease_ms : record->due_ms;
+    case INDEX_DEAD: return record->dead_ms ? record->dead_ms : -1;
+    case INDEX_AGE: return queued ? record->current.accepted_ms : -1;
+    case INDEXES: break;
+    }
+    return -1;
+}
+
+size_t order_blobs(const struct order_record *record, const char *id[RECORD_BLOBS])
+{
+    const char *const all[RECORD_BLOBS] = {record->current.id, record->waiting.id, record->attempt.blob};
+    size_t n = 0;
+
+    for (size_t i = 0; i < RECORD_BLOBS; i++)
+        if (*all[i])
+            id[n++] = all[i];
+    return n;
+}

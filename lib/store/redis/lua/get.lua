@@ -1,1 +1,0 @@
-return {call('GET', base .. ':thing:' .. ARGV[3])}

@@ -1,2 +1,0 @@
-call('HSET', state_key, 'heartbeat', text(now))
-return {1}

@@ -1,1 +1,0 @@
-return call('ZRANGE', due_key, 0, -1)
