@@ -8,6 +8,7 @@
 #define WOO_GHL_QUEUE_FIELD_H
 
 #include "base/error.h"
+#include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 
