@@ -50,7 +50,7 @@ LUA      = $(wildcard lib/store/redis/lua/*.lua)
 UNIT_AID = t/unit/tap.c t/unit/place.c $(wildcard t/unit/store/rig.c)
 UNIT     = $(patsubst %.c,$(BUILD)/%,$(filter-out $(UNIT_AID),$(sort $(shell find $(wildcard $(PARTS:lib/%=t/unit/%)) -name '*.c'))))
 DRIVERS  = $(patsubst t/driver/%.c,$(BUILD)/t/driver/%,$(wildcard t/driver/*.c))
-LONG     = $(wildcard t/crash-points.t t/store-gone.t t/corpus-*.t t/walks.t)
+LONG     = $(wildcard t/crash-points.t t/store-gone.t t/corpus-cgi.t t/corpus-nginx-redis.t t/walks.t)
 TESTS    = $(LONG) $(filter-out $(LONG),$(wildcard t/*.t))
 C_FILES  = woo_ghl.c $(sort $(shell find lib t -name '*.c' -o -name '*.h'))
 

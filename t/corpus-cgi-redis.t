@@ -1,5 +1,5 @@
 #!/usr/bin/env perl
-# The corpus of deliveries, by environment alone, one process a delivery, on Redis.
+# The cases of the corpus that are played everywhere, by environment alone, one process a delivery, on Redis.
 use strict;
 use warnings;
 use FindBin;

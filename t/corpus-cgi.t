@@ -6,4 +6,4 @@ use FindBin;
 use lib "$FindBin::Bin/lib";
 use WooGHL::Corpus;
 
-WooGHL::Corpus->play(mode => 'cgi', redis => 0);
+WooGHL::Corpus->play(mode => 'cgi', redis => 0, all => 1);

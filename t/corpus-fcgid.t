@@ -1,5 +1,5 @@
 #!/usr/bin/env perl
-# The corpus of deliveries, behind Apache, by mod_fcgid's workers, on the embedded store.
+# The cases of the corpus that are played everywhere, behind Apache, by mod_fcgid's workers, on the embedded store.
 use strict;
 use warnings;
 use FindBin;

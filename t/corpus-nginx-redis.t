@@ -6,4 +6,4 @@ use FindBin;
 use lib "$FindBin::Bin/lib";
 use WooGHL::Corpus;
 
-WooGHL::Corpus->play(mode => 'nginx', redis => 1);
+WooGHL::Corpus->play(mode => 'nginx', redis => 1, all => 1);

@@ -290,22 +290,22 @@ subtest 'a create is never repeated blindly' => sub {
 subtest 'limits and lease' => sub {
     $ghl->reset;
     my $id = contact();
-    my $answer = call(contact_get => id => $id, pace_ms => [700]);
-    is_deeply picked($answer, qw(result waits)), { result => 'ok', waits => [700] }, 'the pace is waited for';
+    my $answer = call(contact_get => id => $id, limit_ms => [700]);
+    is_deeply picked($answer, qw(result waits)), { result => 'ok', waits => [700] }, 'the limiter is waited for';
     is_deeply $answer->{heard}, [{ status => 200, ok => $yes, retry_after_ms => -1, rate_max => 100, rate_remaining => 99,
         rate_interval_ms => 10_000, rate_daily_limit => 200_000, rate_daily_remaining => 199_999,
         rate_daily_reset_ms => $answer->{heard}[0]{rate_daily_reset_ms} }], 'what GHL says of its limits is told';
     cmp_ok $answer->{heard}[0]{rate_daily_reset_ms}, '>', 0, 'and when the day ends';
-    $answer = call(contact_get => id => $id, pace_ms => [-1]);
+    $answer = call(contact_get => id => $id, limit_ms => [-1]);
     is_deeply picked($answer, qw(result waits)), { result => 'ok', waits => [] }, 'no limit known: no wait';
     my $before = $ghl->count;
-    $answer = call(contact_get => id => $id, pace_ms => [25_000]);
+    $answer = call(contact_get => id => $id, limit_ms => [25_000]);
     is_deeply picked($answer, qw(result tries retry_after_ms message)), { result => 'limited', tries => 0, retry_after_ms => 25_000,
         message => 'no call to GHL is free for 25 s' }, 'no room before the deadline';
-    cmp_ok $answer->{rooms}[0], '<=', 20_000, 'which the pace is told';
-    $answer = call(opportunity_create => body => card($id), pace_ms => [4000], send_within_ms => 3000);
+    cmp_ok $answer->{rooms}[0], '<=', 20_000, 'which the limiter is told';
+    $answer = call(opportunity_create => body => card($id), limit_ms => [4000], send_within_ms => 3000);
     is $answer->{result}, 'limited', 'nor before the send deadline';
-    $answer = call(opportunity_create => body => card($id), within_ms => 6000, pace_ms => [2000]);
+    $answer = call(opportunity_create => body => card($id), within_ms => 6000, limit_ms => [2000]);
     is $answer->{result}, 'limited', 'nor with the 5 s that a create needs';
     is call(contact_upsert => body => { email => 'ann@example.com' }, may_write => [$no])->{result}, 'lost', 'no write without the lease';
     is $ghl->count, $before, 'no call of all these';

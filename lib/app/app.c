@@ -266,3 +266,23 @@ void app_close(struct app *app)
     config_free(&app->config);
     *app = (struct app){0};
 }
+
+static char *cache_get(void *context, const char *name)
+{
+    struct app *app = context;
+    char *value = NULL;
+    return app->store && store_get(app->store, name, &value) == STORE_OK ? value : NULL;
+}
+
+static void cache_put(void *context, const char *name, const char *value, int64_t ttl_ms)
+{
+    struct app *app = context;
+    if (app->store && store_put(app->store, name, value, ttl_ms, false, NULL) != STORE_OK)
+        log_event(app->log, LOG_LEVEL_WARN, "store", NULL, "The store did not keep %s: %s", name,
+                  store_trouble(app->store));
+}
+
+struct ghl_cache app_cache(struct app *app)
+{
+    return (struct ghl_cache){.context = app, .get = cache_get, .put = cache_put};
+}

@@ -40,4 +40,7 @@ bool app_ready(struct app *app, struct error *e);
  * now. Not while a call to GHL is on its way. */
 bool app_reload(struct app *app);
 
+/* The store's key/values, as GHL's lookups use them. The app must outlive it. */
+struct ghl_cache app_cache(struct app *app);
+
 #endif

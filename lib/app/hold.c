@@ -10,9 +10,9 @@
 #define WINDOW_JITTER 2      /* calls of ours that a late one brings into a window that is not theirs */
 #define WINDOW_NEARLY_USED 5 /* remaining calls of GHL's window from which on its count may matter */
 
-/* -- hooks -- */
+/* -- the terms of a call -- */
 
-static int64_t pace(void *context, int64_t max_wait_ms)
+static int64_t limit(void *context, int64_t max_wait_ms)
 {
     struct gate_watch *watch = context;
     int64_t wait_ms = 0;
@@ -94,15 +94,11 @@ static bool wait_ms(void *context, int64_t ms)
 
 void gate_watch_begin(struct gate_watch *watch, struct app *app, bool (*allowed)(void *), void *context)
 {
-    *watch = (struct gate_watch){.app = app, .may_write = allowed, .context = context};
-    const struct ghl_hooks hooks = {
-        .context = watch, .pace = pace, .may_write = may_write, .heard = heard, .wait = wait_ms};
-    ghl_set_hooks(app->ghl, &hooks);
-}
-
-void gate_watch_end(struct gate_watch *watch)
-{
-    ghl_set_hooks(watch->app->ghl, NULL);
+    *watch = (struct gate_watch){
+        .terms = {.context = watch, .limit = limit, .may_write = may_write, .heard = heard, .wait = wait_ms},
+        .app = app,
+        .may_write = allowed,
+        .context = context};
 }
 
 /* -- pauses -- */
@@ -113,21 +109,22 @@ static bool token_hash(const struct app *app, char out[DIGEST_HEX_SIZE])
     return digest_label_hex(app->hash_key, DIGEST_LEN, "ghl token", token, strlen(token), out);
 }
 
-static struct ghl_call probe_call(void)
+static struct ghl_call probe_call(const struct gate_watch *watch)
 {
-    return (struct ghl_call){.deadline_mono_ms = clock_mono_ms() + PROBE_BUDGET_MS,
+    return (struct ghl_call){.terms = &watch->terms,
+                             .deadline_mono_ms = clock_mono_ms() + PROBE_BUDGET_MS,
                              .order = "",
                              .send_deadline_mono_ms = CLOCK_NEVER};
 }
 
-enum gate_fault gate_whose_fault(struct app *app, const struct ghl_answer *answer)
+enum gate_fault gate_whose_fault(struct gate_watch *watch, const struct ghl_answer *answer)
 {
     struct ghl_answer neutral;
-    struct ghl_call call = probe_call();
+    struct ghl_call call = probe_call(watch);
 
     if (answer->names_access)
         return GATE_TOKEN;
-    enum ghl_result result = ghl_pipelines(app->ghl, &call, &neutral);
+    enum ghl_result result = ghl_pipelines(watch->app->ghl, &call, &neutral);
     ghl_answer_free(&neutral);
     if (result == GHL_AUTH)
         return GATE_TOKEN;
@@ -157,7 +154,6 @@ bool gate_probe(struct app *app, enum store_hold hold, bool now)
     char hash[DIGEST_HEX_SIZE];
     struct ghl_answer answer;
     struct gate_watch watch;
-    struct ghl_call call = probe_call();
 
     if (hold == STORE_GO)
         return true;
@@ -172,8 +168,8 @@ bool gate_probe(struct app *app, enum store_hold hold, bool now)
     if (hold == STORE_HOLD_PAUSED)
         (void)app_reload(app);
     gate_watch_begin(&watch, app, NULL, NULL);
+    struct ghl_call call = probe_call(&watch);
     enum ghl_result result = ghl_pipelines(app->ghl, &call, &answer);
-    gate_watch_end(&watch);
     ghl_answer_free(&answer);
     if (result != GHL_OK)
         return false;

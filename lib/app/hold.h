@@ -13,8 +13,9 @@
 /* What a Retry-After counts for at most, for its order and for all. */
 #define GATE_RETRY_AFTER_MAX_MS (4LL * 3600 * 1000)
 
-/* The hooks that one piece of work puts into the GHL client. */
+/* The terms of one piece of work's calls to GHL. Not copied: the terms point back at it. */
 struct gate_watch {
+    struct ghl_terms terms;
     struct app *app;
     bool (*may_write)(void *context);
     void *context;
@@ -22,12 +23,11 @@ struct gate_watch {
 };
 /* may_write may be NULL: work without writes. */
 void gate_watch_begin(struct gate_watch *watch, struct app *app, bool (*may_write)(void *), void *context);
-void gate_watch_end(struct gate_watch *watch);
 
 /* Whose fault is a 401 or 403: the token's (scope, version, location) or this order's alone? Asks GHL one
- * neutral question where the answer does not say so itself. */
+ * neutral question if the answer does not say so itself. */
 enum gate_fault { GATE_TOKEN, GATE_ORDER, GATE_UNKNOWN };
-enum gate_fault gate_whose_fault(struct app *app, const struct ghl_answer *answer);
+enum gate_fault gate_whose_fault(struct gate_watch *watch, const struct ghl_answer *answer);
 
 /* Pauses everything, for this answer. */
 void gate_pause(struct app *app, const struct ghl_answer *answer, const char *why);

@@ -92,6 +92,7 @@ bool mapping_check(struct app *app, const struct ghl_call *call)
     }
     if (good)
         printf("mapping    ok\n");
-    location_check_duplicates(app, call);
+    struct ghl_cache cache = app_cache(app);
+    location_check_duplicates(app->ghl, call, &cache);
     return good;
 }

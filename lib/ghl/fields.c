@@ -1,6 +1,7 @@
 #include "ghl/fields.h"
 #include "base/clock.h"
 #include "base/decimal.h"
+#include "ghl/ghl_work.h"
 #include <stdlib.h>
 #include <string.h>
 #include <strings.h>
@@ -48,11 +49,11 @@ static enum ghl_result start(struct ghl_answer *answer)
     return GHL_OK;
 }
 
-/* {"at": when, "fields": [...]} as kept in the store; NULL = not there. */
-static json_t *kept_list(struct app *app)
+/* {"at": when, "fields": [...]} as the cache has it; NULL = not there. */
+static json_t *kept_list(const struct ghl_cache *cache)
 {
-    char *text = NULL;
-    json_t *kept = store_get(app->store, FIELDS_KEY, &text) == STORE_OK ? json_loads(text, 0, NULL) : NULL;
+    char *text = cache->get(cache->context, FIELDS_KEY);
+    json_t *kept = text ? json_loads(text, 0, NULL) : NULL;
     free(text);
     return kept;
 }
@@ -81,36 +82,34 @@ static json_t *slim(const json_t *fields)
     return list;
 }
 
-static json_t *ask(struct app *app, const struct ghl_call *call, struct ghl_answer *answer)
+static json_t *ask(struct ghl *ghl, const struct ghl_call *call, const struct ghl_cache *cache,
+                   struct ghl_answer *answer)
 {
-    if (ghl_custom_fields(app->ghl, call, answer) != GHL_OK)
+    if (ghl_custom_fields(ghl, call, answer) != GHL_OK)
         return NULL;
     json_t *kept =
         json_pack("{sI so}", "at", (json_int_t)(clock_wall_ms() / 1000), "fields", slim(answer->json));
     char *text = kept ? json_dumps(kept, JSON_COMPACT) : NULL;
-    if (text && store_put(app->store, FIELDS_KEY, text, FIELDS_TTL_MS, false, NULL) != STORE_OK)
-        log_event(app->log, LOG_LEVEL_WARN, "store", NULL, "Could not keep the list of custom fields: %s",
-                  store_trouble(app->store));
+    if (text)
+        cache->put(cache->context, FIELDS_KEY, text, FIELDS_TTL_MS);
     free(text);
     if (!kept)
         answer->result = GHL_RETRY;
     return kept;
 }
 
-void fields_forget(struct app *app)
+void fields_forget(const struct ghl_cache *cache)
 {
-    if (store_put(app->store, FIELDS_KEY, "", 1, false, NULL) != STORE_OK)
-        log_event(app->log, LOG_LEVEL_WARN, "store", NULL,
-                  "The list of custom fields could not be forgotten; it is by itself, in an hour: %s",
-                  store_trouble(app->store));
+    cache->put(cache->context, FIELDS_KEY, "", 1);
 }
 
-/* The list, asked for anew where the kept one lacks one of these names and is not of just now. NULL: see the
- * answer. `planned` may be NULL, `mark_field` "". */
-static json_t *list_for(struct app *app, const struct ghl_call *call, enum fields_model model,
-                        const json_t *planned, const char *mark_field, struct ghl_answer *answer)
+/* The list, asked for anew if the kept one lacks one of these names and is not of just now. NULL: the answer
+ * says why. `planned` may be NULL, `mark_field` "". */
+static json_t *list_for(struct ghl *ghl, const struct ghl_call *call, const struct ghl_cache *cache,
+                        enum fields_model model, const json_t *planned, const char *mark_field,
+                        struct ghl_answer *answer)
 {
-    json_t *kept = kept_list(app), *fields = json_object_get(kept, "fields"), *value;
+    json_t *kept = kept_list(cache), *fields = json_object_get(kept, "fields"), *value;
     bool lacks = *mark_field && !fields_find(fields, FIELDS_OPPORTUNITY, mark_field);
     const char *key;
 
@@ -118,10 +117,12 @@ static json_t *list_for(struct app *app, const struct ghl_call *call, enum field
     json_int_t age_s = clock_wall_ms() / 1000 - json_integer_value(json_object_get(kept, "at"));
     if (!fields || (lacks && (age_s > FIELDS_ANEW_S || age_s < 0))) {
         json_decref(kept);
-        kept = ask(app, call, answer);
+        kept = ask(ghl, call, cache, answer);
     }
     json_t *list = json_incref(json_object_get(kept, "fields"));
     json_decref(kept);
+    if (!list && answer->result == GHL_OK)
+        answer->result = GHL_RETRY;
     return list;
 }
 
@@ -211,7 +212,7 @@ static bool add(json_t *out, const json_t *field, json_t *value)
 }
 
 /* True also where it is left out; false when out of memory. */
-static bool add_planned(struct app *app, const char *order, enum fields_model model, const json_t *list,
+static bool add_planned(struct log *log, const char *order, enum fields_model model, const json_t *list,
                         const char *key, const json_t *values, json_t *out)
 {
     struct log_about about = {.order = order};
@@ -219,7 +220,7 @@ static bool add_planned(struct app *app, const char *order, enum fields_model mo
     const char *want;
 
     if (!field) {
-        log_event(app->log, LOG_LEVEL_WARN, "field", &about,
+        log_event(log, LOG_LEVEL_WARN, "field", &about,
                   "%s: the location has no %s field \"%.80s\" (woo_ghl fields lists them); it is left out",
                   setting_name[model], model_name[model], key);
         return true;
@@ -227,7 +228,7 @@ static bool add_planned(struct app *app, const char *order, enum fields_model mo
     json_t *value = value_of(json_text(field, "dataType"), values, &want);
     if (value)
         return add(out, field, value);
-    log_event(app->log, LOG_LEVEL_WARN, "field", &about,
+    log_event(log, LOG_LEVEL_WARN, "field", &about,
               "%s: the field \"%.80s\" takes %s, and this order's value is none; it is left out",
               setting_name[model], key, want);
     return true;
@@ -235,22 +236,23 @@ static bool add_planned(struct app *app, const char *order, enum fields_model mo
 
 /* -- of a plan -- */
 
-enum ghl_result fields_resolve(struct app *app, const struct ghl_call *call, enum fields_model model,
-                               json_t *body, const char *mark, struct ghl_answer *answer)
+enum ghl_result fields_resolve(struct ghl *ghl, const struct ghl_call *call, const struct ghl_cache *cache,
+                               enum fields_model model, json_t *body, const char *mark,
+                               struct ghl_answer *answer)
 {
-    const char *mark_field = mark ? app->config.order_field : "", *key;
+    const char *mark_field = mark ? ghl->config->order_field : "", *key;
     json_t *planned = json_object_get(body, "customFields"), *values;
 
     start(answer);
     if (json_is_array(planned) || (!planned && !*mark_field))
         return GHL_OK;
-    json_t *list = list_for(app, call, model, planned, mark_field, answer);
+    json_t *list = list_for(ghl, call, cache, model, planned, mark_field, answer);
     if (!list)
-        return answer->result == GHL_OK ? (answer->result = GHL_RETRY) : answer->result;
+        return answer->result;
     json_t *out = json_array();
     bool good = out != NULL;
     json_object_foreach(planned, key, values) good =
-        good && add_planned(app, call->order, model, list, key, values, out);
+        good && add_planned(ghl->log, call->order, model, list, key, values, out);
     const json_t *field = *mark_field ? fields_find(list, FIELDS_OPPORTUNITY, mark_field) : NULL;
     good =
         good && (!field || add(out, field, json_string(mark))) && !json_object_set(body, "customFields", out);
@@ -259,19 +261,19 @@ enum ghl_result fields_resolve(struct app *app, const struct ghl_call *call, enu
     return answer->result = good ? GHL_OK : GHL_RETRY;
 }
 
-enum ghl_result fields_mark(struct app *app, const struct ghl_call *call, char id[GHL_ID_SIZE],
-                            struct ghl_answer *answer)
+enum ghl_result fields_mark(struct ghl *ghl, const struct ghl_call *call, const struct ghl_cache *cache,
+                            char id[GHL_ID_SIZE], struct ghl_answer *answer)
 {
-    const char *wanted = app->config.order_field;
+    const char *wanted = ghl->config->order_field;
     struct log_about about = {.order = call->order};
 
     id[0] = '\0';
     start(answer);
     if (!*wanted)
         return GHL_OK;
-    json_t *list = list_for(app, call, FIELDS_OPPORTUNITY, NULL, wanted, answer);
+    json_t *list = list_for(ghl, call, cache, FIELDS_OPPORTUNITY, NULL, wanted, answer);
     if (!list)
-        return answer->result == GHL_OK ? (answer->result = GHL_RETRY) : answer->result;
+        return answer->result;
     const json_t *field = fields_find(list, FIELDS_OPPORTUNITY, wanted);
     if (field)
         snprintf(id, GHL_ID_SIZE, "%s", json_text(field, "id"));
@@ -280,23 +282,24 @@ enum ghl_result fields_mark(struct app *app, const struct ghl_call *call, char i
         return answer->result;
     snprintf(answer->message, sizeof answer->message,
              "GHL_ORDER_FIELD: the location has no opportunity field \"%.80s\"", wanted);
-    if (!config_name_is_unique(&app->config)) {
-        fields_forget(app); /* everything waits for this field: the next try looks whether it is there now */
+    if (!config_name_is_unique(ghl->config)) {
+        fields_forget(
+            cache); /* everything waits for this field: the next try looks whether it is there now */
         return answer->result = GHL_CONFIG;
     }
-    log_event(app->log, LOG_LEVEL_WARN, "field", &about, "%s; orders are told apart by their names",
+    log_event(ghl->log, LOG_LEVEL_WARN, "field", &about, "%s; orders are told apart by their names",
               answer->message);
     return answer->result;
 }
 
 /* GHL's search and its GET write a value in more than one way. */
-const char *fields_value(const json_t *card, const char *id)
+const char *fields_value(const json_t *opportunity, const char *id)
 {
     static const char *const place[] = {"fieldValue", "fieldValueString", "field_value", "value"};
     const json_t *field;
     size_t i;
 
-    json_array_foreach(json_object_get(card, "customFields"), i, field)
+    json_array_foreach(json_object_get(opportunity, "customFields"), i, field)
     {
         if (!*id || strcmp(json_text(field, "id"), id) != 0)
             continue;

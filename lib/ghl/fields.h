@@ -1,14 +1,14 @@
 /*
  * fields: custom fields of the configuration -> what GHL takes for them.
  *
- * The location's fields are asked for once and kept in the store for an hour. A field is named by its id, its
+ * The location's fields are asked for once and kept in the cache for an hour. A field is named by its id, its
  * key ("contact.utm_source", or "utm_source") or its name. One that is unknown, or that a value does not fit,
  * is logged and left out: it never holds up an order.
  */
 #ifndef WOO_GHL_FIELDS_H
 #define WOO_GHL_FIELDS_H
 
-#include "app/app.h"
+#include "ghl/ghl.h"
 
 enum fields_model { FIELDS_CONTACT, FIELDS_OPPORTUNITY };
 
@@ -21,18 +21,19 @@ bool fields_can_hold(const json_t *field);
 /* Makes GHL's form of body["customFields"] as the plan has them: [{id, field_value}], numbers, dates and
  * lists by the field's type. `mark` is put into GHL_ORDER_FIELD; NULL = none. What is in GHL's form already
  * stays. GHL_OK, or what GHL answered. */
-enum ghl_result fields_resolve(struct app *app, const struct ghl_call *call, enum fields_model model,
-                               json_t *body, const char *mark, struct ghl_answer *answer) MUST_CHECK;
+enum ghl_result fields_resolve(struct ghl *, const struct ghl_call *, const struct ghl_cache *,
+                               enum fields_model model, json_t *body, const char *mark,
+                               struct ghl_answer *answer) MUST_CHECK;
 
-/* The id of GHL_ORDER_FIELD; "" where none is set, or the location has none of that name. GHL_OK, or what GHL
- * answered; GHL_CONFIG where it is unknown and nothing else tells an order's card from another's. */
-enum ghl_result fields_mark(struct app *app, const struct ghl_call *call, char id[GHL_ID_SIZE],
-                            struct ghl_answer *answer) MUST_CHECK;
+/* The id of GHL_ORDER_FIELD; "" if none is set, or the location has none of that name. GHL_OK, or what GHL
+ * answered; GHL_CONFIG if it is unknown and nothing else tells an order's opportunity from another's. */
+enum ghl_result fields_mark(struct ghl *, const struct ghl_call *, const struct ghl_cache *,
+                            char id[GHL_ID_SIZE], struct ghl_answer *answer) MUST_CHECK;
 
-/* The text of a field in what GHL answers of a card; "" = none. Borrowed. */
-const char *fields_value(const json_t *card, const char *id);
+/* The text of a field in an opportunity that GHL answered; "" = none. Borrowed. */
+const char *fields_value(const json_t *opportunity, const char *id);
 
 /* GHL refused an id: the list is asked for anew at the next need. */
-void fields_forget(struct app *app);
+void fields_forget(const struct ghl_cache *);
 
 #endif

@@ -77,11 +77,6 @@ void ghl_free(struct ghl *ghl)
     free(ghl);
 }
 
-void ghl_set_hooks(struct ghl *ghl, const struct ghl_hooks *hooks)
-{
-    ghl->hooks = hooks ? *hooks : (struct ghl_hooks){0};
-}
-
 /* A dry run may have no location yet. */
 static const char *location_of(const struct ghl *ghl)
 {

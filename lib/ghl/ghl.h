@@ -19,11 +19,10 @@
 enum ghl_result {
     GHL_OK,
     GHL_RETRY, /* it did not happen, or may safely be repeated: network, 408, 425, 5xx of a repeatable call */
-    GHL_LIMITED,  /* 429, or our own pace has no room before the deadline: not done; retry_after_ms may be set
-                   */
+    GHL_LIMITED, /* not done: 429, or (status 0) the limiter has no slot before the deadline; retry_after_ms */
     GHL_UNKNOWN,  /* a call that must not be repeated blindly, and may have happened */
     GHL_TOO_LATE, /* not begun: no time left, or the send deadline had passed */
-    GHL_LOST,     /* a hook forbade it (the lease is gone): not done */
+    GHL_LOST,     /* may_write said no, the lease is gone: not done */
     GHL_AUTH,     /* 401, 403: token, scope, version, location, or the CDN's block */
     GHL_CONFIG,   /* 404 "Cannot POST", or a 400/404/422 that names pipeline, stage, location, user or custom
                      field */
@@ -57,19 +56,33 @@ struct ghl_answer {
 };
 void ghl_answer_free(struct ghl_answer *answer);
 
-/* Asked around every single try; any may be NULL. The store stands behind them, and crash tests. */
-struct ghl_hooks {
+/* What a call asks its caller, and tells it, around every single try; any of them may be NULL. */
+struct ghl_terms {
     void *context;
-    /* How long to wait before this call so that GHL's limits hold for all processes; the slot is reserved
-     * when the result is
-     * <= max_wait_ms. -1 = no limit known (the store is away). */
-    int64_t (*pace)(void *context, int64_t max_wait_ms);
-    /* May a write go out now? False = the lease is gone. Asked before every write. */
+    /* The rate limiter: how many ms to wait before this try. If that is at most max_wait_ms, the try's slot is
+     * reserved. -1 = no limit is known. */
+    int64_t (*limit)(void *context, int64_t max_wait_ms);
+    /* Asked last before every write: is the lease still held? False = the write is not sent. */
     bool (*may_write)(void *context);
-    /* Told after every try: rate headers and Retry-After of the answer, and whether the transport worked. */
+    /* Gets the answer's headers (limits, Retry-After), and whether the transport worked. */
     void (*heard)(void *context, const struct http_answer *answer, bool transport_ok);
-    /* Waits between tries and for the pace; false = stop, no further try. NULL = a real sleep. */
+    /* Waits for the limiter and between tries; false = stop, no further try. NULL = a plain sleep. */
     bool (*wait)(void *context, int64_t ms);
+};
+
+/* What every call takes. */
+struct ghl_call {
+    const struct ghl_terms *terms; /* borrowed; NULL = none */
+    int64_t deadline_mono_ms;      /* the end of all its tries */
+    const char *order;             /* for the log */
+    int64_t send_deadline_mono_ms; /* no byte of a write leaves after this; CLOCK_NEVER = no such limit */
+};
+
+/* Where the lookups (fields, pipelines, the duplicates setting) keep what GHL answered, for a while. */
+struct ghl_cache {
+    void *context;
+    char *(*get)(void *context, const char *name); /* owned by the caller; NULL = not there */
+    void (*put)(void *context, const char *name, const char *value, int64_t ttl_ms);
 };
 
 struct ghl; /* one per process */
@@ -80,14 +93,6 @@ struct ghl *ghl_new(const struct config *config, struct log *log, struct error *
 void ghl_free(struct ghl *ghl);
 /* The token and the version of its config are others now. False, and all as it was, when out of memory. */
 bool ghl_renew(struct ghl *ghl) MUST_CHECK;
-void ghl_set_hooks(struct ghl *ghl, const struct ghl_hooks *hooks); /* copied; NULL = none */
-
-/* What every call takes: the absolute end of its retries, and the order it is for (for the log). */
-struct ghl_call {
-    int64_t deadline_mono_ms;
-    const char *order;
-    int64_t send_deadline_mono_ms; /* no byte of a write leaves after this; CLOCK_NEVER = no such limit */
-};
 
 /* Each fills *answer (freed by the caller in every case) and returns its result. Bodies are borrowed, without
  * locationId: it is added. */

@@ -26,34 +26,41 @@ static int64_t room_ms(const struct ghl_call *call, const struct ghl_request *re
     return room;
 }
 
-static bool wait_ms(struct ghl *ghl, int64_t ms)
+static const struct ghl_terms no_terms;
+
+static const struct ghl_terms *terms_of(const struct ghl_call *call)
+{
+    return call->terms ? call->terms : &no_terms;
+}
+
+static bool wait_ms(const struct ghl_terms *terms, int64_t ms)
 {
     if (ms <= 0)
         return true;
-    return ghl->hooks.wait ? ghl->hooks.wait(ghl->hooks.context, ms) : clock_sleep_ms(ms, NULL);
+    return terms->wait ? terms->wait(terms->context, ms) : clock_sleep_ms(ms, NULL);
 }
 
 /* Time, GHL's limits, and the lease, in this order: the lease is looked at last, just before the call. */
-static enum ghl_result may_begin(struct ghl *ghl, const struct ghl_call *call,
-                                 const struct ghl_request *request, struct ghl_answer *answer)
+static enum ghl_result may_begin(const struct ghl_call *call, const struct ghl_request *request,
+                                 struct ghl_answer *answer)
 {
-    const struct ghl_hooks *hooks = &ghl->hooks;
+    const struct ghl_terms *terms = terms_of(call);
     int64_t room = room_ms(call, request);
 
     if (room < 0)
         return GHL_TOO_LATE;
-    if (hooks->pace) {
-        int64_t pace = hooks->pace(hooks->context, room);
-        if (pace > room) {
-            answer->retry_after_ms = pace;
+    if (terms->limit) {
+        int64_t delay_ms = terms->limit(terms->context, room);
+        if (delay_ms > room) {
+            answer->retry_after_ms = delay_ms;
             snprintf(answer->message, sizeof answer->message, "no call to GHL is free for %" PRId64 " s",
-                     (pace + 999) / 1000);
+                     (delay_ms + 999) / 1000);
             return GHL_LIMITED;
         }
-        if (!wait_ms(ghl, pace) || room_ms(call, request) < 0)
+        if (!wait_ms(terms, delay_ms) || room_ms(call, request) < 0)
             return GHL_TOO_LATE;
     }
-    if (is_write(request) && hooks->may_write && !hooks->may_write(hooks->context))
+    if (is_write(request) && terms->may_write && !terms->may_write(terms->context))
         return GHL_LOST;
     return GHL_OK;
 }
@@ -73,13 +80,14 @@ static void send_once(struct ghl *ghl, const struct ghl_call *call, const struct
                                 .fresh_connection = request->kind == GHL_CREATE,
                                 .send_deadline_mono_ms =
                                     is_write(request) ? call->send_deadline_mono_ms : CLOCK_NEVER};
+    const struct ghl_terms *terms = terms_of(call);
     struct http_answer heard;
 
     http_answer_init(&heard);
     enum http_result sent = CRASH_AROUND(request->method, http_call(ghl->http, &http, &heard));
     ghl_judge(request, sent, &heard, answer);
-    if (ghl->hooks.heard && sent != HTTP_TOO_LATE && sent != HTTP_UNUSABLE)
-        ghl->hooks.heard(ghl->hooks.context, &heard, !answer->transport_failed);
+    if (terms->heard && sent != HTTP_TOO_LATE && sent != HTTP_UNUSABLE)
+        terms->heard(terms->context, &heard, !answer->transport_failed);
     http_answer_free(&heard);
 }
 
@@ -123,7 +131,7 @@ static void run(struct ghl *ghl, const struct ghl_call *call, const struct ghl_r
         struct ghl_answer next = {.retry_after_ms = -1};
         int64_t pause = 0, began_ms = clock_mono_ms();
 
-        next.result = may_begin(ghl, call, request, &next);
+        next.result = may_begin(call, request, &next);
         if (next.result == GHL_OK) {
             tries++;
             send_once(ghl, call, request, url, body, &next);
@@ -140,7 +148,7 @@ static void run(struct ghl *ghl, const struct ghl_call *call, const struct ghl_r
         *answer = next;
         if (next.result != GHL_RETRY && (next.result != GHL_LIMITED || next.status != 429))
             return;
-        if (!again(call, request, answer, &pause) || !wait_ms(ghl, pause))
+        if (!again(call, request, answer, &pause) || !wait_ms(terms_of(call), pause))
             return;
     }
 }

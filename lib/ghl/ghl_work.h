@@ -1,5 +1,5 @@
 /*
- * ghl_work: what the files of the GHL client share. Nothing outside ghl*.c and its tests includes it.
+ * ghl_work: what the files of this folder share. Nothing else but their tests includes it.
  *
  * ghl.c says what each call is, ghl_try.c carries one out (limits, lease, time, retries), ghl_answer.c judges
  * an answer, ghl_dry.c answers for a dry run.
@@ -13,7 +13,6 @@ struct ghl {
     const struct config *config;
     struct log *log;
     struct http *http;
-    struct ghl_hooks hooks;
     char *authorization, *version; /* header lines */
     bool camel_case;               /* Version v3 and later: other names for a few parameters */
 };

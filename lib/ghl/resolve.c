@@ -1,9 +1,11 @@
 #include "ghl/resolve.h"
+#include "ghl/ghl_work.h"
 #include <stdlib.h>
 #include <string.h>
 #include <strings.h>
 
 #define PIPELINES_TTL_MS (3600 * 1000)
+#define PIPELINES_KEY "pipelines"
 #define ID_LEN 20
 
 bool resolve_is_id(const char *text)
@@ -33,21 +35,19 @@ const json_t *resolve_find(const json_t *array, const char *wanted)
     return NULL;
 }
 
-/* The location's pipelines, from the store or, when they are not there or `anew`, from GHL. */
-static json_t *pipelines(struct app *app, const struct ghl_call *call, bool anew, struct ghl_answer *answer)
+/* The location's pipelines, from the cache or, if they are not there or `anew`, from GHL. */
+static json_t *pipelines(struct ghl *ghl, const struct ghl_call *call, const struct ghl_cache *cache,
+                         bool anew, struct ghl_answer *answer)
 {
-    char *kept = NULL;
-    json_t *list = NULL;
+    char *kept = anew ? NULL : cache->get(cache->context, PIPELINES_KEY);
+    json_t *list = kept ? json_loads(kept, 0, NULL) : NULL;
 
-    if (!anew && store_get(app->store, "pipelines", &kept) == STORE_OK)
-        list = json_loads(kept, 0, NULL);
     free(kept);
-    if (list || ghl_pipelines(app->ghl, call, answer) != GHL_OK)
+    if (list || ghl_pipelines(ghl, call, answer) != GHL_OK)
         return list;
     char *text = json_dumps(answer->json, JSON_COMPACT);
-    if (text && store_put(app->store, "pipelines", text, PIPELINES_TTL_MS, false, NULL) != STORE_OK)
-        log_event(app->log, LOG_LEVEL_WARN, "store", NULL, "Could not keep the list of pipelines: %s",
-                  store_trouble(app->store));
+    if (text)
+        cache->put(cache->context, PIPELINES_KEY, text, PIPELINES_TTL_MS);
     free(text);
     return json_incref(answer->json);
 }
@@ -63,11 +63,11 @@ static enum ghl_result unknown(struct ghl_answer *answer, const char *setting, c
     return answer->result;
 }
 
-enum ghl_result resolve_pipeline(struct app *app, const struct ghl_call *call, const char *stage,
-                                 char pipeline_id[GHL_ID_SIZE], char stage_id[GHL_ID_SIZE],
+enum ghl_result resolve_pipeline(struct ghl *ghl, const struct ghl_call *call, const struct ghl_cache *cache,
+                                 const char *stage, char pipeline_id[GHL_ID_SIZE], char stage_id[GHL_ID_SIZE],
                                  struct ghl_answer *answer)
 {
-    const char *wanted = app->config.ghl_pipeline_id;
+    const char *wanted = ghl->config->ghl_pipeline_id;
     bool want_stage = stage && *stage, known_pipeline = resolve_is_id(wanted), known_stage = !want_stage;
 
     *answer = (struct ghl_answer){.result = GHL_OK, .retry_after_ms = -1};
@@ -81,7 +81,7 @@ enum ghl_result resolve_pipeline(struct app *app, const struct ghl_call *call, c
 
     /* A kept list may be older than the name that is asked for. */
     for (int anew = 0; anew <= 1; anew++) {
-        json_t *list = pipelines(app, call, anew, answer);
+        json_t *list = pipelines(ghl, call, cache, anew, answer);
         if (!list)
             return answer->result == GHL_OK ? (answer->result = GHL_RETRY) : answer->result;
         const json_t *pipeline = resolve_find(list, wanted);

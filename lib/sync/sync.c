@@ -90,7 +90,7 @@ static enum step stop_paused(struct sync_work *w, const struct ghl_answer *answe
 
 static enum step stop_unauthorized(struct sync_work *w, const struct ghl_answer *answer)
 {
-    switch (gate_whose_fault(w->app, answer)) {
+    switch (gate_whose_fault(&w->watch, answer)) {
     case GATE_TOKEN: return stop_paused(w, answer, 0);
     case GATE_ORDER:
         if (refusal_is_final(w->app, w->entry))
@@ -163,7 +163,8 @@ static bool may_write(void *context)
 
 struct ghl_call sync_call(const struct sync_work *w)
 {
-    return (struct ghl_call){.deadline_mono_ms = w->deadline_mono_ms,
+    return (struct ghl_call){.terms = &w->watch.terms,
+                             .deadline_mono_ms = w->deadline_mono_ms,
                              .order = w->entry->key,
                              .send_deadline_mono_ms = w->lease_mono_ms - SEND_MARGIN_MS};
 }
@@ -237,7 +238,7 @@ enum step sync_fields(struct sync_work *w, enum fields_model model, json_t *part
     struct ghl_call call = sync_call(w);
     enum step step = STEP_NEXT;
 
-    if (fields_resolve(w->app, &call, model, part, mark, &answer) != GHL_OK)
+    if (fields_resolve(w->app->ghl, &call, &w->cache, model, part, mark, &answer) != GHL_OK)
         step = sync_stop_answer(w, "custom fields", &answer);
     ghl_answer_free(&answer);
     return step;
@@ -250,7 +251,7 @@ bool sync_drop_fields(const struct sync_work *w, json_t *part, const struct ghl_
     if (answer->result != GHL_CONFIG || strcmp(answer->field, "customFields") != 0 ||
         json_object_set_new(part, "customFields", json_array()) != 0) /* in GHL's form: not resolved anew */
         return false;
-    fields_forget(w->app);
+    fields_forget(&w->cache);
     log_event(w->app->log, LOG_LEVEL_WARN, "degraded", &about,
               "GHL does not take these custom fields: they are left out. %s", answer->message);
     return true;
@@ -379,15 +380,16 @@ static struct sync_outcome outcome_of(const struct sync_work *w)
 static struct sync_outcome sync_one(struct app *app, struct store_entry *entry, int64_t deadline_mono_ms,
                                     struct store_entry *next, bool *has_next)
 {
-    struct sync_work w = {
-        .app = app, .entry = entry, .deadline_mono_ms = deadline_mono_ms, .link = entry->link};
-    struct gate_watch watch;
+    struct sync_work w = {.app = app,
+                          .cache = app_cache(app),
+                          .entry = entry,
+                          .deadline_mono_ms = deadline_mono_ms,
+                          .link = entry->link};
 
     lease_confirmed(&w, entry->asked_mono_ms);
-    gate_watch_begin(&watch, app, may_write, &w);
+    gate_watch_begin(&w.watch, app, may_write, &w);
     run_steps(&w);
-    gate_watch_end(&watch);
-    if (w.end == END_FINISH && watch.took)
+    if (w.end == END_FINISH && w.watch.took)
         refusal_forget(app);
     bool told = tell(&w, clock_left_ms(deadline_mono_ms) > 0 ? SYNC_LEASE_MS : 0, next, has_next);
     struct sync_outcome outcome = outcome_of(&w);

@@ -54,8 +54,8 @@ static enum step resolve(struct sync_work *w, char pipeline_id[GHL_ID_SIZE], cha
     struct ghl_call call = sync_call(w);
     enum step step = STEP_NEXT;
 
-    if (resolve_pipeline(w->app, &call, json_text(w->plan.opportunity, "stage"), pipeline_id, stage_id,
-                         &answer) != GHL_OK)
+    if (resolve_pipeline(w->app->ghl, &call, &w->cache, json_text(w->plan.opportunity, "stage"), pipeline_id,
+                         stage_id, &answer) != GHL_OK)
         step = sync_stop_answer(w, "pipeline", &answer);
     ghl_answer_free(&answer);
     return step;
@@ -75,7 +75,7 @@ static enum step order_mark(struct sync_work *w, struct order_mark *mark)
     enum step step = STEP_NEXT;
 
     mark->name = config_name_is_unique(&w->app->config) ? json_text(w->plan.opportunity, "name") : "";
-    if (fields_mark(w->app, &call, mark->field, &answer) != GHL_OK)
+    if (fields_mark(w->app->ghl, &call, &w->cache, mark->field, &answer) != GHL_OK)
         step = sync_stop_answer(w, "custom fields", &answer);
     ghl_answer_free(&answer);
     return step;
@@ -282,7 +282,7 @@ static enum step resolve_duplicate(struct sync_work *w, const char *existing_id,
     enum step step;
 
     if (!*existing_id) {
-        location_explain_duplicates(w->app, &call);
+        location_explain_duplicates(w->app->ghl, &call, &w->cache);
         return park_duplicate(w, ", it does not say which");
     }
     if (ghl_opportunity_get(w->app->ghl, &call, existing_id, &answer) != GHL_OK) {
@@ -302,7 +302,7 @@ static enum step resolve_duplicate(struct sync_work *w, const char *existing_id,
         return sync_stop(w, END_LEAVE, "store_unavailable");
     if (mine == STORE_OK && same)
         return adopt(w, existing_id, false);
-    location_explain_duplicates(w->app, &call);
+    location_explain_duplicates(w->app->ghl, &call, &w->cache);
     if (w->app->config.on_duplicate == ON_DUPLICATE_PARK)
         return park_duplicate(w, "");
     if (mine == STORE_OK && !open)

@@ -7,6 +7,7 @@
 #ifndef WOO_GHL_SYNC_WORK_H
 #define WOO_GHL_SYNC_WORK_H
 
+#include "app/hold.h"
 #include "ghl/fields.h"
 #include "order/delivery.h"
 #include "sync/sync.h"
@@ -25,6 +26,8 @@ enum sync_end {
 
 struct sync_work {
     struct app *app;
+    struct gate_watch watch; /* the terms of its calls */
+    struct ghl_cache cache;
     struct store_entry *entry;
     int64_t deadline_mono_ms; /* of the whole work */
     int64_t lease_mono_ms; /* until then the lease is surely ours: counted from before the store was asked */

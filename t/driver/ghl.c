@@ -1,12 +1,12 @@
 /*
  * Drives the GHL client for t/ghl.t: reads one JSON object a line, makes the call that it names, writes the
- * answer and what the hooks were told as one JSON object a line.
+ * answer and what the terms were told as one JSON object a line.
  *
  *   ghl '{"base":"http://127.0.0.1:1", "token":"...", "location":"...", ...}' LOGFILE
  *   {"call":"contact_upsert", "body":{}, "id":"", "text":"", "within_ms":20000, "send_within_ms":5000,
- *    "pace_ms":[0], "may_write":[true]}
+ *    "limit_ms":[0], "may_write":[true]}
  *
- * Waits are noted, not waited for. pace_ms and may_write give the hooks' answers in turn, the last one again.
+ * Waits are noted, not waited for. limit_ms and may_write give the terms' answers in turn, the last one again.
  */
 #include "ghl/ghl.h"
 #include "base/clock.h"
@@ -17,7 +17,7 @@
 
 struct told {
     const json_t *asked;
-    size_t paced, wrote;
+    size_t limited, wrote;
     json_t *waits, *heard, *rooms;
 };
 
@@ -28,10 +28,10 @@ static const json_t *turn(const json_t *list, size_t *at)
     return n ? json_array_get(list, i) : NULL;
 }
 
-static int64_t pace(void *context, int64_t max_wait_ms)
+static int64_t limit(void *context, int64_t max_wait_ms)
 {
     struct told *told = context;
-    const json_t *value = turn(json_object_get(told->asked, "pace_ms"), &told->paced);
+    const json_t *value = turn(json_object_get(told->asked, "limit_ms"), &told->limited);
     if (json_array_append_new(told->rooms, json_integer(max_wait_ms)) != 0)
         abort();
     return value ? json_integer_value(value) : 0;
@@ -125,15 +125,15 @@ static int64_t within(const json_t *asked, const char *key, int64_t otherwise)
 static void one_call(struct ghl *ghl, const json_t *asked)
 {
     struct told told = {.asked = asked, .waits = json_array(), .heard = json_array(), .rooms = json_array()};
-    struct ghl_hooks hooks = {
-        .context = &told, .pace = pace, .may_write = may_write, .heard = heard, .wait = wait_ms};
-    struct ghl_call call = {.deadline_mono_ms = within(asked, "within_ms", clock_mono_ms() + 20000),
+    struct ghl_terms terms = {
+        .context = &told, .limit = limit, .may_write = may_write, .heard = heard, .wait = wait_ms};
+    struct ghl_call call = {.terms = &terms,
+                            .deadline_mono_ms = within(asked, "within_ms", clock_mono_ms() + 20000),
                             .order = "shop:1001",
                             .send_deadline_mono_ms = within(asked, "send_within_ms", CLOCK_NEVER)};
     struct ghl_answer answer;
     int64_t began = clock_mono_ms();
 
-    ghl_set_hooks(ghl, &hooks);
     enum ghl_result result = call_named(ghl, &call, asked, &answer);
     if (result != answer.result)
         abort();
@@ -144,7 +144,6 @@ static void one_call(struct ghl *ghl, const json_t *asked)
     fflush(stdout);
     json_decref(shown);
     ghl_answer_free(&answer);
-    ghl_set_hooks(ghl, NULL);
 }
 
 int main(int argc, char **argv)

@@ -8,6 +8,7 @@ package WooGHL::Case;
 #   case NAME
 #   ways cgi nginx ...              only these ways play it; default: all, or those that the file names before
 #                                   its first case
+#   everywhere                      all ways of serving play it; most play no other (t/corpus-*.t)
 #
 #  given
 #   settings                        one NAME=value a line; `NAME=` takes it out. The workers start anew.
@@ -59,7 +60,7 @@ use Carp qw(croak);
 
 my %STEP = map { $_ => 1 } qw(settings ghl fault has change remove send run until answer calls holds queue log);
 
-# The cases of a file: { name, file, line, ways (or undef), steps: [{ word, rest, lines, at }] }.
+# The cases of a file: { name, file, line, ways (or undef), everywhere (or undef), steps: [{ word, rest, lines, at }] }.
 sub read_file {
     my ($class, $path) = @_;
     open my $in, '<:encoding(UTF-8)', $path or croak "$path: $!";
@@ -87,6 +88,7 @@ sub read_file {
             next;
         }
         croak "$at: it belongs to no case" unless @cases;
+        if ($word eq 'everywhere') { $cases[-1]{everywhere} = 1; next }
         croak "$at: there is no step '$word'" unless $STEP{$word};
         push @{ $cases[-1]{steps} }, $step = { word => $word, rest => $rest, lines => [], at => $at };
     }

@@ -3,10 +3,10 @@ package WooGHL::Corpus;
 # Plays the corpus of delivery cases (t/corpus; their language is told in WooGHL::Case) in one way.
 #
 #   use WooGHL::Corpus;
-#   WooGHL::Corpus->play(mode => 'nginx', redis => 1);      # a whole test program
+#   WooGHL::Corpus->play(mode => 'nginx', redis => 1, all => 1);    # a whole test program
 #
-# mode as in WooGHL::Server; without redis: the embedded store. CORPUS=PATTERN in the environment plays only
-# the cases whose "file: name" matches.
+# mode as in WooGHL::Server; without redis: the embedded store; with all: every case, else those that are marked
+# `everywhere`. CORPUS=PATTERN in the environment plays only the cases whose "file: name" matches.
 use strict;
 use warnings;
 use Carp qw(croak);
@@ -43,7 +43,14 @@ sub play {
         secrets => { $SECRET => 1, $ghl->token => 1 } }, $class;
     $self->_fresh;
     $server->start;
-    for my $case (WooGHL::Case->read_all("$TEST/corpus")) {
+    my @cases = WooGHL::Case->read_all("$TEST/corpus");
+    if (!$way{all}) {
+        @cases = grep { $_->{everywhere} } @cases;
+        my %status = map { $_->{rest} =~ /^(?:later )?(\d+)/ ? ($1 => 1) : () }
+            grep { $_->{word} eq 'answer' } map { @{ $_->{steps} } } @cases;
+        is join(' ', sort keys %status), '200 202 400 401 404 405 413 429 503', 'the marked cases meet every status';
+    }
+    for my $case (@cases) {
         next if $case->{ways} && !grep { $_ eq $way{mode} } @{ $case->{ways} };
         next if $ENV{CORPUS} && "$case->{file}: $case->{name}" !~ /$ENV{CORPUS}/;
         subtest "$case->{file}: $case->{name}" => sub { $self->_case($case) };
