@@ -1,15 +1,30 @@
 #include "base/files.h"
 
-#include "crypt/shelf.h"
 #include "tap.h"
 #include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
+#include <ftw.h>
 #include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
 #include <sys/resource.h>
 #include <sys/stat.h>
 #include <sys/syscall.h>
 #include <time.h>
+#include <unistd.h>
+
+/* A temporary directory, and a data directory in it that is still to be made. */
+struct machine {
+    char dir[64], data_dir[80];
+};
+
+static int remove_one(const char *path, const struct stat *st, int type, struct FTW *at)
+{
+    (void)st, (void)type, (void)at;
+    return remove(path);
+}
 
 /* Instead of the C library's: what was synced, and what stood there then. */
 static char synced[256];
@@ -175,10 +190,12 @@ static void cleans_what_a_crash_left(int dir)
 
 int main(void)
 {
-    struct machine m;
+    struct machine m = {.dir = "/tmp/woo_ghl-unit-XXXXXX"};
     struct error e = ERROR_NONE;
 
-    machine_init(&m, "");
+    if (!mkdtemp(m.dir))
+        return 1;
+    snprintf(m.data_dir, sizeof m.data_dir, "%s/data", m.dir);
     makes_directories(&m);
     int dir = files_open_dir(m.data_dir, &e);
     writes_whole_files(dir);
@@ -186,6 +203,6 @@ int main(void)
     fails_cleanly_when_there_is_no_room(dir);
     cleans_what_a_crash_left(dir);
     close(dir);
-    machine_free(&m);
+    ok(nftw(m.dir, remove_one, 16, FTW_DEPTH | FTW_PHYS) == 0, "the directory is removed");
     return tap_done();
 }
