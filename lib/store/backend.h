@@ -31,6 +31,9 @@ struct backend {
     void (*shift_clock)(void *state, int64_t ms);
     const char *(*trouble)(const void *state);
 
+    /* Connects if needed (the only call, beside the first one, that may reconnect after a loss), and tells which server or
+     * file this is. Cheap if all is well: it asks nothing over the network. */
+    enum store_result (*server)(void *state, char server[RECORD_ID_SIZE]);
     /* *record: whole, version 0 if there is none. With `reply` also the location's record. */
     enum store_result (*read)(void *state, const struct record_type *type, const char *key, void *record,
                               struct location_record *location, int64_t *now_ms);

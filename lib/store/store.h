@@ -57,6 +57,12 @@ void store_close(struct store *store);             /* NULL is fine */
 const char *store_kind(const struct store *store); /* "redis" or "sqlite" */
 /* What was last wrong with it, for people; "" = nothing. */
 const char *store_trouble(const struct store *store);
+/* Connects, if needed, and tells which server (its run_id) or file (device, inode and birth) this is: another one may
+ * have forgotten something. OK, UNAVAILABLE. */
+enum store_result store_server(struct store *store, char server[RECORD_ID_SIZE]) MUST_CHECK;
+/* The caller has compared this server's memory with its own (memory_check). Until then, and as soon as another
+ * server answers, store_commit is UNAVAILABLE. */
+void store_trust(struct store *store, const char *server);
 /* To be called before a fork whose child uses the store too: connections are not shared. */
 void store_before_fork(struct store *store);
 /* The store's clock, ms since 1970, as far as this process knows it without asking. */
@@ -171,7 +177,6 @@ enum store_result store_expire(struct store *, long max, long *n) MUST_CHECK;
 /* -- for check and status -- */
 
 struct store_about {
-    char server[RECORD_ID_SIZE]; /* which server (run_id) or file (device, inode and birth) this is */
     char durability[2 * RECORD_REASON_SIZE]; /* what a crash of the machine can lose; "" = nothing */
     char problem[RECORD_REASON_SIZE]; /* a setting that breaks a promise (maxmemory-policy); "" = none */
 };

@@ -1,0 +1,128 @@
+/*
+ * orders: the life of orders in the store. It runs the rules (queue/rules.h) against it: read, decide, commit, and
+ * decide anew if another process was quicker, a bounded number of times.
+ *
+ * A new order costs one round trip, a duplicate one, a new version of a known order two.
+ */
+#ifndef WOO_GHL_STORE_ORDERS_H
+#define WOO_GHL_STORE_ORDERS_H
+
+#include "base/clock.h"
+#include "queue/location_rules.h"
+#include "queue/rules.h"
+#include "store/store.h"
+
+#define ORDERS_LEASE_MS 60000
+
+/* What one process needs for it. Zero-initialise, then orders_init. */
+struct orders {
+    struct store *store;
+    const struct config *config;
+    struct log *log;
+    struct location_record location; /* as last heard */
+    char boot[CLOCK_BOOT_ID_SIZE];
+};
+void orders_init(struct orders *orders, struct store *store, const struct config *config, struct log *log);
+
+/* An order leased to this process. Zero-initialise; order_work_free after use; may then be used again. */
+struct order_work {
+    char key[RECORD_KEY_SIZE];
+    char token[RECORD_TOKEN_SIZE]; /* of the lease */
+    struct order_record record;    /* as committed last, as far as this process knows */
+    int64_t
+        asked_mono_ms; /* just before the lease was asked for or renewed: it holds ORDERS_LEASE_MS from then */
+    struct buf body;   /* opened: what delivery_pack made */
+    bool took_over;    /* the worker before never said how it ended */
+};
+void order_work_free(struct order_work *work);
+
+/* -- claim -- */
+
+struct orders_claim {
+    const char *key;        /* "shop:1001" */
+    struct arrival arrival; /* without arrived_ms, body_id, token and up_ms */
+    int64_t arrived_ago_ms; /* 0 = now */
+    const void *body;       /* what delivery_pack made */
+    size_t body_len;
+    const char *client; /* hash of the client's address; NULL = do not count */
+    bool work;          /* lease it, if nothing holds the work */
+};
+
+struct orders_claimed {
+    enum claim claim;
+    char key[RECORD_KEY_SIZE]; /* under which the order stands: another one if its id was given out again */
+    enum hold hold;            /* why it is queued and not leased */
+    int64_t client_count;      /* today's requests of this client, this one included */
+    struct order_record record;
+};
+
+/* OK: *claimed says what became of it, and if it is LEASED, *work holds it (with its body). FULL, UNAVAILABLE: it is not
+ * accepted, or nobody knows: the caller spools it. */
+enum store_result orders_claim(struct orders *, const struct orders_claim *, struct orders_claimed *,
+                               struct order_work *) MUST_CHECK;
+
+/* Keeps bytes that are no order as a dead letter under "bad:HASH". Repeating it changes nothing. */
+enum store_result orders_keep_bytes(struct orders *, const char *key, const void *bytes, size_t len,
+                                    const char *reason) MUST_CHECK;
+
+/* -- taking work -- */
+
+struct orders_wait {
+    enum hold hold;      /* NONE: something is due, but this holds it */
+    int64_t next_due_ms; /* NONE: in so many ms the next one is due; -1 = the queue is empty */
+};
+
+/* Leases an order that is due. OK, NONE, UNAVAILABLE. */
+enum store_result orders_lease_due(struct orders *, struct order_work *, struct orders_wait *) MUST_CHECK;
+/* Leases this order, due or not, whatever holds. NONE: it does not wait, or a worker has it. */
+enum store_result orders_lease(struct orders *, const char *key, struct order_work *) MUST_CHECK;
+
+/* -- the worker's steps; NONE = the lease is lost -- */
+
+enum store_result orders_renew(struct orders *, struct order_work *) MUST_CHECK;
+/* About to send a create; note (JSON) says what to look for. window_ms: see struct order_attempt. */
+enum store_result orders_attempt(struct orders *, struct order_work *, enum attempt_kind, const char *note,
+                                 int64_t window_ms) MUST_CHECK;
+enum store_result orders_attempt_ends(struct orders *, struct order_work *, enum attempt_end,
+                                      int64_t window_ms) MUST_CHECK;
+/* The attempt's note, owned by the caller; OK, NONE, SEALED, UNAVAILABLE. */
+enum store_result orders_attempt_note(struct orders *, const struct order_work *, char **note) MUST_CHECK;
+int64_t orders_attempt_age_ms(const struct orders *, const struct order_work *);
+/* Ids that GHL gave ("" = none). *others: see order_learn. NONE: kept as far as they were unknown. */
+enum store_result orders_learn(struct orders *, struct order_work *, const char *contact,
+                               const char *opportunity, unsigned *others) MUST_CHECK;
+/* The same without a lease, for ids from the spool. */
+enum store_result orders_learn_late(struct orders *, const char *key, const char *contact,
+                                    const char *opportunity, unsigned *others) MUST_CHECK;
+enum store_result orders_lose_contact(struct orders *, struct order_work *) MUST_CHECK;
+
+/* -- how the work ends -- */
+
+/* NEXT: *work then holds the next version, leased. DONE: the idempotency key is set. Otherwise *work is used up, but
+ * for its body. NONE: the lease is lost (END_LOST). */
+enum store_result orders_finish(struct orders *, struct order_work *, const struct order_link *,
+                                bool take_next, enum end *end) MUST_CHECK;
+enum store_result orders_retry(struct orders *, struct order_work *, const struct order_link *,
+                               int64_t delay_ms, bool counted, bool hold, const char *reason) MUST_CHECK;
+enum store_result orders_refuse(struct orders *, struct order_work *, const struct order_link *,
+                                const char *reason, enum end *end) MUST_CHECK;
+
+/* -- dead letters -- */
+
+enum store_result orders_requeue(struct orders *, const char *key, enum requeue *result) MUST_CHECK;
+enum store_result orders_drop(struct orders *, const char *key) MUST_CHECK;        /* NONE: no dead letter */
+enum store_result orders_delete_body(struct orders *, const char *key) MUST_CHECK; /* NONE: it has none */
+
+/* -- the location -- */
+
+/* Runs a rule on the location's record until it is committed. `change` returns false if there is nothing to commit;
+ * it may run more than once. */
+typedef bool orders_rule(struct location_record *location, int64_t now_ms, void *context);
+enum store_result orders_location(struct orders *, orders_rule *change, void *context) MUST_CHECK;
+
+/* Waits are at most max_wait_ms: then the call's slot is taken. */
+enum store_result orders_limit(struct orders *, int64_t max_wait_ms, int64_t *wait_ms) MUST_CHECK;
+enum store_result orders_limits_heard(struct orders *, const struct limiter_heard *) MUST_CHECK;
+struct limiter_terms orders_limiter_terms(const struct config *config);
+
+#endif
