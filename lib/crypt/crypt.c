@@ -115,7 +115,7 @@ static bool derive(struct key *key)
     EVP_KDF_CTX *ctx = kdf ? EVP_KDF_CTX_new(kdf) : NULL;
     bool good = ctx && EVP_KDF_derive(ctx, (unsigned char *)&key->part, sizeof key->part, params) == 1;
     if (good)
-        id_text(key->form, key->part.id, key->id);
+        id_text((int)key->form, key->part.id, key->id);
     EVP_KDF_CTX_free(ctx);
     EVP_KDF_free(kdf);
     return good;
