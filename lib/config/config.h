@@ -36,7 +36,10 @@ struct shop_rule {
     size_t alias_count;
 };
 
+/* Choices, each in the order of its words in the table. */
 enum on_duplicate { ON_DUPLICATE_UPDATE, ON_DUPLICATE_PARK };
+enum on_erase { ON_ERASE_KEEP, ON_ERASE_BLANK, ON_ERASE_DELETE };
+enum sub_orders { SUB_ORDERS_IGNORE, SUB_ORDERS_COUNT };
 
 /* Every string is owned by the struct and never NULL ("" = not set), unless said otherwise. Times in ms. */
 struct config {
@@ -45,6 +48,9 @@ struct config {
     char *shop;
     struct shop_rule *shops;
     size_t shop_count;
+    int64_t sales_since_s; /* the day's first second, UTC; 0 = the installation's day */
+    enum sub_orders sub_orders;
+    char *default_country; /* two capital letters, or "" */
 
     char *ghl_api_key, *ghl_location_id, *ghl_pipeline_id;
     struct pair *stage_map; /* status -> stage id or name */
@@ -57,6 +63,7 @@ struct config {
     struct pair *contact_fields, *opportunity_fields; /* field id or key -> template */
     size_t contact_field_count, opportunity_field_count;
     enum on_duplicate on_duplicate;
+    enum on_erase on_erase;
     bool dry_run;
     char *ghl_api_base, *ghl_api_version;       /* no final slash */
     int64_t ghl_rate_count, ghl_rate_window_ms; /* GHL_RATE=100/10s */
@@ -117,5 +124,6 @@ bool config_print_values(const struct config *config, struct buf *out);
 bool config_parse_duration(const char *text,
                            int64_t *out_ms); /* 10s 5m 24h 400d 500ms; a bare number is seconds */
 bool config_parse_size(const char *text, int64_t *out_bytes); /* 64k 8m, a bare number is bytes */
+bool config_parse_day(const char *text, int64_t *out_s);      /* 2026-11-01: its first second, UTC */
 
 #endif

@@ -22,7 +22,9 @@ enum setting_type {
     SETTING_STATUS_TAGS,  /* status:tag template,... */
     SETTING_FIELDS,       /* field={template},... */
     SETTING_SHOPS,        /* name=host[/path],alias name2=... */
-    SETTING_ON_DUPLICATE,
+    SETTING_CHOICE,       /* one of the words in `example`, into an enum that counts them */
+    SETTING_DAY,          /* 2026-11-01, into s since 1970; "" = 0 */
+    SETTING_COUNTRY,      /* two letters, or "" */
     SETTING_LOG_LEVEL,
     SETTING_HTTPS_URL, /* https, or plain http to a loopback address */
     SETTING_REDIS_URL,
@@ -36,8 +38,9 @@ struct setting {
     size_t offset;        /* of the (first) field in struct config */
     const char *fallback; /* the default, as text; NULL = none ("" in struct config) */
     int64_t min, max;     /* of numbers */
-    const char *example;  /* for .env.sample where there is no default; NULL = none */
-    const char *help;     /* one or two sentences */
+    const char
+        *example;     /* for .env.sample if there is no default; NULL = none. Of a choice its words: "a|b" */
+    const char *help; /* one or two sentences */
 };
 
 extern const struct setting settings[];

@@ -1,12 +1,15 @@
 /* Text -> value, for each type of the settings table. */
+#include "base/clock.h"
 #include "base/http_client.h"
 #include "base/redis_url.h"
 #include "config/settings.h"
+#include "order/phone.h"
 #include "order/template.h"
 #include <ctype.h>
 #include <errno.h>
 #include <inttypes.h>
 #include <openssl/crypto.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <strings.h>
@@ -106,6 +109,13 @@ bool config_parse_size(const char *text, int64_t *out_bytes)
     static const struct unit units[] = {
         {"", 1}, {"k", 1024}, {"m", 1024 * 1024}, {"g", 1024 * 1024 * 1024}, {NULL, 0}};
     return with_unit(text, units, out_bytes);
+}
+
+bool config_parse_day(const char *text, int64_t *out_s)
+{
+    char midnight[sizeof "2026-11-01T00:00:00"];
+    int n = snprintf(midnight, sizeof midnight, "%sT00:00:00", text);
+    return n == sizeof midnight - 1 && clock_parse_iso(midnight, out_s) && *out_s > 0;
 }
 
 static bool parse_rate(const char *text, struct config *config)
@@ -381,13 +391,47 @@ static bool set_number(const struct setting *s, const char *text, int64_t *field
     return true;
 }
 
-static bool set_on_duplicate(enum on_duplicate *field, const char *text, struct error *e)
+/* Which of the words, divided by "|"; the error lists them. */
+static bool set_choice(const char *words, int *field, const char *text, struct error *e)
 {
-    if (strcasecmp(text, "update") != 0 && strcasecmp(text, "park") != 0) {
-        error_set(e, "'%s' is neither update nor park", text);
+    struct buf known;
+    size_t n;
+
+    *field = 0;
+    for (const char *word = words; *word; word += n + (word[n] == '|'), (*field)++) {
+        n = strcspn(word, "|");
+        if (strlen(text) == n && !strncasecmp(word, text, n))
+            return true;
+    }
+    buf_init(&known, 256);
+    for (; *words && buf_addc(&known, *words); words++)
+        if (*words == '|')
+            known.data[known.len - 1] = ' ';
+    error_set(e, "'%s' is none of: %s", text, known.data);
+    buf_free(&known);
+    *field = 0;
+    return false;
+}
+
+static bool set_day(int64_t *field, const char *text, struct error *e)
+{
+    *field = 0;
+    if (!*text || config_parse_day(text, field))
+        return true;
+    error_set(e, "'%s' is no day; write it as 2026-11-01", text);
+    return false;
+}
+
+static bool set_country(char **field, const char *text, struct error *e)
+{
+    if (*text && !phone_knows_country(text)) {
+        error_set(e, "'%s' is no country; write its two letters, such as US or GB", text);
         return false;
     }
-    *field = strcasecmp(text, "park") ? ON_DUPLICATE_UPDATE : ON_DUPLICATE_PARK;
+    if (!set_text(field, text, e))
+        return false;
+    for (char *p = *field; *p; p++)
+        *p = (char)toupper((unsigned char)*p);
     return true;
 }
 
@@ -422,7 +466,9 @@ bool settings_parse(const struct setting *s, const char *text, struct config *co
             return true;
         error_set(e, "'%s' is none of error, warn, info, debug", text);
         return false;
-    case SETTING_ON_DUPLICATE: return set_on_duplicate(field, text, e);
+    case SETTING_CHOICE: return set_choice(s->example, field, text, e);
+    case SETTING_DAY: return set_day(field, text, e);
+    case SETTING_COUNTRY: return set_country(field, text, e);
     case SETTING_STATUS_MAP: settings_clear(s, config); return parse_status_map(text, config, e);
     case SETTING_SHOPS: settings_clear(s, config); return parse_shops(text, config, e);
     case SETTING_STAGE_MAP:
@@ -494,6 +540,7 @@ void settings_clear(const struct setting *s, struct config *config)
             clear_pairs(&config->opportunity_fields, &config->opportunity_field_count);
         break;
     case SETTING_TEXT:
+    case SETTING_COUNTRY:
     case SETTING_SECRET:
     case SETTING_TEMPLATE:
     case SETTING_HTTPS_URL:
@@ -511,7 +558,8 @@ void settings_clear(const struct setting *s, struct config *config)
     case SETTING_OFF_DURATION:
     case SETTING_SIZE:
     case SETTING_RATE:
-    case SETTING_ON_DUPLICATE:
+    case SETTING_CHOICE:
+    case SETTING_DAY:
     case SETTING_LOG_LEVEL: break;
     }
 }

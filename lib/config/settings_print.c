@@ -1,4 +1,5 @@
 /* The settings table as text: .env.sample, the man page, and what `check` shows. */
+#include "base/clock.h"
 #include "config/settings.h"
 #include <inttypes.h>
 #include <string.h>
@@ -108,6 +109,20 @@ static bool add_status_map(struct buf *out, const struct config *c)
     return good;
 }
 
+static bool add_choice(struct buf *out, const char *words, int chosen)
+{
+    for (; chosen > 0 && strchr(words, '|'); chosen--)
+        words = strchr(words, '|') + 1;
+    return buf_add(out, words, strcspn(words, "|"));
+}
+
+static bool add_day(struct buf *out, int64_t day_s)
+{
+    char text[32];
+    clock_format_iso(day_s * 1000, text);
+    return day_s ? buf_add(out, text, strlen("2026-11-01")) : buf_addc(out, '-');
+}
+
 static bool add_value(struct buf *out, const struct setting *s, const struct config *c)
 {
     static const char *const levels[] = {"error", "warn", "info", "debug"};
@@ -120,6 +135,7 @@ static bool add_value(struct buf *out, const struct setting *s, const struct con
         text = *(char *const *)field;
         return text && *text ? buf_addf(out, "set, %zu characters", strlen(text)) : buf_adds(out, "-");
     case SETTING_TEXT:
+    case SETTING_COUNTRY:
     case SETTING_TEMPLATE:
     case SETTING_HTTPS_URL:
     case SETTING_PATH:
@@ -149,8 +165,8 @@ static bool add_value(struct buf *out, const struct setting *s, const struct con
                    ? add_pairs(out, c->opportunity_fields, c->opportunity_field_count, '=')
                    : buf_addc(out, '-');
     case SETTING_SHOPS: return c->shop_count ? add_shops(out, c) : buf_addc(out, '-');
-    case SETTING_ON_DUPLICATE:
-        return buf_adds(out, *(const enum on_duplicate *)field == ON_DUPLICATE_PARK ? "park" : "update");
+    case SETTING_CHOICE: return add_choice(out, s->example, *(const int *)field);
+    case SETTING_DAY: return add_day(out, *(const int64_t *)field);
     case SETTING_LOG_LEVEL: return buf_adds(out, levels[*(const enum log_level *)field]);
     }
     return false;

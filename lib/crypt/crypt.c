@@ -8,7 +8,7 @@
 #include <string.h>
 
 #define KEY_LEN 32
-#define ID_LEN ((CRYPT_ID_SIZE - 1) / 2)
+#define ID_LEN 8
 #define NONCE_LEN 12
 #define TAG_LEN 16
 #define NONCE_AT (1 + ID_LEN) /* form and key id come before it */
@@ -16,53 +16,58 @@
 
 _Static_assert(TEXT_AT + TAG_LEN == CRYPT_OVERHEAD, "the sealed form");
 
-/* A blob's first byte: what its key was derived from, so that an error can name the setting. */
-enum form { FORM_SECRET = 'W', FORM_DATA_KEY = 'D' };
+/* A blob's and an id's first byte: what the key was derived from, so that an error can name the setting. */
+enum form { FORM_SECRET = 'w', FORM_DATA_KEY = 'd' };
 
 struct key {
     enum form form;
-    char *secret; /* owned */
-    bool derived; /* the following are known; they lie as HKDF puts them out */
-    struct {
+    char *secret;           /* owned */
+    char id[CRYPT_ID_SIZE]; /* "" = not derived yet */
+    struct {                /* as HKDF puts them out */
         unsigned char seal[KEY_LEN], hash[DIGEST_LEN], id[ID_LEN];
     } part;
 };
 
-struct crypt {
+/* Behind a pointer, because what is derived and fetched at the first use changes nothing for a caller. */
+struct state {
     struct key key[CRYPT_SECRETS_MAX]; /* the first seals */
     size_t count;
-    char id[CRYPT_ID_SIZE]; /* of the first, once derived */
-    EVP_CIPHER *cipher;     /* fetched once: that costs as much as sealing a small body */
+    EVP_CIPHER *cipher; /* fetched once: that costs as much as sealing a small body */
     EVP_CIPHER_CTX *ctx;
+};
+
+struct crypt {
+    struct state *state;
 };
 
 /* -- life cycle -- */
 
-static bool add_secret(struct crypt *crypt, enum form form, const char *value)
+static bool add_secret(struct state *state, enum form form, const char *value)
 {
     if (!value || !*value)
         return true;
     char *secret = form == FORM_SECRET ? entity_decode(value, ENTITY_SPECIAL) : strdup(value);
     if (!secret)
         return false;
-    crypt->key[crypt->count++] = (struct key){.form = form, .secret = secret};
+    state->key[state->count++] = (struct key){.form = form, .secret = secret};
     return true;
 }
 
 struct crypt *crypt_new(const struct config *c, struct error *e)
 {
-    struct crypt *crypt = NULL;
-
     if (!(c->data_key && *c->data_key) && !(c->webhook_secret && *c->webhook_secret)) {
         error_set(e, "WOO_WEBHOOK_SECRET: it is not set, and DATA_KEY neither: set one, orders are stored "
                      "encrypted with it");
         return NULL;
     }
-    crypt = calloc(1, sizeof *crypt);
-    if (crypt && add_secret(crypt, FORM_DATA_KEY, c->data_key) &&
-        add_secret(crypt, FORM_SECRET, c->webhook_secret) &&
-        add_secret(crypt, FORM_DATA_KEY, c->data_key_previous) &&
-        add_secret(crypt, FORM_SECRET, c->webhook_secret_previous))
+    struct crypt *crypt = calloc(1, sizeof *crypt);
+    struct state *state = crypt ? calloc(1, sizeof *state) : NULL;
+    if (crypt)
+        crypt->state = state;
+    if (state && add_secret(state, FORM_DATA_KEY, c->data_key) &&
+        add_secret(state, FORM_SECRET, c->webhook_secret) &&
+        add_secret(state, FORM_DATA_KEY, c->data_key_previous) &&
+        add_secret(state, FORM_SECRET, c->webhook_secret_previous))
         return crypt;
     crypt_free(crypt);
     error_set(e, "encryption: out of memory");
@@ -71,19 +76,28 @@ struct crypt *crypt_new(const struct config *c, struct error *e)
 
 void crypt_free(struct crypt *crypt)
 {
-    if (!crypt)
-        return;
-    for (size_t i = 0; i < crypt->count; i++) {
-        explicit_bzero(crypt->key[i].secret, strlen(crypt->key[i].secret));
-        free(crypt->key[i].secret);
+    struct state *state = crypt ? crypt->state : NULL;
+
+    for (size_t i = 0; state && i < state->count; i++) {
+        explicit_bzero(state->key[i].secret, strlen(state->key[i].secret));
+        free(state->key[i].secret);
     }
-    EVP_CIPHER_CTX_free(crypt->ctx);
-    EVP_CIPHER_free(crypt->cipher);
-    explicit_bzero(crypt, sizeof *crypt);
+    if (state) {
+        EVP_CIPHER_CTX_free(state->ctx);
+        EVP_CIPHER_free(state->cipher);
+        explicit_bzero(state, sizeof *state);
+    }
+    free(state);
     free(crypt);
 }
 
 /* -- keys -- */
+
+static void id_text(int form, const unsigned char id[ID_LEN], char out[CRYPT_ID_SIZE])
+{
+    out[0] = (char)form;
+    digest_hex(id, ID_LEN, out + 1);
+}
 
 /* False if libcrypto fails. */
 static bool derive(struct key *key)
@@ -95,69 +109,82 @@ static bool derive(struct key *key)
         OSSL_PARAM_construct_octet_string(OSSL_KDF_PARAM_INFO, info, sizeof info - 1),
         OSSL_PARAM_construct_end()};
 
-    if (key->derived)
+    if (*key->id)
         return true;
     EVP_KDF *kdf = EVP_KDF_fetch(NULL, "HKDF", NULL);
     EVP_KDF_CTX *ctx = kdf ? EVP_KDF_CTX_new(kdf) : NULL;
-    key->derived = ctx && EVP_KDF_derive(ctx, (unsigned char *)&key->part, sizeof key->part, params) == 1;
+    bool good = ctx && EVP_KDF_derive(ctx, (unsigned char *)&key->part, sizeof key->part, params) == 1;
+    if (good)
+        id_text((int)key->form, key->part.id, key->id);
     EVP_KDF_CTX_free(ctx);
     EVP_KDF_free(kdf);
-    return key->derived;
+    return good;
 }
 
-/* The key of that id: OK, UNKNOWN_KEY or FAILED. */
-static enum crypt_result find_key(struct crypt *crypt, const unsigned char id[ID_LEN], struct key **out)
+/* OK; UNKNOWN_KEY or FAILED with the error set. */
+static enum crypt_result find_key(struct state *state, const char *id, struct key **out, struct error *e)
 {
-    for (size_t i = 0; i < crypt->count; i++) {
-        if (!derive(&crypt->key[i]))
+    const char *setting = *id == FORM_DATA_KEY ? "DATA_KEY" : "WOO_WEBHOOK_SECRET";
+
+    for (size_t i = 0; i < state->count; i++) {
+        if (!derive(&state->key[i])) {
+            error_set(e, "its key cannot be derived: out of memory, or libcrypto has no HKDF");
             return CRYPT_FAILED;
-        if (!memcmp(crypt->key[i].part.id, id, ID_LEN)) {
-            *out = &crypt->key[i];
+        }
+        if (!strcmp(state->key[i].id + 1, id + 1)) { /* a DATA_KEY may have the value that the secret had */
+            *out = &state->key[i];
             return CRYPT_OK;
         }
     }
+    error_set(e, "it was encrypted with another %s (key id %s): set %s_PREVIOUS to the value of that time",
+              setting, id, setting);
     return CRYPT_UNKNOWN_KEY;
 }
 
-const char *crypt_key_id(struct crypt *crypt)
+const char *crypt_key_id(const struct crypt *crypt)
 {
-    if (!*crypt->id && derive(&crypt->key[0]))
-        digest_hex(crypt->key[0].part.id, ID_LEN, crypt->id);
-    return crypt->id;
+    return derive(&crypt->state->key[0]) ? crypt->state->key[0].id : "";
+}
+
+enum crypt_result crypt_opens(const struct crypt *crypt, const char *id, struct error *e)
+{
+    struct key *key = NULL;
+    return find_key(crypt->state, *id ? id : "?", &key, e);
 }
 
 /* -- sealing -- */
 
 /* Begins with one blob, whose form, key id and nonce stand at `head`. They, purpose and about are bound to
  * it. */
-static bool begin(struct crypt *crypt, const struct key *key, bool seal, const unsigned char *head,
+static bool begin(struct state *state, const struct key *key, bool seal, const unsigned char *head,
                   const char *purpose, const char *about)
 {
     int n = 0;
 
-    if (!crypt->cipher)
-        crypt->cipher = EVP_CIPHER_fetch(NULL, "AES-256-GCM", NULL);
-    if (!crypt->ctx)
-        crypt->ctx = EVP_CIPHER_CTX_new();
-    return crypt->cipher && crypt->ctx &&
-           EVP_CipherInit_ex2(crypt->ctx, crypt->cipher, key->part.seal, head + NONCE_AT, seal, NULL) == 1 &&
-           EVP_CipherUpdate(crypt->ctx, NULL, &n, head, NONCE_AT) == 1 &&
-           EVP_CipherUpdate(crypt->ctx, NULL, &n, (const unsigned char *)purpose, (int)strlen(purpose) + 1) ==
+    if (!state->cipher)
+        state->cipher = EVP_CIPHER_fetch(NULL, "AES-256-GCM", NULL);
+    if (!state->ctx)
+        state->ctx = EVP_CIPHER_CTX_new();
+    return state->cipher && state->ctx &&
+           EVP_CipherInit_ex2(state->ctx, state->cipher, key->part.seal, head + NONCE_AT, seal, NULL) == 1 &&
+           EVP_CipherUpdate(state->ctx, NULL, &n, head, NONCE_AT) == 1 &&
+           EVP_CipherUpdate(state->ctx, NULL, &n, (const unsigned char *)purpose, (int)strlen(purpose) + 1) ==
                1 &&
-           EVP_CipherUpdate(crypt->ctx, NULL, &n, (const unsigned char *)about, (int)strlen(about) + 1) == 1;
+           EVP_CipherUpdate(state->ctx, NULL, &n, (const unsigned char *)about, (int)strlen(about) + 1) == 1;
 }
 
 /* All of the text. libcrypto takes a NULL address for something else than an empty text. */
-static bool update(struct crypt *crypt, unsigned char *out, const void *in, size_t len)
+static bool update(struct state *state, unsigned char *out, const void *in, size_t len)
 {
     int n = 0;
-    return len == 0 || (EVP_CipherUpdate(crypt->ctx, out, &n, in, (int)len) == 1 && (size_t)n == len);
+    return len == 0 || (EVP_CipherUpdate(state->ctx, out, &n, in, (int)len) == 1 && (size_t)n == len);
 }
 
-bool crypt_seal(struct crypt *crypt, const char *purpose, const char *about, const void *bytes, size_t len,
-                struct buf *out)
+bool crypt_seal(const struct crypt *crypt, const char *purpose, const char *about, const void *bytes,
+                size_t len, struct buf *out)
 {
-    struct key *key = &crypt->key[0];
+    struct state *state = crypt->state;
+    struct key *key = &state->key[0];
     int n = 0;
 
     if (len > INT_MAX - CRYPT_OVERHEAD || !derive(key)) /* libcrypto counts in int */
@@ -168,31 +195,21 @@ bool crypt_seal(struct crypt *crypt, const char *purpose, const char *about, con
     unsigned char *text = head + TEXT_AT;
     head[0] = (unsigned char)key->form;
     memcpy(head + 1, key->part.id, ID_LEN);
-    bool good = digest_random(head + NONCE_AT, NONCE_LEN) && begin(crypt, key, true, head, purpose, about) &&
-                update(crypt, text, bytes, len) && EVP_CipherFinal_ex(crypt->ctx, text + len, &n) == 1 &&
-                EVP_CIPHER_CTX_ctrl(crypt->ctx, EVP_CTRL_AEAD_GET_TAG, TAG_LEN, text + len) == 1;
+    bool good = digest_random(head + NONCE_AT, NONCE_LEN) && begin(state, key, true, head, purpose, about) &&
+                update(state, text, bytes, len) && EVP_CipherFinal_ex(state->ctx, text + len, &n) == 1 &&
+                EVP_CIPHER_CTX_ctrl(state->ctx, EVP_CTRL_AEAD_GET_TAG, TAG_LEN, text + len) == 1;
     buf_wrote(out, good ? len + CRYPT_OVERHEAD : 0);
     return good;
 }
 
-static void say_unknown(const unsigned char *head, struct error *e)
-{
-    const char *setting = head[0] == FORM_DATA_KEY ? "DATA_KEY" : "WOO_WEBHOOK_SECRET";
-    char id[CRYPT_ID_SIZE];
-
-    digest_hex(head + 1, ID_LEN, id);
-    error_set(e,
-              "it was encrypted with another %s (key id %s): set %s_PREVIOUS to the value that %s had then",
-              setting, id, setting, setting);
-}
-
-enum crypt_result crypt_open(struct crypt *crypt, const char *purpose, const char *about, const void *sealed,
-                             size_t len, struct buf *out, struct error *e)
+enum crypt_result crypt_open(const struct crypt *crypt, const char *purpose, const char *about,
+                             const void *sealed, size_t len, struct buf *out, struct error *e)
 {
     const unsigned char *head = sealed;
     unsigned char tag[TAG_LEN], *at = NULL;
+    char id[CRYPT_ID_SIZE];
+    struct state *state = crypt->state;
     struct key *key = NULL;
-    enum crypt_result result = CRYPT_FAILED;
     int n = 0;
 
     if (len < CRYPT_OVERHEAD || len > INT_MAX || (head[0] != FORM_SECRET && head[0] != FORM_DATA_KEY)) {
@@ -200,19 +217,18 @@ enum crypt_result crypt_open(struct crypt *crypt, const char *purpose, const cha
         return CRYPT_DAMAGED;
     }
     size_t text_len = len - CRYPT_OVERHEAD;
-    result = find_key(crypt, head + 1, &key);
-    if (result == CRYPT_UNKNOWN_KEY) {
-        say_unknown(head, e);
+    id_text(head[0], head + 1, id);
+    enum crypt_result result = find_key(state, id, &key, e);
+    if (result != CRYPT_OK)
         return result;
-    }
-    at = result == CRYPT_OK ? (unsigned char *)buf_room(out, text_len) : NULL;
+    at = (unsigned char *)buf_room(out, text_len);
     memcpy(tag, head + TEXT_AT + text_len, sizeof tag);
-    if (!at || !begin(crypt, key, false, head, purpose, about) ||
-        !update(crypt, at, head + TEXT_AT, text_len) ||
-        EVP_CIPHER_CTX_ctrl(crypt->ctx, EVP_CTRL_AEAD_SET_TAG, TAG_LEN, tag) != 1) {
+    if (!at || !begin(state, key, false, head, purpose, about) ||
+        !update(state, at, head + TEXT_AT, text_len) ||
+        EVP_CIPHER_CTX_ctrl(state->ctx, EVP_CTRL_AEAD_SET_TAG, TAG_LEN, tag) != 1) {
         error_set(e, "it cannot be decrypted: out of memory, or over %zu bytes", out->max);
         result = CRYPT_FAILED;
-    } else if (EVP_CipherFinal_ex(crypt->ctx, at + text_len, &n) != 1) {
+    } else if (EVP_CipherFinal_ex(state->ctx, at + text_len, &n) != 1) {
         error_set(e, "it was changed, cut, or encrypted for something else than %s of %s", purpose, about);
         result = CRYPT_DAMAGED;
     }
@@ -230,16 +246,16 @@ static bool hash_key(struct key *key, const char *label, unsigned char out[DIGES
     return derive(key) && digest_hmac(key->part.hash, sizeof key->part.hash, label, strlen(label), out);
 }
 
-bool crypt_hash_key(struct crypt *crypt, const char *label, unsigned char out[DIGEST_LEN])
+bool crypt_hash_key(const struct crypt *crypt, const char *label, unsigned char out[DIGEST_LEN])
 {
-    return hash_key(&crypt->key[0], label, out);
+    return hash_key(&crypt->state->key[0], label, out);
 }
 
-size_t crypt_hash_keys(struct crypt *crypt, const char *label,
+size_t crypt_hash_keys(const struct crypt *crypt, const char *label,
                        unsigned char out[CRYPT_SECRETS_MAX][DIGEST_LEN])
 {
-    for (size_t i = 0; i < crypt->count; i++)
-        if (!hash_key(&crypt->key[i], label, out[i]))
+    for (size_t i = 0; i < crypt->state->count; i++)
+        if (!hash_key(&crypt->state->key[i], label, out[i]))
             return 0;
-    return crypt->count;
+    return crypt->state->count;
 }

@@ -20,7 +20,7 @@
 #include "config/config.h"
 
 #define CRYPT_OVERHEAD 37 /* bytes that sealing adds */
-#define CRYPT_ID_SIZE 17  /* a key's id: 16 hex digits and a NUL */
+#define CRYPT_ID_SIZE 18  /* a key's id: `w` or `d` for what it comes from, 16 hex digits, a NUL */
 #define CRYPT_SECRETS_MAX 4
 
 /* What one process needs to seal and to open. The first use derives the keys and starts libcrypto. */
@@ -44,26 +44,32 @@ enum crypt_result {
 /* Appends the sealed form of the bytes to out. purpose ("body") and about ("shop:1001") are bound to it: it
  * opens only with the same. False, and out as it was, if memory, random bytes or out's maximum do not
  * suffice. */
-bool crypt_seal(struct crypt *crypt, const char *purpose, const char *about, const void *bytes, size_t len,
-                struct buf *out) MUST_CHECK;
+bool crypt_seal(const struct crypt *crypt, const char *purpose, const char *about, const void *bytes,
+                size_t len, struct buf *out) MUST_CHECK;
 
 /* Appends the opened bytes to out; unless OK, out is as it was and the error is set. */
-enum crypt_result crypt_open(struct crypt *crypt, const char *purpose, const char *about, const void *sealed,
-                             size_t len, struct buf *out, struct error *e) MUST_CHECK;
+enum crypt_result crypt_open(const struct crypt *crypt, const char *purpose, const char *about,
+                             const void *sealed, size_t len, struct buf *out, struct error *e) MUST_CHECK;
+
+/* -- key ids -- */
 
 /* The id of the key that seals; "" if libcrypto fails. */
-const char *crypt_key_id(struct crypt *crypt);
+const char *crypt_key_id(const struct crypt *crypt);
+
+/* Does the key of that id come from a configured secret? OK, or UNKNOWN_KEY or FAILED with the error set as
+ * above. */
+enum crypt_result crypt_opens(const struct crypt *crypt, const char *id, struct error *e) MUST_CHECK;
 
 /* -- keyed hashes -- */
 
 /* The key for keyed hashes of one purpose ("fingerprint", "client"), derived from the secret that seals: the
  * same in all processes with the same settings, another one after the secret was changed. False if libcrypto
  * fails. */
-bool crypt_hash_key(struct crypt *crypt, const char *label, unsigned char out[DIGEST_LEN]) MUST_CHECK;
+bool crypt_hash_key(const struct crypt *crypt, const char *label, unsigned char out[DIGEST_LEN]) MUST_CHECK;
 
 /* The same key for each configured secret, the one that seals first: for hashes that must be recognized after
  * a change of the secret. How many; 0 if libcrypto fails. */
-size_t crypt_hash_keys(struct crypt *crypt, const char *label,
+size_t crypt_hash_keys(const struct crypt *crypt, const char *label,
                        unsigned char out[CRYPT_SECRETS_MAX][DIGEST_LEN]) MUST_CHECK;
 
 #endif

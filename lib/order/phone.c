@@ -303,6 +303,19 @@ static bool from_national(const struct numbering *c, const char *digits, char ou
     return false;
 }
 
+static const struct numbering *find_country(const char *country)
+{
+    for (size_t i = 0; i < COUNTRIES; i++)
+        if (!strcasecmp(table[i].country, country))
+            return &table[i];
+    return NULL;
+}
+
+bool phone_knows_country(const char *country)
+{
+    return find_country(country) != NULL;
+}
+
 bool phone_e164(const char *typed, const char *country, char out[PHONE_SIZE])
 {
     struct typed number;
@@ -313,12 +326,8 @@ bool phone_e164(const char *typed, const char *country, char out[PHONE_SIZE])
         return from_international(number.digits, out);
     if (starts_with(number.digits, "00"))
         return from_international(number.digits + 2, out);
-    for (size_t i = 0; i < COUNTRIES; i++) {
-        if (strcasecmp(table[i].country, country) != 0)
-            continue;
-        if (!strcmp(table[i].code, "1") && starts_with(number.digits, "011"))
-            return from_international(number.digits + 3, out); /* how North America dials abroad */
-        return from_national(&table[i], number.digits, out);
-    }
-    return false;
+    const struct numbering *c = find_country(country);
+    if (c && !strcmp(c->code, "1") && starts_with(number.digits, "011"))
+        return from_international(number.digits + 3, out); /* how North America dials abroad */
+    return c && from_national(c, number.digits, out);
 }

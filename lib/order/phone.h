@@ -16,4 +16,7 @@
  * Arabic and Persian digits; an extension ("ext 5", "x5", "#5") is dropped. False: leave the phone out. */
 bool phone_e164(const char *typed, const char *country, char out[PHONE_SIZE]);
 
+/* Is there a country of this ISO code, in any case? */
+bool phone_knows_country(const char *country);
+
 #endif

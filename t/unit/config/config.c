@@ -136,7 +136,14 @@ static void problems(void)
         {"LOG_LEVEL=loud", "LOG_LEVEL: 'loud' is none of"},
         {"GHL_RATE=fast", "GHL_RATE: 'fast' is no rate"},
         {"GHL_STATUS_MAP=processing:paid", "GHL_STATUS_MAP: 'processing"},
-        {"GHL_ON_DUPLICATE=merge", "GHL_ON_DUPLICATE: 'merge' is neither update nor park"},
+        {"GHL_ON_DUPLICATE=merge", "GHL_ON_DUPLICATE: 'merge' is none of: update park"},
+        {"GHL_ON_ERASE=dele", "GHL_ON_ERASE: 'dele' is none of: keep blank delete"},
+        {"SUB_ORDERS=ignore|count", "SUB_ORDERS: 'ignore|count' is none of: ignore count"},
+        {"SALES_SINCE=2026-02-30", "SALES_SINCE: '2026-02-30' is no day; write it as 2026-11-01"},
+        {"SALES_SINCE=2026-11-01T00:00:00",
+         "SALES_SINCE: '2026-11-01T00:00:00' is no day; write it as 2026-11-01"},
+        {"DEFAULT_COUNTRY=UK",
+         "DEFAULT_COUNTRY: 'UK' is no country; write its two letters, such as US or GB"},
         {"GHL_API_BASE=http://example.com", "GHL_API_BASE: plain http"},
         {"GHL_OPPORTUNITY_NAME=Sale", "GHL_OPPORTUNITY_NAME: 'Sale' names no order"},
         {"GHL_OPPORTUNITY_NAME='{number'", "GHL_OPPORTUNITY_NAME: "},
@@ -315,6 +322,30 @@ static void lists(void)
     drop(&c, &r);
 }
 
+static void choices(void)
+{
+    struct config c;
+    struct config_report r;
+    struct buf shown;
+
+    buf_init(&shown, 65536);
+    ok(load(&c, &r,
+            GOOD "SALES_SINCE=2026-11-01\nSUB_ORDERS=Count\nDEFAULT_COUNTRY=gb\nGHL_ON_ERASE=delete\n", NULL),
+       "a day, choices, a country");
+    is_int(c.sales_since_s, 1793491200, "SALES_SINCE is the day's first second");
+    ok(c.sub_orders == SUB_ORDERS_COUNT && c.on_erase == ON_ERASE_DELETE, "SUB_ORDERS, GHL_ON_ERASE");
+    is_str(c.default_country, "GB", "DEFAULT_COUNTRY");
+    ok(config_print_values(&c, &shown) && strstr(shown.data, " 2026-11-01\n") &&
+           strstr(shown.data, " count\n") && strstr(shown.data, " delete\n"),
+       "all of them are shown");
+    buf_free(&shown);
+    drop(&c, &r);
+    ok(load(&c, &r, GOOD, NULL) && c.sales_since_s == 0 && c.sub_orders == SUB_ORDERS_IGNORE &&
+           c.on_erase == ON_ERASE_KEEP && !*c.default_country,
+       "their defaults");
+    drop(&c, &r);
+}
+
 static void values(void)
 {
     int64_t n = 0;
@@ -386,6 +417,7 @@ int main(void)
     warnings();
     the_shop();
     lists();
+    choices();
     values();
     sample();
     ok(unlink(env_path) == 0 && unlink(other_path) == 0 && rmdir(dir) == 0, "nothing stays");
