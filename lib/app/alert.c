@@ -20,10 +20,10 @@
 #define TEXT_MAX 2048 /* less than a pipe holds: writing it never waits */
 
 static const char *const kind_name[ALERT_KINDS] = {
-    [ALERT_PAUSED] = "paused",     [ALERT_BREAKER] = "breaker",     [ALERT_PARKED] = "parked",
+    [ALERT_PAUSED] = "paused",     [ALERT_BREAKER] = "breaker",     [ALERT_DEAD] = "dead_letter",
     [ALERT_EXPIRING] = "expiring", [ALERT_UNDRAINED] = "undrained", [ALERT_CONFLICT] = "conflict",
     [ALERT_SPOOL] = "spool",       [ALERT_STORE] = "store",         [ALERT_SILENT] = "silent",
-    [ALERT_SHOP] = "shop",
+    [ALERT_SHOP] = "shop",         [ALERT_LIMIT] = "limit",         [ALERT_LATE] = "late",
 };
 
 /* -- whose turn -- */
@@ -65,8 +65,8 @@ static bool take_turn(struct app *app, enum alert_kind kind)
     if (!digest_random(noise, sizeof noise))
         return false;
     digest_hex(noise, sizeof noise, mine);
-    snprintf(name, sizeof name, "alert:%s", kind_name[kind]);
-    enum store_result result = store_put(app->store, name, mine, app->config.alert_every_ms, true, &kept);
+    snprintf(name, sizeof name, "alert/%s", kind_name[kind]);
+    enum store_result result = store_put_absent(app->store, name, mine, app->config.alert_every_ms, &kept);
     bool turn = result == STORE_OK && kept && !strcmp(kept, mine);
     free(kept);
     return result == STORE_OK ? turn : take_turn_by_file(app, kind_name[kind]);
@@ -172,19 +172,19 @@ bool alert_raise(struct app *app, enum alert_kind kind, const char *fmt, ...)
 }
 
 void alert_others(struct app *app, const char *key, unsigned others, const char *contact_id,
-                  const char *card_id, bool created)
+                  const char *opportunity_id, bool created)
 {
-    bool card = others & STORE_OTHER_CARD, contact = !card && created && others & STORE_OTHER_CONTACT;
-    struct log_about about = {.order = key, .ghl_id = card ? card_id : contact_id};
+    bool second = others & OTHER_OPPORTUNITY, contact = !second && created && others & OTHER_CONTACT;
+    struct log_about about = {.order = key, .ghl_id = second ? opportunity_id : contact_id};
 
-    if (card || contact) {
-        const char *what = card ? "card" : "contact";
+    if (second || contact) {
+        const char *what = second ? "opportunity" : "contact";
         log_event(app->log, LOG_LEVEL_ERROR, "conflict", &about,
-                  "Another %s is remembered for this order already: look for a second one in GHL", what);
+                  "The store has another %s of this order already: look for a second one in GHL", what);
         (void)alert_raise(app, ALERT_CONFLICT, "Order %s has a second %s: look for %s in GHL", key, what,
                           about.ghl_id ? about.ghl_id : "it");
     } else if (others) {
         log_event(app->log, LOG_LEVEL_INFO, "contact", &about,
-                  "Another contact is remembered for this order: it stays");
+                  "The store has another contact of this order: it stays");
     }
 }

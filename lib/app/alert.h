@@ -13,10 +13,12 @@
 enum alert_kind {
     ALERT_PAUSED,    /* a refused token or a wrong configuration: everything waits */
     ALERT_BREAKER,   /* GHL has not answered for minutes */
-    ALERT_PARKED,    /* an order that GHL will not take */
-    ALERT_EXPIRING,  /* parked orders that lose their content within 3 days */
+    ALERT_DEAD,      /* an order that GHL will not take */
+    ALERT_EXPIRING,  /* dead letters that lose their content within 3 days */
     ALERT_UNDRAINED, /* orders wait and nothing drains */
-    ALERT_CONFLICT,  /* a second card or contact of one order */
+    ALERT_CONFLICT,  /* a second opportunity or contact of one order */
+    ALERT_LIMIT,     /* GHL takes no calls for long */
+    ALERT_LATE,      /* an order waits longer than RETRY_FOR */
     ALERT_SPOOL,     /* files of the spool that cannot be opened */
     ALERT_STORE,     /* the store is away */
     ALERT_SILENT,    /* no signed order for ALERT_SILENCE */
@@ -27,14 +29,14 @@ enum alert_kind {
 /* True when this kind was due: it was told, if there is an ALERT_COMMAND. Never waits for the command. */
 bool alert_raise(struct app *app, enum alert_kind kind, const char *fmt, ...) PRINTF_LIKE(3, 4);
 
-/* Ids that a worker brought and that were not kept, because the store has others of this order
- * (STORE_OTHER_...). A second card is alerted, and a second contact where `created`: one without email and
- * phone. Another contact alone may be the same customer, merged or renamed in GHL. */
+/* Ids that a worker brought and that were not kept, because the store has others of this order (OTHER_..., rules.h). A
+ * second opportunity is an alert, and so is a second contact if it was `created`: one without email and phone. Another
+ * contact alone may be the same customer, merged or renamed in GHL. */
 void alert_others(struct app *app, const char *key, unsigned others, const char *contact_id,
-                  const char *card_id, bool created);
+                  const char *opportunity_id, bool created);
 
-/* What no event tells: silence, parked orders that are about to lose their content, and trouble that lasts.
- * The drain looks now and then. */
+/* What no event tells: silence, dead letters that are about to lose their content, and trouble that lasts. The drain
+ * looks now and then. */
 void alert_look(struct app *app);
 
 #endif

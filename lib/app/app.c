@@ -1,11 +1,16 @@
 #include "app/app.h"
-#include "app/alert.h"
+#include "app/memory.h"
 #include <errno.h>
 #include <grp.h>
 #include <pwd.h>
+#include <stdio.h>
 #include <string.h>
 #include <sys/stat.h>
 #include <unistd.h>
+
+#define LOOK_MS 1000 /* the settings' file is looked at so often */
+
+/* -- the parts -- */
 
 static void keep_secrets_out_of_the_log(struct app *app)
 {
@@ -25,8 +30,30 @@ static bool open_parts(struct app *app, struct error *e)
         error_set(e, "Out of memory");
         return false;
     }
+    app->crypt = crypt_new(c, e);
+    if (!app->crypt)
+        return false;
+    if (!crypt_hash_key(app->crypt, "plan", app->hash_key)) {
+        error_set(e, "libcrypto: HKDF failed; is OpenSSL 3 with its default provider installed?");
+        return false;
+    }
+    snprintf(app->hash_id, sizeof app->hash_id, "%.16s", crypt_key_id(app->crypt));
     app->ghl = ghl_new(c, app->log, e);
     return app->ghl != NULL;
+}
+
+static void close_parts(struct app *app)
+{
+    spool_close(app->spool);
+    store_close(app->store);
+    ghl_free(app->ghl);
+    crypt_free(app->crypt);
+    signature_keys_free(&app->keys);
+    app->spool = NULL;
+    app->store = NULL;
+    app->ghl = NULL;
+    app->crypt = NULL;
+    app->server[0] = '\0';
 }
 
 /*
@@ -48,14 +75,40 @@ static bool become_owner(const char *data_dir, struct error *e)
     return false;
 }
 
+static void log_report(const struct app *app, const struct config_report *report)
+{
+    for (size_t i = 0; i < report->problem_count; i++)
+        log_event(app->log, LOG_LEVEL_ERROR, "config", NULL, "%s", report->problem[i]);
+    for (size_t i = 0; i < report->warning_count; i++)
+        log_event(app->log, LOG_LEVEL_WARN, "config", NULL, "%s", report->warning[i]);
+}
+
+/* -- life cycle -- */
+
+/* Has the settings' file changed since it was last looked at? */
+static bool file_changed(struct app *app)
+{
+    struct stat st = {0};
+
+    app->seen.mono_ms = clock_mono_ms();
+    if (*app->config.env_file && stat(app->config.env_file, &st) != 0)
+        st = (struct stat){0};
+    int64_t modified_ns = (int64_t)st.st_mtim.tv_sec * 1000000000 + st.st_mtim.tv_nsec;
+    bool changed = modified_ns != app->seen.modified_ns || st.st_size != app->seen.size ||
+                   (int64_t)st.st_ino != app->seen.inode;
+    app->seen.modified_ns = modified_ns;
+    app->seen.size = st.st_size;
+    app->seen.inode = (int64_t)st.st_ino;
+    return changed;
+}
+
 bool app_open(struct app *app, volatile int *stop)
 {
-    struct error e = ERROR_NONE;
-
-    struct error owner = ERROR_NONE;
+    struct error e = ERROR_NONE, owner = ERROR_NONE;
 
     *app = (struct app){.stop = stop};
     app->config_ok = config_load(&app->config, &app->report);
+    (void)file_changed(app);
     if (app->config_ok && !become_owner(app->config.data_dir, &owner))
         app->config_ok = false;
     app->log = log_open(app->config.log_to, app->config.log_level, &e);
@@ -67,10 +120,7 @@ bool app_open(struct app *app, volatile int *stop)
     keep_secrets_out_of_the_log(app);
     if (*owner.text)
         log_event(app->log, LOG_LEVEL_ERROR, "start", NULL, "%s", owner.text);
-    for (size_t i = 0; i < app->report.problem_count; i++)
-        log_event(app->log, LOG_LEVEL_ERROR, "config", NULL, "%s", app->report.problem[i]);
-    for (size_t i = 0; i < app->report.warning_count; i++)
-        log_event(app->log, LOG_LEVEL_WARN, "config", NULL, "%s", app->report.warning[i]);
+    log_report(app, &app->report);
     if (app->config_ok && !open_parts(app, &e)) {
         log_event(app->log, LOG_LEVEL_ERROR, "start", NULL, "%s", e.text);
         app->config_ok = false;
@@ -78,133 +128,68 @@ bool app_open(struct app *app, volatile int *stop)
     return app->config_ok;
 }
 
+void app_close(struct app *app)
+{
+    close_parts(app);
+    log_close(app->log);
+    config_report_free(&app->report);
+    config_free(&app->config);
+    *app = (struct app){0};
+}
+
 /* -- the settings, anew -- */
 
-static bool same_pairs(const struct pair *a, size_t a_count, const struct pair *b, size_t b_count)
+/* Everything that was made from the old settings is made again from the new ones. */
+static void take_over(struct app *app, struct config *fresh, struct config_report *report)
 {
-    bool same = a_count == b_count;
+    struct error e = ERROR_NONE;
+    struct buf names;
 
-    for (size_t i = 0; same && i < a_count; i++)
-        same = !strcmp(a[i].key, b[i].key) && !strcmp(a[i].value, b[i].value);
-    return same;
+    buf_init(&names, 4096);
+    if (config_differ(&app->config, fresh, &names))
+        log_event(app->log, LOG_LEVEL_INFO, "config", NULL,
+                  "The settings were changed and count from now on: %s",
+                  names.len ? names.data : "nothing of them is different");
+    buf_free(&names);
+    close_parts(app);
+    config_report_free(&app->report);
+    config_free(&app->config);
+    app->config = *fresh;
+    app->report = *report;
+    keep_secrets_out_of_the_log(app);
+    app->config_ok = open_parts(app, &e);
+    if (!app->config_ok)
+        log_event(app->log, LOG_LEVEL_ERROR, "start", NULL, "%s", e.text);
 }
 
-#define SWAP(type, field)                                                                                    \
-    do {                                                                                                     \
-        type swap_ = mine->field;                                                                            \
-        mine->field = other->field;                                                                          \
-        other->field = swap_;                                                                                \
-    } while (0)
-
-static bool differ(const struct config *a, const struct config *b)
-{
-    return strcmp(a->ghl_api_key, b->ghl_api_key) != 0 || strcmp(a->ghl_api_base, b->ghl_api_base) != 0 ||
-           strcmp(a->ghl_api_version, b->ghl_api_version) != 0 ||
-           strcmp(a->ghl_pipeline_id, b->ghl_pipeline_id) != 0 ||
-           strcmp(a->order_field, b->order_field) != 0 ||
-           !same_pairs(a->stage_map, a->stage_map_count, b->stage_map, b->stage_map_count) ||
-           !same_pairs(a->contact_fields, a->contact_field_count, b->contact_fields,
-                       b->contact_field_count) ||
-           !same_pairs(a->opportunity_fields, a->opportunity_field_count, b->opportunity_fields,
-                       b->opportunity_field_count);
-}
-
-static void swap(struct config *mine, struct config *other)
-{
-    SWAP(char *, ghl_api_key);
-    SWAP(char *, ghl_api_base);
-    SWAP(char *, ghl_api_version);
-    SWAP(char *, ghl_pipeline_id);
-    SWAP(char *, order_field);
-    SWAP(struct pair *, stage_map);
-    SWAP(size_t, stage_map_count);
-    SWAP(struct pair *, contact_fields);
-    SWAP(size_t, contact_field_count);
-    SWAP(struct pair *, opportunity_fields);
-    SWAP(size_t, opportunity_field_count);
-}
-
-/* A token of another location would write this location's orders there. */
-static bool may_take_over(const struct app *app, const struct config *fresh)
-{
-    if (!strcmp(app->config.ghl_location_id, fresh->ghl_location_id) && app->config.dry_run == fresh->dry_run)
-        return true;
-    log_event(app->log, LOG_LEVEL_WARN, "config", NULL,
-              "GHL_LOCATION_ID or GHL_DRY_RUN was changed: that takes effect with the next start");
-    return false;
-}
-
-bool app_reload(struct app *app)
+bool app_refresh(struct app *app)
 {
     struct config fresh;
     struct config_report report;
-    bool good = config_load(&fresh, &report), changed = false;
 
-    for (size_t i = 0; !good && i < report.problem_count; i++)
-        log_event(app->log, LOG_LEVEL_ERROR, "config", NULL, "%s", report.problem[i]);
-    if (good && differ(&app->config, &fresh) && may_take_over(app, &fresh)) {
-        log_secret(app->log, fresh.ghl_api_key);
-        swap(&app->config, &fresh);
-        changed = ghl_renew(app->ghl);
-        if (changed)
-            log_event(app->log, LOG_LEVEL_INFO, "config", NULL, "The settings were changed: read anew");
-        else
-            swap(&app->config, &fresh);
+    if (clock_mono_ms() - app->seen.mono_ms < LOOK_MS)
+        return false;
+    if (!file_changed(app) && app->config_ok)
+        return false;
+    bool good = config_load(&fresh, &report);
+    if (good && (!app->config_ok || !config_same(&app->config, &fresh))) {
+        take_over(app, &fresh, &report);
+        log_report(app, &app->report);
+        return true;
+    }
+    if (!good && app->config_ok) {
+        log_report(app, &report);
+        log_event(app->log, LOG_LEVEL_ERROR, "config", NULL,
+                  "The settings' file was changed and is refused: the last good settings go on to count");
     }
     config_report_free(&report);
     config_free(&fresh);
-    return changed;
+    return false;
 }
 
 /* -- the shared state -- */
 
-static enum store_result shelf_get(void *context, const char *name, char **out)
-{
-    const struct app *app = context;
-    return app->store ? store_get(app->store, name, out) : STORE_UNAVAILABLE;
-}
-
-static enum store_result shelf_put(void *context, const char *name, const char *value, int64_t ttl_ms,
-                                   bool if_absent, char **out)
-{
-    const struct app *app = context;
-    return app->store ? store_put(app->store, name, value, ttl_ms, if_absent, out) : STORE_UNAVAILABLE;
-}
-
-static enum store_result shelf_forgot(void *context, const char *key_id)
-{
-    static const char text[] =
-        "The store has lost what it knew, for this machine had settled with it before "
-        "(a Redis that came back empty, a "
-        "deleted store.db, another store): orders that waited in it are lost. Run `woo_ghl "
-        "reconcile`: it reads them from the shop. Cards "
-        "that it knew of are looked for in GHL before any is made";
-    struct app *app = context;
-
-    if (!app->store || store_forgot(app->store, key_id) != STORE_OK)
-        return STORE_UNAVAILABLE;
-    log_event(app->log, LOG_LEVEL_ERROR, "store", NULL, "%s", text);
-    (void)alert_raise(app, ALERT_STORE, "%s", text);
-    return STORE_OK;
-}
-
-static bool open_vault(struct app *app, struct error *e)
-{
-    const struct vault_shelf shelf = {
-        .context = app, .get = shelf_get, .put = shelf_put, .forgot = shelf_forgot};
-
-    app->vault = vault_open(&app->config, &shelf, app->log, e);
-    if (!app->vault)
-        return false;
-    if (vault_hash_key(app->vault, "plan", app->hash_key))
-        return true;
-    error_set(e, "libcrypto: HKDF failed; is OpenSSL 3 with its default provider installed?");
-    vault_free(app->vault);
-    app->vault = NULL;
-    return false;
-}
-
-/* The spool is opened even where the store is not: it is for just that. */
+/* The spool is opened even if the store is not: it is for just that. */
 static void open_spool(struct app *app)
 {
     struct error e = ERROR_NONE;
@@ -214,57 +199,43 @@ static void open_spool(struct app *app)
         spool_close(app->spool);
         app->spool = NULL;
     }
-    if (app->spool || !app->vault)
+    if (app->spool)
         return;
-    app->spool = spool_open(&app->config, app->vault, &e);
+    app->spool = spool_open(&app->config, app->crypt, &e);
     if (!app->spool)
         log_event(app->log, LOG_LEVEL_ERROR, "spool", NULL, "%s", e.text);
 }
 
-/* What the store has found to be lost is told once. */
-static void tell_loss(struct app *app)
-{
-    struct error lost = ERROR_NONE;
-
-    if (store_lost(app->store, &lost))
-        (void)alert_raise(app, ALERT_STORE, "%s", lost.text);
-}
-
 bool app_ready(struct app *app, struct error *e)
 {
-    struct error why_no_vault = ERROR_NONE;
+    char server[RECORD_ID_SIZE];
 
-    if (!app->store)
-        app->store = store_open(&app->config, app->log, e);
-    if (app->store)
-        tell_loss(app);
-    if (!app->vault && !open_vault(app, &why_no_vault) && app->store)
-        *e = why_no_vault; /* without a store the reason is the store's */
     open_spool(app);
-    if (!app->store || !app->vault)
-        return false;
-    if (vault_state(app->vault) != VAULT_SETTLED) {
-        if (!vault_settle(app->vault) || !vault_hash_key(app->vault, "plan", app->hash_key)) {
-            const char *away = vault_state(app->vault) == VAULT_AWAY ? store_trouble(app->store) : "";
-            error_set(e, "%s", *away ? away : vault_trouble(app->vault));
+    if (!app->store) {
+        app->store = store_open(&app->config, app->crypt, app->log, e);
+        if (!app->store)
             return false;
-        }
+        orders_init(&app->orders, app->store, &app->config, app->log);
     }
-    store_use_vault(app->store, app->vault);
-    return true;
+    if (store_server(app->store, server) != STORE_OK) {
+        error_set(e, "%s", store_trouble(app->store));
+        return false;
+    }
+    return !strcmp(server, app->server) || memory_is_checked(app, server, e);
 }
 
-void app_close(struct app *app)
+bool app_hash(const struct app *app, const char *label, const char *text, char out[RECORD_SHORT_SIZE])
 {
-    spool_close(app->spool);
-    store_close(app->store);
-    vault_free(app->vault);
-    ghl_free(app->ghl);
-    signature_keys_free(&app->keys);
-    log_close(app->log);
-    config_report_free(&app->report);
-    config_free(&app->config);
-    *app = (struct app){0};
+    char hex[DIGEST_HEX_SIZE];
+
+    out[0] = '\0';
+    if (!*text)
+        return true;
+    if (!digest_label_hex(app->hash_key, DIGEST_LEN, label, text, strlen(text), hex))
+        return false;
+    memcpy(out, hex, RECORD_SHORT_SIZE - 1);
+    out[RECORD_SHORT_SIZE - 1] = '\0';
+    return true;
 }
 
 static char *cache_get(void *context, const char *name)
@@ -277,7 +248,7 @@ static char *cache_get(void *context, const char *name)
 static void cache_put(void *context, const char *name, const char *value, int64_t ttl_ms)
 {
     struct app *app = context;
-    if (app->store && store_put(app->store, name, value, ttl_ms, false, NULL) != STORE_OK)
+    if (app->store && store_put(app->store, name, value, ttl_ms) != STORE_OK)
         log_event(app->log, LOG_LEVEL_WARN, "store", NULL, "The store did not keep %s: %s", name,
                   store_trouble(app->store));
 }

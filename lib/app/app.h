@@ -1,15 +1,15 @@
 /*
- * app: what one process holds from start to end. Made by main, handed down; nothing below main makes another.
+ * app: what one process holds from start to end. main makes it and hands it down; nothing below main makes another.
  */
-#ifndef WOO_GHL_APP_H
-#define WOO_GHL_APP_H
+#ifndef WOO_GHL_APP_APP_H
+#define WOO_GHL_APP_APP_H
 
 #include "config/config.h"
-#include "crypt/vault.h"
+#include "crypt/crypt.h"
 #include "ghl/ghl.h"
 #include "order/signature.h"
 #include "spool/spool.h"
-#include "store/store.h"
+#include "store/orders.h"
 
 struct app {
     struct config config;
@@ -17,28 +17,38 @@ struct app {
     bool config_ok; /* false: every request is answered 503, and why is in the log */
     struct log *log;
     struct signature_keys keys;
-    struct store *store; /* NULL: could not be opened; tried again at the next need */
-    struct vault *vault; /* seals what is stored and spooled; NULL: not even that can be done */
-    struct spool *spool; /* NULL: no place for it */
+    struct crypt *crypt;
+    struct store *store;  /* NULL: it could not be opened; tried again at the next need */
+    struct orders orders; /* of the store */
+    struct spool *spool;  /* NULL: there is no place for it */
     struct ghl *ghl;
-    unsigned char hash_key[DIGEST_LEN]; /* keys fingerprints and part hashes; the store's once app_ready */
+    unsigned char hash_key[DIGEST_LEN]; /* keys fingerprints, part hashes and all other keyed hashes */
+    char hash_id[RECORD_SHORT_SIZE];    /* that key's id */
+    char server[RECORD_ID_SIZE];        /* the store's server whose memory was checked; "" = none yet */
     volatile int *stop;                 /* set by a signal handler; may be NULL */
+    struct {                            /* of the settings' file, when it was last looked at */
+        int64_t mono_ms, modified_ns, size, inode;
+    } seen;
 };
 
-/* Loads the configuration and opens log, store and GHL client. False when the configuration is refused or
+/* Loads the configuration and opens log, keys and GHL client. False if the configuration is refused or
  * something cannot be opened: app is then still good for logging, for 503 answers, and for app_close.
  * Problems are in app->report. */
 bool app_open(struct app *app, volatile int *stop);
 void app_close(struct app *app);
 
-/* Opens store, vault and spool where they are not open yet, and settles the vault. True when orders can be
- * claimed; false, with the error set, when they can only be spooled. Cheap when all is well. */
+/* Takes over settings that were changed since: looks at the file at most once a second. If the new ones are refused,
+ * the last good ones stay. Settings that were refused at the start are read again, too. Not while work is in hand.
+ * True if settings changed. */
+bool app_refresh(struct app *app);
+
+/* Opens store and spool if they are not open yet, and compares the store's memory with this machine's. True if orders
+ * can be claimed; false, with the error set, if they can only be spooled. Cheap if all is well. */
 bool app_ready(struct app *app, struct error *e);
 
-/* Reads the settings anew and takes over those that say how GHL is called and what it shall hold (GHL_*, but
- * for the location, the dry run and the rates: those need a new start). True when one of them is another one
- * now. Not while a call to GHL is on its way. */
-bool app_reload(struct app *app);
+/* A keyed hash of the text, 64 bits in hex; "" for "". False if libcrypto fails. */
+bool app_hash(const struct app *app, const char *label, const char *text,
+              char out[RECORD_SHORT_SIZE]) MUST_CHECK;
 
 /* The store's key/values, as GHL's lookups use them. The app must outlive it. */
 struct ghl_cache app_cache(struct app *app);

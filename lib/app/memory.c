@@ -1,0 +1,125 @@
+#include "app/memory.h"
+#include "app/alert.h"
+#include "base/files.h"
+#include <inttypes.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#define COPY_MAX 128
+#define COPY_NAME_SIZE 64
+
+/* This machine's copy: "ID FIRST_USE_MS". */
+struct copy {
+    char id[RECORD_TOKEN_SIZE];
+    int64_t first_use_ms;
+};
+
+/* Each location, prefix and dry run has its own. */
+static bool copy_name(const struct app *app, char out[COPY_NAME_SIZE])
+{
+    char hash[DIGEST_HEX_SIZE];
+    struct buf space;
+
+    buf_init(&space, 1024);
+    bool good = config_namespace(&app->config, &space) &&
+                digest_label_hex("", 0, "store id", space.data, space.len, hash);
+    buf_free(&space);
+    if (good)
+        snprintf(out, COPY_NAME_SIZE, "store-id.%.12s", hash);
+    return good;
+}
+
+static bool read_copy(int dir, const char *name, struct copy *copy, struct error *e)
+{
+    struct buf text;
+
+    *copy = (struct copy){0};
+    buf_init(&text, COPY_MAX);
+    enum files_result result = files_read(dir, name, &text, e);
+    if (result == FILES_OK && buf_addc(&text, '\0'))
+        (void)sscanf(text.data, "%32[0-9a-f] %" SCNd64, copy->id, &copy->first_use_ms);
+    buf_free(&text);
+    return result != FILES_FAILED;
+}
+
+static bool write_copy(int dir, const char *name, const struct location_record *location, struct error *e)
+{
+    char text[COPY_MAX];
+    int n = snprintf(text, sizeof text, "%s %" PRId64 "\n", location->store_id, location->first_use_ms);
+
+    return files_write(dir, name, text, (size_t)n, false, e) == FILES_OK;
+}
+
+struct check {
+    const struct copy *copy;
+    const char *server, *new_id;
+    enum memory memory;
+};
+
+static bool check_rule(struct location_record *location, int64_t now_ms, void *context)
+{
+    struct check *c = context;
+
+    c->memory = memory_check(location, c->copy->id, c->copy->first_use_ms, c->server, c->new_id, now_ms);
+    return c->memory != MEMORY_SAME;
+}
+
+static void tell(struct app *app, enum memory memory)
+{
+    const char *text = NULL;
+
+    if (memory == MEMORY_LOST)
+        text = "The store is not the one that this machine knows (a Redis that came back empty, a deleted "
+               "store.db, "
+               "another store): orders that waited in it may be lost. Run `woo_ghl reconcile`: it reads them "
+               "from the "
+               "shop. Opportunities that the store does not know are looked for in GHL before any is created";
+    if (memory == MEMORY_MOVED)
+        text = "The store is on another server or in another file than before (a restart, a failover, a "
+               "restored "
+               "backup): what it took last may be lost. Run `woo_ghl reconcile`. Opportunities that the "
+               "store does not "
+               "know are looked for in GHL before any is created";
+    if (!text)
+        return;
+    log_event(app->log, memory == MEMORY_LOST ? LOG_LEVEL_ERROR : LOG_LEVEL_WARN, "store", NULL, "%s", text);
+    (void)alert_raise(app, ALERT_STORE, "%s", text);
+}
+
+static bool check(struct app *app, int dir, const char *server, struct error *e)
+{
+    char name[COPY_NAME_SIZE], new_id[RECORD_TOKEN_SIZE];
+    unsigned char random[(RECORD_TOKEN_SIZE - 1) / 2];
+    struct copy copy;
+
+    if (!copy_name(app, name) || !digest_random(random, sizeof random)) {
+        error_set(e, "Out of memory or random bytes");
+        return false;
+    }
+    if (!read_copy(dir, name, &copy, e))
+        return false;
+    digest_hex(random, sizeof random, new_id);
+    struct check c = {.copy = &copy, .server = server, .new_id = new_id};
+    if (orders_location(&app->orders, check_rule, &c) != STORE_OK) {
+        error_set(e, "%s", store_trouble(app->store));
+        return false;
+    }
+    store_trust(app->store, server);
+    tell(app, c.memory);
+    return !strcmp(copy.id, app->orders.location.store_id) || write_copy(dir, name, &app->orders.location, e);
+}
+
+bool memory_is_checked(struct app *app, const char *server, struct error *e)
+{
+    int dir = files_open_dir(app->config.data_dir, e);
+
+    if (dir < 0)
+        return false;
+    bool good = check(app, dir, server, e);
+    close(dir);
+    if (good)
+        snprintf(app->server, sizeof app->server, "%s", server);
+    return good;
+}

@@ -1,0 +1,18 @@
+/*
+ * memory: does the store still know what this machine knows that it knew?
+ *
+ * A store has a random id, made once. DATA_DIR keeps a copy, with the day of the first use. Another id, another server or
+ * another file may mean that something was lost: a Redis that came back empty or failed over, a store.db that was
+ * deleted or restored from a backup, two servers during a move. Nothing waits for that; the store only counts as new
+ * (location_record.up_ms), and orders that it does not know are looked for in GHL (queue/rules.h).
+ */
+#ifndef WOO_GHL_APP_MEMORY_H
+#define WOO_GHL_APP_MEMORY_H
+
+#include "app/app.h"
+
+/* Compares, records and tells; the store then takes commits from this server. False with the error set: the store does
+ * not answer, or the settings do not fit what it holds. */
+bool memory_is_checked(struct app *app, const char *server, struct error *e);
+
+#endif
