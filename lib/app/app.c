@@ -7,14 +7,9 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-static void keep_secrets_out_of_the_log(struct app *app)
+static void hide_secret(void *log, const char *secret)
 {
-    const struct config *c = &app->config;
-    const char *const secrets[] = {c->webhook_secret,     c->webhook_secret_previous, c->ghl_api_key,
-                                   c->data_key,           c->data_key_previous,       c->woo_consumer_key,
-                                   c->woo_consumer_secret};
-    for (size_t i = 0; i < sizeof secrets / sizeof *secrets; i++)
-        log_secret(app->log, secrets[i]);
+    log_secret(log, secret);
 }
 
 static bool open_parts(struct app *app, struct error *e)
@@ -64,7 +59,7 @@ bool app_open(struct app *app, volatile int *stop)
         app->log = log_open("stderr", app->config.log_level, &ignored);
         log_event(app->log, LOG_LEVEL_ERROR, "log", NULL, "%s; logging to stderr instead", e.text);
     }
-    keep_secrets_out_of_the_log(app);
+    config_each_secret(&app->config, hide_secret, app->log);
     if (*owner.text)
         log_event(app->log, LOG_LEVEL_ERROR, "start", NULL, "%s", owner.text);
     for (size_t i = 0; i < app->report.problem_count; i++)
@@ -80,50 +75,6 @@ bool app_open(struct app *app, volatile int *stop)
 
 /* -- the settings, anew -- */
 
-static bool same_pairs(const struct pair *a, size_t a_count, const struct pair *b, size_t b_count)
-{
-    bool same = a_count == b_count;
-
-    for (size_t i = 0; same && i < a_count; i++)
-        same = !strcmp(a[i].key, b[i].key) && !strcmp(a[i].value, b[i].value);
-    return same;
-}
-
-#define SWAP(type, field)                                                                                    \
-    do {                                                                                                     \
-        type swap_ = mine->field;                                                                            \
-        mine->field = other->field;                                                                          \
-        other->field = swap_;                                                                                \
-    } while (0)
-
-static bool differ(const struct config *a, const struct config *b)
-{
-    return strcmp(a->ghl_api_key, b->ghl_api_key) != 0 || strcmp(a->ghl_api_base, b->ghl_api_base) != 0 ||
-           strcmp(a->ghl_api_version, b->ghl_api_version) != 0 ||
-           strcmp(a->ghl_pipeline_id, b->ghl_pipeline_id) != 0 ||
-           strcmp(a->order_field, b->order_field) != 0 ||
-           !same_pairs(a->stage_map, a->stage_map_count, b->stage_map, b->stage_map_count) ||
-           !same_pairs(a->contact_fields, a->contact_field_count, b->contact_fields,
-                       b->contact_field_count) ||
-           !same_pairs(a->opportunity_fields, a->opportunity_field_count, b->opportunity_fields,
-                       b->opportunity_field_count);
-}
-
-static void swap(struct config *mine, struct config *other)
-{
-    SWAP(char *, ghl_api_key);
-    SWAP(char *, ghl_api_base);
-    SWAP(char *, ghl_api_version);
-    SWAP(char *, ghl_pipeline_id);
-    SWAP(char *, order_field);
-    SWAP(struct pair *, stage_map);
-    SWAP(size_t, stage_map_count);
-    SWAP(struct pair *, contact_fields);
-    SWAP(size_t, contact_field_count);
-    SWAP(struct pair *, opportunity_fields);
-    SWAP(size_t, opportunity_field_count);
-}
-
 /* A token of another location would write this location's orders there. */
 static bool may_take_over(const struct app *app, const struct config *fresh)
 {
@@ -134,23 +85,40 @@ static bool may_take_over(const struct app *app, const struct config *fresh)
     return false;
 }
 
+/* The fresh settings, and what is made from them; the old ones again if there is no memory for that. */
+static bool take_over(struct app *app, struct config *fresh)
+{
+    struct signature_keys keys = {0};
+
+    if (!signature_keys_init(&keys, fresh->webhook_secret, fresh->webhook_secret_previous))
+        return false;
+    config_each_secret(fresh, hide_secret, app->log);
+    config_take(&app->config, fresh);
+    if (!ghl_renew(app->ghl)) {
+        config_take(&app->config, fresh);
+        signature_keys_free(&keys);
+        return false;
+    }
+    signature_keys_free(&app->keys);
+    app->keys = keys;
+    return true;
+}
+
 bool app_reload(struct app *app)
 {
     struct config fresh;
     struct config_report report;
+    struct buf names;
     bool good = config_load(&fresh, &report), changed = false;
 
+    buf_init(&names, 4096);
     for (size_t i = 0; !good && i < report.problem_count; i++)
         log_event(app->log, LOG_LEVEL_ERROR, "config", NULL, "%s", report.problem[i]);
-    if (good && differ(&app->config, &fresh) && may_take_over(app, &fresh)) {
-        log_secret(app->log, fresh.ghl_api_key);
-        swap(&app->config, &fresh);
-        changed = ghl_renew(app->ghl);
-        if (changed)
-            log_event(app->log, LOG_LEVEL_INFO, "config", NULL, "The settings were changed: read anew");
-        else
-            swap(&app->config, &fresh);
-    }
+    if (good && config_differ(&app->config, &fresh, CONFIG_EFFECT_NOW, &names) && may_take_over(app, &fresh))
+        changed = take_over(app, &fresh);
+    if (changed)
+        log_event(app->log, LOG_LEVEL_INFO, "config", NULL, "Settings changed: %s", names.data);
+    buf_free(&names);
     config_report_free(&report);
     config_free(&fresh);
     return changed;

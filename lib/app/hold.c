@@ -43,8 +43,8 @@ static struct store_limits limits_of(const struct config *config, const struct h
 {
     bool refused = answer->status == 429;
     bool has_window = answer->rate_interval_ms > 0 && answer->rate_interval_ms <= DAY_MS;
-    int64_t window_ms = has_window ? answer->rate_interval_ms : config->ghl_rate_window_ms,
-            count = answer->rate_max > 0 ? answer->rate_max : config->ghl_rate_count,
+    int64_t window_ms = has_window ? answer->rate_interval_ms : config->ghl_rate.window_ms,
+            count = answer->rate_max > 0 ? answer->rate_max : config->ghl_rate.count,
             remaining = refused && answer->rate_remaining < 0 ? 0 : answer->rate_remaining;
     int64_t hold_ms = refused && answer->retry_after_ms > 0 ? answer->retry_after_ms : 0;
     bool others = remaining >= 0 && remaining < count - store_pace_most(config, window_ms) - WINDOW_JITTER;

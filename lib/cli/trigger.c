@@ -186,7 +186,7 @@ static bool make_headers(const struct trigger *t, const struct delivery_to_send 
 
     memcpy(resource, d->topic, n);
     resource[n] = '\0';
-    const struct shop_rule *shop = t->config->shop_count ? t->config->shops : NULL;
+    const struct shop_rule *shop = t->config->shops.count ? t->config->shops.item : NULL;
     int len = snprintf(source, sizeof source, "https://%s/",
                        shop && shop->alias_count ? shop->alias[0] : "shop.example.com");
     if (len < 0 || (size_t)len >= sizeof source || !digest_random(random, sizeof random) ||

@@ -452,7 +452,7 @@ int64_t store_pace_most(const struct config *config, int64_t window_ms)
 {
     int64_t interval_us = 1, burst = 1;
 
-    store_pace_terms(config->ghl_rate_count, config->ghl_rate_window_ms, &interval_us, &burst);
+    store_pace_terms(config->ghl_rate.count, config->ghl_rate.window_ms, &interval_us, &burst);
     return window_ms * 1000 / interval_us + burst;
 }
 

@@ -18,7 +18,7 @@
  *   seen   the newest accepted state: place in time, fingerprint, the delivery's HMAC. Kept LINK_TTL after
  * its last renewal, and while there is an entry. entry  at most one current body (leased, due, or parked) and
  * one waiting body behind a leased one, with one shared attempt count, progress, and the time at which the
- * current body was accepted. Never expires by itself, but for a parked body (PARKED_TTL). link   contact id,
+ * current body was accepted. Never expires by itself, but for a parked body (DEAD_LETTER_TTL). link   contact id,
  * opportunity id, gone mark, one keyed hash per part. Kept LINK_TTL, renewed by every finish.
  *
  * SEALING. What the store holds sealed was sealed under the data key that its thing STORE_PRIMARY_KEY names,
@@ -421,7 +421,7 @@ void store_parked_free(struct store_parked *list, size_t n, bool free_list);
 enum store_result store_requeue(struct store *, const char *key) MUST_CHECK;
 /* Forgets a parked body for good; seen and link stay. */
 enum store_result store_drop(struct store *, const char *key) MUST_CHECK;
-/* Parked bodies older than PARKED_TTL lose their body; *n of them. Key and reason stay. */
+/* Parked bodies older than DEAD_LETTER_TTL lose their body; *n of them. Key and reason stay. */
 enum store_result store_expire_parked(struct store *, int64_t *n) MUST_CHECK;
 
 /* The whole memory of one order, for tests and `failed show`: link, and whether it waits. NONE = unknown. */

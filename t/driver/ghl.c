@@ -164,8 +164,7 @@ int main(int argc, char **argv)
     config.webhook_secret = (char *)"a webhook secret";
     config.ghl_timeout_ms = json_integer_value(json_object_get(given, "timeout_ms"));
     config.dry_run = json_is_true(json_object_get(given, "dry_run"));
-    config.stage_map = &stage;
-    config.stage_map_count = 1;
+    config.stage_map = (struct pair_list){&stage, 1};
 
     struct ghl *ghl = ghl_new(&config, log, &e);
     char *line = NULL;

@@ -275,7 +275,7 @@ enum store_result redis_expire_parked(void *context, int64_t *n)
     struct redis_store *store = context;
     struct redis_args args = {0};
 
-    redis_arg_number(&args, store->config->parked_ttl_ms);
+    redis_arg_number(&args, store->config->dead_letter_ttl_ms);
     redisReply *reply = redis_ask(store, SCRIPT_EXPIRE_PARKED, &args);
     if (!reply)
         return STORE_UNAVAILABLE;

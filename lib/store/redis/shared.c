@@ -88,7 +88,7 @@ enum store_result redis_pace(void *context, int64_t max_wait_ms, int64_t *wait_m
     struct redis_args args = {0};
     int64_t interval_us, burst;
 
-    store_pace_terms(store->config->ghl_rate_count, store->config->ghl_rate_window_ms, &interval_us, &burst);
+    store_pace_terms(store->config->ghl_rate.count, store->config->ghl_rate.window_ms, &interval_us, &burst);
     redis_arg_number(&args, max_wait_ms);
     redis_arg_number(&args, interval_us);
     redis_arg_number(&args, burst);

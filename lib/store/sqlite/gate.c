@@ -53,7 +53,7 @@ static int64_t arrival_us(const struct db *db, const struct space *space)
 static int64_t tolerance_us(const struct db *db, int64_t *interval_us)
 {
     int64_t burst = 1;
-    store_pace_terms(db->config->ghl_rate_count, db->config->ghl_rate_window_ms, interval_us, &burst);
+    store_pace_terms(db->config->ghl_rate.count, db->config->ghl_rate.window_ms, interval_us, &burst);
     return (burst - 1) * *interval_us;
 }
 

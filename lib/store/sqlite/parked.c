@@ -163,7 +163,7 @@ enum store_result sqlite_expire_parked(void *self, int64_t *n)
     *n = 0;
     if (!db_write(db))
         return STORE_UNAVAILABLE;
-    int64_t before_ms = db->now_ms - db->config->parked_ttl_ms;
+    int64_t before_ms = db->now_ms - db->config->dead_letter_ttl_ms;
     db_run(db,
            "DELETE FROM blobs WHERE id IN (SELECT current_body FROM orders WHERE space = ? AND kind = 3 AND "
            "parked_ms <= ? AND current_body <> 0)",

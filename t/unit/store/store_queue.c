@@ -275,7 +275,7 @@ static void their_bodies_expire(struct rig *rig)
     park(rig, "shop:old", "why");
     store_shift_clock(rig->store, 29 * DAY_MS);
     park(rig, "shop:young", "why");
-    is_result(store_expire_parked(rig->store, &n), STORE_OK, "before PARKED_TTL");
+    is_result(store_expire_parked(rig->store, &n), STORE_OK, "before DEAD_LETTER_TTL");
     is_int(n, 0, "none");
     store_shift_clock(rig->store, 2 * DAY_MS);
     is_result(store_expire_parked(rig->store, &n), STORE_OK, "after it");
