@@ -232,6 +232,7 @@ static bool send_delivery(const struct trigger *t, const struct delivery_to_send
                                          .body_len = d->len,
                                          .timeout_ms = TIMEOUT_MS,
                                          .fresh_connection = true,
+                                         .unsent_ms = TIMEOUT_MS,
                                          .send_deadline_mono_ms = CLOCK_NEVER,
                                          .plain_anywhere = true};
     int64_t began = clock_mono_ms();
