@@ -4,6 +4,7 @@
 #   make unit      the C tests alone                           make asan     all tests under the sanitizers
 #   make install   program, man page, examples                 make format   clang-format, in place
 #   make chaos     a long run of t/chaos.t; SEED=N repeats one
+#   make docs      .env.sample and parts of the man page, from the program
 #   make bench     how fast it is
 #
 # Knobs:
@@ -150,6 +151,11 @@ lint:
 	@for f in $$(find t -name '*.t' -o -name '*.pl' -o -name '*.pm'); do \
 	  perl -It/lib -c $$f 2>&1 | grep -v 'syntax OK$$' && exit 1; done; true
 
+# Writes what the program says of itself into the files beside it; t/docs.t compares.
+docs: $(PROGRAM)
+	$(abspath $(PROGRAM)) help settings > .env.sample
+	perl -0777 -pi -e 'my $$new = qx($(abspath $(PROGRAM)) help man); s/^(\.\\" BEGIN[^\n]*\n).*^(?=\.\\" END)/$$1$$new/ms' doc/woo_ghl.1
+
 build-tests: $(UNIT) $(DRIVERS)
 
 format:
@@ -171,5 +177,5 @@ clean:
 
 -include $(shell find $(BUILD) -name '*.d' 2>/dev/null)
 FORCE:
-.PHONY: bench all run unit test crash-driver chaos check asan deps lint build-tests format install clean FORCE
+.PHONY: bench docs all run unit test crash-driver chaos check asan deps lint build-tests format install clean FORCE
 .SECONDARY:

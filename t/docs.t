@@ -19,10 +19,10 @@ sub content {
 
 sub said { my @command = @_; open my $out, '-|', $program, @command or die "$program: $!"; local $/; return <$out> }
 
-is content('.env.sample'), said('help', 'settings'), '.env.sample is "woo_ghl help settings"';
+is content('.env.sample'), said('help', 'settings'), '.env.sample is "woo_ghl help settings" (make docs)';
 
 my ($settings) = content('doc/woo_ghl.1') =~ /^\.\\" BEGIN settings[^\n]*\n(.*)^\.\\" END settings$/ms;
-is $settings, said('help', 'man'), 'the man page has "woo_ghl help man"';
+is $settings, said('help', 'man'), 'the man page has "woo_ghl help man" (make docs)';
 
 my $readme = content('README.md');
 for my $command (said('help') =~ /^  woo_ghl (\w+)/mg) {

@@ -122,12 +122,18 @@ subtest 'opportunities and their search' => sub {
     (undef, $page) = ask(GET => "/opportunities/search?location_id=$loc&limit=100&startAfter=$meta->{startAfter}&startAfterId=$meta->{startAfterId}");
     is_deeply [map { $_->{id} } @{ $page->{opportunities} }], [$id[0]], 'the next page';
     is $page->{meta}{nextPage}, undef, 'is the last';
+    for my $q ('order%20%232', 'B@example', 'nobody') {
+        (undef, $page) = ask(GET => "/opportunities/search?location_id=$loc&q=$q");
+        is scalar @{ $page->{opportunities} }, { 'order%20%232' => 1, 'B@example' => 2, nobody => 0 }->{$q}, "found by the text $q";
+    }
     $ghl->settings({ search_lag_ms => 60_000, allow_duplicate_opportunity => JSON::PP::false });
     my ($late) = $ghl->add(contacts => { email => 'c@example.com' });
     ($status, my $made) = ask(POST => '/opportunities/', card($late));
     is $status, 201, 'a card';
     (undef, $page) = ask(GET => "/opportunities/search?location_id=$loc&contact_id=$late");
     is_deeply $page->{opportunities}, [], 'is not found yet';
+    (undef, $page) = ask(GET => "/opportunities/search?location_id=$loc&q=c\@example.com");
+    is_deeply $page->{opportunities}, [], 'nor by a text';
     ($status) = ask(GET => "/opportunities/$made->{opportunity}{id}");
     is $status, 200, 'but is there';
     ($status, my $refused) = ask(POST => '/opportunities/', card($late));

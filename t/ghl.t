@@ -8,6 +8,8 @@ use FakeGHL::Client;
 use File::Temp ();
 use IO::Socket::INET;
 use IPC::Open2;
+use POSIX ();
+use Errno ();
 use JSON::PP;
 use Test::More;
 use WooGHL::Driver;
@@ -206,13 +208,17 @@ subtest 'duplicates' => sub {
 
 subtest 'tries' => sub {
     for my $do ({ status => 500 }, { status => 502, html => 1 }, { status => 408 }, { status => 425 }, { reset => 'before' },
-        { reset => 'after' }, { close => 'after' }, { truncate => 10 }, { status => 200, body => '<html>' }, { status => 200, body => {} }) {
+        { reset => 'after' }, { close => 'after' }, { truncate => 10 }, { status => 200, body => '<html>' }, { status => 200, body => {} },
+        { status => 200, body => '' }, { status => 200, body => { succeded => $no, contact => { id => 'fakeCont1' } } }) {
         my $name = $json->encode($do);
         $ghl->reset->fault({ times => 2, do => $do });
         my $answer = call(contact_upsert => body => { email => 'ann@example.com' });
         # A kept connection that dies is libcurl's to replace, once, at no cost.
         my @waits = $do->{reset} || $do->{close} ? (1000) : (1000, 2000);
-        is_deeply picked($answer, qw(result tries waits)), { result => 'ok', tries => 1 + @waits, waits => \@waits }, "$name: tried until it works";
+        # What nobody answered may be carried out yet; so may what a server between here and GHL gave up.
+        my $later = $do->{reset} || $do->{close} || $do->{truncate} || ($do->{status} || 0) == 408 ? $yes : $no;
+        is_deeply picked($answer, qw(result tries waits maybe_done maybe_later)),
+            { result => 'ok', tries => 1 + @waits, waits => \@waits, maybe_done => $no, maybe_later => $later }, "$name: tried until it works";
         is $ghl->count, 3, '  three calls';
         is scalar(() = $ghl->contacts), 1, '  one contact';
     }
@@ -235,6 +241,17 @@ subtest 'tries' => sub {
     $answer = call(contact_upsert => body => { email => 'ann@example.com' });
     is_deeply picked($answer, qw(result tries waits retry_after_ms transport_failed)),
         { result => 'limited', tries => 1, waits => [], retry_after_ms => 60_000, transport_failed => $no }, 'or told, when it does not fit';
+    $ghl->reset->fault({ do => { status => 429, headers => { 'Retry-After' => 86_400, 'X-RateLimit-Daily-Remaining' => 0, 'X-RateLimit-Daily-Reset' => undef } } });
+    $answer = call(contact_upsert => body => { email => 'ann@example.com' });
+    is_deeply picked($answer, qw(result retry_after_ms)), { result => 'limited', retry_after_ms => 86_400_000 }, 'a whole day is told as it is';
+    is_deeply picked($answer->{heard}[0], qw(rate_daily_remaining rate_daily_reset_ms)),
+        { rate_daily_remaining => 0, rate_daily_reset_ms => -1 }, 'and so is a day without calls and without an end';
+    $ghl->reset->fault({ do => { status => 504 } }, { times => 0, do => { status => 403 } });
+    is_deeply picked(call(contact_upsert => body => { email => 'ann@example.com' }), qw(result tries maybe_done maybe_later)),
+        { result => 'auth', tries => 2, maybe_done => $yes, maybe_later => $yes }, 'what an earlier try may have done is not forgotten';
+    $ghl->reset->fault({ times => 0, do => { status => 500 } });
+    is_deeply picked(call(opportunity_update => id => 'fakeOppo1', body => { status => 'won' }), qw(result status tries maybe_done maybe_later)),
+        { result => 'unknown', status => 500, tries => 4, maybe_done => $yes, maybe_later => $no }, 'a write that is never answered well';
     $ghl->reset->down;
     $answer = call(contact_upsert => body => { email => 'ann@example.com' });
     is_deeply picked($answer, qw(result status tries transport_failed)), { result => 'retry', status => 0, tries => 4, transport_failed => $yes }, 'nobody listens';
@@ -287,6 +304,27 @@ subtest 'a create is never repeated blindly' => sub {
     $ghl->up;
 };
 
+subtest 'no write is delivered late by our own kernel' => sub {
+    my $server = IO::Socket::INET->new(Listen => 1, LocalAddr => '127.0.0.1', ReuseAddr => 1) or die $!;
+    my $hasty = driver(base => 'http://127.0.0.1:' . $server->sockport, timeout_ms => 300);
+    for my $call ([opportunity_update => id => 'fakeOppo1', body => { status => 'won' }], [contact_upsert => body => { email => 'ann@example.com' }],
+        [contact_add_tags => id => 'fakeCont1', body => ['woo']], [note_create => id => 'fakeCont1', text => 'x']) {
+        my $pid = open(my $seen, '-|') // die $!;
+        if (!$pid) {    # reads the request, never answers, and says how the connection ends
+            my $client = $server->accept or die $!;
+            1 while sysread $client, my $bytes, 4096;
+            print $!{ECONNRESET} ? 'reset' : 'closed';
+            close STDOUT;
+            POSIX::_exit(0);
+        }
+        is_deeply picked(ask($hasty, @$call, stopped => $yes), qw(result tries maybe_done maybe_later)),
+            { result => 'unknown', tries => 1, maybe_done => $yes, maybe_later => $yes }, "$call->[0]: GHL hangs";
+        is readline $seen, 'reset', '  the connection is torn down, with what is unsent';
+        close $seen;
+    }
+    is quit($hasty), 0, 'the driver ends well';
+};
+
 subtest 'limits and lease' => sub {
     $ghl->reset;
     my $id = contact();
@@ -319,20 +357,27 @@ subtest 'limits and lease' => sub {
 subtest 'search' => sub {
     $ghl->reset;
     my $id = contact();
-    my @cards = $ghl->add(opportunities => map { { contactId => $id, pipelineId => $P, name => "Order #$_" } } 1 .. 7);
-    $ghl->add(opportunities => { contactId => 'other', pipelineId => $P, name => 'x' }, { contactId => $id, pipelineId => 'other', name => 'x' });
+    my @of_ann = $ghl->add(opportunities => map { { contactId => $id, pipelineId => $_ % 2 ? $P : 'other', name => "Order #$_" } } 1 .. 7);
+    my @others = $ghl->add(opportunities => map { { contactId => 'other', pipelineId => $P, name => $_ } } 'Order #7', 'x');
     $ghl->settings({ page_limit => 3 });
-    my $answer = call(opportunity_search => id => $id, pipeline => $P);
-    is_deeply [map { $_->{id} } @{ $answer->{json} }], [reverse @cards], 'all pages, newest first';
-    is_deeply(($ghl->calls)[0]{query}, { location_id => $ghl->location_id, contact_id => $id, pipeline_id => $P, limit => 100 }, 'what is asked');
+    my $answer = call(opportunity_search => id => $id);
+    is_deeply [map { $_->{id} } @{ $answer->{json} }], [reverse @of_ann], 'of a contact: all pages, newest first';
+    is_deeply(($ghl->calls)[0]{query}, { location_id => $ghl->location_id, contact_id => $id, limit => 100 }, 'what is asked');
     is $ghl->count, 3, 'in three calls';
-    is_deeply call(opportunity_search => id => 'nobody', pipeline => $P)->{json}, [], 'none';
+    is_deeply call(opportunity_search => id => 'nobody')->{json}, [], 'none';
+    $answer = call(opportunity_search => text => 'Order #7');
+    is_deeply [map { $_->{id} } @{ $answer->{json} }], [$others[0], $of_ann[-1]], 'of the location, by name';
+    is_deeply(($ghl->calls)[-1]{query}, { location_id => $ghl->location_id, q => 'Order #7', limit => 100 }, 'what is asked then');
+    is scalar @{ call(opportunity_search => text => 'order')->{json} }, 8, 'all pages, too';
+    is scalar @{ call(opportunity_search => id => $id, text => '#7')->{json} }, 1, 'of a contact, by name';
     $ghl->fault({ skip => 1, times => 0, do => { status => 403 } });
-    $answer = call(opportunity_search => id => $id, pipeline => $P);
+    $answer = call(opportunity_search => id => $id);
     is_deeply picked($answer, qw(result json)), { result => 'auth', json => undef }, 'half of it is nothing';
     $ghl->clear_faults;
     my $v3 = driver(version => 'v3');
-    is scalar @{ ask($v3, opportunity_search => id => $id, pipeline => $P)->{json} }, 7, 'Version v3: other parameters';
+    is scalar @{ ask($v3, opportunity_search => id => $id)->{json} }, 7, 'Version v3: other parameters';
+    is_deeply(($ghl->calls)[-3]{query}, { locationId => $ghl->location_id, contactId => $id, limit => 100 }, 'which are these');
+    is scalar @{ ask($v3, opportunity_search => text => 'Order #7')->{json} }, 2, 'by name, too';
     is ask($v3, opportunity_create => body => card($id, customFields => [{ id => 'fieldOrderMark000000', field_value => '1001' }]))->{result}, 'ok', 'and values';
     is_deeply(($ghl->calls)[-1]{body}{customFields}, [{ id => 'fieldOrderMark000000', fieldValue => '1001' }], 'under their name there');
     is quit($v3), 0, 'the driver ends well';
@@ -349,7 +394,7 @@ subtest 'dry run' => sub {
     isnt $card->{id}, $upsert->{id}, 'with another id';
     is_deeply picked(ask($dry, opportunity_update => id => $card->{id}, body => { status => 'lost' }), qw(result id)),
         { result => 'ok', id => $card->{id} }, 'its update';
-    is_deeply ask($dry, opportunity_search => id => $upsert->{id}, pipeline => $P)->{json}, [], 'search finds nothing';
+    is_deeply ask($dry, opportunity_search => id => $upsert->{id})->{json}, [], 'search finds nothing';
     my $pipelines = ask($dry, 'pipelines')->{json};
     is_deeply [$pipelines->[0]{name}, $pipelines->[0]{stages}[0]{name}], ['Shop', 'Paid'], 'the pipeline that is configured';
     is_deeply ask($dry, contact_find => text => 'ann@example.com')->{id}, '', 'nobody is found';

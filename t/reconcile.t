@@ -498,7 +498,7 @@ test 'a dry run' => sub {
 }, 'sqlite';
 
 test 'a parked order whose content was deleted' => sub {
-    my $server = new_server(PARKED_TTL => '1m');
+    my $server = new_server(DEAD_LETTER_TTL => '1m');
     my @says = ('monetaryValue must be a number', 'name must be a string', 'monetaryValue must not be less than 0', 'name should not be empty');
     my @orders = map { $woo->order($_) } 1 .. 4;
     for my $order (@orders) {
@@ -507,12 +507,12 @@ test 'a parked order whose content was deleted' => sub {
         is deliver($server, $order->{raw}), '{"status":"queued","reason":"parked"}', 'given a parked order';
     }
     $ghl->clear_faults;
-    is $server->drain_as_of(120), 1, 'and a drain after PARKED_TTL';
-    like $server->command('failed', 'show', 'shop:1')->{out}, qr/^body      deleted after PARKED_TTL; failed retry reads it from the shop \(WOO_URL\)$/m, 'its content is gone';
+    is $server->drain_as_of(120), 1, 'and a drain after DEAD_LETTER_TTL';
+    like $server->command('failed', 'show', 'shop:1')->{out}, qr/^body      deleted after DEAD_LETTER_TTL; failed retry reads it from the shop \(WOO_URL\)$/m, 'its content is gone';
     $server->set(map { $_ => undef } qw(WOO_URL WOO_CONSUMER_KEY WOO_CONSUMER_SECRET));
     my $run = $server->command('failed', 'retry', 'shop:1');
     is $run->{code}, 65, 'retry without a shop';
-    is $run->{err}, "woo_ghl failed: shop:1: its content was deleted after PARKED_TTL; set WOO_URL, WOO_CONSUMER_KEY and WOO_CONSUMER_SECRET, and it is read from the shop\n", '... says what is missing';
+    is $run->{err}, "woo_ghl failed: shop:1: its content was deleted after DEAD_LETTER_TTL; set WOO_URL, WOO_CONSUMER_KEY and WOO_CONSUMER_SECRET, and it is read from the shop\n", '... says what is missing';
     $server->set($woo->wiring);
     $run = $server->command('failed', 'retry', 'shop:1');
     is $run->{code}, 65, 'an order that the shop has no more';

@@ -44,7 +44,7 @@ static void look_at_spool(struct app *app)
  * gone already come first. */
 static int64_t count_expiring(struct app *app)
 {
-    int64_t ttl_s = app->config.parked_ttl_ms / 1000, expiring = 0;
+    int64_t ttl_s = app->config.dead_letter_ttl_ms / 1000, expiring = 0;
     char after[128] = "";
 
     for (bool more = true; more;) {
@@ -68,15 +68,17 @@ static int64_t count_expiring(struct app *app)
 
 static void look_for_expiry(struct app *app)
 {
-    int64_t n = app->config.parked_ttl_ms > EXPIRY_NOTICE_S * 1000 ? count_expiring(app) : 0;
+    int64_t n = app->config.dead_letter_ttl_ms > EXPIRY_NOTICE_S * 1000 ? count_expiring(app) : 0;
 
-    if (n > 0 && alert_raise(app, ALERT_EXPIRING,
-                             "%lld parked orders lose their content within 3 days (PARKED_TTL): see `woo_ghl "
-                             "failed`",
-                             (long long)n))
-        log_event(app->log, LOG_LEVEL_WARN, "expiring", NULL,
-                  "%lld parked orders lose their content within 3 days (PARKED_TTL): see `woo_ghl failed`",
-                  (long long)n);
+    if (n > 0 &&
+        alert_raise(app, ALERT_EXPIRING,
+                    "%lld parked orders lose their content within 3 days (DEAD_LETTER_TTL): see `woo_ghl "
+                    "failed`",
+                    (long long)n))
+        log_event(
+            app->log, LOG_LEVEL_WARN, "expiring", NULL,
+            "%lld parked orders lose their content within 3 days (DEAD_LETTER_TTL): see `woo_ghl failed`",
+            (long long)n);
 }
 
 void alert_look(struct app *app)

@@ -8,18 +8,17 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+<<<<<<< HEAD
 #define LOOK_MS 1000 /* the settings' file is looked at so often */
 
 /* -- the parts -- */
 
 static void keep_secrets_out_of_the_log(struct app *app)
+=======
+static void hide_secret(void *log, const char *secret)
+>>>>>>> af5e8687305aa529c54f9db2e6bd46d56f32ea80
 {
-    const struct config *c = &app->config;
-    const char *const secrets[] = {c->webhook_secret,     c->webhook_secret_previous, c->ghl_api_key,
-                                   c->data_key,           c->data_key_previous,       c->woo_consumer_key,
-                                   c->woo_consumer_secret};
-    for (size_t i = 0; i < sizeof secrets / sizeof *secrets; i++)
-        log_secret(app->log, secrets[i]);
+    log_secret(log, secret);
 }
 
 static bool open_parts(struct app *app, struct error *e)
@@ -117,7 +116,7 @@ bool app_open(struct app *app, volatile int *stop)
         app->log = log_open("stderr", app->config.log_level, &ignored);
         log_event(app->log, LOG_LEVEL_ERROR, "log", NULL, "%s; logging to stderr instead", e.text);
     }
-    keep_secrets_out_of_the_log(app);
+    config_each_secret(&app->config, hide_secret, app->log);
     if (*owner.text)
         log_event(app->log, LOG_LEVEL_ERROR, "start", NULL, "%s", owner.text);
     log_report(app, &app->report);
@@ -139,6 +138,7 @@ void app_close(struct app *app)
 
 /* -- the settings, anew -- */
 
+<<<<<<< HEAD
 /* Everything that was made from the old settings is made again from the new ones. */
 static void take_over(struct app *app, struct config *fresh, struct config_report *report)
 {
@@ -182,6 +182,52 @@ bool app_refresh(struct app *app)
         log_event(app->log, LOG_LEVEL_ERROR, "config", NULL,
                   "The settings' file was changed and is refused: the last good settings go on to count");
     }
+=======
+/* A token of another location would write this location's orders there. */
+static bool may_take_over(const struct app *app, const struct config *fresh)
+{
+    if (!strcmp(app->config.ghl_location_id, fresh->ghl_location_id) && app->config.dry_run == fresh->dry_run)
+        return true;
+    log_event(app->log, LOG_LEVEL_WARN, "config", NULL,
+              "GHL_LOCATION_ID or GHL_DRY_RUN was changed: that takes effect with the next start");
+    return false;
+}
+
+/* The fresh settings, and what is made from them; the old ones again if there is no memory for that. */
+static bool take_over(struct app *app, struct config *fresh)
+{
+    struct signature_keys keys = {0};
+
+    if (!signature_keys_init(&keys, fresh->webhook_secret, fresh->webhook_secret_previous))
+        return false;
+    config_each_secret(fresh, hide_secret, app->log);
+    config_take(&app->config, fresh);
+    if (!ghl_renew(app->ghl)) {
+        config_take(&app->config, fresh);
+        signature_keys_free(&keys);
+        return false;
+    }
+    signature_keys_free(&app->keys);
+    app->keys = keys;
+    return true;
+}
+
+bool app_reload(struct app *app)
+{
+    struct config fresh;
+    struct config_report report;
+    struct buf names;
+    bool good = config_load(&fresh, &report), changed = false;
+
+    buf_init(&names, 4096);
+    for (size_t i = 0; !good && i < report.problem_count; i++)
+        log_event(app->log, LOG_LEVEL_ERROR, "config", NULL, "%s", report.problem[i]);
+    if (good && config_differ(&app->config, &fresh, CONFIG_EFFECT_NOW, &names) && may_take_over(app, &fresh))
+        changed = take_over(app, &fresh);
+    if (changed)
+        log_event(app->log, LOG_LEVEL_INFO, "config", NULL, "Settings changed: %s", names.data);
+    buf_free(&names);
+>>>>>>> af5e8687305aa529c54f9db2e6bd46d56f32ea80
     config_report_free(&report);
     config_free(&fresh);
     return false;

@@ -62,8 +62,8 @@ static struct limiter_heard heard_of(const struct config *config, const struct h
     const struct limiter_terms terms = orders_limiter_terms(config);
     bool refused = answer->status == 429;
     bool has_window = answer->rate_interval_ms > 0 && answer->rate_interval_ms <= DAY_MS;
-    int64_t window_ms = has_window ? answer->rate_interval_ms : config->ghl_rate_window_ms,
-            count = answer->rate_max > 0 ? answer->rate_max : config->ghl_rate_count,
+    int64_t window_ms = has_window ? answer->rate_interval_ms : config->ghl_rate.window_ms,
+            count = answer->rate_max > 0 ? answer->rate_max : config->ghl_rate.count,
             remaining = refused && answer->rate_remaining < 0 ? 0 : answer->rate_remaining;
     bool others = remaining >= 0 && remaining < count - limiter_most(&terms, window_ms) - WINDOW_JITTER;
 

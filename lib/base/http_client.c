@@ -24,6 +24,7 @@ struct transfer {
     const struct http_request *request;
     struct buf *body;
     bool sent;     /* the first byte of the request may have gone out */
+    bool resent;   /* ... and once more, on another connection */
     bool late;     /* stopped before that: the send deadline had passed */
     bool too_long; /* the answer ran over its maximum */
 };
@@ -151,8 +152,8 @@ bool http_escape(struct buf *out, const char *value)
 
 /* -- libcurl's callbacks -- */
 
-/* Connected, and just before the first byte of the request. It runs again when libcurl sends a request anew
- * because a kept connection had died: what went out before stays gone out. */
+/* Connected, and just before the first byte of the request. It runs again if libcurl sends a request anew
+ * because a kept connection had died: what went out before may have arrived. */
 static int before_sending(void *context, char *local_ip, char *peer_ip, int local_port, int peer_port)
 {
     struct transfer *transfer = context;
@@ -162,16 +163,17 @@ static int before_sending(void *context, char *local_ip, char *peer_ip, int loca
         transfer->late = true;
         return CURL_PREREQFUNC_ABORT;
     }
+    transfer->resent = transfer->sent;
     transfer->sent = true;
     return CURL_PREREQFUNC_OK;
 }
 
-/* A request that must not arrive late: what the kernel still holds is thrown away when the socket closes, and
- * when the peer does not acknowledge it in time. */
-static bool forget_unsent(curl_socket_t fd, int64_t timeout_ms)
+/* What the kernel still holds is thrown away when the socket closes, and when the peer does not acknowledge it
+ * in time, also while this process stands still. */
+static bool forget_unsent(curl_socket_t fd, int64_t unsent_ms)
 {
     struct linger at_once = {.l_onoff = 1, .l_linger = 0};
-    unsigned int ms = timeout_ms < INT32_MAX ? (unsigned int)timeout_ms : INT32_MAX;
+    unsigned int ms = unsent_ms < INT32_MAX ? (unsigned int)unsent_ms : INT32_MAX;
 
     return setsockopt(fd, SOL_SOCKET, SO_LINGER, &at_once, sizeof at_once) == 0 &&
            setsockopt(fd, IPPROTO_TCP, TCP_USER_TIMEOUT, &ms, sizeof ms) == 0;
@@ -185,7 +187,7 @@ static int on_socket(void *context, curl_socket_t fd, curlsocktype purpose)
     (void)purpose;
     if (flags < 0 || fcntl(fd, F_SETFD, flags | FD_CLOEXEC) != 0)
         return CURL_SOCKOPT_ERROR;
-    if (transfer->request->fresh_connection && !forget_unsent(fd, transfer->request->timeout_ms))
+    if (transfer->request->unsent_ms > 0 && !forget_unsent(fd, transfer->request->unsent_ms))
         return CURL_SOCKOPT_ERROR;
     return CURL_SOCKOPT_OK;
 }
@@ -428,6 +430,7 @@ enum http_result http_call(struct http *http, const struct http_request *request
     }
     code = curl_easy_perform(curl);
     result = judge(code, &transfer);
+    answer->resent = transfer.resent;
     if (code == CURLE_OK)
         code = curl_easy_getinfo(curl, CURLINFO_RESPONSE_CODE, &answer->status);
     if (code == CURLE_OK)

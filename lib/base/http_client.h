@@ -29,7 +29,10 @@ struct http_request {
     const char *body;           /* NULL = none */
     size_t body_len;
     int64_t timeout_ms;    /* for the whole call, connect included */
-    bool fresh_connection; /* libcurl resends a POST when a kept connection dies: never for a create */
+    bool fresh_connection; /* libcurl resends a request when a kept connection dies: never for a create */
+    int64_t unsent_ms; /* > 0: the kernel delivers nothing late. What is unsent when the connection closes is
+                          thrown away, and so is what the peer did not acknowledge for so long. Decided when
+                          the connection is made */
     int64_t send_deadline_mono_ms; /* CLOCK_NEVER, or: abort just before the first byte when this has passed
                                       (CURLOPT_PREREQFUNCTION) */
     bool plain_anywhere;           /* the owner typed this URL: plain http to another machine is allowed */
@@ -49,6 +52,7 @@ struct http_answer {
     int64_t wp_total;   /* X-WP-Total */
     int64_t date_s;     /* Date, s since 1970 */
     char location[512]; /* "" = absent, or longer */
+    bool resent;        /* a kept connection died after the request went out, and it was sent once more */
     bool timed_out;     /* no answer, and that is why: the time was over */
     bool too_long;      /* no answer, and that is why: it is longer than its maximum */
     char error[256];    /* why there is no answer, for the log; without URL and headers */

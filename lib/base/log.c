@@ -31,17 +31,6 @@ struct log {
 
 static const char *const level_names[] = {"error", "warn", "info", "debug"};
 
-bool log_level_parse(const char *name, enum log_level *out)
-{
-    for (size_t i = 0; i < sizeof level_names / sizeof *level_names; i++) {
-        if (strcmp(name, level_names[i]) == 0) {
-            *out = (enum log_level)i;
-            return true;
-        }
-    }
-    return false;
-}
-
 /* O_NONBLOCK: a pipe that nobody reads loses lines, it never stops the caller. */
 static int open_file(const char *path)
 {

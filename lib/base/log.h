@@ -46,6 +46,4 @@ void log_secret(struct log *log, const char *value);
 void log_event(struct log *log, enum log_level level, const char *event, const struct log_about *about,
                const char *fmt, ...) PRINTF_LIKE(5, 6);
 
-bool log_level_parse(const char *name, enum log_level *out); /* error, warn, info, debug */
-
 #endif

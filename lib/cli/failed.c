@@ -127,7 +127,7 @@ static int show(struct app *app, int argc, char **argv)
     if (parked.status[0])
         printf("status    %s, from another delivery than this body\n", parked.status);
     if (!parked.body) {
-        printf("body      deleted after PARKED_TTL; failed retry reads it from the shop (WOO_URL)\n");
+        printf("body      deleted after DEAD_LETTER_TTL; failed retry reads it from the shop (WOO_URL)\n");
     } else if (delivery_unpack(parked.body, parked.body_len, &delivery)) {
         printf("topic     %s\nbody\n", delivery.headers.topic);
         (void)fwrite(delivery.body, 1, delivery.body_len, stdout); /* a broken terminal is seen below */
@@ -149,12 +149,13 @@ struct change {
     bool failed;
 };
 
-/* Its content was deleted after PARKED_TTL: the shop still has it. OK, NONE with `why`. */
+/* Its content was deleted after DEAD_LETTER_TTL: the shop still has it. OK, NONE with `why`. */
 static enum store_result read_again(struct app *app, struct change *change, const char *key)
 {
     if (!*app->config.woo_url) {
-        error_set(&change->why, "its content was deleted after PARKED_TTL; set WOO_URL, WOO_CONSUMER_KEY and "
-                                "WOO_CONSUMER_SECRET, and it is read from the shop");
+        error_set(&change->why,
+                  "its content was deleted after DEAD_LETTER_TTL; set WOO_URL, WOO_CONSUMER_KEY and "
+                  "WOO_CONSUMER_SECRET, and it is read from the shop");
         return STORE_NONE;
     }
     if (!change->woo)

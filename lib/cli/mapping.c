@@ -28,9 +28,9 @@ static bool check_stages(const struct config *config, const json_t *pipelines)
 
     if (!pipeline)
         return failed("GHL_PIPELINE_ID", "pipeline", config->ghl_pipeline_id, "pipelines");
-    for (size_t i = 0; i < config->stage_map_count; i++)
-        if (!resolve_find(json_object_get(pipeline, "stages"), config->stage_map[i].value))
-            good = failed("GHL_STAGE_MAP", "stage", config->stage_map[i].value, "pipelines");
+    for (size_t i = 0; i < config->stage_map.count; i++)
+        if (!resolve_find(json_object_get(pipeline, "stages"), config->stage_map.item[i].value))
+            good = failed("GHL_STAGE_MAP", "stage", config->stage_map.item[i].value, "pipelines");
     return good;
 }
 
@@ -56,12 +56,13 @@ static bool check_fields(const struct config *config, const json_t *fields)
 {
     bool good = true;
 
-    for (size_t i = 0; i < config->contact_field_count; i++)
+    for (size_t i = 0; i < config->contact_fields.count; i++)
         good =
-            check_field(fields, FIELDS_CONTACT, "GHL_CONTACT_FIELDS", config->contact_fields[i].key) && good;
-    for (size_t i = 0; i < config->opportunity_field_count; i++)
+            check_field(fields, FIELDS_CONTACT, "GHL_CONTACT_FIELDS", config->contact_fields.item[i].key) &&
+            good;
+    for (size_t i = 0; i < config->opportunity_fields.count; i++)
         good = check_field(fields, FIELDS_OPPORTUNITY, "GHL_OPPORTUNITY_FIELDS",
-                           config->opportunity_fields[i].key) &&
+                           config->opportunity_fields.item[i].key) &&
                good;
     if (*config->order_field)
         good = check_field(fields, FIELDS_OPPORTUNITY, "GHL_ORDER_FIELD", config->order_field) && good;
@@ -70,7 +71,7 @@ static bool check_fields(const struct config *config, const json_t *fields)
 
 static bool names_fields(const struct config *config)
 {
-    return config->contact_field_count || config->opportunity_field_count || *config->order_field;
+    return config->contact_fields.count || config->opportunity_fields.count || *config->order_field;
 }
 
 bool mapping_check(struct app *app, const struct ghl_call *call)

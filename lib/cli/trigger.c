@@ -186,7 +186,7 @@ static bool make_headers(const struct trigger *t, const struct delivery_to_send 
 
     memcpy(resource, d->topic, n);
     resource[n] = '\0';
-    const struct shop_rule *shop = t->config->shop_count ? t->config->shops : NULL;
+    const struct shop_rule *shop = t->config->shops.count ? t->config->shops.item : NULL;
     int len = snprintf(source, sizeof source, "https://%s/",
                        shop && shop->alias_count ? shop->alias[0] : "shop.example.com");
     if (len < 0 || (size_t)len >= sizeof source || !digest_random(random, sizeof random) ||
@@ -232,6 +232,7 @@ static bool send_delivery(const struct trigger *t, const struct delivery_to_send
                                          .body_len = d->len,
                                          .timeout_ms = TIMEOUT_MS,
                                          .fresh_connection = true,
+                                         .unsent_ms = TIMEOUT_MS,
                                          .send_deadline_mono_ms = CLOCK_NEVER,
                                          .plain_anywhere = true};
     int64_t began = clock_mono_ms();

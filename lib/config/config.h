@@ -1,10 +1,10 @@
 /*
- * config: the settings, read once at start.
+ * config: the settings of one process.
  *
  * The environment comes first, then one file in sh's syntax: the one that WOO_GHL_ENV names, else `.env`
- * beside the program, else /etc/woo-ghl/env. NAME_FILE gives a value by a file's content (one final newline
- * is cut). One table (settings.c) holds name, type, default and help of every setting; parsing,
- * `.env.sample`, `check` and the man page are made from it. Every problem is reported, not only the first.
+ * beside the program, else /etc/woo-ghl/env. NAME_FILE takes the value from a file (one final newline is cut).
+ * One table (settings.c) holds name, type, default and help of every setting. config_load reports every
+ * problem, not only the first. A running process can load again and take the changes over (config_take).
  */
 #ifndef WOO_GHL_CONFIG_H
 #define WOO_GHL_CONFIG_H
@@ -15,19 +15,19 @@
 
 #define CONFIG_NAME_MAX 255 /* bytes of an opportunity's name and of a source */
 
-/* What GHL holds as the opportunity's status. IGNORE: no card is wanted for this order status. */
+/* What GHL holds as the opportunity's status. IGNORE: the order's status changes no opportunity. */
 enum outcome { OUTCOME_IGNORE, OUTCOME_OPEN, OUTCOME_WON, OUTCOME_LOST, OUTCOME_ABANDONED };
-const char *outcome_name(enum outcome outcome); /* "won"; "ignore" for IGNORE */
+const char *outcome_name(enum outcome outcome);                         /* "won"; "ignore" for IGNORE */
+bool outcome_parse(const char *word, enum outcome *outcome) MUST_CHECK; /* "won"; "-" is IGNORE */
 /* Open and won create an opportunity; lost and abandoned only change the one an order already has. */
 bool outcome_creates(enum outcome outcome);
 
-struct status_rule {
-    char *status; /* WooCommerce's, without "wc-" */
-    enum outcome outcome;
-};
-
-struct pair { /* key=value or key:value lists, in the order given */
+struct pair {
     char *key, *value;
+};
+struct pair_list { /* in the order given */
+    struct pair *item;
+    size_t count;
 };
 
 struct shop_rule {
@@ -35,38 +35,46 @@ struct shop_rule {
     char **alias; /* "host" or "host/path", lower-case host, no final slash; the first is the shop's own */
     size_t alias_count;
 };
+struct shop_list {
+    struct shop_rule *item;
+    size_t count;
+};
+
+struct rate {
+    int64_t count, window_ms;
+};
 
 /* Choices, each in the order of its words in the table. */
-enum on_duplicate { ON_DUPLICATE_UPDATE, ON_DUPLICATE_PARK };
+enum on_duplicate { ON_DUPLICATE_UPDATE, ON_DUPLICATE_DEAD_LETTER };
 enum on_erase { ON_ERASE_KEEP, ON_ERASE_BLANK, ON_ERASE_DELETE };
 enum sub_orders { SUB_ORDERS_IGNORE, SUB_ORDERS_COUNT };
 
+struct config_file; /* a file that config_load looked at, as it was then */
+
 /* Every string is owned by the struct and never NULL ("" = not set), unless said otherwise. Times in ms. */
 struct config {
-    char *env_file; /* the file that was read; "" = none */
+    char *env_file;            /* the settings file; "" = none */
+    struct config_file *files; /* every file that the settings may come from, there or not */
+    size_t file_count;
+
     char *webhook_secret, *webhook_secret_previous;
     char *shop;
-    struct shop_rule *shops;
-    size_t shop_count;
+    struct shop_list shops;
     int64_t sales_since_s; /* the day's first second, UTC; 0 = the installation's day */
     enum sub_orders sub_orders;
     char *default_country; /* two capital letters, or "" */
 
     char *ghl_api_key, *ghl_location_id, *ghl_pipeline_id;
-    struct pair *stage_map; /* status -> stage id or name */
-    size_t stage_map_count;
-    struct status_rule *status_map;
-    size_t status_map_count;
+    struct pair_list stage_map;  /* status -> stage id or name */
+    struct pair_list status_map; /* status -> outcome's name; see config_outcome */
     char *opportunity_name, *tags, *note, *source, *order_field;
-    struct pair *tags_remove; /* status -> templates of tags, in the order given; a status may come twice */
-    size_t tags_remove_count;
-    struct pair *contact_fields, *opportunity_fields; /* field id or key -> template */
-    size_t contact_field_count, opportunity_field_count;
+    struct pair_list tags_remove; /* status -> tag's template; a status may come several times */
+    struct pair_list contact_fields, opportunity_fields; /* field id, key or name -> template */
     enum on_duplicate on_duplicate;
     enum on_erase on_erase;
     bool dry_run;
-    char *ghl_api_base, *ghl_api_version;       /* no final slash */
-    int64_t ghl_rate_count, ghl_rate_window_ms; /* GHL_RATE=100/10s */
+    char *ghl_api_base, *ghl_api_version; /* no final slash */
+    struct rate ghl_rate;
     int64_t ghl_rate_per_day;
     int64_t ghl_timeout_ms;
 
@@ -74,8 +82,8 @@ struct config {
     char *redis_prefix;
     int64_t redis_timeout_ms;
     char *data_dir;                     /* absolute */
-    char *data_key, *data_key_previous; /* the previous one opens, and no longer wraps */
-    int64_t idempotency_ttl_ms, link_ttl_ms, parked_ttl_ms;
+    char *data_key, *data_key_previous; /* the previous one only opens */
+    int64_t idempotency_ttl_ms, link_ttl_ms, dead_letter_ttl_ms;
 
     int64_t rate_limit_per_day; /* 0 = off */
     int64_t max_body;           /* bytes */
@@ -101,15 +109,42 @@ struct config_report {
     size_t warning_count;
 };
 
-/* Fills *config from the environment and the file. True when there is no problem; on false the config is
+/* Fills *config from the environment and the file. True if there is no problem; on false the config is
  * still safe to use for logging and to free. Never prints. */
 bool config_load(struct config *config, struct config_report *report) MUST_CHECK;
 void config_free(struct config *config); /* wipes the secrets */
 void config_report_free(struct config_report *report);
 
-/* The outcome for an order status ("processing"; "wc-processing" is taken too); IGNORE when it is not mapped.
- */
+/* -- changes while a process runs -- */
+
+/* Has a file changed, come or gone since this config was loaded? A few calls of stat. */
+bool config_is_stale(const struct config *config);
+
+/* Which of the settings that differ: those that a running process takes over, or those that need a start. */
+enum config_effect { CONFIG_EFFECT_NOW, CONFIG_EFFECT_AT_START };
+/* Do settings with this effect differ? Their names are added to `names` (may be NULL), separated by ", ". */
+bool config_differ(const struct config *a, const struct config *b, enum config_effect effect,
+                   struct buf *names);
+
+/* The running config gets every setting of the fresh one that takes effect in a running process, and is not
+ * stale any more. The fresh one gets the old values, and is the caller's to free. Whoever keeps a copy of a
+ * value or something made from it (keys, URLs) makes it again. */
+void config_take(struct config *running, struct config *fresh);
+/* Every setting stays, but the running config is not stale any more: the fresh one is no good. */
+void config_refuse(struct config *running, struct config *fresh);
+
+/* -- what is in it -- */
+
+/* The outcome for an order status ("processing"; "wc-processing" is taken too); IGNORE if it is not mapped. */
 enum outcome config_outcome(const struct config *config, const char *status);
+const char *config_plain_status(const char *status); /* without "wc-" */
+
+/* The value of the first pair with this key; NULL if there is none. */
+const char *pair_find(const struct pair_list *list, const char *key);
+
+/* Calls for the value of each secret that is set. */
+void config_each_secret(const struct config *config, void (*call)(void *context, const char *secret),
+                        void *context);
 
 /* Does the opportunity's name tell one order from another? */
 bool config_name_is_unique(const struct config *config);
@@ -119,11 +154,5 @@ bool config_print_sample(struct buf *out); /* the text of .env.sample */
 bool config_print_manual(struct buf *out); /* the settings in man(7) markup, for doc/woo_ghl.1 */
 /* One line a setting: name and value (secrets as "set, N characters"). */
 bool config_print_values(const struct config *config, struct buf *out);
-
-/* -- value syntax, for tests and other readers -- */
-bool config_parse_duration(const char *text,
-                           int64_t *out_ms); /* 10s 5m 24h 400d 500ms; a bare number is seconds */
-bool config_parse_size(const char *text, int64_t *out_bytes); /* 64k 8m, a bare number is bytes */
-bool config_parse_day(const char *text, int64_t *out_s);      /* 2026-11-01: its first second, UTC */
 
 #endif

@@ -2,106 +2,151 @@
 #include <stddef.h>
 #include <string.h>
 
-#define AT(field) offsetof(struct config, field)
 #define SECOND 1000LL
 #define MINUTE (60 * SECOND)
 #define HOUR (60 * MINUTE)
 #define DAY (24 * HOUR)
-#define ANY 0, 0
+
+/* A row's type and field. A field of another C type than the setting's does not compile. */
+#define AT(field, c_type)                                                                                    \
+    offsetof(struct config, field) + 0 * sizeof(_Generic(((struct config *)0)->field, c_type : 0))
+#define TEXT(field) .type = &type_text, .offset = AT(field, char *)
+#define SECRET(field) .type = &type_secret, .offset = AT(field, char *)
+#define TEMPLATE(field) .type = &type_template, .offset = AT(field, char *)
+#define URL(field) .type = &type_url, .offset = AT(field, char *)
+#define REDIS_URL(field) .type = &type_redis_url, .offset = AT(field, char *)
+#define NAME(field) .type = &type_name, .offset = AT(field, char *)
+#define COUNTRY(field) .type = &type_country, .offset = AT(field, char *)
+#define PATH(field) .type = &type_path, .offset = AT(field, char *)
+#define LOG(field) .type = &type_log, .offset = AT(field, char *)
+#define BOOL(field) .type = &type_bool, .offset = AT(field, bool)
+#define WORD(field, list) .type = &type_word, .offset = AT(field, unsigned), .words = list
+#define NUMBER(kind, field, least, most)                                                                     \
+    .type = &type_##kind, .offset = AT(field, int64_t), .min = least, .max = most
+#define RATE(field, least, most)                                                                             \
+    .type = &type_rate, .offset = AT(field, struct rate), .min = least, .max = most
+#define PAIRS(kind, field) .type = &type_##kind, .offset = AT(field, struct pair_list)
+#define SHOPS(field) .type = &type_shops, .offset = AT(field, struct shop_list)
+
+/* Each list in the order of its enum. */
+static const char *const sub_orders[] = {"ignore", "count", NULL};
+static const char *const on_erase[] = {"keep", "blank", "delete", NULL};
+static const char *const on_duplicate[] = {"update", "dead_letter", NULL};
+static const char *const log_level[] = {"error", "warn", "info", "debug", NULL};
 
 /* clang-format off */
 const struct setting settings[] = {
-    {"WOO_WEBHOOK_SECRET", SETTING_SECRET, AT(webhook_secret), NULL, ANY, "the secret of the webhook in WooCommerce",
-     "The secret of WooCommerce's webhooks. Required; put it in single quotes."},
-    {"WOO_WEBHOOK_SECRET_PREVIOUS", SETTING_SECRET, AT(webhook_secret_previous), NULL, ANY, "the old secret",
-     "The secret before this one, accepted too while you change it."},
-    {"SHOP", SETTING_TEXT, AT(shop), "shop", ANY, NULL,
-     "The shop's name in keys, logs and templates. Do not change it later: it is part of each order's key."},
-    {"WOO_SHOPS", SETTING_SHOPS, AT(shops), NULL, ANY, "main=shop.example.com,www.shop.example.com b2b=example.org/trade",
-     "The shops of this endpoint: name=host[/path],alias ... Anything else (a staging clone) is refused. With more than one, "
-     "their names stand in the orders' keys: the shop that was there first keeps the name that SHOP has."},
-    {"SALES_SINCE", SETTING_DAY, AT(sales_since_s), NULL, ANY, "2026-11-01",
-     "The first day (UTC) whose sales become opportunities: the shop paid or created the order then or later. Without it: the day before the first use."},
-    {"SUB_ORDERS", SETTING_CHOICE, AT(sub_orders), "ignore", ANY, "ignore|count",
-     "Orders with a parent (a vendor's part, the rest after a deposit): ignore them, because the parent's total has them, or count them as sales. Renewals of subscriptions always count."},
-    {"DEFAULT_COUNTRY", SETTING_COUNTRY, AT(default_country), NULL, ANY, "US",
-     "The country (two letters) of phones in orders that name no country."},
+    {"WOO_WEBHOOK_SECRET", SECRET(webhook_secret), .example = "the secret of the webhook in WooCommerce",
+     .help = "The secret of WooCommerce's webhooks. Required. Put it in single quotes."},
+    {"WOO_WEBHOOK_SECRET_PREVIOUS", SECRET(webhook_secret_previous), .example = "the old secret",
+     .help = "The secret before this one. It is accepted as well, so that you can change the secret without losing an order."},
+    {"SHOP", NAME(shop), .fallback = "shop",
+     .help = "The shop's name in keys, logs and templates. Do not change it later: it is part of each order's key."},
+    {"WOO_SHOPS", SHOPS(shops), .example = "main=shop.example.com,www.shop.example.com b2b=example.org/trade",
+     .help = "The shops that use this endpoint: name=host[/path],alias ... Orders of any other shop (a staging clone) are refused. "
+     "With more than one shop, each name is part of its orders' keys; give the first shop the name that SHOP has."},
 
-    {"GHL_API_KEY", SETTING_SECRET, AT(ghl_api_key), NULL, ANY, "pit-00000000-0000-0000-0000-000000000000",
-     "The private integration token of the GHL sub-account. Required unless GHL_DRY_RUN=yes."},
-    {"GHL_LOCATION_ID", SETTING_TEXT, AT(ghl_location_id), NULL, ANY, "ve9EPM428h8vShlRW1KT",
-     "The id of the sub-account (location). Required unless GHL_DRY_RUN=yes."},
-    {"GHL_PIPELINE_ID", SETTING_TEXT, AT(ghl_pipeline_id), NULL, ANY, "Shop orders",
-     "The pipeline of the opportunities, by id (20 letters or digits) or by name. Without it: the location's first."},
-    {"GHL_STAGE_MAP", SETTING_STAGE_MAP, AT(stage_map), NULL, ANY, "processing:Paid,completed:Shipped",
-     "The stage for an order status, by id or name. A status that is not named leaves the stage alone."},
-    {"GHL_STATUS_MAP", SETTING_STATUS_MAP, AT(status_map),
-     "processing:won,completed:won,refunded:lost,cancelled:abandoned,failed:abandoned,trash:abandoned", ANY, NULL,
-     "What an order status makes of the opportunity: won, open, lost, abandoned, or - to ignore it, as each one not named here. Lost and abandoned never create one."},
-    {"GHL_OPPORTUNITY_NAME", SETTING_TEMPLATE, AT(opportunity_name), "Order #{number}", ANY, NULL,
-     "The opportunity's name. It must hold {number} or {id}, unless GHL_ORDER_FIELD marks the order."},
-    {"GHL_TAGS", SETTING_TEMPLATE, AT(tags), NULL, ANY, "woocommerce,bought-{line_items.sku}",
-     "Tags to add to the contact, separated by commas; one tag for each value."},
-    {"GHL_TAGS_REMOVE", SETTING_STATUS_TAGS, AT(tags_remove), NULL, ANY, "refunded:customer",
-     "Tags to take off the contact at a status: status:tag,... with templates like those of GHL_TAGS."},
-    {"GHL_CONTACT_FIELDS", SETTING_FIELDS, AT(contact_fields), NULL, ANY, "last_order_total={total}",
-     "Custom fields of the contact: field id, key or name (woo_ghl fields lists them), =, template; separated by commas, a comma in a template is {,}."},
-    {"GHL_OPPORTUNITY_FIELDS", SETTING_FIELDS, AT(opportunity_fields), NULL, ANY, "utm_source={meta._wc_order_attribution_utm_source}",
-     "Custom fields of the opportunity, likewise."},
-    {"GHL_NOTE", SETTING_TEMPLATE, AT(note), NULL, ANY, "yes", "A note on the contact for each state of an order: a template, or yes for a good default."},
-    {"GHL_SOURCE", SETTING_TEMPLATE, AT(source), "{attribution}", ANY, NULL,
-     "The source of new opportunities and new contacts, never of those that exist; no = none."},
-    {"GHL_ORDER_FIELD", SETTING_TEXT, AT(order_field), NULL, ANY, "woo_order",
-     "A custom field of the opportunity (text) that marks it with shop and order id; the surest way to find it again."},
-    {"GHL_ON_DUPLICATE", SETTING_CHOICE, AT(on_duplicate), "update", ANY, "update|park",
-     "Where the location allows one opportunity per contact: update the existing one to the newest order, or park the order."},
-    {"GHL_ON_ERASE", SETTING_CHOICE, AT(on_erase), "keep", ANY, "keep|blank|delete",
-     "What becomes of the GHL contact when the shop has erased the customer from all of the contact's orders: keep it, blank its fields, or delete it."},
-    {"GHL_DRY_RUN", SETTING_BOOL, AT(dry_run), "no", ANY, NULL, "yes: everything but the calls to GHL; the log shows what would be sent."},
-    {"GHL_API_BASE", SETTING_HTTPS_URL, AT(ghl_api_base), "https://services.leadconnectorhq.com", ANY, NULL, "GHL's API."},
-    {"GHL_API_VERSION", SETTING_TEXT, AT(ghl_api_version), "2021-07-28", ANY, NULL, "The Version header that GHL demands."},
-    {"GHL_RATE", SETTING_RATE, AT(ghl_rate_count), "100/10s", 1, 1000000, NULL, "GHL's limit: calls in a time, for all processes together."},
-    {"GHL_RATE_PER_DAY", SETTING_COUNT, AT(ghl_rate_per_day), "200000", 1, 1000000000, NULL, "GHL's limit a day."},
-    {"GHL_TIMEOUT", SETTING_DURATION, AT(ghl_timeout_ms), "15s", 100, 5 * MINUTE, NULL, "The longest time for one call to GHL."},
+    {"SALES_SINCE", NUMBER(day, sales_since_s, 1, INT64_MAX), .example = "2026-11-01",
+     .help = "The first day (UTC) whose sales become opportunities. An order counts if it was paid or created on that day or later. "
+     "If it is not set: the day before the first use."},
+    {"SUB_ORDERS", WORD(sub_orders, sub_orders), .fallback = "ignore",
+     .help = "Orders that have a parent order (a vendor's part, the rest after a deposit): ignore them, because the parent's total includes them, "
+     "or count them as sales. Renewals of subscriptions always count."},
+    {"DEFAULT_COUNTRY", COUNTRY(default_country), .example = "US",
+     .help = "The country (two letters) of phone numbers in orders that name no country."},
 
-    {"REDIS_URL", SETTING_REDIS_URL, AT(redis_url), NULL, ANY, "redis://user:password@127.0.0.1:6379/0",
-     "The store that all processes and machines share: redis://[user:password@]host[:port][/db] or unix:///path[?db=N]. Without it: a file in DATA_DIR."},
-    {"REDIS_PREFIX", SETTING_TEXT, AT(redis_prefix), "woo_ghl", ANY, NULL, "What every key begins with."},
-    {"REDIS_TIMEOUT", SETTING_DURATION, AT(redis_timeout_ms), "500ms", 10, 10 * SECOND, NULL, "Connect and reply together; then the delivery goes to the spool."},
-    {"DATA_DIR", SETTING_PATH, AT(data_dir), NULL, ANY, "/var/lib/woo-ghl",
-     "Embedded store, spool, keys; a whole path. Without it: woo_ghl-data beside the settings file. Its parent must exist; never under the document root."},
-    {"DATA_KEY", SETTING_SECRET, AT(data_key), NULL, ANY, "a long random text",
-     "Wraps the key that encrypts stored orders. Without it: the webhook's secret does."},
-    {"DATA_KEY_PREVIOUS", SETTING_SECRET, AT(data_key_previous), NULL, ANY, "the old text",
-     "The DATA_KEY before this one, so that what is stored opens while you change it."},
-    {"IDEMPOTENCY_TTL", SETTING_DURATION, AT(idempotency_ttl_ms), "24h", MINUTE, 3650 * DAY, NULL, "How long the idempotency key of a finished order stays."},
-    {"LINK_TTL", SETTING_DURATION, AT(link_ttl_ms), "400d", HOUR, 3650 * DAY, NULL, "How long an order's GHL ids are remembered after its last change."},
-    {"PARKED_TTL", SETTING_DURATION, AT(parked_ttl_ms), "30d", MINUTE, 3650 * DAY, NULL, "How long the content of a parked order is kept."},
+    {"GHL_API_KEY", SECRET(ghl_api_key), .example = "pit-00000000-0000-0000-0000-000000000000", .trim = true,
+     .help = "The private integration token of the GHL sub-account. Required unless GHL_DRY_RUN=yes."},
+    {"GHL_LOCATION_ID", TEXT(ghl_location_id), .example = "ve9EPM428h8vShlRW1KT", .trim = true,
+     .help = "The id of the sub-account (location). Required unless GHL_DRY_RUN=yes."},
+    {"GHL_PIPELINE_ID", TEXT(ghl_pipeline_id), .example = "Shop orders",
+     .help = "The pipeline of the opportunities: its id (20 letters or digits) or its name. If it is not set, the location's first pipeline is used."},
+    {"GHL_STAGE_MAP", PAIRS(stage_map, stage_map), .example = "processing:Paid,completed:Shipped",
+     .help = "The pipeline stage for each order status, by id or name. A status that is not listed leaves the stage as it is."},
+    {"GHL_STATUS_MAP", PAIRS(status_map, status_map),
+     .fallback = "processing:won,completed:won,refunded:lost,cancelled:abandoned,failed:abandoned,trash:abandoned",
+     .help = "The opportunity's status for each order status: won, open, lost, abandoned, or - to ignore it. A status that is not listed is ignored. "
+     "Only won and open create an opportunity."},
+    {"GHL_OPPORTUNITY_NAME", TEMPLATE(opportunity_name), .fallback = "Order #{number}",
+     .help = "The opportunity's name. It must contain {number} or {id}, unless GHL_ORDER_FIELD marks the order."},
+    {"GHL_TAGS", TEMPLATE(tags), .example = "woocommerce,bought-{line_items.sku}",
+     .help = "Tags to add to the contact, separated by commas. A template with several values adds one tag for each."},
+    {"GHL_TAGS_REMOVE", PAIRS(status_tags, tags_remove), .example = "refunded:customer",
+     .help = "Tags to remove from the contact when the order reaches a status: status:tag,... Templates work as in GHL_TAGS."},
+    {"GHL_CONTACT_FIELDS", PAIRS(fields, contact_fields), .example = "last_order_total={total}",
+     .help = "Custom fields of the contact: field={template},... A field is given by id, key or name (woo_ghl fields lists them). "
+     "Write a comma inside a template as {,}."},
+    {"GHL_OPPORTUNITY_FIELDS", PAIRS(fields, opportunity_fields), .example = "utm_source={meta._wc_order_attribution_utm_source}",
+     .help = "Custom fields of the opportunity, written as in GHL_CONTACT_FIELDS."},
+    {"GHL_NOTE", TEMPLATE(note), .example = "yes",
+     .help = "A note on the contact for each state of an order: a template, or yes for a good default."},
+    {"GHL_SOURCE", TEMPLATE(source), .fallback = "{attribution}",
+     .help = "The source of new opportunities and new contacts. Existing ones keep theirs. no = set no source."},
+    {"GHL_ORDER_FIELD", TEXT(order_field), .example = "woo_order",
+     .help = "A custom text field of the opportunity that holds the shop and the order's id. It is the surest way to find an order's opportunity again."},
+    {"GHL_ON_DUPLICATE", WORD(on_duplicate, on_duplicate), .fallback = "update",
+     .help = "What happens to a repeat buyer's order if the location allows one opportunity per contact: "
+     "update gives the existing opportunity to the newest order, dead_letter keeps the order for you to decide (woo_ghl failed)."},
+    {"GHL_ON_ERASE", WORD(on_erase, on_erase), .fallback = "keep",
+     .help = "What happens to a GHL contact after the shop has erased the customer from all of the contact's orders: keep it, blank its fields, or delete it."},
+    {"GHL_DRY_RUN", BOOL(dry_run), .fallback = "no",
+     .help = "yes: do everything but call GHL. The log shows what would be sent."},
+    {"GHL_API_BASE", URL(ghl_api_base), .fallback = "https://services.leadconnectorhq.com", .help = "The address of GHL's API."},
+    {"GHL_API_VERSION", TEXT(ghl_api_version), .fallback = "2021-07-28", .help = "The Version header that GHL requires."},
+    {"GHL_RATE", RATE(ghl_rate, 1, 1000000), .fallback = "100/10s",
+     .help = "GHL's rate limit: calls per time. All processes share it."},
+    {"GHL_RATE_PER_DAY", NUMBER(count, ghl_rate_per_day, 1, 1000000000), .fallback = "200000", .help = "GHL's daily limit of calls."},
+    {"GHL_TIMEOUT", NUMBER(duration, ghl_timeout_ms, 100, 5 * MINUTE), .fallback = "15s", .help = "The longest time that one call to GHL may take."},
 
-    {"RATE_LIMIT_PER_DAY", SETTING_COUNT, AT(rate_limit_per_day), "1000", 0, 1000000000, NULL,
-     "Requests a day of one client address; 0 = no limit. Over it unsigned ones get 429, signed ones are queued."},
-    {"MAX_BODY", SETTING_SIZE, AT(max_body), "8m", 1024, 48LL * 1024 * 1024, NULL, "The largest body of a delivery."},
-    {"SYNC_BUDGET", SETTING_DURATION, AT(sync_budget_ms), "10s", 0, 50 * SECOND, NULL,
-     "How long a delivery may be worked on before it is answered; 0 = always queue."},
-    {"RETRY_FOR", SETTING_DURATION, AT(retry_for_ms), "3d", MINUTE, 365 * DAY, NULL, "How long a waiting order is tried before it is parked."},
-    {"DRAIN_AFTER", SETTING_BOOL, AT(drain_after), "on", ANY, NULL, "Workers drain after an answer when no drain runs."},
+    {"REDIS_URL", REDIS_URL(redis_url), .example = "redis://user:password@127.0.0.1:6379/0", .at_start = true,
+     .help = "The Redis server that all processes and machines share: redis://[user:password@]host[:port][/db], rediss://... or unix:///path[?db=N]. "
+     "If it is not set, a SQLite file in DATA_DIR is used."},
+    {"REDIS_PREFIX", TEXT(redis_prefix), .fallback = "woo_ghl", .at_start = true, .help = "The text that every key in Redis begins with."},
+    {"REDIS_TIMEOUT", NUMBER(duration, redis_timeout_ms, 10, 10 * SECOND), .fallback = "500ms",
+     .help = "The longest time that Redis may take to connect and reply. After it, the delivery goes to the spool."},
+    {"DATA_DIR", PATH(data_dir), .example = "/var/lib/woo-ghl", .at_start = true,
+     .help = "The directory of the embedded store, the spool and the keys, as an absolute path. Its parent must exist. Never put it under the document root. "
+     "If it is not set: woo_ghl-data beside the settings file."},
+    {"DATA_KEY", SECRET(data_key), .example = "a long random text", .at_start = true,
+     .help = "The secret that protects stored orders: their encryption key is derived from it. If it is not set, the webhook secret is used."},
+    {"DATA_KEY_PREVIOUS", SECRET(data_key_previous), .example = "the old text", .at_start = true,
+     .help = "The DATA_KEY before this one. It opens what was stored under it, so that you can change the key."},
+    {"IDEMPOTENCY_TTL", NUMBER(duration, idempotency_ttl_ms, MINUTE, 3650 * DAY), .fallback = "24h",
+     .help = "How long the idempotency key of a finished order is kept."},
+    {"LINK_TTL", NUMBER(duration, link_ttl_ms, HOUR, 3650 * DAY), .fallback = "400d",
+     .help = "How long an order's GHL ids are remembered after its last change."},
+    {"DEAD_LETTER_TTL", NUMBER(duration, dead_letter_ttl_ms, MINUTE, 3650 * DAY), .fallback = "30d",
+     .help = "How long the content of a dead letter is kept."},
 
-    {"LOG", SETTING_LOG, AT(log_to), "stderr", ANY, NULL, "stderr, syslog, or a whole path."},
-    {"LOG_LEVEL", SETTING_LOG_LEVEL, AT(log_level), "info", ANY, NULL, "error, warn, info or debug."},
-    {"ALERT_COMMAND", SETTING_TEXT, AT(alert_command), NULL, ANY, "mail -s woo_ghl admin@example.com", "Run by the shell with an alert's text on standard input, for 30 s at most."},
-    {"ALERT_EVERY", SETTING_DURATION, AT(alert_every_ms), "1h", SECOND, 30 * DAY, NULL, "The same alert at most so often."},
-    {"ALERT_SILENCE", SETTING_OFF_DURATION, AT(alert_silence_ms), "off", 0, 365 * DAY, NULL, "Alert when no signed order came for so long; the drain looks."},
+    {"RATE_LIMIT_PER_DAY", NUMBER(count, rate_limit_per_day, 0, 1000000000), .fallback = "1000",
+     .help = "The requests that one client address may send in a day; 0 = no limit. Over the limit, unsigned requests get 429 and signed ones are queued."},
+    {"MAX_BODY", NUMBER(size, max_body, 1024, 48LL * 1024 * 1024), .fallback = "8m", .help = "The largest body of a delivery."},
+    {"SYNC_BUDGET", NUMBER(duration, sync_budget_ms, 0, 50 * SECOND), .fallback = "10s",
+     .help = "How long a delivery may be worked on before it is answered; 0 = always queue."},
+    {"RETRY_FOR", NUMBER(duration, retry_for_ms, MINUTE, 365 * DAY), .fallback = "3d",
+     .help = "The age from which woo_ghl status and an alert name an order that still waits. It is retried until it succeeds, however old it is."},
+    {"DRAIN_AFTER", BOOL(drain_after), .fallback = "on", .help = "A worker drains the queue after an answer if no drain runs."},
 
-    {"WOO_URL", SETTING_HTTPS_URL, AT(woo_url), NULL, ANY, "https://shop.example.com",
-     "The shop's address, whose REST API woo_ghl reconcile reads. With it the next two are required."},
-    {"WOO_CONSUMER_KEY", SETTING_SECRET, AT(woo_consumer_key), NULL, ANY, "ck_...",
-     "A key of that API that may read orders (WooCommerce > Settings > Advanced > REST API, permission Read)."},
-    {"WOO_CONSUMER_SECRET", SETTING_SECRET, AT(woo_consumer_secret), NULL, ANY, "cs_...", "Its secret."},
-    {"WOO_TIMEOUT", SETTING_DURATION, AT(woo_timeout_ms), "60s", 100, 10 * MINUTE, NULL, "The longest time for one call to the shop."},
-    {"PORT", SETTING_COUNT, AT(port), "5000", 1, 65535, NULL, "The port of the web server that make run starts."},
+    {"LOG", LOG(log_to), .fallback = "stderr", .at_start = true, .help = "Where the log goes: stderr, syslog or an absolute path."},
+    {"LOG_LEVEL", WORD(log_level, log_level), .fallback = "info", .at_start = true, .help = "error, warn, info or debug."},
+    {"ALERT_COMMAND", TEXT(alert_command), .example = "mail -s woo_ghl admin@example.com",
+     .help = "A shell command that gets each alert's text on standard input. It may run for 30 s."},
+    {"ALERT_EVERY", NUMBER(duration, alert_every_ms, SECOND, 30 * DAY), .fallback = "1h", .help = "The shortest time between two alerts of the same kind."},
+    {"ALERT_SILENCE", NUMBER(off_duration, alert_silence_ms, 0, 365 * DAY), .fallback = "off",
+     .help = "Alert if no signed order came for this long. The drain checks it."},
+
+    {"WOO_URL", URL(woo_url), .example = "https://shop.example.com",
+     .help = "The shop's address. woo_ghl reconcile reads orders from its REST API. It requires WOO_CONSUMER_KEY and WOO_CONSUMER_SECRET."},
+    {"WOO_CONSUMER_KEY", SECRET(woo_consumer_key), .example = "ck_...", .trim = true,
+     .help = "A key of the shop's REST API with read permission (WooCommerce > Settings > Advanced > REST API)."},
+    {"WOO_CONSUMER_SECRET", SECRET(woo_consumer_secret), .example = "cs_...", .trim = true, .help = "The secret of WOO_CONSUMER_KEY."},
+    {"WOO_TIMEOUT", NUMBER(duration, woo_timeout_ms, 100, 10 * MINUTE), .fallback = "60s", .help = "The longest time that one call to the shop may take."},
+    {"PORT", NUMBER(count, port, 1, 65535), .fallback = "5000", .at_start = true, .help = "The port of the web server that make run starts."},
 };
 /* clang-format on */
 const size_t settings_count = sizeof settings / sizeof *settings;
+
+/* -- by name -- */
 
 const struct setting *settings_find(const char *name)
 {
@@ -149,4 +194,32 @@ const char *settings_nearest(const char *name)
         }
     }
     return nearest;
+}
+
+/* -- one setting of a configuration -- */
+
+static void *field_of(const struct setting *s, const struct config *config)
+{
+    return (char *)config + s->offset;
+}
+
+bool settings_parse(const struct setting *s, const char *text, struct config *config, struct error *e)
+{
+    settings_clear(s, config);
+    return s->type->parse(s, text, field_of(s, config), e);
+}
+
+bool settings_print(const struct setting *s, const struct config *config, struct buf *out)
+{
+    return s->type->print(s, field_of(s, config), out);
+}
+
+bool settings_same(const struct setting *s, const struct config *a, const struct config *b)
+{
+    return s->type->same(s, field_of(s, a), field_of(s, b));
+}
+
+void settings_clear(const struct setting *s, struct config *config)
+{
+    s->type->clear(s, field_of(s, config));
 }

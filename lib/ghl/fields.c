@@ -43,12 +43,6 @@ const json_t *fields_find(const json_t *list, enum fields_model model, const cha
     return by_key ? by_key : by_name;
 }
 
-static enum ghl_result start(struct ghl_answer *answer)
-{
-    *answer = (struct ghl_answer){.result = GHL_OK, .retry_after_ms = -1};
-    return GHL_OK;
-}
-
 /* {"at": when, "fields": [...]} as the cache has it; NULL = not there. */
 static json_t *kept_list(const struct ghl_cache *cache)
 {
@@ -243,7 +237,7 @@ enum ghl_result fields_resolve(struct ghl *ghl, const struct ghl_call *call, con
     const char *mark_field = mark ? ghl->config->order_field : "", *key;
     json_t *planned = json_object_get(body, "customFields"), *values;
 
-    start(answer);
+    *answer = GHL_ANSWER(GHL_OK);
     if (json_is_array(planned) || (!planned && !*mark_field))
         return GHL_OK;
     json_t *list = list_for(ghl, call, cache, model, planned, mark_field, answer);
@@ -268,7 +262,7 @@ enum ghl_result fields_mark(struct ghl *ghl, const struct ghl_call *call, const 
     struct log_about about = {.order = call->order};
 
     id[0] = '\0';
-    start(answer);
+    *answer = GHL_ANSWER(GHL_OK);
     if (!*wanted)
         return GHL_OK;
     json_t *list = list_for(ghl, call, cache, FIELDS_OPPORTUNITY, NULL, wanted, answer);

@@ -138,7 +138,7 @@ failed:
 
 static enum ghl_result no_memory(const struct ghl *ghl, struct ghl_answer *answer)
 {
-    *answer = (struct ghl_answer){.result = GHL_RETRY, .retry_after_ms = -1};
+    *answer = GHL_ANSWER(GHL_RETRY);
     log_event(ghl->log, LOG_LEVEL_ERROR, "ghl", NULL, "Out of memory for a request");
     return answer->result;
 }
@@ -154,7 +154,7 @@ static enum ghl_result run(struct ghl *ghl, const struct ghl_call *call, struct 
 
     buf_init(&path, PATH_MAX_LEN);
     if (id && !ghl_take_id(id, checked)) {
-        *answer = (struct ghl_answer){.result = GHL_CONFIG, .retry_after_ms = -1};
+        *answer = GHL_ANSWER(GHL_CONFIG);
         snprintf(answer->message, sizeof answer->message, "%.40s...: not an id of GHL's (letters and digits)",
                  before);
     } else if ((body || bare) && buf_adds(&path, before) && buf_adds(&path, checked) &&
@@ -337,7 +337,7 @@ enum ghl_result ghl_opportunity_get(struct ghl *ghl, const struct ghl_call *call
 }
 
 struct search {
-    const char *contact_id, *pipeline_id;
+    const char *contact_id, *text;
     char after[32], after_id[GHL_ID_SIZE]; /* where the next page begins; "" = the first page */
 };
 
@@ -347,7 +347,7 @@ static bool search_path(const struct ghl *ghl, const struct search *search, stru
     const char *const query[][2] = {
         {camel ? "locationId" : "location_id", location_of(ghl)},
         {camel ? "contactId" : "contact_id", search->contact_id},
-        {camel ? "pipelineId" : "pipeline_id", search->pipeline_id},
+        {"q", search->text},
         {"startAfter", search->after},
         {"startAfterId", search->after_id},
     };
@@ -358,24 +358,24 @@ static bool search_path(const struct ghl *ghl, const struct search *search, stru
     return good;
 }
 
-/* Adds the page's cards to found. True when there may be a further page, whose place is then in *search. How
- * many a page holds says nothing, GHL may give fewer than it was asked for; but after a full one there may be
- * more, and without a place that is `failed`: a part must not pass for the whole. */
+/* Adds the page's opportunities to found. True if there may be a further page; *search then says where it
+ * begins. A page may hold fewer than were asked for. A full one that does not say where the next begins is
+ * `failed`: a part must not pass for the whole. */
 static bool take_page(const json_t *page, struct search *search, json_t *found, bool *failed)
 {
-    json_t *cards = json_object_get(page, "opportunities");
+    json_t *part = json_object_get(page, "opportunities");
     const json_t *meta = json_object_get(page, "meta");
     const char *total = json_text(meta, "total"), *after = json_text(meta, "startAfter");
     char next[GHL_ID_SIZE];
 
-    *failed = json_array_extend(found, cards) != 0;
-    if (*failed || json_array_size(cards) == 0)
+    *failed = json_array_extend(found, part) != 0;
+    if (*failed || json_array_size(part) == 0)
         return false;
     if (*total && strlen(total) < 10 && json_array_size(found) >= strtoul(total, NULL, 10))
         return false;
     if (!ghl_take_id(json_text(meta, "startAfterId"), next) || strcmp(next, search->after_id) == 0 ||
         !*after || strlen(after) >= sizeof search->after) {
-        *failed = json_array_size(cards) >= PAGE_SIZE;
+        *failed = json_array_size(part) >= PAGE_SIZE;
         return false;
     }
     memcpy(search->after_id, next, sizeof next);
@@ -384,15 +384,15 @@ static bool take_page(const json_t *page, struct search *search, json_t *found, 
 }
 
 enum ghl_result ghl_opportunity_search(struct ghl *ghl, const struct ghl_call *call, const char *contact_id,
-                                       const char *pipeline_id, struct ghl_answer *answer)
+                                       const char *text, struct ghl_answer *answer)
 {
     struct ghl_request request = {.kind = GHL_READ, .method = "GET", .wants = "opportunities"};
-    struct search search = {.contact_id = contact_id, .pipeline_id = pipeline_id};
+    struct search search = {.contact_id = contact_id, .text = text};
     json_t *found = json_array();
     bool more = true, failed = !found;
     int pages = 0;
 
-    *answer = (struct ghl_answer){.result = GHL_OK, .retry_after_ms = -1};
+    *answer = GHL_ANSWER(GHL_OK);
     while (!failed && more && answer->result == GHL_OK && pages++ < PAGES_MAX) {
         struct buf path;
         buf_init(&path, PATH_MAX_LEN);
@@ -408,7 +408,7 @@ enum ghl_result ghl_opportunity_search(struct ghl *ghl, const struct ghl_call *c
     if (failed || more) { /* `more`: too many pages */
         ghl_answer_free(answer);
         json_decref(found);
-        *answer = (struct ghl_answer){.result = GHL_RETRY, .retry_after_ms = -1};
+        *answer = GHL_ANSWER(GHL_RETRY);
         snprintf(answer->message, sizeof answer->message, "the search's answer is not whole");
         return answer->result;
     }

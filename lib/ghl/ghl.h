@@ -18,16 +18,17 @@
 
 enum ghl_result {
     GHL_OK,
-    GHL_RETRY, /* it did not happen, or may safely be repeated: network, 408, 425, 5xx of a repeatable call */
+    GHL_RETRY,   /* a read without a good answer, or a write that surely was not sent: no network, 5xx ... */
     GHL_LIMITED, /* not done: 429, or (status 0) the limiter has no slot before the deadline; retry_after_ms */
-    GHL_UNKNOWN,  /* a call that must not be repeated blindly, and may have happened */
+    GHL_UNKNOWN,  /* a write that may have happened: no answer, 408, 425, 5xx, or a 2xx that does not say so.
+                     A create must not be repeated blindly */
     GHL_TOO_LATE, /* not begun: no time left, or the send deadline had passed */
     GHL_LOST,     /* may_write said no, the lease is gone: not done */
     GHL_AUTH,     /* 401, 403: token, scope, version, location, or the CDN's block */
     GHL_CONFIG,   /* 404 "Cannot POST", or a 400/404/422 that names pipeline, stage, location, user or custom
                      field */
-    GHL_GONE, /* the id does not exist any more: "Contact with id ... not found" (400 or 404), opportunity not
-                 found */
+    GHL_GONE, /* this answer says that the id does not exist: "Contact with id ... not found" (400 or 404),
+                 opportunity not found. One such answer is no proof: the caller asks again */
     GHL_DUPLICATE, /* no duplicates allowed: existing_id is the one that is there ("" = not told) */
     GHL_REFUSED,   /* 400, 422 and other 4xx: this order's data */
 };
@@ -43,9 +44,15 @@ struct ghl_answer {
     json_t *json; /* owned; the decoded body of an OK (numbers as strings, json_decode_exact), else NULL */
     char id[GHL_ID_SIZE]; /* of the contact, opportunity or note that the call wrote */
     char existing_id[GHL_ID_SIZE];
-    bool created;   /* upsert: GHL says that the contact is new */
-    char field[32]; /* REFUSED: the field of the body that the message speaks of ("phone", "country"); CONFIG:
-                       "customFields" where the message speaks of those of the body; else "" */
+    bool created;    /* upsert: GHL says that the contact is new */
+    bool maybe_done; /* of a write that is not OK: one of its tries may have been carried out. Also a create
+                         that GHL refused with a 4xx, or redirected: some were seen to be carried out */
+    bool
+        maybe_later; /* of a write, also of one that is OK: one of its tries may be carried out yet, after this
+                         answer (nobody answered it, or 408, 504, 52x) */
+    char field[32];  /* REFUSED: the field of the sent body that the message speaks of ("phone", "source",
+                         "monetaryValue", "tags"); CONFIG: "customFields" or "assignedTo"; else "" */
+    int field_index;   /* "customFields": which of those that were sent; -1 = not told */
     char message[200]; /* of GHL's own words only those of a known form, else "(N bytes)"; safe to log */
     char code[64];     /* "OPPORTUNITY_NO_DUPLICATE" */
     char trace_id[80];
@@ -109,8 +116,8 @@ enum ghl_result ghl_contact_update(struct ghl *, const struct ghl_call *, const 
                                    const json_t *contact, struct ghl_answer *);
 /* GET: json["contact"]. */
 enum ghl_result ghl_contact_get(struct ghl *, const struct ghl_call *, const char *id, struct ghl_answer *);
-/* GET /contacts/search/duplicate: the contact with this email (or, where it is "", this phone), without
- * touching it. id is "" when there is none. */
+/* GET /contacts/search/duplicate: the contact with this email or, if that is "", with this phone. One question
+ * asks for one of them. id is "" if there is none. */
 enum ghl_result ghl_contact_find(struct ghl *, const struct ghl_call *, const char *email, const char *phone,
                                  struct ghl_answer *);
 /* POST /contacts/search by name, newest first, one page: json["contacts"]. For a nameless create whose
@@ -137,10 +144,12 @@ enum ghl_result ghl_opportunity_update(struct ghl *, const struct ghl_call *, co
 /* json["opportunity"]. GONE when there is none. */
 enum ghl_result ghl_opportunity_get(struct ghl *, const struct ghl_call *, const char *id,
                                     struct ghl_answer *);
-/* All pages: json is an array of opportunities (id, name, status, pipelineId, contactId, createdAt,
- * customFields...). */
+/* Those of a contact, or those of the whole location that GHL finds by a text (a name), in every pipeline; ""
+ * = any. All pages, at most 10,000: json is an array of opportunities (id, name, status, pipelineId, contactId,
+ * createdAt, customFields...). Lags behind writes, by minutes at worst; GHL finds by parts of a text, so that
+ * the caller compares. */
 enum ghl_result ghl_opportunity_search(struct ghl *, const struct ghl_call *, const char *contact_id,
-                                       const char *pipeline_id, struct ghl_answer *);
+                                       const char *text, struct ghl_answer *);
 
 /* -- the location -- */
 enum ghl_result ghl_pipelines(struct ghl *, const struct ghl_call *, struct ghl_answer *); /* json: array */

@@ -235,7 +235,8 @@ static void lower_words(const json_t *words, char out[WORDS_MAX])
         used = lower_text(word_at(words, i), out, used);
 }
 
-/* Does a word of the text begin with this? An address ("user@example.com") is no such word. */
+/* Does a word of the text begin with this (in small letters)? An address ("user@example.com") is no such
+ * word. */
 static bool names(const char *text, const char *begin)
 {
     static const char between[] = " \n\"',:;()";
@@ -255,19 +256,62 @@ static bool names_custom_field(const char *text)
     return names(text, "customfield") || strstr(text, "custom field");
 }
 
+static bool names_user(const char *text)
+{
+    return names(text, "user") || names(text, "assigned");
+}
+
 static bool names_configuration(const char *text)
 {
-    static const char *const thing[] = {"pipeline", "stage", "location", "user", "assignedto"};
-    for (size_t i = 0; i < sizeof thing / sizeof *thing; i++)
-        if (names(text, thing[i]))
-            return true;
-    return names_custom_field(text);
+    return names(text, "pipeline") || names(text, "stage") || names(text, "location") || names_user(text) ||
+           names_custom_field(text);
+}
+
+/* Which of the customFields that were sent do the words speak of, by its place or its id? -1 = not told. */
+static int custom_field_index(const json_t *sent, const json_t *words)
+{
+    static const char place[] = "customFields.";
+
+    for (size_t w = 0; w < word_count(words); w++) {
+        const char *text = word_at(words, w), *at = strstr(text, place);
+        const json_t *field;
+        size_t i;
+        json_array_foreach(sent, i, field)
+        {
+            char number[24];
+            int n = snprintf(number, sizeof number, "%zu", i);
+            const char *digits = at ? at + sizeof place - 1 : "", *id = json_text(field, "id");
+            if ((strspn(digits, "0123456789") == (size_t)n && !strncmp(digits, number, (size_t)n)) ||
+                (*id && strstr(text, id)))
+                return (int)i;
+        }
+    }
+    return -1;
+}
+
+/* The optional part of the sent body that a fault of the configuration lies in: without it GHL may take the
+ * rest. */
+static void name_part(const json_t *body, const json_t *words, const char *text, struct ghl_answer *answer)
+{
+    const json_t *fields = json_object_get(body, "customFields");
+
+    if (fields && names_custom_field(text)) {
+        snprintf(answer->field, sizeof answer->field, "customFields");
+        answer->field_index = custom_field_index(fields, words);
+    } else if (json_object_get(body, "assignedTo") && names_user(text)) {
+        snprintf(answer->field, sizeof answer->field, "assignedTo");
+    }
 }
 
 /* The field of the sent body that one message speaks of. */
 static bool field_of(const json_t *body, const char *message, char out[32])
 {
     static const char *const before[] = {"", "property ", "each value in "};
+    static const char *const loosely[][2] = {{"country", "country"},
+                                             {"email", "email"},
+                                             {"tag", "tags"},
+                                             {"monetary", "monetaryValue"},
+                                             {"source", "source"}};
     char text[WORDS_MAX];
     const char *found = NULL;
 
@@ -285,10 +329,9 @@ static bool field_of(const json_t *body, const char *message, char out[32])
                 found = property[i];
         }
     }
-    if (!found && names(text, "country"))
-        found = "country";
-    if (!found && names(text, "email"))
-        found = "email";
+    for (size_t i = 0; !found && i < sizeof loosely / sizeof *loosely; i++)
+        if (names(text, loosely[i][0]))
+            found = loosely[i][1];
     if (!found || !json_object_get(body, found))
         return false;
     snprintf(out, 32, "%s", found);
@@ -314,14 +357,17 @@ static enum ghl_result judge_refusal(const struct ghl_request *request, const js
     }
     if (request->subject && missing && names(text, request->subject))
         return GHL_GONE;
+    if (missing && names(text, "tag") && json_object_get(request->body, "tags")) {
+        snprintf(answer->field, sizeof answer->field, "tags");
+        return GHL_REFUSED;
+    }
     if (answer->status == 404) {
         /* Only GHL's own words say that something is gone: a proxy's page, or a wrong path, do not. */
         bool path_is_wrong = strncmp(text, "cannot ", 7) == 0 || !missing || names_configuration(text);
         return request->subject && request->kind != GHL_CREATE && !path_is_wrong ? GHL_GONE : GHL_CONFIG;
     }
     if ((answer->status == 400 || answer->status == 422) && names_configuration(text)) {
-        if (names_custom_field(text) && json_object_get(request->body, "customFields"))
-            snprintf(answer->field, sizeof answer->field, "customFields");
+        name_part(request->body, words, text, answer);
         return GHL_CONFIG;
     }
     for (size_t i = 0; i < word_count(words); i++)
@@ -343,6 +389,12 @@ static void keep_words(const json_t *words, struct ghl_answer *answer)
         memset(answer->words, 0, sizeof answer->words);
 }
 
+/* Neither a good answer nor a clear no: what that means for a call. */
+static enum ghl_result unclear(const struct ghl_request *request)
+{
+    return request->kind == GHL_READ ? GHL_RETRY : GHL_UNKNOWN;
+}
+
 static enum ghl_result judge_error(const struct ghl_request *request, const json_t *json, size_t body_len,
                                    struct ghl_answer *answer)
 {
@@ -356,16 +408,24 @@ static enum ghl_result judge_error(const struct ghl_request *request, const json
     case 403: return GHL_AUTH;
     case 429: return GHL_LIMITED;
     case 408:
-    case 425: return request->kind == GHL_CREATE ? GHL_UNKNOWN : GHL_RETRY;
+    case 425: return unclear(request);
     default: break;
     }
     if (answer->status >= 500) {
         answer->transport_failed = true;
-        return request->kind == GHL_CREATE ? GHL_UNKNOWN : GHL_RETRY;
+        return unclear(request);
     }
     if (answer->status < 400) /* a redirect: the base URL is not the API's */
         return GHL_CONFIG;
     return judge_refusal(request, json, words, answer);
+}
+
+/* GHL spells it in several ways: {"succeded": false} with status 200. */
+static bool says_failed(const json_t *json)
+{
+    return json_is_false(json_object_get(json, "succeded")) ||
+           json_is_false(json_object_get(json, "succeeded")) ||
+           json_is_false(json_object_get(json, "success"));
 }
 
 /* Takes over the reference to json. */
@@ -374,20 +434,21 @@ static enum ghl_result judge_success(const struct ghl_request *request, json_t *
 {
     const json_t *wanted = request->wants ? json_object_get(json, request->wants) : NULL;
     const json_t *is_new = json_object_get(json, "new");
-    /* A page of some proxy is no answer of GHL's, even where nothing of the answer is needed; and nothing at
-     * all answers no question. */
-    bool whole = (json || (body_len == 0 && request->kind != GHL_READ)) && (!request->wants || wanted);
+    /* An empty body or some proxy's page is no answer of GHL's, even if nothing of the answer is needed. */
+    bool done = json && !says_failed(json), whole = done && (!request->wants || wanted);
 
     if (request->wants_id && !ghl_take_id(json_text(wanted, "id"), answer->id))
         whole = false;
     if (!whole) {
-        json_decref(json);
         snprintf(answer->message, sizeof answer->message, "(%zu bytes) without %s", body_len,
-                 request->wants ? request->wants : "JSON");
-        return request->kind == GHL_CREATE ? GHL_UNKNOWN : GHL_RETRY;
+                 !done && json    ? "success"
+                 : request->wants ? request->wants
+                                  : "JSON");
+        json_decref(json);
+        return unclear(request);
     }
     answer->created = is_new ? json_is_true(is_new) : answer->status == 201;
-    answer->json = json ? json : json_object();
+    answer->json = json;
     return GHL_OK;
 }
 
@@ -399,28 +460,54 @@ static enum ghl_result judge_silence(const struct ghl_request *request, enum htt
     case HTTP_TOO_LATE: return GHL_TOO_LATE;
     case HTTP_UNUSABLE: return GHL_CONFIG;
     case HTTP_NOT_SENT: answer->transport_failed = true; return GHL_RETRY;
-    default: answer->transport_failed = true; return request->kind == GHL_CREATE ? GHL_UNKNOWN : GHL_RETRY;
+    default: answer->transport_failed = true; return unclear(request);
     }
 }
 
-void ghl_judge(const struct ghl_request *request, enum http_result sent, const struct http_answer *heard,
-               struct ghl_answer *answer)
+/* Was the write carried out although the answer does not say so? Can it be, after the answer? */
+static void judge_effect(const struct ghl_request *request, enum http_result sent,
+                         const struct http_answer *heard, struct ghl_answer *answer)
 {
-    *answer = (struct ghl_answer){.retry_after_ms = heard->retry_after_ms, .status = (int)heard->status};
-    if (sent != HTTP_ANSWERED) {
-        answer->result = judge_silence(request, sent, heard, answer);
+    int status = answer->status;
+    bool unheard = sent == HTTP_UNKNOWN || (sent == HTTP_ANSWERED && heard->resent);
+    /* Someone between GHL and us gave up waiting. */
+    bool gave_up = status == 408 || status == 504 || (status >= 520 && status <= 529);
+    /* GHL was seen to answer 422 to a create that it carried out. */
+    bool refused_create = request->kind == GHL_CREATE && status >= 400 && status < 500 &&
+                          (answer->result == GHL_REFUSED || answer->result == GHL_CONFIG) && status != 404;
+
+    if (request->kind == GHL_READ)
         return;
-    }
+    answer->maybe_later = unheard || gave_up;
+    answer->maybe_done = answer->result != GHL_OK && (answer->result == GHL_UNKNOWN || unheard ||
+                                                      (status >= 300 && status < 400) || refused_create);
+}
+
+static enum ghl_result judge_answer(const struct ghl_request *request, const struct http_answer *heard,
+                                    struct ghl_answer *answer)
+{
     json_t *json = json_decode_exact(heard->body.data, heard->body.len, NULL);
     if (json && !json_is_object(json)) {
         json_decref(json);
         json = NULL;
     }
     (void)take(json_text(json, "traceId"), "-_.:", answer->trace_id, sizeof answer->trace_id);
-    if (answer->status >= 200 && answer->status < 300) {
-        answer->result = judge_success(request, json, heard->body.len, answer);
-    } else {
-        answer->result = judge_error(request, json, heard->body.len, answer);
-        json_decref(json);
-    }
+    if (answer->status >= 200 && answer->status < 300)
+        return judge_success(request, json, heard->body.len, answer);
+    enum ghl_result result = judge_error(request, json, heard->body.len, answer);
+    json_decref(json);
+    return result;
+}
+
+void ghl_judge(const struct ghl_request *request, enum http_result sent, const struct http_answer *heard,
+               struct ghl_answer *answer)
+{
+    *answer = GHL_ANSWER(GHL_RETRY);
+    answer->retry_after_ms = heard->retry_after_ms;
+    answer->status = (int)heard->status;
+    if (sent == HTTP_ANSWERED)
+        answer->result = judge_answer(request, heard, answer);
+    else
+        answer->result = judge_silence(request, sent, heard, answer);
+    judge_effect(request, sent, heard, answer);
 }

@@ -30,30 +30,32 @@ static json_t *dry_pipelines(const struct config *config)
     const char *name = *config->ghl_pipeline_id ? config->ghl_pipeline_id : "dry run";
     json_t *stages = json_array();
 
-    for (size_t i = 0; stages && i < config->stage_map_count; i++)
-        if (json_array_append_new(stages, json_pack("{ss++ ss}", "id", "dry-stage-", config->stage_map[i].key,
-                                                    "", "name", config->stage_map[i].value)) != 0) {
+    for (size_t i = 0; stages && i < config->stage_map.count; i++)
+        if (json_array_append_new(stages,
+                                  json_pack("{ss++ ss}", "id", "dry-stage-", config->stage_map.item[i].key,
+                                            "", "name", config->stage_map.item[i].value)) != 0) {
             json_decref(stages);
             stages = NULL;
         }
     return json_pack("{s[{ss ss so}]}", "pipelines", "id", "dry-pipeline", "name", name, "stages", stages);
 }
 
-static bool add_fields(json_t *list, const struct pair *pair, size_t count, const char *model)
+static bool add_fields(json_t *list, const struct pair_list *pairs, const char *model)
 {
-    for (size_t i = 0; i < count; i++)
-        if (json_array_append_new(list, json_pack("{ss ss ss ss ss}", "id", pair[i].key, "name", pair[i].key,
-                                                  "fieldKey", pair[i].key, "dataType", "TEXT", "model",
-                                                  model)) != 0)
+    for (size_t i = 0; i < pairs->count; i++) {
+        const char *key = pairs->item[i].key;
+        if (json_array_append_new(list, json_pack("{ss ss ss ss ss}", "id", key, "name", key, "fieldKey", key,
+                                                  "dataType", "TEXT", "model", model)) != 0)
             return false;
+    }
     return true;
 }
 
 static json_t *dry_custom_fields(const struct config *config)
 {
     json_t *list = json_array();
-    bool good = list && add_fields(list, config->contact_fields, config->contact_field_count, "contact") &&
-                add_fields(list, config->opportunity_fields, config->opportunity_field_count, "opportunity");
+    bool good = list && add_fields(list, &config->contact_fields, "contact") &&
+                add_fields(list, &config->opportunity_fields, "opportunity");
     if (!good) {
         json_decref(list);
         return NULL;

@@ -78,6 +78,7 @@ static void send_once(struct ghl *ghl, const struct ghl_call *call, const struct
                                 .body_len = body ? strlen(body) : 0,
                                 .timeout_ms = left < limit ? left : limit,
                                 .fresh_connection = request->kind == GHL_CREATE,
+                                .unsent_ms = limit,
                                 .send_deadline_mono_ms =
                                     is_write(request) ? call->send_deadline_mono_ms : CLOCK_NEVER};
     const struct ghl_terms *terms = terms_of(call);
@@ -114,9 +115,11 @@ static void note_try(struct ghl *ghl, const struct ghl_call *call, const struct 
 static bool again(const struct ghl_call *call, const struct ghl_request *request,
                   const struct ghl_answer *answer, int64_t *pause)
 {
-    if (answer->result != GHL_RETRY && answer->result != GHL_LIMITED)
-        return false;
-    if (answer->tries >= TRIES)
+    bool repeatable = answer->result == GHL_RETRY ||
+                      (answer->result == GHL_LIMITED && answer->status == 429) ||
+                      (answer->result == GHL_UNKNOWN && request->kind == GHL_WRITE);
+
+    if (!repeatable || answer->tries >= TRIES)
         return false;
     *pause = pause_ms[answer->tries - 1];
     if (answer->retry_after_ms > *pause)
@@ -124,11 +127,18 @@ static bool again(const struct ghl_call *call, const struct ghl_request *request
     return *pause < room_ms(call, request);
 }
 
+/* What an earlier try may have done, or may yet do, the later ones do not undo. */
+static void remember(struct ghl_answer *next, const struct ghl_answer *earlier)
+{
+    next->maybe_done = next->result != GHL_OK && (next->maybe_done || earlier->maybe_done);
+    next->maybe_later = next->maybe_later || earlier->maybe_later;
+}
+
 static void run(struct ghl *ghl, const struct ghl_call *call, const struct ghl_request *request,
                 const char *url, const char *body, struct ghl_answer *answer)
 {
     for (int tries = 0;;) {
-        struct ghl_answer next = {.retry_after_ms = -1};
+        struct ghl_answer next = GHL_ANSWER(GHL_RETRY);
         int64_t pause = 0, began_ms = clock_mono_ms();
 
         next.result = may_begin(call, request, &next);
@@ -138,16 +148,15 @@ static void run(struct ghl *ghl, const struct ghl_call *call, const struct ghl_r
             next.tries = tries;
             note_try(ghl, call, request, &next, began_ms);
         } else {
-            /* What an earlier try met says more than that there is no time for another. */
+            /* If there is no time for another try, the previous try's error is reported. */
             if (next.result == GHL_TOO_LATE && tries > 0)
                 return;
             next.tries = tries;
             next.status = answer->status;
         }
+        remember(&next, answer);
         ghl_answer_free(answer);
         *answer = next;
-        if (next.result != GHL_RETRY && (next.result != GHL_LIMITED || next.status != 429))
-            return;
         if (!again(call, request, answer, &pause) || !wait_ms(terms_of(call), pause))
             return;
     }
@@ -159,7 +168,7 @@ enum ghl_result ghl_run(struct ghl *ghl, const struct ghl_call *call, const stru
     struct buf url;
     char *body = NULL;
 
-    *answer = (struct ghl_answer){.result = GHL_RETRY, .retry_after_ms = -1};
+    *answer = GHL_ANSWER(GHL_RETRY);
     if (ghl->config->dry_run)
         return ghl_dry_run(ghl, call, request, answer);
 

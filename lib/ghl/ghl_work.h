@@ -34,6 +34,8 @@ struct ghl_request {
     int64_t needs_ms;    /* do not begin with less time left */
 };
 
+#define GHL_ANSWER(is) ((struct ghl_answer){.result = (is), .field_index = -1, .retry_after_ms = -1})
+
 /* -- ghl_try.c -- */
 enum ghl_result ghl_run(struct ghl *ghl, const struct ghl_call *call, const struct ghl_request *request,
                         struct ghl_answer *answer);

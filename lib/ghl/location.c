@@ -79,8 +79,8 @@ static const char *setting_in_words(enum location_says says)
 
 static const char *policy_in_words(const struct config *config)
 {
-    return config->on_duplicate == ON_DUPLICATE_PARK
-               ? "a repeat buyer's further orders are parked (GHL_ON_DUPLICATE=park)"
+    return config->on_duplicate == ON_DUPLICATE_DEAD_LETTER
+               ? "a repeat buyer's further orders are parked (GHL_ON_DUPLICATE=dead_letter)"
                : "a repeat buyer's opportunity goes to the newest order (GHL_ON_DUPLICATE=update)";
 }
 
@@ -93,7 +93,7 @@ static bool is_first(const struct ghl *ghl, const struct ghl_cache *cache, enum 
     char name[64];
 
     snprintf(name, sizeof name, "explained_duplicates_%s_%s", word[says],
-             ghl->config->on_duplicate == ON_DUPLICATE_PARK ? "park" : "update");
+             ghl->config->on_duplicate == ON_DUPLICATE_DEAD_LETTER ? "dead_letter" : "update");
     char *there = cache->get(cache->context, name);
     if (!there)
         cache->put(cache->context, name, "1", EXPLAINED_TTL_MS);

@@ -70,7 +70,7 @@ enum ghl_result resolve_pipeline(struct ghl *ghl, const struct ghl_call *call, c
     const char *wanted = ghl->config->ghl_pipeline_id;
     bool want_stage = stage && *stage, known_pipeline = resolve_is_id(wanted), known_stage = !want_stage;
 
-    *answer = (struct ghl_answer){.result = GHL_OK, .retry_after_ms = -1};
+    *answer = GHL_ANSWER(GHL_OK);
     stage_id[0] = '\0';
     if (known_pipeline && !copy_id(pipeline_id, wanted))
         return unknown(answer, "GHL_PIPELINE_ID", wanted);
@@ -96,7 +96,7 @@ enum ghl_result resolve_pipeline(struct ghl *ghl, const struct ghl_call *call, c
             return have_pipeline ? unknown(answer, "GHL_STAGE_MAP", stage)
                                  : unknown(answer, "GHL_PIPELINE_ID", wanted);
         ghl_answer_free(answer);
-        *answer = (struct ghl_answer){.result = GHL_OK, .retry_after_ms = -1};
+        *answer = GHL_ANSWER(GHL_OK);
     }
     return answer->result;
 }

@@ -1,5 +1,6 @@
 #include "order/signature.h"
 #include "base/html_entity.h"
+#include "order/sanitize.h"
 
 #include <openssl/crypto.h>
 #include <openssl/evp.h>
@@ -14,21 +15,37 @@ char *signature_decode_entities(const char *text)
     return entity_decode(text, ENTITY_SPECIAL);
 }
 
-/* Takes over `key`, or frees it when it is there already. */
-static bool add_key(struct signature_keys *keys, char *key)
+static void free_key(char *key)
+{
+    explicit_bzero(key, strlen(key));
+    free(key);
+}
+
+/* Takes over `key`, or frees it if it is there already, or empty. */
+static bool add_key(struct signature_keys *keys, char *key, enum signature_form form)
 {
     if (!key)
         return false;
-    for (size_t i = 0; i < keys->count; i++) {
-        if (strcmp(keys->key[i], key) == 0) {
-            explicit_bzero(key, strlen(key));
-            free(key);
-            return true;
-        }
+    bool there = !*key;
+    for (size_t i = 0; i < keys->count; i++)
+        there = there || strcmp(keys->key[i], key) == 0;
+    if (there) {
+        free_key(key);
+        return true;
     }
     keys->key[keys->count] = key;
+    keys->form[keys->count] = form;
     keys->len[keys->count++] = strlen(key);
     return true;
+}
+
+/* What WooCommerce signs with after the webhook's page was saved. */
+static char *cleaned(const char *secret)
+{
+    char *stored = sanitize_text_field(secret), *key = stored ? signature_decode_entities(stored) : NULL;
+    if (stored)
+        free_key(stored);
+    return key;
 }
 
 bool signature_keys_init(struct signature_keys *keys, const char *secret, const char *previous)
@@ -38,7 +55,9 @@ bool signature_keys_init(struct signature_keys *keys, const char *secret, const 
     for (size_t i = 0; i < 2; i++) {
         if (!secrets[i] || !*secrets[i])
             continue;
-        if (!add_key(keys, strdup(secrets[i])) || !add_key(keys, signature_decode_entities(secrets[i]))) {
+        if (!add_key(keys, strdup(secrets[i]), SIGNATURE_RAW) ||
+            !add_key(keys, signature_decode_entities(secrets[i]), SIGNATURE_DECODED) ||
+            !add_key(keys, cleaned(secrets[i]), SIGNATURE_CLEANED)) {
             signature_keys_free(keys);
             return false;
         }
@@ -98,18 +117,35 @@ static bool decode_header(const char *header, unsigned char out[DIGEST_LEN])
     return n == DIGEST_LEN && bits == 0;
 }
 
-bool signature_verify(const struct signature_keys *keys, const char *header, const void *body, size_t len)
+enum signature_form signature_verify(const struct signature_keys *keys, const char *header, const void *body,
+                                     size_t len)
 {
     unsigned char claimed[DIGEST_LEN], right[DIGEST_LEN];
-    bool good = false;
+    enum signature_form form = SIGNATURE_NONE;
 
     if (!header || !decode_header(header, claimed))
-        return false;
+        return SIGNATURE_NONE;
     /* Every key is tried, whichever fits: the time tells nothing about which. */
     for (size_t i = 0; i < keys->count; i++)
-        if (digest_hmac(keys->key[i], keys->len[i], body, len, right))
-            good |= CRYPTO_memcmp(claimed, right, DIGEST_LEN) == 0;
-    return good;
+        if (digest_hmac(keys->key[i], keys->len[i], body, len, right) &&
+            CRYPTO_memcmp(claimed, right, DIGEST_LEN) == 0)
+            form = keys->form[i];
+    return form;
+}
+
+const char *signature_form_name(enum signature_form form)
+{
+    static const char *const names[] = {"", "as it is", "with HTML entities decoded",
+                                        "as WordPress cleans it when a webhook's page is saved"};
+    return names[form];
+}
+
+const char *signature_tried(const struct signature_keys *keys)
+{
+    return keys->count
+               ? "as it is, with HTML entities decoded, and as WordPress cleans it when a webhook's page "
+                 "is saved"
+               : "no secret is set";
 }
 
 bool signature_make(const char *secret, const void *body, size_t len, char out[45])

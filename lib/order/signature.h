@@ -1,20 +1,25 @@
 /*
  * signature: is this body really the shop's? HMAC-SHA256 over the raw bytes, before anything is parsed.
  *
- * WooCommerce signs with the secret after HTML entities are decoded, so each configured secret is tried as it
- * is and entity-decoded. The header is base64 of the raw HMAC: exactly 44 characters, strictly decoded (white
- * space around the value is allowed, nothing else). Compared in constant time.
+ * Each secret is tried as it is, entity-decoded, and as WordPress cleans it. The header is base64 of the raw
+ * HMAC: exactly 44 characters, strictly decoded (white space around the value is allowed, nothing else).
+ * Compared in constant time.
  */
 #ifndef WOO_GHL_SIGNATURE_H
 #define WOO_GHL_SIGNATURE_H
 
 #include "base/digest.h"
 
-#define SIGNATURE_KEYS_MAX 4 /* two secrets, each in two forms */
+/* The forms of a secret. WooCommerce signs with what it has stored, HTML entities decoded; saving a webhook's
+ * page stores what WordPress's sanitize_text_field leaves of it. */
+enum signature_form { SIGNATURE_NONE, SIGNATURE_RAW, SIGNATURE_DECODED, SIGNATURE_CLEANED };
+
+#define SIGNATURE_KEYS_MAX 6 /* two secrets, each in three forms */
 
 struct signature_keys {
     char *key[SIGNATURE_KEYS_MAX]; /* owned; distinct, in the order in which they are tried */
     size_t len[SIGNATURE_KEYS_MAX];
+    enum signature_form form[SIGNATURE_KEYS_MAX];
     size_t count;
 };
 
@@ -22,8 +27,15 @@ struct signature_keys {
 bool signature_keys_init(struct signature_keys *keys, const char *secret, const char *previous) MUST_CHECK;
 void signature_keys_free(struct signature_keys *keys); /* wipes them */
 
-/* Is header a signature of the body under one of the keys? No key = false: there is no open mode. */
-bool signature_verify(const struct signature_keys *keys, const char *header, const void *body, size_t len);
+/* Under which form of a secret is header the body's signature? NONE: under no key, also if there is no key:
+ * there is no open mode. */
+enum signature_form signature_verify(const struct signature_keys *keys, const char *header, const void *body,
+                                     size_t len);
+
+/* For the log line of a 401: the forms that were tried, as the rest of a sentence, "as it is and ...". "no
+ * secret is set" if there is no key. Static text. */
+const char *signature_tried(const struct signature_keys *keys);
+const char *signature_form_name(enum signature_form form); /* the same of one form; "" for NONE */
 
 /* The header's value for a body (used by `trigger` and tests): 44 characters and a NUL into out. */
 bool signature_make(const char *secret, const void *body, size_t len, char out[45]) MUST_CHECK;

@@ -44,12 +44,12 @@ static bool add_field(json_t *fields, const struct pair *field, const struct tem
     return good;
 }
 
-static bool set_fields(json_t *part, const struct pair *field, size_t n, const struct template_scope *scope)
+static bool set_fields(json_t *part, const struct pair_list *list, const struct template_scope *scope)
 {
     json_t *fields = json_object();
     bool good = fields != NULL;
-    for (size_t i = 0; good && i < n; i++)
-        good = add_field(fields, &field[i], scope);
+    for (size_t i = 0; good && i < list->count; i++)
+        good = add_field(fields, &list->item[i], scope);
     if (good && json_object_size(fields))
         good = !json_object_set(part, "customFields", fields);
     json_decref(fields);
@@ -90,10 +90,8 @@ static bool set_value(json_t *opportunity, const struct order *order)
 
 static const char *find_stage(const struct config *config, const char *status)
 {
-    for (size_t i = 0; i < config->stage_map_count; i++)
-        if (!strcmp(config->stage_map[i].key, status))
-            return config->stage_map[i].value;
-    return "";
+    const char *stage = pair_find(&config->stage_map, status);
+    return stage ? stage : "";
 }
 
 static bool plan_opportunity(struct plan *plan, const struct config *config,
@@ -106,8 +104,7 @@ static bool plan_opportunity(struct plan *plan, const struct config *config,
     return plan->status_only ||
            (set_name(plan->opportunity, config, scope) && set_value(plan->opportunity, order) &&
             set(plan->opportunity, "stage", find_stage(config, order->status)) &&
-            set_fields(plan->opportunity, config->opportunity_fields, config->opportunity_field_count,
-                       scope));
+            set_fields(plan->opportunity, &config->opportunity_fields, scope));
 }
 
 /* -- tags, note, source -- */
@@ -141,10 +138,10 @@ static bool plan_tags_remove(struct plan *plan, const struct config *config,
                              const struct template_scope *scope)
 {
     bool good = (plan->tags_remove = json_array()) != NULL;
-    for (size_t i = 0; good && i < config->tags_remove_count; i++) {
-        if (strcmp(config->tags_remove[i].key, scope->order->status) != 0)
+    for (size_t i = 0; good && i < config->tags_remove.count; i++) {
+        if (strcmp(config->tags_remove.item[i].key, scope->order->status) != 0)
             continue;
-        json_t *tags = template_list(config->tags_remove[i].value, scope);
+        json_t *tags = template_list(config->tags_remove.item[i].value, scope);
         good = tags && add_distinct(plan->tags_remove, tags);
         json_decref(tags);
     }
@@ -262,9 +259,8 @@ static bool plan_content(struct plan *plan, const struct config *config, const s
     plan->contact = contact_of(scope->order, plan->shop);
     if (!plan->contact || !plan_phone_left_out(plan, scope->order))
         return false;
-    return set_fields(plan->contact, config->contact_fields, config->contact_field_count, scope) &&
-           plan_tags(plan, config, scope) && plan_tags_remove(plan, config, scope) &&
-           plan_note(plan, config, scope);
+    return set_fields(plan->contact, &config->contact_fields, scope) && plan_tags(plan, config, scope) &&
+           plan_tags_remove(plan, config, scope) && plan_note(plan, config, scope);
 }
 
 static bool plan_key(struct plan *plan, const char *shop, const char *id)

@@ -20,9 +20,9 @@ static bool is_shop(const struct shop_rule *shop, const char *site, bool any_pat
 
 static const char *find(const struct config *config, const char *site)
 {
-    for (size_t i = 0; *site && i < config->shop_count; i++)
-        if (is_shop(&config->shops[i], site, false))
-            return config->shops[i].name;
+    for (size_t i = 0; *site && i < config->shops.count; i++)
+        if (is_shop(&config->shops.item[i], site, false))
+            return config->shops.item[i].name;
     return NULL;
 }
 
@@ -30,18 +30,18 @@ static const char *find(const struct config *config, const char *site)
 static bool may_be_the_shop(const struct config *config, const char *links, const char *source)
 {
     const char *site = *links ? links : source;
-    return !*site || is_shop(&config->shops[0], site, true);
+    return !*site || is_shop(&config->shops.item[0], site, true);
 }
 
 const char *shop_of(const struct order *order, const char *source, const struct config *config)
 {
-    if (config->shop_count == 0)
+    if (config->shops.count == 0)
         return config->shop;
-    if (config->shop_count > 1 && *order->site)
+    if (config->shops.count > 1 && *order->site)
         return find(config, order->site);
     char *site = order_site(source ? source : "");
     const char *name = NULL;
-    if (site && config->shop_count > 1)
+    if (site && config->shops.count > 1)
         name = find(config, site);
     else if (site && may_be_the_shop(config, order->site, site))
         name = config->shop;

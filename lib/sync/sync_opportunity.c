@@ -269,7 +269,8 @@ static enum step park_duplicate(struct sync_work *w, const char *which)
              "GHL allows one opportunity per contact and this contact has one%s: turn on \"allow duplicate "
              "opportunities\" in the location%s",
              which,
-             w->app->config.on_duplicate == ON_DUPLICATE_PARK ? ", or set GHL_ON_DUPLICATE=update" : "");
+             w->app->config.on_duplicate == ON_DUPLICATE_DEAD_LETTER ? ", or set GHL_ON_DUPLICATE=update"
+                                                                     : "");
     return sync_stop(w, END_PARK, "duplicate_opportunity");
 }
 
@@ -303,7 +304,7 @@ static enum step resolve_duplicate(struct sync_work *w, const char *existing_id,
     if (mine == STORE_OK && same)
         return adopt(w, existing_id, false);
     location_explain_duplicates(w->app->ghl, &call, &w->cache);
-    if (w->app->config.on_duplicate == ON_DUPLICATE_PARK)
+    if (w->app->config.on_duplicate == ON_DUPLICATE_DEAD_LETTER)
         return park_duplicate(w, "");
     if (mine == STORE_OK && !open)
         return park_duplicate(w, ", which is closed and no order's");

@@ -96,7 +96,7 @@ static bool chores(struct drain *d)
             return false;
         if (expired > 0)
             log_event(d->app->log, LOG_LEVEL_WARN, "expired", NULL,
-                      "%lld parked orders are older than PARKED_TTL: their content was deleted, key and "
+                      "%lld parked orders are older than DEAD_LETTER_TTL: their content was deleted, key and "
                       "reason stay",
                       (long long)expired);
         d->expire_mono_ms = now + EXPIRE_MS;

@@ -98,7 +98,7 @@ static enum ghl_result call_named(struct ghl *ghl, const struct ghl_call *call, 
     CASE(opportunity_create, body);
     CASE(opportunity_update, id, body);
     CASE(opportunity_get, id);
-    CASE(opportunity_search, id, text(asked, "pipeline"));
+    CASE(opportunity_search, id, words);
     CASE_BARE(pipelines);
     CASE_BARE(location);
     CASE_BARE(custom_fields);
@@ -108,10 +108,11 @@ static enum ghl_result call_named(struct ghl *ghl, const struct ghl_call *call, 
 
 static json_t *show(const struct ghl_answer *a, struct told *told, int64_t ms)
 {
-    return json_pack("{ss si si ss ss sb ss ss ss ss sI sb sO? sI so so so}", "result",
+    return json_pack("{ss si si ss ss sb sb sb ss si ss ss ss sI sb sO? sI so so so}", "result",
                      ghl_result_name(a->result), "status", a->status, "tries", a->tries, "id", a->id,
-                     "existing_id", a->existing_id, "created", a->created, "field", a->field, "message",
-                     a->message, "code", a->code, "trace_id", a->trace_id, "retry_after_ms",
+                     "existing_id", a->existing_id, "created", a->created, "maybe_done", a->maybe_done,
+                     "maybe_later", a->maybe_later, "field", a->field, "field_index", a->field_index,
+                     "message", a->message, "code", a->code, "trace_id", a->trace_id, "retry_after_ms",
                      (json_int_t)a->retry_after_ms, "transport_failed", a->transport_failed, "json", a->json,
                      "ms", (json_int_t)ms, "waits", told->waits, "heard", told->heard, "rooms", told->rooms);
 }
@@ -164,8 +165,7 @@ int main(int argc, char **argv)
     config.webhook_secret = (char *)"a webhook secret";
     config.ghl_timeout_ms = json_integer_value(json_object_get(given, "timeout_ms"));
     config.dry_run = json_is_true(json_object_get(given, "dry_run"));
-    config.stage_map = &stage;
-    config.stage_map_count = 1;
+    config.stage_map = (struct pair_list){&stage, 1};
 
     struct ghl *ghl = ghl_new(&config, log, &e);
     char *line = NULL;

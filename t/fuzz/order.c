@@ -27,8 +27,8 @@ static char main_name[] = "main", host[] = "shop.example.com", b2b_name[] = "b2b
             path[] = "example.org/trade";
 static char *main_alias[] = {host}, *b2b_alias[] = {path};
 static struct shop_rule shops[] = {{main_name, main_alias, 1}, {b2b_name, b2b_alias, 1}};
-static struct status_rule statuses[] = {
-    {processing, OUTCOME_WON}, {completed, OUTCOME_WON}, {trash, OUTCOME_ABANDONED}};
+static char won[] = "won", abandoned[] = "abandoned";
+static struct pair statuses[] = {{processing, won}, {completed, won}, {trash, abandoned}};
 static struct pair stages[] = {{processing, stage}};
 
 static const struct order_headers headers[] = {
@@ -48,17 +48,14 @@ static void plan(const struct order *order, const struct order_headers *with, si
 {
     const struct config config = {
         .shop = shop,
-        .shops = shops,
-        .shop_count = shop_count,
+        .shops = {shops, shop_count},
         .opportunity_name = name,
         .tags = tags,
         .note = note,
         .source = source,
         .order_field = none,
-        .status_map = statuses,
-        .status_map_count = 3,
-        .stage_map = stages,
-        .stage_map_count = 1,
+        .status_map = {statuses, 3},
+        .stage_map = {stages, 1},
     };
     struct plan first, again;
     enum plan_result result = plan_make(order, with->source, &config, hash_key, &first, NULL);

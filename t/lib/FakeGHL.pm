@@ -25,8 +25,8 @@ package FakeGHL;
 #   { match: { method: "POST", path: "regex", body: "regex over the raw body" },     each optional
 #     skip: 0, times: 1 (0 = always), name: "...", do: { ... } }
 #   do:
-#     status, body, headers   answers this; body is a text or anything JSON. Nothing happens in the state
-#                             unless `effect` is true
+#     status, body, headers   answers this; body is a text or anything JSON, a header that is null is left
+#                             out. Nothing happens in the state unless `effect` is true
 #     html: true              answers an HTML page (status 502 unless told)
 #     effect: true            the call is carried out first, whatever is answered or not answered then
 #     delay_ms                the answer leaves this much later; the call is carried out at once
@@ -270,7 +270,7 @@ sub _send {
     utf8::encode($text) if utf8::is_utf8($text);
     $res->code($status);
     $res->headers->content_type($html ? 'text/html; charset=utf-8' : 'application/json; charset=utf-8');
-    $res->headers->header($_ => $headers->{$_}) for keys %$headers;
+    $res->headers->header($_ => $headers->{$_}) for grep { defined $headers->{$_} } keys %$headers;
     if ($do && defined $do->{truncate}) {
         my $stream = Mojo::IOLoop->stream($tx->connection);
         $res->headers->content_length(length $text);

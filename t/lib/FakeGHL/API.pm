@@ -504,13 +504,20 @@ sub _card_search {
     $self->_check_location($is{location_id});
     $limit = $self->{settings}{page_limit} if $limit > $self->{settings}{page_limit};
 
-    my $now = time;
+    my ($now, $text) = (time, lc($is{q} // ''));
+    my $has_text = sub {
+        my $opportunity = shift;
+        my $contact = $self->{by}{contacts}{ $opportunity->{contactId} // '' } || {};
+        return grep { index(lc($_ // ''), $text) >= 0 } $opportunity->{name},
+            join(' ', grep {defined} @$contact{qw(firstName lastName)}), @$contact{qw(name email phone)};
+    };
     my %field = (pipeline_id => 'pipelineId', contact_id => 'contactId', pipeline_stage_id => 'pipelineStageId',
         id => 'id', status => 'status');
     my @found = reverse grep {
         my $card = $_;
         $card->{seen_from} <= $now
-            && !grep { length($is{$_} // '') && $is{$_} ne 'all' && $is{$_} ne $card->{ $field{$_} } } keys %field
+            && !grep({ length($is{$_} // '') && $is{$_} ne 'all' && $is{$_} ne $card->{ $field{$_} } } keys %field)
+            && (!length $text || $has_text->($card))
     } @{ $self->{state}{opportunities} };
     my $total = @found;
     my $page = $is{page} || 1;

@@ -241,7 +241,7 @@ static void test_answer(void)
     http_answer_free(&a);
     http_free(http);
     finish(&s);
-    is_int(s.linger_s, -1, "a call that may be repeated is delivered as any other");
+    is_int(s.linger_s, -1, "without unsent_ms a call is delivered as any other");
     is_int(s.user_timeout_ms, 0, "for as long as it takes");
     ok(strncmp(s.first, "PUT /x HTTP/1.1\r\n", 17) == 0, "the request line");
     ok(strstr(s.first, "\r\nX-One: 1\r\n") && strstr(s.first, "\r\nUser-Agent: test/1\r\n"), "the headers");
@@ -324,8 +324,8 @@ static void test_deadlines(void)
     ok(start(&s, NULL, 0), "given a server that never answers");
     http_answer_init(&a);
     struct http_request request = get(&s);
-    request.method = "POST";
-    request.fresh_connection = true;
+    request.method = "PUT";
+    request.unsent_ms = 300;
     request.send_deadline_mono_ms = clock_mono_ms() - 1;
     is_int(http_call(http, &request, &a), HTTP_TOO_LATE, "after the send deadline nothing is sent");
 
@@ -341,8 +341,8 @@ static void test_deadlines(void)
     is_int(s.requests, 1, "the server saw one request of the two calls");
     is_int(s.connections, 2, "on two connections");
     is_int(s.reset, 2, "both torn down, with nothing left to be delivered");
-    is_int(s.linger_s, 0, "the kernel keeps nothing of it when it is closed");
-    is_int(s.user_timeout_ms, 200, "nor tries longer than the call may take");
+    is_int(s.linger_s, 0, "the kernel keeps nothing of them when they are closed");
+    is_int(s.user_timeout_ms, 300, "nor tries for longer than it was told");
 }
 
 static void test_nobody(void)

@@ -144,15 +144,12 @@ static void rotation(struct log *log)
 int main(void)
 {
     struct error e = ERROR_NONE;
-    enum log_level level;
     umask(0);
     if (!mkdtemp(dir))
         return 1;
     snprintf(path, sizeof path, "%s/log", dir);
     snprintf(rotated, sizeof rotated, "%s/log.1", dir);
 
-    ok(log_level_parse("warn", &level) && level == LOG_LEVEL_WARN, "levels have names");
-    ok(!log_level_parse("Warn", &level) && !log_level_parse("", &level), "and no others");
     ok(!log_open("/nonexistent/dir/log", LOG_LEVEL_INFO, &e), "a log that cannot be opened is an error");
     ok(strstr(e.text, "/nonexistent/dir/log") && strstr(e.text, "No such file"), "that names it: %s", e.text);
 

@@ -1,5 +1,6 @@
 #include "config/config.h"
 #include "config/settings.h"
+#include "config/unit.h"
 #include "tap.h"
 #include <stdio.h>
 #include <stdlib.h>
@@ -63,13 +64,13 @@ static void defaults(void)
     is_str(c.shop, "shop", "SHOP");
     is_str(c.redis_prefix, "woo_ghl", "REDIS_PREFIX");
     is_int(c.redis_timeout_ms, 500, "REDIS_TIMEOUT");
-    is_int(c.ghl_rate_count, 100, "GHL_RATE's calls");
-    is_int(c.ghl_rate_window_ms, 10000, "GHL_RATE's time");
+    is_int(c.ghl_rate.count, 100, "GHL_RATE's calls");
+    is_int(c.ghl_rate.window_ms, 10000, "GHL_RATE's time");
     is_int(c.ghl_rate_per_day, 200000, "GHL_RATE_PER_DAY");
     is_int(c.ghl_timeout_ms, 15000, "GHL_TIMEOUT");
     is_int(c.idempotency_ttl_ms, 24 * 3600 * 1000LL, "IDEMPOTENCY_TTL");
     is_int(c.link_ttl_ms, 400 * 24 * 3600 * 1000LL, "LINK_TTL");
-    is_int(c.parked_ttl_ms, 30 * 24 * 3600 * 1000LL, "PARKED_TTL");
+    is_int(c.dead_letter_ttl_ms, 30 * 24 * 3600 * 1000LL, "DEAD_LETTER_TTL");
     is_int(c.rate_limit_per_day, 1000, "RATE_LIMIT_PER_DAY");
     is_int(c.max_body, 8 * 1024 * 1024, "MAX_BODY");
     is_int(c.sync_budget_ms, 10000, "SYNC_BUDGET");
@@ -128,29 +129,28 @@ static void problems(void)
         const char *line, *says;
     } wrong[] = {
         {"GHL_TIMEOUT=soon", "GHL_TIMEOUT: 'soon' is not a duration"},
-        {"GHL_TIMEOUT=1ms", "GHL_TIMEOUT: '1ms' is out of range"},
+        {"GHL_TIMEOUT=1ms", "GHL_TIMEOUT: '1ms' is out of range; allowed is 100ms to 5m"},
         {"MAX_BODY=8x", "MAX_BODY: '8x' is not a size"},
-        {"PORT=70000", "PORT: '70000' is out of range; it goes from 1 to 65535"},
+        {"PORT=70000", "PORT: '70000' is out of range; allowed is 1 to 65535"},
         {"PORT=-1", "PORT: '-1' is not a whole number"},
         {"GHL_DRY_RUN=maybe", "GHL_DRY_RUN: 'maybe' is neither yes nor no"},
         {"LOG_LEVEL=loud", "LOG_LEVEL: 'loud' is none of"},
-        {"GHL_RATE=fast", "GHL_RATE: 'fast' is no rate"},
-        {"GHL_STATUS_MAP=processing:paid", "GHL_STATUS_MAP: 'processing"},
-        {"GHL_ON_DUPLICATE=merge", "GHL_ON_DUPLICATE: 'merge' is none of: update park"},
-        {"GHL_ON_ERASE=dele", "GHL_ON_ERASE: 'dele' is none of: keep blank delete"},
-        {"SUB_ORDERS=ignore|count", "SUB_ORDERS: 'ignore|count' is none of: ignore count"},
-        {"SALES_SINCE=2026-02-30", "SALES_SINCE: '2026-02-30' is no day; write it as 2026-11-01"},
+        {"GHL_RATE=fast", "GHL_RATE: 'fast' is not a rate"},
+        {"GHL_STATUS_MAP=processing:paid", "GHL_STATUS_MAP: 'paid' is not an outcome"},
+        {"GHL_ON_DUPLICATE=merge", "GHL_ON_DUPLICATE: 'merge' is none of update, dead_letter"},
+        {"GHL_ON_ERASE=dele", "GHL_ON_ERASE: 'dele' is none of keep, blank, delete"},
+        {"SALES_SINCE=2026-02-30", "SALES_SINCE: '2026-02-30' is not a day; write it as 2026-11-01"},
         {"SALES_SINCE=2026-11-01T00:00:00",
-         "SALES_SINCE: '2026-11-01T00:00:00' is no day; write it as 2026-11-01"},
+         "SALES_SINCE: '2026-11-01T00:00:00' is not a day; write it as 2026-11-01"},
         {"DEFAULT_COUNTRY=UK",
-         "DEFAULT_COUNTRY: 'UK' is no country; write its two letters, such as US or GB"},
+         "DEFAULT_COUNTRY: 'UK' is not a country; write its two letters, such as US or GB"},
         {"GHL_API_BASE=http://example.com", "GHL_API_BASE: plain http"},
-        {"GHL_OPPORTUNITY_NAME=Sale", "GHL_OPPORTUNITY_NAME: 'Sale' names no order"},
+        {"GHL_OPPORTUNITY_NAME=Sale", "GHL_OPPORTUNITY_NAME: 'Sale' is the same for every order"},
         {"GHL_OPPORTUNITY_NAME='{number'", "GHL_OPPORTUNITY_NAME: "},
         {"GHL_OPPORTUNITY_NAME='Our most valued customer has ordered something that is very nice indeed, and "
          "that "
          "is why we are as happy as can be today, too, about {number}'",
-         "GHL_OPPORTUNITY_NAME: it says 133 characters itself; let it be 127 at most"},
+         "GHL_OPPORTUNITY_NAME: its fixed text has 133 bytes; 127 are allowed"},
         {"GHL_STATUS_MAP=a:won,b:won,wc-a:lost", "GHL_STATUS_MAP: 'a' is named twice"},
         {"GHL_STAGE_MAP=processing:A,processing:B", "GHL_STAGE_MAP: 'processing' is named twice"},
         {"GHL_CONTACT_FIELDS=a={total},a={number}", "GHL_CONTACT_FIELDS: 'a' is named twice"},
@@ -158,10 +158,10 @@ static void problems(void)
         {"WOO_SHOPS='a=example.com a=example.org'", "WOO_SHOPS: 'a' is named twice"},
         {"WOO_SHOPS='a=example.com,example.net b=example.org,example.net'",
          "WOO_SHOPS: 'example.net' belongs to two shops"},
-        {"WOO_SHOPS=shop.example.com", "WOO_SHOPS: 'shop.example.com' is no shop"},
+        {"WOO_SHOPS=shop.example.com", "WOO_SHOPS: 'shop.example.com' is not a shop"},
         {"REDIS_URL=http://127.0.0.1", "REDIS_URL: begins with none of redis://"},
         {"GHL_API_KEY=eyJabc", "version 1"},
-        {"WOO_WEBHOOK_SECRET=", "WOO_WEBHOOK_SECRET is empty: there is no open mode"},
+        {"WOO_WEBHOOK_SECRET=", "WOO_WEBHOOK_SECRET is empty: set it to the secret"},
         {"GHL_LOCATION_ID=", "GHL_LOCATION_ID is empty"},
         {"SHOP='a:b'", "SHOP: 'a:b'"},
         {"REDIS_PREFIX='{x}'", "REDIS_PREFIX: '{x}'"},
@@ -169,10 +169,10 @@ static void problems(void)
         {"GHL_TIMEOUT = 1s", "line 4: GHL_TIMEOUT: there is a blank before the ="},
         {"DATA_KEY='it's'", "line 4: DATA_KEY: there is text beside the quotes"},
         {"DATA_KEY='open", "line 4: DATA_KEY: the quote is not closed"},
-        {"DATA_DIR=data", "DATA_DIR: 'data' is no whole path; write one that begins with /"},
-        {"LOG=woo.log", "LOG: 'woo.log' is neither stderr, syslog, nor a whole path that begins with /"},
+        {"DATA_DIR=data", "DATA_DIR: 'data' is not an absolute path; begin it with /"},
+        {"LOG=woo.log", "LOG: 'woo.log' is neither stderr, syslog nor an absolute path"},
         {"DATA_KEY_FILE=key",
-         "DATA_KEY_FILE: key cannot be read: No such file or directory; write the whole path"},
+         "DATA_KEY_FILE: key cannot be read: No such file or directory; write an absolute path"},
     };
     struct buf all;
 
@@ -245,7 +245,7 @@ static void the_shop(void)
         ok(!load(&c, &r, text, NULL), "%s alone", part[i]);
         is_int(r.problem_count, 2, "the other two are missing");
         for (size_t j = 0; j < 3; j++) {
-            snprintf(want, sizeof want, "%s is empty, and %s is set: put in ", part[j], part[i]);
+            snprintf(want, sizeof want, "%s is empty, but %s is set: set it to ", part[j], part[i]);
             ok((has(r.problem, r.problem_count, want) != NULL) == (j != i), "%s is named or not", part[j]);
         }
         drop(&c, &r);
@@ -263,9 +263,9 @@ static void warnings(void)
     struct config_report r;
 
     ok(load(&c, &r, GOOD "GHL_TIMEUOT=1s\nZZZ=1\n", NULL), "misspelt settings are no problem");
-    ok(has(r.warning, r.warning_count, "there is no setting GHL_TIMEUOT, did you mean GHL_TIMEOUT"),
+    ok(has(r.warning, r.warning_count, "unknown setting GHL_TIMEUOT, did you mean GHL_TIMEOUT"),
        "but warned of, with the nearest");
-    ok(has(r.warning, r.warning_count, "there is no setting ZZZ;"), "or without one");
+    ok(has(r.warning, r.warning_count, "unknown setting ZZZ;"), "or without one");
     drop(&c, &r);
     ok(load(&c, &r, GOOD "GHL_STAGE_MAP=pending:New,processing:Paid\nGHL_TAGS_REMOVE=on-hold:x\n", NULL),
        "rules for a status that is ignored");
@@ -290,7 +290,7 @@ static void warnings(void)
     clearenv();
     setenv("WOO_GHL_ENV", env_path, 1);
     ok(config_load(&c, &r), "is read");
-    ok(has(r.warning, r.warning_count, "can be read by every user"), "and warned of");
+    ok(has(r.warning, r.warning_count, "every user of this machine can read"), "and warned of");
     drop(&c, &r);
 }
 
@@ -311,14 +311,14 @@ static void lists(void)
     is_int(config_outcome(&c, "on-hold"), OUTCOME_OPEN, "open");
     is_int(config_outcome(&c, "draft"), OUTCOME_IGNORE, "ignored");
     is_int(config_outcome(&c, "processing"), OUTCOME_IGNORE, "the map replaces the default");
-    is_int(c.stage_map_count, 2, "two stages");
-    is_str(c.stage_map[0].value, "Paid up", "a name of two words");
-    is_int(c.shop_count, 2, "two shops");
-    is_str(c.shops[0].alias[0], "shop.example.com", "host in small letters, without scheme and slash");
-    is_str(c.shops[0].alias[1], "www.shop.example.com", "an alias");
-    is_str(c.shops[1].alias[0], "example.org/Trade", "a path as it is");
-    is_int(c.contact_field_count, 2, "two fields");
-    is_str(c.contact_fields[0].value, "{x|1,2}", "a comma in braces");
+    is_int(c.stage_map.count, 2, "two stages");
+    is_str(c.stage_map.item[0].value, "Paid up", "a name of two words");
+    is_int(c.shops.count, 2, "two shops");
+    is_str(c.shops.item[0].alias[0], "shop.example.com", "host in small letters, without scheme and slash");
+    is_str(c.shops.item[0].alias[1], "www.shop.example.com", "an alias");
+    is_str(c.shops.item[1].alias[0], "example.org/Trade", "a path as it is");
+    is_int(c.contact_fields.count, 2, "two fields");
+    is_str(c.contact_fields.item[0].value, "{x|1,2}", "a comma in braces");
     drop(&c, &r);
 }
 
@@ -350,18 +350,17 @@ static void values(void)
 {
     int64_t n = 0;
 
-    ok(config_parse_duration("500ms", &n) && n == 500, "500ms");
-    ok(config_parse_duration("10s", &n) && n == 10000, "10s");
-    ok(config_parse_duration("7", &n) && n == 7000, "a bare number is seconds");
-    ok(config_parse_duration("400d", &n) && n == 400LL * 86400000, "400d");
-    ok(!config_parse_duration("", &n) && !config_parse_duration("s", &n) &&
-           !config_parse_duration("1 s", &n) && !config_parse_duration("1.5s", &n) &&
-           !config_parse_duration("99999999999999999999d", &n) &&
-           !config_parse_duration("9999999999999999d", &n),
+    ok(unit_read_duration("500ms", &n) && n == 500, "500ms");
+    ok(unit_read_duration("10s", &n) && n == 10000, "10s");
+    ok(unit_read_duration("7", &n) && n == 7000, "a bare number is seconds");
+    ok(unit_read_duration("400d", &n) && n == 400LL * 86400000, "400d");
+    ok(!unit_read_duration("", &n) && !unit_read_duration("s", &n) && !unit_read_duration("1 s", &n) &&
+           !unit_read_duration("1.5s", &n) && !unit_read_duration("99999999999999999999d", &n) &&
+           !unit_read_duration("9999999999999999d", &n),
        "no durations");
-    ok(config_parse_size("64k", &n) && n == 65536, "64k");
-    ok(config_parse_size("8M", &n) && n == 8 * 1024 * 1024, "8M");
-    ok(!config_parse_size("8mb", &n) && !config_parse_size("-1", &n), "no sizes");
+    ok(unit_read_size("64k", &n) && n == 65536, "64k");
+    ok(unit_read_size("8M", &n) && n == 8 * 1024 * 1024, "8M");
+    ok(!unit_read_size("8mb", &n) && !unit_read_size("-1", &n), "no sizes");
 }
 
 static void sample(void)
@@ -405,6 +404,81 @@ static void sample(void)
     buf_free(&active);
 }
 
+static void is_differ(const struct config *a, const struct config *b, enum config_effect effect,
+                      const char *want)
+{
+    struct buf names;
+
+    buf_init(&names, 1024);
+    ok(config_differ(a, b, effect, &names) == (*want != '\0'), "settings differ, or not");
+    is_str(names.data, want, "those that do");
+    ok(config_differ(a, b, effect, NULL) == (*want != '\0'), "without a list too");
+    buf_free(&names);
+}
+
+/* A running process reads the settings again: what differs, what it takes over, and what waits for a start. */
+static void changes(void)
+{
+    struct config running, fresh;
+    struct config_report r;
+
+    ok(load(&running, &r, GOOD "GHL_NOTE=yes\nGHL_TIMEOUT=15\n", NULL), "the settings at the start");
+    config_report_free(&r);
+    ok(load(&fresh, &r, GOOD "GHL_NOTE='yes'\n", NULL), "the same, written in another way");
+    is_differ(&running, &fresh, CONFIG_EFFECT_NOW, "");
+    is_differ(&running, &fresh, CONFIG_EFFECT_AT_START, "");
+    drop(&fresh, &r);
+
+    ok(load(&fresh, &r,
+            GOOD "SHOP=other\nWOO_SHOPS=other=example.com\nGHL_STAGE_MAP=processing:Paid\nGHL_DRY_RUN=yes\n"
+                 "GHL_RATE=100/20s\nGHL_ON_DUPLICATE=dead_letter\nMAX_BODY=1m\nREDIS_PREFIX=other\nPORT=81\n",
+            NULL),
+       "others");
+    is_differ(&running, &fresh, CONFIG_EFFECT_NOW,
+              "SHOP, WOO_SHOPS, GHL_STAGE_MAP, GHL_NOTE, GHL_ON_DUPLICATE, GHL_DRY_RUN, GHL_RATE, MAX_BODY");
+    is_differ(&running, &fresh, CONFIG_EFFECT_AT_START, "REDIS_PREFIX, PORT");
+    config_take(&running, &fresh);
+    is_differ(&running, &fresh, CONFIG_EFFECT_AT_START, "REDIS_PREFIX, PORT");
+    is_str(running.shop, "other", "SHOP is the new one");
+    is_int(running.ghl_rate.window_ms, 20000, "GHL_RATE too");
+    is_str(running.redis_prefix, "woo_ghl", "REDIS_PREFIX stays until the next start");
+    is_str(fresh.note, "yes", "the old values are the caller's to free");
+    drop(&fresh, &r);
+    config_free(&running);
+}
+
+/* Whoever holds a config learns that one of its files changed, came or went. */
+static void staleness(void)
+{
+    struct config c, fresh;
+    struct config_report r;
+
+    write_file(other_path, "pit-1", 0600);
+    const char *const environment[] = {"GHL_API_KEY_FILE", other_path, NULL};
+    ok(load(&c, &r, "WOO_WEBHOOK_SECRET=s\nGHL_LOCATION_ID=l\n", environment), "two files");
+    ok(!config_is_stale(&c), "nothing changed");
+    write_file(other_path, "pit-22", 0600);
+    ok(config_is_stale(&c), "a value's file changed");
+    ok(unlink(other_path) == 0 && config_is_stale(&c), "it is gone");
+    config_report_free(&r);
+    ok(!config_load(&fresh, &r), "what is read then is no good");
+    config_refuse(&c, &fresh);
+    ok(!config_is_stale(&c), "that is not read again and again");
+    is_str(c.ghl_api_key, "pit-1", "the old value stays");
+    config_free(&fresh);
+    write_file(other_path, "pit-1", 0600);
+    ok(config_is_stale(&c), "but when the file is back");
+    drop(&c, &r);
+
+    clearenv();
+    setenv("WOO_GHL_ENV", env_path, 1);
+    ok(unlink(env_path) == 0 && !config_load(&c, &r), "no settings file");
+    ok(!config_is_stale(&c), "nothing changed");
+    write_file(env_path, GOOD, 0600);
+    ok(config_is_stale(&c), "the settings file came");
+    drop(&c, &r);
+}
+
 int main(void)
 {
     if (!ok(mkdtemp(dir) != NULL, "a directory"))
@@ -420,6 +494,8 @@ int main(void)
     choices();
     values();
     sample();
+    changes();
+    staleness();
     ok(unlink(env_path) == 0 && unlink(other_path) == 0 && rmdir(dir) == 0, "nothing stays");
     return tap_done();
 }

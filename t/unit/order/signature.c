@@ -37,16 +37,62 @@ static void keys(void)
     ok(signature_keys_init(&k, "x&amp;y", "x&y") && k.count == 2, "equal keys are kept once");
     signature_keys_free(&k);
     is_int(k.count, 0, "freed keys are no keys");
-    ok(signature_keys_init(&k, "a&lt;", "b&lt;") && k.count == 4, "two secrets in two forms are four");
+    ok(signature_keys_init(&k, "a&lt; %41", "b&lt;%41") && k.count == 6,
+       "two secrets in three forms are six");
     signature_keys_free(&k);
 
     char made[45];
     ok(signature_make("x&y", "", 0, made) && strlen(made) == 44, "an empty body is signed too");
-    ok(signature_keys_init(&k, "x&y", NULL) && signature_verify(&k, made, "", 0), "and verified");
+    ok(signature_keys_init(&k, "x&y", NULL) && signature_verify(&k, made, "", 0) == SIGNATURE_RAW,
+       "and verified");
     ok(!signature_verify(&k, made, BODY, sizeof BODY - 1), "for itself only");
     signature_keys_free(&k);
     ok(signature_make("x&y", BODY, sizeof BODY - 1, made), "a signature is made");
     is_str(made, UNDER_X_Y, "as WooCommerce makes it");
+}
+
+/* A body signed by WooCommerce with `stored`, while the settings have `typed`. */
+static void is_form(const char *typed, const char *stored, enum signature_form want)
+{
+    struct signature_keys k;
+    char made[45];
+    ok(signature_make(stored, BODY, sizeof BODY - 1, made) && signature_keys_init(&k, typed, NULL), "'%s'",
+       stored);
+    is_str(signature_form_name(signature_verify(&k, made, BODY, sizeof BODY - 1)), signature_form_name(want),
+           "'%s' signs like '%s'", typed, stored);
+    signature_keys_free(&k);
+}
+
+/* What saving a webhook's page makes of a secret, and what of that is signed with. */
+static void saved(void)
+{
+    static const char *const same[] = {"plain", "a b", "50%", "%zz %4", "a > b", "a&b;\"'\\", "&lt;x"};
+    for (size_t i = 0; i < sizeof same / sizeof *same; i++)
+        is_form(same[i], same[i], SIGNATURE_RAW);
+    is_form("x&amp;y", "x&y", SIGNATURE_DECODED);
+    is_form("a%41b", "ab", SIGNATURE_CLEANED);
+    is_form("a%4%411b", "ab", SIGNATURE_CLEANED); /* what falls together is an octet again */
+    is_form("%aF%Af%aF", "", SIGNATURE_NONE);     /* nothing is left, and nothing is no key */
+    is_form("a  b\t\n c", "a b c", SIGNATURE_CLEANED);
+    is_form(" a ", "a", SIGNATURE_CLEANED);
+    is_form("a %41 b", "a b", SIGNATURE_CLEANED);
+    is_form("%41 a", "a", SIGNATURE_CLEANED);
+    is_form("a<b>c", "ac", SIGNATURE_CLEANED);
+    is_form("a< b>c  d", "a< b>c d", SIGNATURE_CLEANED); /* no tag: a blank follows */
+    is_form("a<\"b>c\"d>e", "ae", SIGNATURE_CLEANED);    /* a quote hides the first ">" */
+    is_form("a<\"b>c", "a", SIGNATURE_CLEANED);          /* or all of them */
+    is_form("a<x\"y>\"b<c>d>e", "ae", SIGNATURE_CLEANED);
+    is_form("<only  this", "<only this", SIGNATURE_CLEANED); /* stored "&lt;only this" */
+    is_form("a<b<c>d", "a<bd", SIGNATURE_CLEANED);
+    is_form("%20<'\"&amp;", "<'\"&", SIGNATURE_CLEANED);
+    is_form("a%41b", "a%41c", SIGNATURE_NONE);
+    struct signature_keys k;
+    ok(signature_keys_init(&k, "x", NULL) && strstr(signature_tried(&k), "WordPress cleans"),
+       "all forms are named");
+    signature_keys_free(&k);
+    ok(signature_keys_init(&k, "", NULL) && strstr(signature_tried(&k), "no secret"),
+       "no secret is said to be none");
+    signature_keys_free(&k);
 }
 
 static void headers(void)
@@ -97,6 +143,7 @@ static void entities(void)
 int main(void)
 {
     keys();
+    saved();
     headers();
     entities();
     return tap_done();

@@ -10,7 +10,7 @@ static struct shop_rule rules[] = {{main_name, main_alias, 2}, {trade_name, trad
 static void is_shop(size_t first, size_t count, const char *site, const char *source, const char *want)
 {
     char copy[100];
-    struct config config = {.shop = shop, .shops = rules + first, .shop_count = count};
+    struct config config = {.shop = shop, .shops = {rules + first, count}};
     memcpy(copy, site, strlen(site) + 1);
     struct order order = {.site = copy};
     is_str(shop_of(&order, source, &config), want, "%zu shops, links to \"%s\", source \"%s\"", count, site,

@@ -1,0 +1,194 @@
+/* Loading, freeing and comparing the settings, by the table. */
+#include "config/load_work.h"
+#include <libgen.h>
+#include <limits.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <strings.h>
+
+#define FALLBACK_DIR "woo_ghl-data"
+
+/* -- the report -- */
+
+static void add_line(struct load *l, char ***list, size_t *n, const char *fmt, va_list args)
+    PRINTF_LIKE(4, 0);
+static void add_line(struct load *l, char ***list, size_t *n, const char *fmt, va_list args)
+{
+    char **more = realloc(*list, (*n + 1) * sizeof **list);
+
+    if (more)
+        *list = more;
+    if (more && vasprintf(&more[*n], fmt, args) >= 0)
+        (*n)++;
+    else
+        l->out_of_memory = true;
+}
+
+void load_problem(struct load *l, const char *fmt, ...)
+{
+    va_list args;
+    va_start(args, fmt);
+    add_line(l, &l->report->problem, &l->report->problem_count, fmt, args);
+    va_end(args);
+}
+
+void load_warning(struct load *l, const char *fmt, ...)
+{
+    va_list args;
+    va_start(args, fmt);
+    add_line(l, &l->report->warning, &l->report->warning_count, fmt, args);
+    va_end(args);
+}
+
+void config_report_free(struct config_report *report)
+{
+    for (size_t i = 0; i < report->problem_count; i++)
+        free(report->problem[i]);
+    for (size_t i = 0; i < report->warning_count; i++)
+        free(report->warning[i]);
+    free(report->problem);
+    free(report->warning);
+    *report = (struct config_report){0};
+}
+
+/* -- loading -- */
+
+/* A pasted token brings blanks and line ends along, which GHL answers with 401. */
+static void trim(char *text)
+{
+    size_t n = strlen(text), begin = strspn(text, " \t\r\n");
+    while (n > begin && strchr(" \t\r\n", text[n - 1]))
+        n--;
+    memmove(text, text + begin, n - begin);
+    text[n - begin] = '\0';
+}
+
+static void parse_all(struct load *l)
+{
+    for (size_t i = 0; i < settings_count; i++) {
+        const struct setting *s = &settings[i];
+        struct error e = ERROR_NONE;
+        char *given = l->given ? l->given[i].value : NULL;
+        /* If there is a default, an empty value means it, as an empty line in .env.sample would. */
+        bool use = given && (*given || s->fallback == NULL);
+
+        if (given && s->trim)
+            trim(given);
+        if (use && !settings_parse(s, given, l->config, &e)) {
+            load_problem(l, "%s: %s", s->name, e.text);
+            l->given[i].refused = true;
+            use = false;
+        }
+        if (!use && !settings_parse(s, s->fallback ? s->fallback : "", l->config, &e))
+            load_problem(l, "%s: %s", s->name, e.text);
+    }
+}
+
+static void default_data_dir(struct load *l)
+{
+    char path[PATH_MAX], base[PATH_MAX];
+
+    if (*l->config->data_dir)
+        return;
+    if (*l->config->env_file) {
+        snprintf(base, sizeof base, "%s", l->config->env_file);
+        if (snprintf(path, sizeof path, "%s/%s", dirname(base), FALLBACK_DIR) >= (int)sizeof path)
+            path[0] = '\0';
+    } else if (!load_beside_program(FALLBACK_DIR, path)) {
+        path[0] = '\0';
+    }
+    free(l->config->data_dir);
+    l->config->data_dir = strdup(path);
+    l->out_of_memory = l->out_of_memory || !l->config->data_dir;
+}
+
+bool config_load(struct config *config, struct config_report *report)
+{
+    struct load l = {
+        .config = config, .report = report, .given = calloc(settings_count, sizeof(struct given))};
+
+    *config = (struct config){0};
+    *report = (struct config_report){0};
+    l.out_of_memory = !l.given;
+    if (l.given)
+        load_read(&l);
+    parse_all(&l);
+    if (!l.out_of_memory && config->env_file && config->data_dir) {
+        default_data_dir(&l);
+        load_check(&l);
+    }
+    for (size_t i = 0; l.given && i < settings_count; i++) {
+        if (l.given[i].value)
+            explicit_bzero(l.given[i].value, strlen(l.given[i].value));
+        free(l.given[i].value);
+    }
+    free(l.given);
+    if (l.out_of_memory)
+        load_problem(&l, "out of memory while the settings were read");
+    return report->problem_count == 0 && !l.out_of_memory;
+}
+
+void config_free(struct config *config)
+{
+    for (size_t i = 0; i < settings_count; i++)
+        settings_clear(&settings[i], config);
+    load_free_files(config);
+    free(config->env_file);
+    *config = (struct config){0};
+}
+
+/* -- changes while a process runs -- */
+
+bool config_differ(const struct config *a, const struct config *b, enum config_effect effect,
+                   struct buf *names)
+{
+    bool differ = false;
+
+    for (size_t i = 0; i < settings_count; i++) {
+        const struct setting *s = &settings[i];
+        if (s->at_start != (effect == CONFIG_EFFECT_AT_START) || settings_same(s, a, b))
+            continue;
+        if (names)
+            (void)buf_addf(names, "%s%s", names->len ? ", " : "", s->name);
+        differ = true;
+    }
+    return differ;
+}
+
+static void swap(void *a, void *b, size_t size)
+{
+    for (unsigned char *x = a, *y = b; size > 0; size--, x++, y++) {
+        unsigned char byte = *x;
+        *x = *y;
+        *y = byte;
+    }
+}
+
+void config_refuse(struct config *running, struct config *fresh)
+{
+    swap(&running->env_file, &fresh->env_file, sizeof running->env_file);
+    swap(&running->files, &fresh->files, sizeof running->files);
+    swap(&running->file_count, &fresh->file_count, sizeof running->file_count);
+}
+
+void config_take(struct config *running, struct config *fresh)
+{
+    config_refuse(running, fresh);
+    for (const struct setting *s = settings; s < settings + settings_count; s++)
+        if (!s->at_start)
+            swap((char *)running + s->offset, (char *)fresh + s->offset, s->type->size);
+}
+
+/* -- secrets -- */
+
+void config_each_secret(const struct config *config, void (*call)(void *context, const char *secret),
+                        void *context)
+{
+    for (const struct setting *s = settings; s < settings + settings_count; s++) {
+        const char *secret =
+            s->type == &type_secret ? *(char *const *)(const void *)((const char *)config + s->offset) : NULL;
+        if (secret && *secret)
+            call(context, secret);
+    }
+}
