@@ -8,17 +8,13 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-<<<<<<< HEAD
 #define LOOK_MS 1000 /* the settings' file is looked at so often */
 
 /* -- the parts -- */
 
-static void keep_secrets_out_of_the_log(struct app *app)
-=======
-static void hide_secret(void *log, const char *secret)
->>>>>>> af5e8687305aa529c54f9db2e6bd46d56f32ea80
+static void keep_secret(void *context, const char *secret)
 {
-    log_secret(log, secret);
+    log_secret(context, secret);
 }
 
 static bool open_parts(struct app *app, struct error *e)
@@ -84,30 +80,12 @@ static void log_report(const struct app *app, const struct config_report *report
 
 /* -- life cycle -- */
 
-/* Has the settings' file changed since it was last looked at? */
-static bool file_changed(struct app *app)
-{
-    struct stat st = {0};
-
-    app->seen.mono_ms = clock_mono_ms();
-    if (*app->config.env_file && stat(app->config.env_file, &st) != 0)
-        st = (struct stat){0};
-    int64_t modified_ns = (int64_t)st.st_mtim.tv_sec * 1000000000 + st.st_mtim.tv_nsec;
-    bool changed = modified_ns != app->seen.modified_ns || st.st_size != app->seen.size ||
-                   (int64_t)st.st_ino != app->seen.inode;
-    app->seen.modified_ns = modified_ns;
-    app->seen.size = st.st_size;
-    app->seen.inode = (int64_t)st.st_ino;
-    return changed;
-}
-
 bool app_open(struct app *app, volatile int *stop)
 {
     struct error e = ERROR_NONE, owner = ERROR_NONE;
 
     *app = (struct app){.stop = stop};
     app->config_ok = config_load(&app->config, &app->report);
-    (void)file_changed(app);
     if (app->config_ok && !become_owner(app->config.data_dir, &owner))
         app->config_ok = false;
     app->log = log_open(app->config.log_to, app->config.log_level, &e);
@@ -116,7 +94,7 @@ bool app_open(struct app *app, volatile int *stop)
         app->log = log_open("stderr", app->config.log_level, &ignored);
         log_event(app->log, LOG_LEVEL_ERROR, "log", NULL, "%s; logging to stderr instead", e.text);
     }
-    config_each_secret(&app->config, hide_secret, app->log);
+    config_each_secret(&app->config, keep_secret, app->log);
     if (*owner.text)
         log_event(app->log, LOG_LEVEL_ERROR, "start", NULL, "%s", owner.text);
     log_report(app, &app->report);
@@ -138,7 +116,6 @@ void app_close(struct app *app)
 
 /* -- the settings, anew -- */
 
-<<<<<<< HEAD
 /* Everything that was made from the old settings is made again from the new ones. */
 static void take_over(struct app *app, struct config *fresh, struct config_report *report)
 {
@@ -148,15 +125,14 @@ static void take_over(struct app *app, struct config *fresh, struct config_repor
     buf_init(&names, 4096);
     if (config_differ(&app->config, fresh, &names))
         log_event(app->log, LOG_LEVEL_INFO, "config", NULL,
-                  "The settings were changed and count from now on: %s",
-                  names.len ? names.data : "nothing of them is different");
+                  "The settings were changed and count from now on: %s", names.data);
     buf_free(&names);
     close_parts(app);
     config_report_free(&app->report);
     config_free(&app->config);
     app->config = *fresh;
     app->report = *report;
-    keep_secrets_out_of_the_log(app);
+    config_each_secret(&app->config, keep_secret, app->log);
     app->config_ok = open_parts(app, &e);
     if (!app->config_ok)
         log_event(app->log, LOG_LEVEL_ERROR, "start", NULL, "%s", e.text);
@@ -167,12 +143,13 @@ bool app_refresh(struct app *app)
     struct config fresh;
     struct config_report report;
 
-    if (clock_mono_ms() - app->seen.mono_ms < LOOK_MS)
+    if (clock_mono_ms() - app->looked_mono_ms < LOOK_MS)
         return false;
-    if (!file_changed(app) && app->config_ok)
+    app->looked_mono_ms = clock_mono_ms();
+    if (app->config_ok && !config_is_stale(&app->config))
         return false;
     bool good = config_load(&fresh, &report);
-    if (good && (!app->config_ok || !config_same(&app->config, &fresh))) {
+    if (good && (!app->config_ok || config_differ(&app->config, &fresh, NULL))) {
         take_over(app, &fresh, &report);
         log_report(app, &app->report);
         return true;
@@ -182,52 +159,7 @@ bool app_refresh(struct app *app)
         log_event(app->log, LOG_LEVEL_ERROR, "config", NULL,
                   "The settings' file was changed and is refused: the last good settings go on to count");
     }
-=======
-/* A token of another location would write this location's orders there. */
-static bool may_take_over(const struct app *app, const struct config *fresh)
-{
-    if (!strcmp(app->config.ghl_location_id, fresh->ghl_location_id) && app->config.dry_run == fresh->dry_run)
-        return true;
-    log_event(app->log, LOG_LEVEL_WARN, "config", NULL,
-              "GHL_LOCATION_ID or GHL_DRY_RUN was changed: that takes effect with the next start");
-    return false;
-}
-
-/* The fresh settings, and what is made from them; the old ones again if there is no memory for that. */
-static bool take_over(struct app *app, struct config *fresh)
-{
-    struct signature_keys keys = {0};
-
-    if (!signature_keys_init(&keys, fresh->webhook_secret, fresh->webhook_secret_previous))
-        return false;
-    config_each_secret(fresh, hide_secret, app->log);
-    config_take(&app->config, fresh);
-    if (!ghl_renew(app->ghl)) {
-        config_take(&app->config, fresh);
-        signature_keys_free(&keys);
-        return false;
-    }
-    signature_keys_free(&app->keys);
-    app->keys = keys;
-    return true;
-}
-
-bool app_reload(struct app *app)
-{
-    struct config fresh;
-    struct config_report report;
-    struct buf names;
-    bool good = config_load(&fresh, &report), changed = false;
-
-    buf_init(&names, 4096);
-    for (size_t i = 0; !good && i < report.problem_count; i++)
-        log_event(app->log, LOG_LEVEL_ERROR, "config", NULL, "%s", report.problem[i]);
-    if (good && config_differ(&app->config, &fresh, CONFIG_EFFECT_NOW, &names) && may_take_over(app, &fresh))
-        changed = take_over(app, &fresh);
-    if (changed)
-        log_event(app->log, LOG_LEVEL_INFO, "config", NULL, "Settings changed: %s", names.data);
-    buf_free(&names);
->>>>>>> af5e8687305aa529c54f9db2e6bd46d56f32ea80
+    config_refuse(&app->config, &fresh);
     config_report_free(&report);
     config_free(&fresh);
     return false;

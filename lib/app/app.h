@@ -26,9 +26,7 @@ struct app {
     char hash_id[RECORD_SHORT_SIZE];    /* that key's id */
     char server[RECORD_ID_SIZE];        /* the store's server whose memory was checked; "" = none yet */
     volatile int *stop;                 /* set by a signal handler; may be NULL */
-    struct {                            /* of the settings' file, when it was last looked at */
-        int64_t mono_ms, modified_ns, size, inode;
-    } seen;
+    int64_t looked_mono_ms;             /* when the settings were last looked at */
 };
 
 /* Loads the configuration and opens log, keys and GHL client. False if the configuration is refused or

@@ -53,3 +53,9 @@ bool config_name_is_unique(const struct config *config)
 {
     return template_uses(config->opportunity_name, "number") || template_uses(config->opportunity_name, "id");
 }
+
+bool config_namespace(const struct config *config, struct buf *out)
+{
+    return buf_addf(out, "%s:%s%s", config->redis_prefix, config->dry_run ? "dry:" : "",
+                    config->ghl_location_id);
+}

@@ -4,7 +4,7 @@
  * The environment comes first, then one file in sh's syntax: the one that WOO_GHL_ENV names, else `.env`
  * beside the program, else /etc/woo-ghl/env. NAME_FILE takes the value from a file (one final newline is cut).
  * One table (settings.c) holds name, type, default and help of every setting. config_load reports every
- * problem, not only the first. A running process can load again and take the changes over (config_take).
+ * problem, not only the first. A running process loads again if it is stale.
  */
 #ifndef WOO_GHL_CONFIG_H
 #define WOO_GHL_CONFIG_H
@@ -120,18 +120,15 @@ void config_report_free(struct config_report *report);
 /* Has a file changed, come or gone since this config was loaded? A few calls of stat. */
 bool config_is_stale(const struct config *config);
 
-/* Which of the settings that differ: those that a running process takes over, or those that need a start. */
-enum config_effect { CONFIG_EFFECT_NOW, CONFIG_EFFECT_AT_START };
-/* Do settings with this effect differ? Their names are added to `names` (may be NULL), separated by ", ". */
-bool config_differ(const struct config *a, const struct config *b, enum config_effect effect,
-                   struct buf *names);
+/* Do settings differ? Their names are added to `names` (may be NULL), separated by ", ". */
+bool config_differ(const struct config *a, const struct config *b, struct buf *names);
 
-/* The running config gets every setting of the fresh one that takes effect in a running process, and is not
- * stale any more. The fresh one gets the old values, and is the caller's to free. Whoever keeps a copy of a
- * value or something made from it (keys, URLs) makes it again. */
-void config_take(struct config *running, struct config *fresh);
-/* Every setting stays, but the running config is not stale any more: the fresh one is no good. */
+/* The fresh config is not taken: the running one stays as it is, but is not stale any more. */
 void config_refuse(struct config *running, struct config *fresh);
+
+/* The namespace of everything that is kept for this location: "prefix:location", "dry:" before the location of a dry
+ * run. False if out of memory. */
+bool config_namespace(const struct config *config, struct buf *out) MUST_CHECK;
 
 /* -- what is in it -- */
 

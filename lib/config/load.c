@@ -140,14 +140,13 @@ void config_free(struct config *config)
 
 /* -- changes while a process runs -- */
 
-bool config_differ(const struct config *a, const struct config *b, enum config_effect effect,
-                   struct buf *names)
+bool config_differ(const struct config *a, const struct config *b, struct buf *names)
 {
     bool differ = false;
 
     for (size_t i = 0; i < settings_count; i++) {
         const struct setting *s = &settings[i];
-        if (s->at_start != (effect == CONFIG_EFFECT_AT_START) || settings_same(s, a, b))
+        if (settings_same(s, a, b))
             continue;
         if (names)
             (void)buf_addf(names, "%s%s", names->len ? ", " : "", s->name);
@@ -170,14 +169,6 @@ void config_refuse(struct config *running, struct config *fresh)
     swap(&running->env_file, &fresh->env_file, sizeof running->env_file);
     swap(&running->files, &fresh->files, sizeof running->files);
     swap(&running->file_count, &fresh->file_count, sizeof running->file_count);
-}
-
-void config_take(struct config *running, struct config *fresh)
-{
-    config_refuse(running, fresh);
-    for (const struct setting *s = settings; s < settings + settings_count; s++)
-        if (!s->at_start)
-            swap((char *)running + s->offset, (char *)fresh + s->offset, s->type->size);
 }
 
 /* -- secrets -- */

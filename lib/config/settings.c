@@ -98,18 +98,18 @@ const struct setting settings[] = {
     {"GHL_RATE_PER_DAY", NUMBER(count, ghl_rate_per_day, 1, 1000000000), .fallback = "200000", .help = "GHL's daily limit of calls."},
     {"GHL_TIMEOUT", NUMBER(duration, ghl_timeout_ms, 100, 5 * MINUTE), .fallback = "15s", .help = "The longest time that one call to GHL may take."},
 
-    {"REDIS_URL", REDIS_URL(redis_url), .example = "redis://user:password@127.0.0.1:6379/0", .at_start = true,
+    {"REDIS_URL", REDIS_URL(redis_url), .example = "redis://user:password@127.0.0.1:6379/0",
      .help = "The Redis server that all processes and machines share: redis://[user:password@]host[:port][/db], rediss://... or unix:///path[?db=N]. "
      "If it is not set, a SQLite file in DATA_DIR is used."},
-    {"REDIS_PREFIX", TEXT(redis_prefix), .fallback = "woo_ghl", .at_start = true, .help = "The text that every key in Redis begins with."},
+    {"REDIS_PREFIX", TEXT(redis_prefix), .fallback = "woo_ghl", .help = "The text that every key in Redis begins with."},
     {"REDIS_TIMEOUT", NUMBER(duration, redis_timeout_ms, 10, 10 * SECOND), .fallback = "500ms",
      .help = "The longest time that Redis may take to connect and reply. After it, the delivery goes to the spool."},
-    {"DATA_DIR", PATH(data_dir), .example = "/var/lib/woo-ghl", .at_start = true,
+    {"DATA_DIR", PATH(data_dir), .example = "/var/lib/woo-ghl",
      .help = "The directory of the embedded store, the spool and the keys, as an absolute path. Its parent must exist. Never put it under the document root. "
      "If it is not set: woo_ghl-data beside the settings file."},
-    {"DATA_KEY", SECRET(data_key), .example = "a long random text", .at_start = true,
+    {"DATA_KEY", SECRET(data_key), .example = "a long random text",
      .help = "The secret that protects stored orders: their encryption key is derived from it. If it is not set, the webhook secret is used."},
-    {"DATA_KEY_PREVIOUS", SECRET(data_key_previous), .example = "the old text", .at_start = true,
+    {"DATA_KEY_PREVIOUS", SECRET(data_key_previous), .example = "the old text",
      .help = "The DATA_KEY before this one. It opens what was stored under it, so that you can change the key."},
     {"IDEMPOTENCY_TTL", NUMBER(duration, idempotency_ttl_ms, MINUTE, 3650 * DAY), .fallback = "24h",
      .help = "How long the idempotency key of a finished order is kept."},
@@ -127,8 +127,8 @@ const struct setting settings[] = {
      .help = "The age from which woo_ghl status and an alert name an order that still waits. It is retried until it succeeds, however old it is."},
     {"DRAIN_AFTER", BOOL(drain_after), .fallback = "on", .help = "A worker drains the queue after an answer if no drain runs."},
 
-    {"LOG", LOG(log_to), .fallback = "stderr", .at_start = true, .help = "Where the log goes: stderr, syslog or an absolute path."},
-    {"LOG_LEVEL", WORD(log_level, log_level), .fallback = "info", .at_start = true, .help = "error, warn, info or debug."},
+    {"LOG", LOG(log_to), .fallback = "stderr", .help = "Where the log goes: stderr, syslog or an absolute path."},
+    {"LOG_LEVEL", WORD(log_level, log_level), .fallback = "info", .help = "error, warn, info or debug."},
     {"ALERT_COMMAND", TEXT(alert_command), .example = "mail -s woo_ghl admin@example.com",
      .help = "A shell command that gets each alert's text on standard input. It may run for 30 s."},
     {"ALERT_EVERY", NUMBER(duration, alert_every_ms, SECOND, 30 * DAY), .fallback = "1h", .help = "The shortest time between two alerts of the same kind."},
@@ -141,7 +141,7 @@ const struct setting settings[] = {
      .help = "A key of the shop's REST API with read permission (WooCommerce > Settings > Advanced > REST API)."},
     {"WOO_CONSUMER_SECRET", SECRET(woo_consumer_secret), .example = "cs_...", .trim = true, .help = "The secret of WOO_CONSUMER_KEY."},
     {"WOO_TIMEOUT", NUMBER(duration, woo_timeout_ms, 100, 10 * MINUTE), .fallback = "60s", .help = "The longest time that one call to the shop may take."},
-    {"PORT", NUMBER(count, port, 1, 65535), .fallback = "5000", .at_start = true, .help = "The port of the web server that make run starts."},
+    {"PORT", NUMBER(count, port, 1, 65535), .fallback = "5000", .help = "The port of the web server that make run starts."},
 };
 /* clang-format on */
 const size_t settings_count = sizeof settings / sizeof *settings;

@@ -68,7 +68,6 @@ struct setting {
     const char *fallback;     /* the default, as text; NULL = none */
     const char *example;      /* for .env.sample if there is no default; NULL = none */
     bool trim;                /* people paste it: blanks and line ends around it go */
-    bool at_start;            /* a change takes effect with the next start, not in a running process */
     const char *help;         /* whole sentences */
 };
 

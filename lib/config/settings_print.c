@@ -14,11 +14,6 @@ static bool add_quoted(struct buf *out, const char *value)
     return good && buf_addc(out, '\'');
 }
 
-static const char *start_note(const struct setting *s)
-{
-    return s->at_start ? " A change takes effect at the next start." : "";
-}
-
 bool config_print_sample(struct buf *out)
 {
     bool good = buf_adds(
@@ -27,7 +22,7 @@ bool config_print_sample(struct buf *out)
              "# Inside '...' every byte is itself (a quote is written '\\''); a comment begins a line.\n");
     for (size_t i = 0; i < settings_count && good; i++) {
         const struct setting *s = &settings[i];
-        good = buf_addf(out, "\n# %s%s\n#%s=", s->help, start_note(s), s->name) &&
+        good = buf_addf(out, "\n# %s\n#%s=", s->help, s->name) &&
                add_quoted(out, s->fallback  ? s->fallback
                                : s->example ? s->example
                                             : "") &&
@@ -59,7 +54,7 @@ bool config_print_manual(struct buf *out)
         good = buf_addf(out, ".TP\n.B %s\n", s->name) && add_manual(out, s->help);
         if (good && s->fallback)
             good = buf_adds(out, " Default: ") && add_manual(out, s->fallback) && buf_addc(out, '.');
-        good = good && buf_adds(out, start_note(s)) && buf_addc(out, '\n');
+        good = good && buf_addc(out, '\n');
     }
     return good;
 }

@@ -676,8 +676,8 @@ enum store_result orders_location(struct orders *orders, orders_rule *change, vo
 
 struct limiter_terms orders_limiter_terms(const struct config *config)
 {
-    return (struct limiter_terms){.count = config->ghl_rate_count,
-                                  .window_ms = config->ghl_rate_window_ms,
+    return (struct limiter_terms){.count = config->ghl_rate.count,
+                                  .window_ms = config->ghl_rate.window_ms,
                                   .per_day = config->ghl_rate_per_day};
 }
 

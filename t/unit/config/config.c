@@ -404,19 +404,18 @@ static void sample(void)
     buf_free(&active);
 }
 
-static void is_differ(const struct config *a, const struct config *b, enum config_effect effect,
-                      const char *want)
+static void is_differ(const struct config *a, const struct config *b, const char *want)
 {
     struct buf names;
 
     buf_init(&names, 1024);
-    ok(config_differ(a, b, effect, &names) == (*want != '\0'), "settings differ, or not");
+    ok(config_differ(a, b, &names) == (*want != '\0'), "settings differ, or not");
     is_str(names.data, want, "those that do");
-    ok(config_differ(a, b, effect, NULL) == (*want != '\0'), "without a list too");
+    ok(config_differ(a, b, NULL) == (*want != '\0'), "without a list too");
     buf_free(&names);
 }
 
-/* A running process reads the settings again: what differs, what it takes over, and what waits for a start. */
+/* A running process reads the settings again: what differs. */
 static void changes(void)
 {
     struct config running, fresh;
@@ -425,8 +424,7 @@ static void changes(void)
     ok(load(&running, &r, GOOD "GHL_NOTE=yes\nGHL_TIMEOUT=15\n", NULL), "the settings at the start");
     config_report_free(&r);
     ok(load(&fresh, &r, GOOD "GHL_NOTE='yes'\n", NULL), "the same, written in another way");
-    is_differ(&running, &fresh, CONFIG_EFFECT_NOW, "");
-    is_differ(&running, &fresh, CONFIG_EFFECT_AT_START, "");
+    is_differ(&running, &fresh, "");
     drop(&fresh, &r);
 
     ok(load(&fresh, &r,
@@ -434,15 +432,9 @@ static void changes(void)
                  "GHL_RATE=100/20s\nGHL_ON_DUPLICATE=dead_letter\nMAX_BODY=1m\nREDIS_PREFIX=other\nPORT=81\n",
             NULL),
        "others");
-    is_differ(&running, &fresh, CONFIG_EFFECT_NOW,
-              "SHOP, WOO_SHOPS, GHL_STAGE_MAP, GHL_NOTE, GHL_ON_DUPLICATE, GHL_DRY_RUN, GHL_RATE, MAX_BODY");
-    is_differ(&running, &fresh, CONFIG_EFFECT_AT_START, "REDIS_PREFIX, PORT");
-    config_take(&running, &fresh);
-    is_differ(&running, &fresh, CONFIG_EFFECT_AT_START, "REDIS_PREFIX, PORT");
-    is_str(running.shop, "other", "SHOP is the new one");
-    is_int(running.ghl_rate.window_ms, 20000, "GHL_RATE too");
-    is_str(running.redis_prefix, "woo_ghl", "REDIS_PREFIX stays until the next start");
-    is_str(fresh.note, "yes", "the old values are the caller's to free");
+    is_differ(&running, &fresh,
+              "SHOP, WOO_SHOPS, GHL_STAGE_MAP, GHL_NOTE, GHL_ON_DUPLICATE, GHL_DRY_RUN, GHL_RATE, REDIS_PREFIX, "
+              "MAX_BODY, PORT");
     drop(&fresh, &r);
     config_free(&running);
 }
