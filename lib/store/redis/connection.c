@@ -282,6 +282,8 @@ static bool read_greeting(struct redis_connection *c, redisReply *const *reply, 
         return false;
     }
     redis_info(reply[n - 2], "\nrun_id:", c->run_id, sizeof c->run_id);
+    if (!*c->run_id)
+        memcpy(c->run_id, "unknown", sizeof "unknown");
     redis_info(reply[n - 1], "\nrole:", role, sizeof role);
     if (!strcmp(role, "slave")) {
         c->address_count = 0;

@@ -35,7 +35,7 @@ struct redis_connection {
     int64_t failed_mono_ms, works_mono_ms; /* when it last failed, and last worked; -1 = never */
     struct redis_address address[REDIS_ADDRESSES];
     size_t address_count;           /* 0 = not resolved */
-    char run_id[REDIS_RUN_ID_SIZE]; /* of the server at the other end; "" = it does not tell */
+    char run_id[REDIS_RUN_ID_SIZE]; /* of the server at the other end; "unknown" = it does not tell */
     int64_t ahead_ms;               /* the server's clock less our monotonic one, as last told */
     struct error trouble;           /* "" = the last exchange worked */
 };
