@@ -51,8 +51,8 @@ void field_get(const struct field *field, const void *record, char out[FIELD_VAL
 
 bool field_set_number(const struct field *field, void *record, int64_t number)
 {
-    bool good = field->type != FIELD_TEXT &&
-                (field->type != FIELD_ENUM || (number >= 0 && number < (int64_t)field->size));
+    int64_t values = field->type == FIELD_FLAG ? 2 : (int64_t)field->size;
+    bool good = field->type == FIELD_INT || (field->type != FIELD_TEXT && number >= 0 && number < values);
 
     put_number(field, record, good ? number : 0);
     return good;
@@ -74,6 +74,8 @@ bool field_set(const struct field *field, void *record, const char *text)
     put_number(field, record, 0);
     if (!len)
         return true;
+    if (strspn(text, "-0123456789") != len) /* strtoll takes spaces and a plus, too */
+        return false;
     errno = 0;
     long long number = strtoll(text, &end, 10);
     return !errno && !*end && field_set_number(field, record, number);

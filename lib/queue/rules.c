@@ -5,7 +5,8 @@
 #include <string.h>
 
 #define FRESH_MS (2LL * 60 * 1000)
-#define SPOOL_SLACK_MS 1000             /* the spool's arrival is right to a second */
+#define SPOOL_SLACK_MS 1000 /* the spool's arrival is right to a second */
+#define PART_NOTE (RECORD_PARTS - 1)
 #define DUE_MAX_MS (24LL * 3600 * 1000) /* further ahead, a clock was set back since: it is due */
 static const char confirming[] = "a write to GHL whose answer was lost is repeated to be sure";
 
@@ -33,6 +34,12 @@ static bool is_leased(const struct order_record *r, int64_t now_ms)
 static void forget_parts(struct order_record *r)
 {
     memset(r->link.part, 0, sizeof r->link.part);
+}
+
+/* A late write may be carried out over what is known. But a note is never written twice. */
+static void doubt_parts(struct order_record *r)
+{
+    memset(r->link.part, 0, sizeof r->link.part - sizeof r->link.part[PART_NOTE]);
 }
 
 static void clear_attempt(struct order_record *r)
@@ -93,14 +100,27 @@ bool order_is_fresh(int64_t created_s, int64_t up_ms, int64_t now_ms)
 
 /* -- the latest version -- */
 
+static bool has_word(const char *list, const char *word, size_t len)
+{
+    for (const char *at = list; len && *at; at += strcspn(at, " "), at += *at == ' ')
+        if (strcspn(at, " ") == len && !memcmp(at, word, len))
+            return true;
+    return false;
+}
+
+static size_t bytes_len(const char *bytes)
+{
+    return strnlen(bytes, RECORD_SHORT_SIZE - 1);
+}
+
 static bool has_bytes(const struct order_record *r, const char *bytes)
 {
-    return *bytes && strstr(r->bytes, bytes) != NULL;
+    return has_word(r->bytes, bytes, bytes_len(bytes));
 }
 
 static void add_bytes(struct order_record *r, const char *bytes, bool same_second)
 {
-    size_t len = strnlen(bytes, RECORD_SHORT_SIZE - 1), used = same_second ? strlen(r->bytes) : 0;
+    size_t len = bytes_len(bytes), used = same_second ? strlen(r->bytes) : 0;
 
     if (has_bytes(r, bytes) && same_second)
         return;
@@ -185,6 +205,14 @@ static void lease_to(struct order_record *r, const char *token, const struct que
     r->lease_ms = terms->now_ms + terms->lease_ms;
 }
 
+/* A worker begins. What it writes after the window is the last word; what it wrote before may not be. */
+static void begin(struct order_record *r, const char *token, const struct queue_terms *terms)
+{
+    if (r->link.unsettled_ms <= terms->now_ms)
+        r->link.unsettled_ms = 0;
+    lease_to(r, token, terms);
+}
+
 /* Its worker never said how it ended. */
 static void take_over(struct order_record *r, const struct queue_terms *terms)
 {
@@ -193,7 +221,8 @@ static void take_over(struct order_record *r, const struct queue_terms *terms)
     if (!r->lease[0])
         return;
     forget_parts(r);
-    if ((r->link.contact[0] || r->link.opportunity[0]) && until_ms > r->link.unsettled_ms)
+    if ((r->link.contact[0] || r->link.opportunity[0] || r->attempt.kind == ATTEMPT_CONTACT) &&
+        until_ms > r->link.unsettled_ms)
         r->link.unsettled_ms = until_ms;
     (void)promote(r);
     make_due(r, terms->now_ms);
@@ -223,18 +252,23 @@ static bool is_nothing(const struct order_record *r, const struct arrival *a)
     if (a->kind == ARRIVAL_SELLS || a->sold || r->sold || is_linked(r) || r->current.id[0] || r->dead_ms ||
         r->attempt.kind != ATTEMPT_NONE)
         return false;
-    /* A deletion of an unknown order names nothing to look for. */
-    return a->kind == ARRIVAL_FOLLOWS || !r->look || (a->status_only && !r->version);
+    /* A deletion names nothing to look for. */
+    return a->kind == ARRIVAL_FOLLOWS || a->status_only || !r->look;
 }
 
-static bool is_same(const struct order_record *r, const struct arrival *a, const struct timing *t)
+static bool is_latest(const struct order_record *r, const struct arrival *a, const struct timing *t)
 {
     if (!r->version || !r->fingerprint[0])
         return false;
     if (strcmp(r->hash_id, a->hash_id) != 0) /* of one second and status: the same, as far as can be told */
         return t->same_second && !a->status_only && !strcmp(r->status, a->status);
-    return !strcmp(r->fingerprint, a->fingerprint) ||
-           (t->same_second && !a->status_only && has_bytes(r, a->bytes));
+    return !strcmp(r->fingerprint, a->fingerprint);
+}
+
+/* Other bytes of the latest second. */
+static bool is_replay(const struct order_record *r, const struct arrival *a, const struct timing *t)
+{
+    return t->same_second && !a->status_only && r->fingerprint[0] && has_bytes(r, a->bytes);
 }
 
 /* An older version says that the order was sold after all. */
@@ -246,15 +280,17 @@ static enum claim sold_late(struct order_record *r, const struct arrival *a, con
     if (r->current.id[0]) {
         /* The end that waits must make its opportunity. Whoever has it does not know: it is looked at once more. */
         r->sold = *changed = true;
-        if (is_leased(r, terms->now_ms) && !r->waiting.id[0])
+        if (r->lease[0] && !r->waiting.id[0])
             r->waiting = r->current;
         return CLAIM_STALE;
     }
-    if (r->link.opportunity[0] || r->link.gone_ms || r->attempt.kind != ATTEMPT_NONE || !r->ended ||
-        r->dead_ms)
+    if (r->link.opportunity[0] || r->link.gone_ms || r->attempt.kind != ATTEMPT_NONE || r->dead_ms ||
+        (!r->ended && r->status[0])) /* dropped */
         return CLAIM_STALE;
-    /* The end needed nothing in GHL, and its body was not kept. This body counts, with the end's status. When the end
-     * comes again, it is news: it may bring another value. */
+    /* What came after it needed nothing in GHL, and its body was not kept. This body counts, with the end's status.
+     * When the end comes again, it is news: it may bring another value. */
+    if (!r->status[0])
+        SET(r->status, a->status);
     r->fingerprint[0] = r->bytes[0] = '\0';
     r->sold = *changed = true;
     put_body(&r->current, r, a, terms->now_ms);
@@ -287,15 +323,17 @@ static enum claim queue(struct order_record *r, const struct arrival *a, const s
     make_due(r, terms->now_ms);
     if (!a->token)
         return CLAIM_QUEUED;
-    lease_to(r, a->token, terms);
+    begin(r, a->token, terms);
     return CLAIM_LEASED;
 }
 
 static void identify(struct order_record *r, const struct arrival *a, const struct queue_terms *terms)
 {
-    if (!r->version)
-        r->look = !order_is_fresh(a->created_s, a->up_ms,
-                                  a->arrived_ms < terms->now_ms ? a->arrived_ms : terms->now_ms);
+    /* Nothing of it was accepted yet, though somebody may have brought its ids. A deletion says nothing of its age. */
+    if (!r->arrived_ms)
+        r->look =
+            a->status_only || !order_is_fresh(a->created_s, a->up_ms,
+                                              a->arrived_ms < terms->now_ms ? a->arrived_ms : terms->now_ms);
     if (*a->order_key)
         SET(r->order_key, a->order_key);
     if (a->created_s)
@@ -311,9 +349,10 @@ enum claim order_claim(struct order_record *r, const struct arrival *a, const st
     if (r->version && *a->order_key ? r->order_key[0] && strcmp(r->order_key, a->order_key) != 0
                                     : r->newest[0] != '\0' && !*a->order_key)
         return CLAIM_OTHER_ORDER;
-    if (is_same(r, a, &t) && !(r->dead_ms && !t.older)) {
-        if (t.newest &&
-            a->modified_s > r->modified_s) { /* saved without a change: what comes late is older */
+    bool latest = is_latest(r, a, &t);
+    if (latest ? !r->dead_ms || t.older : is_replay(r, a, &t)) {
+        /* Saved without a change: what comes late is older. */
+        if (t.newest && a->modified_s > r->modified_s) {
             add_bytes(r, a->bytes, false);
             take_time(r, a, &t);
             *changed = true;
@@ -322,7 +361,7 @@ enum claim order_claim(struct order_record *r, const struct arrival *a, const st
     }
     identify(r, a, terms);
     if (is_nothing(r, a)) {
-        if (t.newest) {
+        if (!t.older) {
             take_version(r, a, &t);
             r->expires_ms = terms->now_ms + terms->link_ttl_ms;
             *changed = true;
@@ -368,7 +407,7 @@ enum lease order_lease(struct order_record *r, const char *token, bool early, co
     take_over(r, terms);
     if (!early && r->due_ms > terms->now_ms && r->due_ms <= terms->now_ms + DUE_MAX_MS)
         return LEASE_NOT_DUE;
-    lease_to(r, token, terms);
+    begin(r, token, terms);
     return LEASE_TAKEN;
 }
 
@@ -385,6 +424,9 @@ bool order_renew(struct order_record *r, const char *token, const struct queue_t
 bool order_attempt(struct order_record *r, const char *token, enum attempt_kind kind, const char *blob,
                    int64_t window_ms, const char *boot, int64_t boot_ms, const struct queue_terms *terms)
 {
+    /* One that may still come true is not forgotten for another. */
+    if (r->attempt.kind != ATTEMPT_NONE && order_attempt_age_ms(r, boot, boot_ms) < r->attempt.window_ms)
+        return false;
     if (!order_renew(r, token, terms))
         return false;
     clear_attempt(r);
@@ -405,7 +447,10 @@ bool order_attempt_ends(struct order_record *r, const char *token, enum attempt_
         if (window_ms > r->attempt.window_ms)
             r->attempt.window_ms = window_ms;
         break;
-    case ATTEMPT_REFUSED: r->attempt.refused = true; break;
+    case ATTEMPT_REFUSED:
+        r->attempt.refused = true;
+        r->attempt.window_ms = window_ms;
+        break;
     case ATTEMPT_IMPOSSIBLE: clear_attempt(r); break;
     }
     return true;
@@ -456,7 +501,7 @@ static void add_former(struct order_record *r, const char *contact)
 {
     char all[sizeof r->link.former + RECORD_ID_SIZE];
 
-    if (!*contact || strstr(r->link.former, contact))
+    if (!*contact || has_word(r->link.former, contact, strlen(contact)))
         return;
     snprintf(all, sizeof all, "%s%s%s", contact, r->link.former[0] ? " " : "", r->link.former);
     while (strlen(all) >= sizeof r->link.former)
@@ -511,12 +556,16 @@ static void take_link(struct order_record *r, const struct order_link *link)
     char contact[RECORD_ID_SIZE], opportunity[RECORD_ID_SIZE], former[sizeof r->link.former];
 
     SET(contact, link->contact[0] ? link->contact : r->link.contact);
+    if (strcmp(contact, r->link.contact) != 0)
+        add_former(r, r->link.contact);
     SET(opportunity, link->opportunity[0] ? link->opportunity : r->link.opportunity);
     SET(former, r->link.former);
     r->link = *link;
     SET(r->link.contact, contact);
     SET(r->link.opportunity, opportunity);
     SET(r->link.former, former);
+    if (r->link.unsettled_ms)
+        doubt_parts(r);
     if ((r->attempt.kind == ATTEMPT_OPPORTUNITY && r->link.opportunity[0]) ||
         (r->attempt.kind == ATTEMPT_CONTACT && r->link.contact[0]))
         clear_attempt(r);
@@ -537,17 +586,14 @@ enum end order_finish(struct order_record *r, const char *token, const struct or
         make_due(r, terms->now_ms);
         if (!next)
             return END_QUEUED;
-        lease_to(r, next, terms);
+        begin(r, next, terms);
         return END_NEXT;
     }
-    if (r->link.unsettled_ms > terms->now_ms) {
-        forget_parts(r);
-        SET(r->link.part[RECORD_PARTS - 1], link->part[RECORD_PARTS - 1]); /* a note is never written twice */
-        make_due(r, r->link.unsettled_ms);
+    if (r->link.unsettled_ms) {
+        make_due(r, r->link.unsettled_ms > terms->now_ms ? r->link.unsettled_ms : terms->now_ms);
         SET(r->reason, confirming);
         return END_QUEUED;
     }
-    r->link.unsettled_ms = 0;
     done(r, terms);
     return END_DONE;
 }
