@@ -105,7 +105,7 @@ enum lease {
 };
 
 /* Leases the order if it is due (or `early`: due or not). A lease that ran out is nobody's: its worker may have
- * written anything, so every part counts as unknown, and a late write may come until the window is over. */
+ * written anything, so every part but the note counts as unknown, and a late write may come until the window is over. */
 enum lease order_lease(struct order_record *record, const char *token, bool early,
                        const struct queue_terms *terms);
 
@@ -158,7 +158,7 @@ enum end {
 /* The version is in GHL, or needs nothing there. A waiting body becomes current, leased to `next` (NULL: due now).
  *
  * A write of unknown outcome may still be carried out, over a later one, until link.unsettled_ms. The worker sets
- * that when it hears of one. Until a lease begins after it, every part counts as unknown, whatever was written, and the
+ * that when it hears of one. Until a lease begins after it, every part but a note counts as unknown, and the
  * version is due again after it. */
 enum end order_finish(struct order_record *record, const char *token, const struct order_link *link,
                       const char *next, const struct queue_terms *terms);

@@ -150,9 +150,10 @@ static const struct script scripts[] = {
     {"due too far ahead: a clock was set back",
      "sells A 100 to=t > leased; retry t 30 > queued; +-90000; lease u > taken"},
     {"a lease that ran out is taken over, and what was written is unknown",
-     "sells A 100 to=t > leased; knows opp=o1 contact=c1 part=p; finish t > done; is unsettled=-; ends B 110 "
+     "sells A 100 to=t > leased; knows opp=o1 contact=c1 part=p note=n; finish t > done; is unsettled=-; "
+     "ends B 110 "
      "to=t > "
-     "leased; is part=p; +60; lease u > taken; is lease=u part=- unsettled=120; renew t > no"},
+     "leased; is part=p; +60; lease u > taken; is lease=u part=- note-part=n unsettled=120; renew t > no"},
     {"an arrival takes over, too", "sells A 100 to=t > leased; learn t c1 o1; +61; ends B 110 > queued; is "
                                    "lease=- current=B waiting=- part=- "
                                    "unsettled=119"},
