@@ -78,7 +78,7 @@ struct order_record {
     int64_t attempts, due_ms;
     char reason[RECORD_REASON_SIZE]; /* why it waits, or is a dead letter */
     char lease[RECORD_TOKEN_SIZE];   /* token; "" = nobody works on it */
-    int64_t lease_ms;                /* until then */
+    int64_t lease_ms;                /* until then; without a token: when the last one would have ended */
     int64_t dead_ms;                 /* a dead letter since; 0 = it is none */
 
     struct order_attempt attempt;

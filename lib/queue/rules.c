@@ -65,8 +65,7 @@ static bool promote(struct order_record *r)
 
 void rules_make_due(struct order_record *r, int64_t due_ms)
 {
-    r->lease[0] = '\0';
-    r->lease_ms = 0;
+    r->lease[0] = '\0'; /* lease_ms stays: it tells when the order was tried last */
     r->due_ms = due_ms;
 }
 
@@ -121,6 +120,11 @@ enum lease order_lease(struct order_record *r, const char *token, bool early, co
         return LEASE_NOT_DUE;
     rules_begin(r, token, terms);
     return LEASE_TAKEN;
+}
+
+bool order_was_leased_since(const struct order_record *r, int64_t since_ms, const struct queue_terms *terms)
+{
+    return r->lease_ms >= since_ms + terms->lease_ms && r->lease_ms <= terms->now_ms + terms->lease_ms;
 }
 
 bool order_renew(struct order_record *r, const char *token, const struct queue_terms *terms)

@@ -109,6 +109,9 @@ enum lease {
 enum lease order_lease(struct order_record *record, const char *token, bool early,
                        const struct queue_terms *terms);
 
+/* Did a worker have the order at since_ms or later? */
+bool order_was_leased_since(const struct order_record *record, int64_t since_ms, const struct queue_terms *terms);
+
 /* Is the lease the token's? Renews it. */
 bool order_renew(struct order_record *record, const char *token, const struct queue_terms *terms);
 

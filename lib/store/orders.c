@@ -284,6 +284,7 @@ struct leasing {
     const struct orders *orders;
     const char *token;
     bool early, took_over;
+    int64_t untried_since_ms; /* `early`: not if it was tried since then */
     enum lease lease;
 };
 
@@ -292,6 +293,9 @@ static bool lease_rule(struct order_record *record, const struct queue_terms *te
     struct leasing *l = context;
 
     l->took_over = record->lease[0] != '\0';
+    l->lease = LEASE_NOT_DUE;
+    if (l->early && order_was_leased_since(record, l->untried_since_ms, terms))
+        return false;
     l->lease = order_lease(record, l->token, l->early, terms);
     if (l->lease == LEASE_TAKEN)
         (void)order_watch(record, l->orders->boot, clock_boot_ms());
@@ -309,9 +313,10 @@ static void give_back(struct orders *orders, struct order_work *work)
         order_work_free(work); /* its lease runs out */
 }
 
-static enum store_result lease(struct orders *orders, const char *key, bool early, struct order_work *work)
+static enum store_result lease(struct orders *orders, const char *key, bool early, int64_t untried_since_ms,
+                               struct order_work *work)
 {
-    struct leasing l = {.orders = orders, .early = early};
+    struct leasing l = {.orders = orders, .early = early, .untried_since_ms = untried_since_ms};
     struct change change = {.key = key, .rule = lease_rule, .context = &l};
 
     order_work_free(work);
@@ -335,9 +340,10 @@ static enum store_result lease(struct orders *orders, const char *key, bool earl
     return result;
 }
 
-enum store_result orders_lease(struct orders *orders, const char *key, struct order_work *work)
+enum store_result orders_lease(struct orders *orders, const char *key, int64_t untried_since_ms,
+                               struct order_work *work)
 {
-    return lease(orders, key, true, work);
+    return lease(orders, key, true, untried_since_ms, work);
 }
 
 enum store_result orders_lease_due(struct orders *orders, struct order_work *work, struct orders_wait *wait)
@@ -361,7 +367,7 @@ enum store_result orders_lease_due(struct orders *orders, struct order_work *wor
             wait->hold = location_hold(&orders->location);
             if (wait->hold != HOLD_NONE)
                 return STORE_NONE;
-            result = lease(orders, due[i].key, false, work);
+            result = lease(orders, due[i].key, false, 0, work);
             if (result != STORE_NONE)
                 return result;
         }
@@ -738,4 +744,15 @@ enum store_result orders_limits_heard(struct orders *orders, const struct limite
 {
     struct limiting l = {.terms = orders_limiter_terms(orders->config), .heard = heard};
     return on_limiter(orders, hear, &l);
+}
+
+static bool release(struct limiter_record *limiter, int64_t now_ms, void *context)
+{
+    (void)context;
+    return limiter_release(limiter, now_ms);
+}
+
+enum store_result orders_limiter_release(struct orders *orders)
+{
+    return on_limiter(orders, release, NULL);
 }

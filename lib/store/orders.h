@@ -74,8 +74,10 @@ struct orders_wait {
 
 /* Leases an order that is due. OK, NONE, UNAVAILABLE. */
 enum store_result orders_lease_due(struct orders *, struct order_work *, struct orders_wait *) MUST_CHECK;
-/* Leases this order, due or not, whatever holds. NONE: it does not wait, or a worker has it. */
-enum store_result orders_lease(struct orders *, const char *key, struct order_work *) MUST_CHECK;
+/* Leases this order, due or not, whatever holds. NONE: it does not wait, or a worker has it, or had it since
+ * untried_since_ms. */
+enum store_result orders_lease(struct orders *, const char *key, int64_t untried_since_ms,
+                               struct order_work *) MUST_CHECK;
 
 /* -- the worker's steps; NONE = the lease is lost -- */
 
@@ -123,6 +125,8 @@ enum store_result orders_location(struct orders *, orders_rule *change, void *co
 /* Waits are at most max_wait_ms: then the call's slot is taken. */
 enum store_result orders_limit(struct orders *, int64_t max_wait_ms, int64_t *wait_ms) MUST_CHECK;
 enum store_result orders_limits_heard(struct orders *, const struct limiter_heard *) MUST_CHECK;
+/* What holds the calls is forgotten: a person asks for a try now. */
+enum store_result orders_limiter_release(struct orders *) MUST_CHECK;
 struct limiter_terms orders_limiter_terms(const struct config *config);
 
 #endif

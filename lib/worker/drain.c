@@ -1,285 +1,279 @@
 #include "worker/drain.h"
 #include "accept/accept.h"
 #include "app/alert.h"
+#include "app/heartbeat.h"
 #include "app/hold.h"
 #include "base/clock.h"
 #include "sync/sync.h"
 #include "worker/unspool.h"
+#include "worker/upkeep.h"
+#include <stdio.h>
 #include <string.h>
 
-#define ENTRY_BUDGET_MS 45000 /* less than a lease, so that most work needs no renewal */
-#define SHORT_BUDGET_MS                                                                                      \
-    10000           /* of an entry that a drain with a budget has in hand: a create begins with 5 s left */
-#define POLL_MS 500 /* a watching drain looks for new work so often */
+#define ORDER_BUDGET_MS 45000 /* less than a lease, so that most work needs no renewal */
+#define SHORT_BUDGET_MS 10000 /* of an order that a drain with a budget has in hand: a create begins with 5 s left */
+#define POLL_MS 500           /* a drain that watches looks for new work so often */
+#define SPOOL_MS 1000         /* and at the spool's directory */
 #define HEARTBEAT_MS 20000
-#define EXPIRE_MS (3600 * 1000)
-#define ALERT_MS 60000 /* what lasts is looked for so often */
-#define SPOOL_MS 1000  /* the spool's directory is looked at so often */
+#define UPKEEP_MS 60000
+#define PAGE 64 /* orders that `now` lists in one go */
 
 struct drain {
     struct app *app;
     const struct drain_options *options;
     struct drain_counts *counts;
-    long waited; /* at the start */
-    int64_t end_mono_ms, heartbeat_mono_ms, expire_mono_ms, spool_mono_ms,
-        alert_mono_ms;         /* when the next is due */
-    struct drain_round *round; /* NULL = nothing is taken before its time, or nothing more */
-    bool listed;               /* it has had a list */
-    const char *early;         /* its order that comes next; NULL = not asked for */
+    long waited;                                                        /* at the start */
+    int64_t end_mono_ms, spool_mono_ms, heartbeat_mono_ms, upkeep_mono_ms; /* when the next is due */
+    bool complained; /* that the store does not answer */
+
+    /* `now`: orders are still taken before their time */
+    bool early, released, took_one; /* the limits were released; this pass over the list took an order */
+    int64_t began_boot_ms;
+    struct store_entry page[PAGE];
+    size_t next, listed;
 };
 
-static bool stopped(const struct drain *d)
+static bool is_stopped(const struct drain *d)
 {
     return (d->app->stop && *d->app->stop) || clock_left_ms(d->end_mono_ms) == 0;
 }
 
+/* -- one order -- */
+
 static void count(struct drain *d, enum sync_result result)
 {
+    struct drain_counts *c = d->counts;
+
     switch (result) {
-    case SYNC_DONE: d->counts->done++; break;
-    case SYNC_NOTHING: d->counts->nothing++; break;
-    case SYNC_QUEUED: d->counts->queued++; break;
-    case SYNC_PARKED: d->counts->parked++; break;
+    case SYNC_DONE: c->done++; break;
+    case SYNC_NOTHING: c->nothing++; break;
+    case SYNC_QUEUED: c->queued++; break;
+    case SYNC_DEAD: c->dead++; break;
     }
+    if (d->options->progress)
+        d->options->progress(c->done + c->nothing + c->queued + c->dead, d->waited);
 }
 
-static void work(struct drain *d, struct store_entry *entry)
+static void work_on(struct drain *d, struct order_work *work)
 {
-    int64_t deadline = clock_mono_ms() + ENTRY_BUDGET_MS, began = clock_mono_ms();
-    struct log_about about = {.order = entry->key, .has_ms = true};
-    char key[128];
+    int64_t began = clock_mono_ms();
+    struct log_about about = {.has_ms = true};
+    char key[RECORD_KEY_SIZE];
 
-    /* The drain's budget ends the taking, never the work: cut to it, no create would ever find time enough.
-     */
-    if (d->end_mono_ms != CLOCK_NEVER)
-        deadline = clock_mono_ms() + SHORT_BUDGET_MS;
-    snprintf(key, sizeof key, "%s", entry->key);
-    about.order = key;
-    struct sync_outcome outcome = sync_entry(d->app, entry, deadline);
+    /* A drain's budget ends the taking, not the work: cut to it, no create would ever find time enough. */
+    int64_t budget_ms = d->end_mono_ms == CLOCK_NEVER ? ORDER_BUDGET_MS : SHORT_BUDGET_MS;
+    memcpy(key, work->key, sizeof key);
+    struct sync_outcome outcome = sync_order(d->app, work, NULL, began + budget_ms);
     if (outcome.left)
-        intake_keep(d->app, entry, strcmp(outcome.reason, "store_unavailable") != 0);
+        accept_rescue(d->app, work, strcmp(outcome.reason, "store_unavailable") != 0);
+    order_work_free(work);
+    about.order = key;
     about.reason = outcome.reason;
     about.ghl_id = outcome.ghl_id;
     about.ms = clock_mono_ms() - began;
     log_event(d->app->log, LOG_LEVEL_INFO, outcome.result == SYNC_DONE ? "synced" : "drained", &about,
               outcome.result == SYNC_DONE ? "A waiting order is in GHL" : "A waiting order was looked at");
     count(d, outcome.result);
-    if (d->options->progress)
-        d->options->progress(d->counts->done + d->counts->nothing + d->counts->queued + d->counts->parked,
-                             d->waited);
 }
+
+/* -- before their time -- */
+
+/* What holds all orders is tried at once, too: a person asked for it. */
+static enum store_result release(struct drain *d)
+{
+    struct orders *orders = &d->app->orders;
+    enum store_result result = orders_limiter_release(orders);
+    int64_t now_ms;
+
+    if (result == STORE_OK)
+        result = store_read_location(orders->store, &orders->location, &now_ms);
+    if (result == STORE_OK)
+        (void)hold_lift(d->app, location_hold(&orders->location), true); /* the orders are tried in any case */
+    d->released = result == STORE_OK;
+    return result;
+}
+
+/* The next page of those that wait. NONE: a whole pass over them took none. */
+static enum store_result list(struct drain *d)
+{
+    bool first = d->listed < PAGE;
+    const struct store_entry last = first ? (struct store_entry){.at_ms = 0} : d->page[PAGE - 1];
+
+    if (first && !d->took_one)
+        return STORE_NONE;
+    if (first)
+        d->took_one = false;
+    d->next = d->listed = 0;
+    return store_list(d->app->store, INDEX_DUE, last.at_ms, last.key, PAGE, d->page, &d->listed);
+}
+
+/* OK: an order was worked on. NONE: each was tried since the run began, by this drain or another. */
+static enum store_result take_early(struct drain *d)
+{
+    struct order_work work = {0};
+    enum store_result result = d->released ? STORE_OK : release(d);
+
+    while (result == STORE_OK || result == STORE_NONE) {
+        if (is_stopped(d))
+            return STORE_NONE;
+        if (d->next == d->listed && (result = list(d)) != STORE_OK)
+            return result;
+        if (d->next == d->listed)
+            continue;
+        int64_t began_ms = store_now_ms(d->app->store) - (clock_boot_ms() - d->began_boot_ms);
+        result = orders_lease(&d->app->orders, d->page[d->next].key, began_ms, &work);
+        d->next += result == STORE_OK || result == STORE_NONE; /* otherwise it comes again */
+        if (result == STORE_OK) {
+            d->took_one = true;
+            work_on(d, &work);
+            return STORE_OK;
+        }
+    }
+    return result;
+}
+
+/* -- the loop -- */
 
 static void move_spool(struct app *app)
 {
     long moved = unspool(app);
+
     if (moved > 0)
-        log_event(app->log, LOG_LEVEL_INFO, "unspooled", NULL, "%ld files of the spool are in the store",
-                  moved);
+        log_event(app->log, LOG_LEVEL_INFO, "unspooled", NULL, "%ld files of the spool are in the store", moved);
 }
 
-/* What is to be done now and then; false when the store does not answer. */
-static bool chores(struct drain *d)
+/* What is to be done now and then. False if the store does not answer. */
+static bool do_chores(struct drain *d)
 {
-    int64_t now = clock_mono_ms(), expired = 0;
+    int64_t now = clock_mono_ms();
 
     if (now >= d->spool_mono_ms) {
         move_spool(d->app);
         d->spool_mono_ms = clock_mono_ms() + SPOOL_MS;
     }
-    if (d->options->heartbeat && now >= d->heartbeat_mono_ms) {
-        if (store_heartbeat(d->app->store) != STORE_OK)
+    if (!d->options->heartbeat)
+        return true;
+    if (now >= d->heartbeat_mono_ms) {
+        if (!heartbeat_beat(d->app))
             return false;
         d->heartbeat_mono_ms = now + HEARTBEAT_MS;
     }
-    if (d->options->heartbeat && now >= d->expire_mono_ms) {
-        if (store_expire_parked(d->app->store, &expired) != STORE_OK)
+    if (now >= d->upkeep_mono_ms) {
+        if (!upkeep(d->app))
             return false;
-        if (expired > 0)
-            log_event(d->app->log, LOG_LEVEL_WARN, "expired", NULL,
-                      "%lld parked orders are older than DEAD_LETTER_TTL: their content was deleted, key and "
-                      "reason stay",
-                      (long long)expired);
-        d->expire_mono_ms = now + EXPIRE_MS;
-    }
-    if (d->options->heartbeat && now >= d->alert_mono_ms) {
         alert_look(d->app);
-        d->alert_mono_ms = now + ALERT_MS;
+        d->upkeep_mono_ms = now + UPKEEP_MS;
     }
     return true;
 }
 
-/* Nothing is leased: waits or ends. False = end. */
-static bool rest(const struct drain *d, int64_t next_due_ms)
+/* OK: go on at once. NONE: nothing is to be done now. Anything else: the store cannot be used, for `e`. */
+static enum store_result look(struct drain *d, struct orders_wait *wait, struct error *e)
 {
-    if (!d->options->watch)
-        return false;
-    int64_t wait = next_due_ms >= 0 && next_due_ms < POLL_MS ? next_due_ms : POLL_MS;
-    return clock_sleep_ms(wait > 10 ? wait : 10, d->app->stop);
-}
+    struct app *app = d->app;
+    struct order_work work = {0};
+    enum store_result result;
 
-enum store_result drain_list(struct app *app, struct drain_round *round)
-{
-    struct store_stats stats;
-    struct error e = ERROR_NONE;
-
-    if (!app_ready(app, &e))
+    (void)app_refresh(app);
+    if (!app->config_ok) {
+        error_set(e, "the settings are refused");
         return STORE_UNAVAILABLE;
-    move_spool(app);
-    if (store_stats(app->store, &stats) != STORE_OK)
-        return STORE_UNAVAILABLE;
-    /* What goes well past a pause must not leave it behind. */
-    if (stats.paused)
-        (void)gate_probe(app, STORE_HOLD_PAUSED, true);
-    return drain_round_list(round, app->store);
-}
-
-/* Which order is taken before its time? OK: d->early. NONE: no more. One that is put off again would come
- * back at once, for ever: each is taken once. */
-static enum store_result next_early(struct drain *d)
-{
-    while (!d->early) {
-        d->early = drain_round_next(d->round);
-        if (d->early)
-            break;
-        if (d->options->round || (d->listed && d->options->watch))
-            return STORE_NONE;
-        enum store_result result = drain_list(d->app, d->round);
-        if (result != STORE_OK)
-            return result;
-        d->listed = true;
     }
-    return STORE_OK;
-}
-
-/* A store that came back empty, or as another one, has its key settled first. */
-static enum store_result lease_due(struct drain *d, struct store_entry *entry, int64_t *next_due_ms,
-                                   enum store_hold *hold)
-{
-    struct error e = ERROR_NONE;
-    enum store_result result = STORE_OTHER_KEY;
-
-    for (int i = 0; result == STORE_OTHER_KEY && i < 2 && app_ready(d->app, &e); i++)
-        result = store_lease_due(d->app->store, SYNC_LEASE_MS, d->early, entry, next_due_ms, hold);
-    if (result == STORE_OK || result == STORE_NONE)
-        d->early = NULL; /* otherwise it comes again */
+    if (!app_ready(app, e))
+        return STORE_UNAVAILABLE;
+    result = do_chores(d) ? STORE_NONE : STORE_UNAVAILABLE;
+    if (result == STORE_NONE && d->early) {
+        result = take_early(d);
+        d->early = result != STORE_NONE;
+        if (result == STORE_NONE && !d->options->watch)
+            return result;
+    }
+    if (result != STORE_NONE)
+        return result;
+    result = orders_lease_due(&app->orders, &work, wait);
+    if (result == STORE_OK)
+        work_on(d, &work);
+    if (result == STORE_NONE && wait->hold != HOLD_NONE && hold_lift(app, wait->hold, false))
+        result = STORE_OK;
     return result;
 }
 
-/* One look at the queue. False = end. */
-static bool turn(struct drain *d, bool *reachable)
+static void complain(struct drain *d, const struct error *e)
 {
-    struct store_entry entry = {0};
-    enum store_hold hold = STORE_GO;
-    int64_t next_due_ms = -1;
-    struct error e = ERROR_NONE;
-    enum store_result result = STORE_UNAVAILABLE, early = STORE_NONE;
+    struct app *app = d->app;
+    const char *trouble = *e->text || !app->store ? e->text : store_trouble(app->store);
 
-    *reachable = app_ready(d->app, &e) && chores(d);
-    if (*reachable && d->round) {
-        early = next_early(d);
-        if (early == STORE_NONE) {
-            d->round = NULL;
-            return d->options->watch;
-        }
+    if (!d->complained) {
+        log_event(app->log, LOG_LEVEL_ERROR, "store", NULL, "The drain cannot read the queue: %s", trouble);
+        (void)alert_raise(app, ALERT_STORE, "The drain cannot read the queue: %s", trouble);
     }
-    if (*reachable && (!d->round || early == STORE_OK))
-        result = lease_due(d, &entry, &next_due_ms, &hold);
-    switch (result) {
-    case STORE_OK:
-        work(d, &entry);
-        store_entry_free(&entry);
-        return true;
-    case STORE_NONE:
-        if (early == STORE_OK || (hold != STORE_GO && gate_probe(d->app, hold, false)))
-            return true;
-        return rest(d, hold == STORE_GO ? next_due_ms : -1);
-    case STORE_LOST:
-    case STORE_OTHER_KEY:
-    case STORE_UNAVAILABLE: break;
-    }
-    *reachable = false;
-    return rest(d, -1);
+    d->complained = true;
 }
 
-void drain_complain(struct app *app)
-{
-    const char *trouble = app->store ? store_trouble(app->store) : "it cannot be opened";
-
-    log_event(app->log, LOG_LEVEL_ERROR, "store", NULL, "The queue cannot be read: %s", trouble);
-    (void)alert_raise(app, ALERT_STORE, "The queue cannot be read: %s", trouble);
-}
-
-/* What was set aside for a missing key: a person may have put it back. Whatever still does not open is set
- * aside again, and said again. */
-static void retry_locked(struct app *app)
-{
-    struct error e = ERROR_NONE;
-
-    if (app->spool && spool_retry_locked(app->spool, &e) < 0)
-        log_event(app->log, LOG_LEVEL_ERROR, "spool", NULL, "%s", e.text);
-}
-
-/* Beside `check` and `status`: who never asks finds it in the log. */
+/* Those who do not ask `check` or `status` find it in the log. */
 static void tell_durability(struct app *app)
 {
-    struct store_stats stats;
+    struct store_about about;
+    struct error e = ERROR_NONE;
 
-    if (store_stats(app->store, &stats) == STORE_OK && *stats.durability)
-        log_event(app->log, LOG_LEVEL_WARN, "store", NULL, "What the store may lose: %s", stats.durability);
+    if (app->config_ok && app_ready(app, &e) && store_about(app->store, &about) == STORE_OK && *about.durability)
+        log_event(app->log, LOG_LEVEL_WARN, "store", NULL, "What the store may lose: %s", about.durability);
+}
+
+/* How many wait; -1 = nobody knows. */
+static long count_waiting(struct app *app)
+{
+    struct store_sizes sizes;
+
+    return app->store && store_sizes(app->store, &sizes) == STORE_OK ? (long)sizes.count[INDEX_DUE] : -1;
+}
+
+/* A drain that watches waits for the next order, or for a store that is away. False = it ends. */
+static bool rest(const struct drain *d, const struct orders_wait *wait)
+{
+    int64_t ms = wait->hold == HOLD_NONE && wait->next_due_ms >= 0 && wait->next_due_ms < POLL_MS ? wait->next_due_ms
+                                                                                                  : POLL_MS;
+    return d->options->watch && clock_sleep_ms(ms > 10 ? ms : 10, d->app->stop);
 }
 
 static bool run(struct drain *d)
 {
     struct app *app = d->app;
-    struct store_stats stats;
-    struct error e = ERROR_NONE;
-    bool reachable = true, complained = false;
+    enum store_result result = STORE_NONE;
+    struct orders_wait wait;
 
-    /* One that watches waits for a store that is away at its start as it does later. */
-    if (!app_ready(app, &e)) {
-        log_event(app->log, LOG_LEVEL_ERROR, "store", NULL, "%s", e.text);
-        (void)alert_raise(app, ALERT_STORE, "%s", e.text);
-        if (!d->options->watch)
-            return false;
-        reachable = false;
-        complained = true;
-    }
-    if (d->options->watch && reachable)
+    if (d->options->watch)
         tell_durability(app);
-    if (d->options->heartbeat)
-        retry_locked(app);
-    if (d->options->progress && app->store && store_stats(app->store, &stats) == STORE_OK)
-        d->waited = (long)stats.waiting;
-    bool go_on = true;
-    while (go_on && !stopped(d)) {
-        go_on = turn(d, &reachable);
-        if (!reachable && !complained)
-            drain_complain(app);
-        complained = !reachable;
-    }
-    if (app->store && store_stats(app->store, &stats) == STORE_OK)
-        d->counts->left = (long)stats.waiting;
-    /* One that watches did what it was told, whatever it met last. */
-    return reachable || (d->options->watch && app->stop && *app->stop);
+    do {
+        struct error e = ERROR_NONE;
+        if (is_stopped(d))
+            break;
+        wait = (struct orders_wait){.next_due_ms = -1};
+        result = look(d, &wait, &e);
+        if (result == STORE_OK || result == STORE_NONE)
+            d->complained = false;
+        else
+            complain(d, &e);
+    } while (result == STORE_OK || rest(d, &wait));
+    d->counts->left = count_waiting(app);
+    return result == STORE_OK || result == STORE_NONE || (d->options->watch && app->stop && *app->stop);
 }
 
 bool drain_run(struct app *app, const struct drain_options *options, struct drain_counts *counts)
 {
-    struct drain_round *own = options->now && !options->round ? drain_round_new() : NULL;
+    struct error e = ERROR_NONE;
     struct drain d = {.app = app,
                       .options = options,
                       .counts = counts,
                       .end_mono_ms = CLOCK_NEVER,
-                      .round = options->round ? options->round : own};
+                      .early = options->now,
+                      .took_one = true,
+                      .began_boot_ms = options->began_boot_ms ? options->began_boot_ms : clock_boot_ms()};
 
     *counts = (struct drain_counts){.left = -1};
-    if (options->now && !d.round) {
-        log_event(app->log, LOG_LEVEL_ERROR, "drain", NULL, "Out of memory");
-        return false;
-    }
     if (options->budget_ms != CLOCK_NEVER)
         d.end_mono_ms = clock_mono_ms() + options->budget_ms;
-    bool good = run(&d);
-    drain_round_free(own);
-    return good;
+    if (options->progress && app->config_ok && app_ready(app, &e))
+        d.waited = count_waiting(app);
+    return run(&d);
 }

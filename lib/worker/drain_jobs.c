@@ -8,14 +8,13 @@
 #include <unistd.h>
 
 #define LOOK_MS 200 /* how often a stop is looked for */
-#define AWAY_MS 500 /* how often a store that is away */
 
-/* The child's whole life. It says its counts when it could drain, nothing otherwise. */
+/* The child's whole life. It tells its counts if it could drain, nothing otherwise. */
 static void job(const struct drain_options *options, volatile int *stop, int say)
 {
     struct app app;
     struct drain_counts counts;
-    bool good = app_open(&app, stop) && drain_run(&app, options, &counts) &&
+    bool good = (app_open(&app, stop) || options->watch) && drain_run(&app, options, &counts) &&
                 write(say, &counts, sizeof counts) == (ssize_t)sizeof counts;
 
     app_close(&app);
@@ -27,11 +26,11 @@ static void add(struct drain_counts *sum, const struct drain_counts *one)
     sum->done += one->done;
     sum->nothing += one->nothing;
     sum->queued += one->queued;
-    sum->parked += one->parked;
-    sum->left = one->left; /* the queue is one: who ended last knows best */
+    sum->dead += one->dead;
+    sum->left = one->left; /* the queue is one: the job that ended last knows best */
 }
 
-/* Reads what the jobs say until all of them have left. */
+/* Reads what the jobs tell until all of them have left. */
 static void listen_to(int from, const pid_t pid[], int n, volatile const int *stop, struct drain_counts *sum)
 {
     struct pollfd end = {.fd = from, .events = POLLIN};
@@ -53,13 +52,15 @@ static void listen_to(int from, const pid_t pid[], int n, volatile const int *st
     }
 }
 
-static bool run_jobs(int jobs, const struct drain_options *options, volatile int *stop,
-                     struct drain_counts *counts)
+bool drain_jobs(int jobs, const struct drain_options *options, volatile int *stop, struct drain_counts *counts)
 {
+    struct drain_options each = *options;
     pid_t pid[DRAIN_JOBS_MAX];
     int ends[2];
     bool good = true;
 
+    *counts = (struct drain_counts){.left = -1};
+    each.began_boot_ms = clock_boot_ms(); /* for all of them: none tries again what another one tried */
     if (pipe(ends) != 0)
         return false;
     fflush(NULL);
@@ -67,7 +68,7 @@ static bool run_jobs(int jobs, const struct drain_options *options, volatile int
         pid[i] = fork();
         if (pid[i] == 0) {
             close(ends[0]);
-            job(options, stop, ends[1]);
+            job(&each, stop, ends[1]);
         }
         good = good && pid[i] > 0;
     }
@@ -79,57 +80,5 @@ static bool run_jobs(int jobs, const struct drain_options *options, volatile int
         if (pid[i] > 0 && (waitpid(pid[i], &status, 0) != pid[i] || status != 0))
             good = false;
     }
-    return good;
-}
-
-/* What waits, by an app of its own: it is closed again before a job begins. One that watches waits for a
- * store that is away. */
-static enum store_result list(struct drain_round *round, bool watch, volatile int *stop)
-{
-    struct app app;
-    enum store_result result = STORE_UNAVAILABLE;
-    bool complained = false;
-
-    if (app_open(&app, stop))
-        while ((result = drain_list(&app, round)) == STORE_UNAVAILABLE) {
-            if (!complained)
-                drain_complain(&app);
-            complained = true;
-            if (!watch || !clock_sleep_ms(AWAY_MS, stop))
-                break;
-        }
-    app_close(&app);
-    return result;
-}
-
-/* Jobs take what was listed; then what came meanwhile is listed, until there is nothing new. */
-static bool run_rounds(int jobs, struct drain_options *options, volatile int *stop,
-                       struct drain_counts *counts)
-{
-    enum store_result listed = list(options->round, options->watch, stop);
-
-    if (listed == STORE_UNAVAILABLE)
-        return stop && *stop;
-    do {
-        if (!run_jobs(jobs, options, stop, counts))
-            return false;
-        if (options->watch || (stop && *stop))
-            return true;
-        listed = list(options->round, false, stop);
-    } while (listed == STORE_OK);
-    return listed == STORE_NONE;
-}
-
-bool drain_jobs(int jobs, const struct drain_options *options, volatile int *stop,
-                struct drain_counts *counts)
-{
-    struct drain_options each = *options;
-
-    *counts = (struct drain_counts){.left = -1};
-    if (!options->now)
-        return run_jobs(jobs, options, stop, counts);
-    each.round = drain_round_new();
-    bool good = each.round && run_rounds(jobs, &each, stop, counts);
-    drain_round_free(each.round);
     return good;
 }
