@@ -100,3 +100,21 @@ enum ghl_result resolve_pipeline(struct ghl *ghl, const struct ghl_call *call, c
     }
     return answer->result;
 }
+
+enum ghl_result resolve_check(struct ghl *ghl, const struct ghl_call *call, const struct ghl_cache *cache,
+                              const char *stage, struct ghl_answer *answer)
+{
+    const char *wanted = ghl->config->ghl_pipeline_id;
+
+    *answer = GHL_ANSWER(GHL_OK);
+    json_t *list = pipelines(ghl, call, cache, true, answer);
+    if (!list)
+        return answer->result == GHL_OK ? (answer->result = GHL_RETRY) : answer->result;
+    const json_t *pipeline = resolve_find(list, wanted);
+    bool stage_known = !stage || !*stage || resolve_find(json_object_get(pipeline, "stages"), stage);
+    bool known = pipeline != NULL;
+    json_decref(list);
+    if (!known)
+        return unknown(answer, "GHL_PIPELINE_ID", wanted);
+    return stage_known ? GHL_OK : unknown(answer, "GHL_STAGE_MAP", stage);
+}

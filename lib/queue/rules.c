@@ -1,4 +1,5 @@
 #include "queue/rules.h"
+#include "base/utf8.h"
 #include <inttypes.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -9,16 +10,7 @@
 #define DUE_MAX_MS (24LL * 3600 * 1000) /* further ahead, a clock was set back since: it is due */
 static const char confirming[] = "a write to GHL whose answer was lost is repeated to be sure";
 
-static void set_text(char *out, size_t size, const char *text)
-{
-    size_t len = strnlen(text, size - 1);
-
-    while (len && text[len] && ((unsigned char)text[len] & 0xC0) == 0x80) /* never inside a UTF-8 character */
-        len--;
-    memcpy(out, text, len);
-    out[len] = '\0';
-}
-#define SET(member, text) set_text(member, sizeof(member), text)
+#define SET(member, text) utf8_copy(member, sizeof(member), text)
 
 static bool holds(const struct order_record *r, const char *token)
 {
