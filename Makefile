@@ -6,6 +6,9 @@
 #   make chaos     a long run of t/chaos.t; SEED=N repeats one
 #   make docs      .env.sample and parts of the man page, from the program
 #   make bench     how fast it is
+#   make test T=t/limits.t                  one test; T=t/unit/order/phone.c a C test
+#   make test T=t/corpus-cgi.t CASE=refund  the cases of the corpus whose "file: name" matches
+#   make test T=t/cases.t CASE=sub-orders   one case of t/cases, in both setups
 #
 # Knobs:
 #   CC=gcc|clang   compiler              BUILD=build    where objects go
@@ -49,7 +52,7 @@ LUA      = $(wildcard lib/store/redis/lua/*.lua)
 UNIT_AID = t/unit/tap.c t/unit/place.c t/unit/store/store_rig.c t/unit/store/store_said.c
 UNIT     = $(patsubst %.c,$(BUILD)/%,$(filter-out $(UNIT_AID),$(sort $(shell find t/unit -name '*.c'))))
 DRIVERS  = $(patsubst t/driver/%.c,$(BUILD)/t/driver/%,$(wildcard t/driver/*.c))
-LONG     = $(wildcard t/crash-points.t t/store-gone.t t/corpus-cgi.t t/corpus-nginx-redis.t t/walks.t)
+LONG     = $(wildcard t/cases.t t/crash-points.t t/store-gone.t t/corpus-cgi.t t/corpus-nginx-redis.t t/walks.t)
 TESTS    = $(LONG) $(filter-out $(LONG),$(wildcard t/*.t))
 C_FILES  = woo_ghl.c $(sort $(shell find lib t -name '*.c' -o -name '*.h'))
 
@@ -101,8 +104,9 @@ unit: $(UNIT)
 	prove -j$(JOBS) --exec '' $(UNIT)
 
 # One run of prove over both kinds of tests, so that there is one summary. Each runs by itself; the longest begin.
-test: $(PROGRAM) $(UNIT) $(DRIVERS) crash-driver
-	@BUILD=$(BUILD) WOO_GHL_PROGRAM=$(abspath $(PROGRAM)) PERL5LIB=$(CURDIR)/t/lib prove -j$(AT_ONCE) --exec '' $(TESTS) $(UNIT)
+test: $(PROGRAM) $(if $(T),$(filter $(T:%.c=$(BUILD)/%),$(UNIT)),$(UNIT) $(DRIVERS) crash-driver)
+	@BUILD=$(BUILD) WOO_GHL_PROGRAM=$(abspath $(PROGRAM)) PERL5LIB=$(CURDIR)/t/lib $(if $(CASE),CASE='$(CASE)') \
+	  prove $(if $(T),-v,-j$(AT_ONCE)) --exec '' $(if $(T),$(T:%.c=$(BUILD)/%),$(TESTS) $(UNIT))
 
 # t/crash-points.t has it made, too, but one job at a time.
 crash-driver:

@@ -5,8 +5,9 @@ package WooGHL::Corpus;
 #   use WooGHL::Corpus;
 #   WooGHL::Corpus->play(mode => 'nginx', redis => 1, all => 1);    # a whole test program
 #
-# mode as in WooGHL::Server; without redis: the embedded store; with all: every case, else those that are marked
-# `everywhere`. CORPUS=PATTERN in the environment plays only the cases whose "file: name" matches.
+# mode as in WooGHL::Server; without redis: the embedded store; with all: every case, else those
+# that are marked `everywhere`. CASE=PATTERN in the environment plays only
+# the cases whose "file: name" matches.
 use strict;
 use warnings;
 use Carp qw(croak);
@@ -43,8 +44,9 @@ sub play {
         secrets => { $SECRET => 1, $ghl->token => 1 } }, $class;
     $self->_fresh;
     $server->start;
+    my $matched = 0;
     my @cases = WooGHL::Case->read_all("$TEST/corpus");
-    if (!$way{all}) {
+    if (!$way{all} && !defined $ENV{CASE}) {
         @cases = grep { $_->{everywhere} } @cases;
         my %status = map { $_->{rest} =~ /^(?:later )?(\d+)/ ? ($1 => 1) : () }
             grep { $_->{word} eq 'answer' } map { @{ $_->{steps} } } @cases;
@@ -52,9 +54,11 @@ sub play {
     }
     for my $case (@cases) {
         next if $case->{ways} && !grep { $_ eq $way{mode} } @{ $case->{ways} };
-        next if $ENV{CORPUS} && "$case->{file}: $case->{name}" !~ /$ENV{CORPUS}/;
+        next if defined $ENV{CASE} && "$case->{file}: $case->{name}" !~ /$ENV{CASE}/;
         subtest "$case->{file}: $case->{name}" => sub { $self->_case($case) };
+        $matched++;
     }
+    fail "CASE=$ENV{CASE} matches a case" if defined $ENV{CASE} && !$matched;
     subtest 'nothing personal and no secret is in any log' => sub { $self->_check_logs };
     $server->stop;
     $ghl->stop;
@@ -500,7 +504,7 @@ sub _check_logs {
     my @terms = WooGHL::Personal->terms("$TEST/fixtures", $JSON->decode($ORDER));
     cmp_ok scalar @terms, '>', 50, 'there is personal data to look for';
     like $text{log}, qr/jo\*\*\*\@example\.com/, 'emails are masked, so the log did speak of people'
-        unless $ENV{CORPUS};
+        unless defined $ENV{CASE};
     for my $where (sort keys %text) {
         my @found = WooGHL::Personal->found_in($text{$where}, @terms);
         is "@found", '', "no personal data in: $where";
