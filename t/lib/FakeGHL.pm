@@ -9,8 +9,8 @@ package FakeGHL;
 #   versions                     accepted Version headers: ["2021-07-28", "v3"]
 #   match_order                  upsert looks by ["email", "phone"], in this order
 #   allow_duplicate_contact      false: POST or PUT of a contact whose email or phone is another's gives 400
-#   allow_duplicate_opportunity  true; false: one card a contact and pipeline, then OPPORTUNITY_NO_DUPLICATE
-#   duplicate_counts_closed      true: won, lost and abandoned cards count for that, too
+#   allow_duplicate_opportunity  true; false: one opportunity a contact and pipeline, then OPPORTUNITY_NO_DUPLICATE
+#   duplicate_counts_closed      true: won, lost and abandoned ones count for that, too
 #   search_lag_ms                0: how long the searches do not see a write
 #   page_limit                   100: most that a page of a search holds
 #   phone_check                  true: a phone must be E.164, else 422 "phone must be a valid phone number"
