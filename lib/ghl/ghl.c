@@ -212,6 +212,7 @@ static enum ghl_result adopt(const struct ghl *ghl, struct ghl_answer *answer)
     if (!answer->json)
         return no_memory(ghl, answer);
     memcpy(answer->id, answer->existing_id, sizeof answer->id);
+    answer->maybe_done = false;
     return answer->result = GHL_OK;
 }
 
