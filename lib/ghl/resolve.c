@@ -14,15 +14,6 @@ bool resolve_is_id(const char *text)
            strspn(text, "0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz") == ID_LEN;
 }
 
-static bool copy_id(char out[GHL_ID_SIZE], const char *id)
-{
-    size_t n = strlen(id);
-    if (n == 0 || n >= GHL_ID_SIZE)
-        return false;
-    memcpy(out, id, n + 1);
-    return true;
-}
-
 const json_t *resolve_find(const json_t *array, const char *wanted)
 {
     size_t i;
@@ -39,16 +30,11 @@ const json_t *resolve_find(const json_t *array, const char *wanted)
 static json_t *pipelines(struct ghl *ghl, const struct ghl_call *call, const struct ghl_cache *cache,
                          bool anew, struct ghl_answer *answer)
 {
-    char *kept = anew ? NULL : cache->get(cache->context, PIPELINES_KEY);
-    json_t *list = kept ? json_loads(kept, 0, NULL) : NULL;
+    json_t *list = anew ? NULL : ghl_cache_get(cache, PIPELINES_KEY);
 
-    free(kept);
     if (list || ghl_pipelines(ghl, call, answer) != GHL_OK)
         return list;
-    char *text = json_dumps(answer->json, JSON_COMPACT);
-    if (text)
-        cache->put(cache->context, PIPELINES_KEY, text, PIPELINES_TTL_MS);
-    free(text);
+    ghl_cache_put(cache, PIPELINES_KEY, answer->json, PIPELINES_TTL_MS);
     return json_incref(answer->json);
 }
 
@@ -72,10 +58,10 @@ enum ghl_result resolve_pipeline(struct ghl *ghl, const struct ghl_call *call, c
 
     *answer = GHL_ANSWER(GHL_OK);
     stage_id[0] = '\0';
-    if (known_pipeline && !copy_id(pipeline_id, wanted))
+    if (known_pipeline && !ghl_take_id(wanted, pipeline_id))
         return unknown(answer, "GHL_PIPELINE_ID", wanted);
     if (want_stage && resolve_is_id(stage))
-        known_stage = copy_id(stage_id, stage);
+        known_stage = ghl_take_id(stage, stage_id);
     if (known_pipeline && known_stage)
         return GHL_OK;
 
@@ -86,8 +72,8 @@ enum ghl_result resolve_pipeline(struct ghl *ghl, const struct ghl_call *call, c
             return answer->result == GHL_OK ? (answer->result = GHL_RETRY) : answer->result;
         const json_t *pipeline = resolve_find(list, wanted);
         const json_t *found = known_stage ? NULL : resolve_find(json_object_get(pipeline, "stages"), stage);
-        bool good = pipeline && copy_id(pipeline_id, json_text(pipeline, "id")) &&
-                    (known_stage || (found && copy_id(stage_id, json_text(found, "id"))));
+        bool good = pipeline && ghl_take_id(json_text(pipeline, "id"), pipeline_id) &&
+                    (known_stage || (found && ghl_take_id(json_text(found, "id"), stage_id)));
         bool have_pipeline = pipeline != NULL;
         json_decref(list);
         if (good)
