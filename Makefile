@@ -37,7 +37,7 @@ PROGRAM ?= $(if $(CRASH),$(BUILD)/woo_ghl,woo_ghl)
 Q       := $(if $(V),,@)
 PKG      = libcrypto libcurl jansson hiredis sqlite3
 FCGI_PC := $(firstword $(foreach p,libfcgi fcgi,$(shell pkg-config --exists $(p) 2>/dev/null && echo $(p))))
-TLS_PC  := $(shell pkg-config --exists hiredis_ssl 2>/dev/null && echo hiredis_ssl)
+TLS_PC  := $(shell pkg-config --exists hiredis_ssl 2>/dev/null && echo hiredis_ssl libssl)
 
 WARN     = -Wall -Wextra -Wpedantic -Wshadow -Wconversion -Wformat=2 -Wstrict-prototypes -Wmissing-prototypes \
            -Wwrite-strings -Wpointer-arith -Wno-overlength-strings $(WERROR)
@@ -95,11 +95,12 @@ $(BUILD)/flags: FORCE
 	@mkdir -p $(@D)
 	@echo '$(FLAGS)' | cmp -s - $@ || echo '$(FLAGS)' > $@
 
-# The Redis scripts live as Lua files; each becomes one C string, LUA_<NAME>.
+# The Redis scripts live as Lua files; each becomes one C string, LUA_<NAME>, by whose SHA-1 Redis
+# knows it, LUA_<NAME>_SHA1.
 $(BUILD)/gen/lua.h: $(LUA) Makefile
 	@mkdir -p $(@D)
 	@{ echo '/* generated from lib/store/redis/lua */'; for f in $(LUA); do n=$$(basename $$f .lua | tr a-z A-Z); \
-	  echo "#define LUA_$$n \\"; sed -e 's/\\/\\\\/g' -e 's/"/\\"/g' -e 's/^/    "/' -e 's/$$/\\n" \\/' $$f; echo '    ""'; done; } > $@
+	  echo "#define LUA_$${n}_SHA1 \"$$(sha1sum < $$f | cut -c1-40)\""; echo "#define LUA_$$n \\"; sed -e 's/\\/\\\\/g' -e 's/"/\\"/g' -e 's/^/    "/' -e 's/$$/\\n" \\/' $$f; echo '    ""'; done; } > $@
 
 # Unit tests: each C file below t/unit is one program that prints TAP; what UNIT_AID names, all of them may use.
 $(BUILD)/t/unit/%: $(BUILD)/t/unit/%.o $(UNIT_AID:%.c=$(BUILD)/%.o) $(BUILD)/libwoo_ghl.a

@@ -5,7 +5,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-static int64_t number_of(const struct field *field, const void *record)
+int64_t field_number(const struct field *field, const void *record)
 {
     const char *at = (const char *)record + field->offset;
     int64_t number;
@@ -44,9 +44,18 @@ void field_get(const struct field *field, const void *record, char out[FIELD_VAL
         size_t len = strnlen(text, field->size < FIELD_VALUE_SIZE ? field->size : FIELD_VALUE_SIZE - 1);
         memcpy(out, text, len);
         out[len] = '\0';
-    } else if (number_of(field, record) != 0) {
-        snprintf(out, FIELD_VALUE_SIZE, "%" PRId64, number_of(field, record));
+    } else if (field_number(field, record) != 0) {
+        snprintf(out, FIELD_VALUE_SIZE, "%" PRId64, field_number(field, record));
     }
+}
+
+bool field_set_number(const struct field *field, void *record, int64_t number)
+{
+    int64_t values = field->type == FIELD_FLAG ? 2 : (int64_t)field->size;
+    bool good = field->type == FIELD_INT || (field->type != FIELD_TEXT && number >= 0 && number < values);
+
+    put_number(field, record, good ? number : 0);
+    return good;
 }
 
 bool field_set(const struct field *field, void *record, const char *text)
@@ -65,17 +74,16 @@ bool field_set(const struct field *field, void *record, const char *text)
     put_number(field, record, 0);
     if (!len)
         return true;
+    if (strspn(text, "-0123456789") != len) /* strtoll takes spaces and a plus, too */
+        return false;
     errno = 0;
     long long number = strtoll(text, &end, 10);
-    if (errno || *end || (field->type == FIELD_ENUM && (number < 0 || number >= (long long)field->size)))
-        return false;
-    put_number(field, record, number);
-    return true;
+    return !errno && !*end && field_set_number(field, record, number);
 }
 
 bool field_same(const struct field *field, const void *a, const void *b)
 {
     if (field->type == FIELD_TEXT)
         return !strcmp((const char *)a + field->offset, (const char *)b + field->offset);
-    return number_of(field, a) == number_of(field, b);
+    return field_number(field, a) == field_number(field, b);
 }

@@ -41,6 +41,9 @@ void field_get(const struct field *field, const void *record, char out[FIELD_VAL
 /* Sets the field. False, and the field at its default, if the text is no value of it: too long, no number, out of
  * the enum's range. Stores hold what this program wrote; other things in them are damage. */
 bool field_set(const struct field *field, void *record, const char *text) MUST_CHECK;
+/* The same of a field that is no text, as a number. field_number: 0 for a text. */
+int64_t field_number(const struct field *field, const void *record);
+bool field_set_number(const struct field *field, void *record, int64_t number) MUST_CHECK;
 bool field_same(const struct field *field, const void *a, const void *b);
 
 #endif

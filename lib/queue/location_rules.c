@@ -11,6 +11,7 @@
 #define PAUSE_PROBE_EVERY_MS 60000
 #define DAY_MS (24LL * 3600 * 1000)
 #define SHARED_MS 60000
+#define SLOT_MAX_MS 60000 /* no call waits longer for its slot; further ahead, a clock was set back */
 
 #define SET(member, text) utf8_copy(member, sizeof(member), text)
 
@@ -161,11 +162,15 @@ int64_t limiter_take(struct limiter_record *l, const struct limiter_terms *terms
         at_ms = free_ms;
     if (is_ahead(l->hold_until_ms, now_ms, LIMITER_HOLD_MAX_MS) && l->hold_until_ms > at_ms)
         at_ms = l->hold_until_ms;
-    /* The day is used up, as far as known: one call asks from time to time. */
-    if (l->day_left <= 0 && is_ahead(l->last_ms + LIMITER_HOLD_MAX_MS, now_ms, LIMITER_HOLD_MAX_MS) &&
-        l->last_ms + LIMITER_HOLD_MAX_MS > at_ms)
-        at_ms = l->last_ms + LIMITER_HOLD_MAX_MS < l->day_until_ms ? l->last_ms + LIMITER_HOLD_MAX_MS
-                                                                   : l->day_until_ms;
+    /* The day is used up, as far as known: one call asks from time to time. The last one may go in a moment. */
+    if (l->day_left <= 0 &&
+        is_ahead(l->last_ms + LIMITER_HOLD_MAX_MS, now_ms, LIMITER_HOLD_MAX_MS + SLOT_MAX_MS)) {
+        int64_t ask_ms = (l->last_ms < now_ms ? l->last_ms : now_ms) + LIMITER_HOLD_MAX_MS;
+        if (ask_ms > l->day_until_ms)
+            ask_ms = l->day_until_ms;
+        if (ask_ms > at_ms)
+            at_ms = ask_ms;
+    }
     if (at_ms - now_ms > max_wait_ms)
         return at_ms - now_ms;
     l->next_us = (next_us > at_ms * 1000 ? next_us : at_ms * 1000) + interval_us;

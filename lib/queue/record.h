@@ -37,7 +37,7 @@ struct order_attempt {
     char blob[RECORD_TOKEN_SIZE]; /* sealed: what to look for */
     int64_t at_ms;
     int64_t window_ms; /* how long after at_ms it may still come true unseen; grows with GHL's trouble */
-    bool refused;      /* GHL refused it: one look is enough, it needs no waiting */
+    bool refused;      /* GHL refused it; the window is only the search's lag */
     char watch[128];   /* "BOOT=MS ...": when each machine's boot first knew of it, by that boot's clock */
 };
 
@@ -50,7 +50,7 @@ struct order_link {
     int64_t gone_ms;                            /* since GHL says that it does not exist; 0 = it does */
     char part[RECORD_PARTS][RECORD_SHORT_SIZE]; /* hash of what GHL holds of each part; "" = unknown */
     int64_t
-        unsettled_ms; /* until then a write of unknown outcome may still be carried out, over a later one */
+        unsettled_ms; /* until then a write of unknown outcome may be carried out, over a later one; 0 = none */
 };
 
 struct order_record {

@@ -105,7 +105,7 @@ enum lease {
 };
 
 /* Leases the order if it is due (or `early`: due or not). A lease that ran out is nobody's: its worker may have
- * written anything, so every part counts as unknown, and a late write may come until the window is over. */
+ * written anything, so every part but the note counts as unknown, and a late write may come until the window is over. */
 enum lease order_lease(struct order_record *record, const char *token, bool early,
                        const struct queue_terms *terms);
 
@@ -114,13 +114,13 @@ bool order_renew(struct order_record *record, const char *token, const struct qu
 
 /* -- what a worker learns -- */
 
-/* About to send a create. False: the lease is not the token's. */
+/* About to send a create. False: the lease is not the token's, or the attempt before may still come true. */
 bool order_attempt(struct order_record *record, const char *token, enum attempt_kind kind, const char *blob,
                    int64_t window_ms, const char *boot, int64_t boot_ms, const struct queue_terms *terms);
 
 enum attempt_end {
-    ATTEMPT_UNKNOWN,    /* it may have been carried out: its window is this long */
-    ATTEMPT_REFUSED,    /* GHL refused it: look once before another */
+    ATTEMPT_UNKNOWN, /* it may have been carried out: its window is this long */
+    ATTEMPT_REFUSED, /* GHL refused it, but may have carried it out: a search shows it within this window */
     ATTEMPT_IMPOSSIBLE, /* it never left: forget it */
 };
 bool order_attempt_ends(struct order_record *record, const char *token, enum attempt_end end,
@@ -156,7 +156,10 @@ enum end {
 };
 
 /* The version is in GHL, or needs nothing there. A waiting body becomes current, leased to `next` (NULL: due now).
- * A write that may still be carried out makes it due again when its window is over. */
+ *
+ * A write of unknown outcome may still be carried out, over a later one, until link.unsettled_ms. The worker sets
+ * that when it hears of one. Until a lease begins after it, every part but a note counts as unknown, and the
+ * version is due again after it. */
 enum end order_finish(struct order_record *record, const char *token, const struct order_link *link,
                       const char *next, const struct queue_terms *terms);
 

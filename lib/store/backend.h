@@ -21,7 +21,7 @@ struct backend_commit {
     int64_t index_ms[INDEXES];           /* order_index_ms(after); -1 = not in it */
     int64_t expires_ms;                  /* 0 = never */
     const struct store_commit *order;    /* blobs (sealed), values, client; NULL for the others */
-    int64_t decided_ms, deadline_ms;     /* deadline 0 = the backend's own timeout after decided_ms */
+    int64_t decided_ms, deadline_ms;     /* of orders; deadline 0 = the backend's own timeout */
 };
 
 struct backend {
@@ -34,10 +34,12 @@ struct backend {
     /* Connects if needed (the only call, beside the first one, that may reconnect after a loss), and tells which server or
      * file this is. Cheap if all is well: it asks nothing over the network. */
     enum store_result (*server)(void *state, char server[RECORD_ID_SIZE]);
-    /* *record: whole, version 0 if there is none. With `reply` also the location's record. */
+    /* *record: whole, version 0 if there is none, or it has expired. key NULL, but for an order. location may be
+     * NULL. */
     enum store_result (*read)(void *state, const struct record_type *type, const char *key, void *record,
                               struct location_record *location, int64_t *now_ms);
-    /* CHANGED: *current is what is there (version 0: nothing). OK: *version is the new one. location may be NULL. */
+    /* CHANGED: *current is what is there (version 0: nothing). OK: *version is the new one. location may be NULL.
+     * UNAVAILABLE if another server is there than `server` told last. */
     enum store_result (*commit)(void *state, const struct backend_commit *, void *current, int64_t *version,
                                 struct location_record *location, int64_t *client_count, int64_t *now_ms);
     enum store_result (*blob)(void *state, const char *id, struct buf *sealed);
@@ -48,6 +50,7 @@ struct backend {
     /* value NULL: delete. absent: only if it is not there. out may be NULL. */
     enum store_result (*put)(void *state, const char *name, const char *value, int64_t ttl_ms, bool absent,
                              char **out);
+    /* Locks need not be listed. */
     enum store_result (*values)(void *state, const char *prefix, struct buf *out);
     enum store_result (*lock)(void *state, const char *name, const char *token, int64_t ttl_ms);
     enum store_result (*unlock)(void *state, const char *name, const char *token);

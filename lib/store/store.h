@@ -51,7 +51,7 @@ enum store_result {
 
 /* Opens the store that the configuration names. The embedded one makes DATA_DIR (0700; its parent must exist) and
  * its file; the Redis one connects at the first call. NULL with the error set. All arguments must outlive it. */
-struct store *store_open(const struct config *config, const struct crypt *crypt, struct log *log,
+struct store *store_open(const struct config *config, struct crypt *crypt, struct log *log,
                          struct error *e) MUST_CHECK;
 void store_close(struct store *store);             /* NULL is fine */
 const char *store_kind(const struct store *store); /* "redis" or "sqlite" */

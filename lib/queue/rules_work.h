@@ -1,0 +1,24 @@
+/*
+ * rules_work: what claim.c and rules.c share. Only they include it.
+ */
+#ifndef WOO_GHL_QUEUE_RULES_WORK_H
+#define WOO_GHL_QUEUE_RULES_WORK_H
+
+#include "base/utf8.h"
+#include "queue/rules.h"
+
+#define SET(member, text) utf8_copy(member, sizeof(member), text)
+/* Is it one of the list's words, which have a space between? */
+bool rules_has_word(const char *list, const char *word, size_t len);
+
+bool rules_is_leased(const struct order_record *record, int64_t now_ms);
+/* A worker begins. What it writes after the window is the last word; what it wrote before may not be. */
+void rules_begin(struct order_record *record, const char *token, const struct queue_terms *terms);
+/* Nobody has the lease. */
+void rules_make_due(struct order_record *record, int64_t due_ms);
+/* The worker that had the lease never said how it ended. */
+void rules_take_over(struct order_record *record, const struct queue_terms *terms);
+/* What GHL holds is unknown. */
+void rules_forget_parts(struct order_record *record);
+
+#endif

@@ -1,0 +1,232 @@
+#include "store/redis/call.h"
+#include "base/clock.h"
+#include "lua.h"
+#include <errno.h>
+#include <inttypes.h>
+#include <stdarg.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#define WORDS_MAX ((size_t)3 * STORE_BLOB_MAX) /* bytes of a call */
+#define KEEP_MAX ((size_t)256 * 1024)          /* bytes of memory that are kept for the next call */
+
+static const struct {
+    const char *text, *sha1;
+} scripts[SCRIPTS] = {[SCRIPT_NONE] = {"", ""},
+                      [SCRIPT_COMMIT] = {LUA_COMMIT, LUA_COMMIT_SHA1},
+                      [SCRIPT_COUNT] = {LUA_COUNT, LUA_COUNT_SHA1},
+                      [SCRIPT_VALUE] = {LUA_VALUE, LUA_VALUE_SHA1}};
+
+/* -- words -- */
+
+void redis_words_init(struct redis_words *words)
+{
+    buf_init(&words->text, WORDS_MAX);
+    words->count = 0;
+}
+
+void redis_words_free(struct redis_words *words)
+{
+    buf_free(&words->text);
+}
+
+void redis_word_bytes(struct redis_words *words, const void *bytes, size_t len)
+{
+    buf_addf(&words->text, "$%zu\r\n", len);
+    buf_add(&words->text, bytes, len);
+    buf_add(&words->text, "\r\n", 2);
+    words->count++;
+}
+
+void redis_word(struct redis_words *words, const char *text)
+{
+    redis_word_bytes(words, text, strlen(text));
+}
+
+void redis_word_number(struct redis_words *words, int64_t number)
+{
+    char text[24];
+
+    snprintf(text, sizeof text, "%" PRId64, number);
+    redis_word(words, text);
+}
+
+void redis_word_key(struct redis_words *words, const char *base, const char *kind, const char *name)
+{
+    size_t len = strlen(base) + 1 + strlen(kind) + (name ? 1 + strlen(name) : 0);
+
+    buf_addf(&words->text, "$%zu\r\n%s:%s%s%s\r\n", len, base, kind, name ? ":" : "", name ? name : "");
+    words->count++;
+}
+
+/* -- building -- */
+
+void redis_begin(struct redis *r)
+{
+    if (r->out.text.cap > KEEP_MAX)
+        buf_free(&r->out.text);
+    buf_reset(&r->out.text);
+    r->commands = 0;
+    r->script = SCRIPT_NONE;
+    r->same_server = false;
+    r->began_mono_ms = clock_mono_ms();
+}
+
+static size_t count_words(const char *format)
+{
+    size_t n = 1;
+
+    for (; *format; format++)
+        n += *format == ' ';
+    return n;
+}
+
+void redis_add(struct redis *r, const char *format, ...)
+{
+    va_list args;
+
+    buf_addf(&r->out.text, "*%zu\r\n", count_words(format));
+    va_start(args, format);
+    for (const char *p = format; *p;) {
+        size_t n = strcspn(p, " ");
+        if (n == 2 && !memcmp(p, "%s", 2)) {
+            redis_word(&r->out, va_arg(args, const char *));
+        } else if (n == 2 && !memcmp(p, "%d", 2)) {
+            redis_word_number(&r->out, va_arg(args, int64_t));
+        } else if (n == 2 && !memcmp(p, "%k", 2)) {
+            const char *kind = va_arg(args, const char *), *name = va_arg(args, const char *);
+            redis_word_key(&r->out, r->base, kind, name);
+        } else {
+            redis_word_bytes(&r->out, p, n);
+        }
+        p += n + (p[n] == ' ');
+    }
+    va_end(args);
+    r->commands++;
+}
+
+static void add_script(struct redis *r, const char *verb, const char *script)
+{
+    const struct redis_words *keys = r->keys, *args = r->args;
+
+    buf_addf(&r->out.text, "*%d\r\n", 3 + keys->count + args->count);
+    redis_word(&r->out, verb);
+    redis_word(&r->out, script);
+    redis_word_number(&r->out, keys->count);
+    buf_add(&r->out.text, keys->text.data, keys->text.len);
+    buf_add(&r->out.text, args->text.data, args->text.len);
+    r->out.text.failed = r->out.text.failed || keys->text.failed || args->text.failed;
+    r->commands++;
+}
+
+void redis_add_script(struct redis *r, enum redis_script which, const struct redis_words *keys,
+                      const struct redis_words *args)
+{
+    r->script = which;
+    r->script_at = r->commands;
+    r->keys = keys;
+    r->args = args;
+    add_script(r, "EVALSHA", scripts[which].sha1);
+}
+
+/* -- running -- */
+
+static bool is_error(const redisReply *reply, const char *code)
+{
+    return reply->type == REDIS_REPLY_ERROR && !strncmp(reply->str, code, strlen(code));
+}
+
+enum store_result redis_run(struct redis *r, redisReply **reply, size_t n)
+{
+    struct redis_connection *c = &r->connection;
+    redisReply *again = NULL;
+
+    memset(reply, 0, n * sizeof *reply);
+    r->deadline_mono_ms = r->began_mono_ms + c->timeout_ms + redis_extra_ms(r->out.text.len);
+    if (!redis_ready(c, r->deadline_mono_ms))
+        return STORE_UNAVAILABLE;
+    if (r->same_server && r->told && strcmp(r->server, c->run_id) != 0)
+        return redis_trouble(r, "Redis was restarted, or another server has taken its place");
+    if (!redis_exchange(c, &r->out.text, r->commands, reply, r->deadline_mono_ms))
+        return STORE_UNAVAILABLE;
+    if (r->script == SCRIPT_NONE || !is_error(reply[r->script_at], "NOSCRIPT"))
+        return STORE_OK;
+    /* The server was restarted, or was told to forget its scripts. */
+    buf_reset(&r->out.text);
+    add_script(r, "EVAL", scripts[r->script].text);
+    if (!redis_exchange(c, &r->out.text, 1, &again, r->deadline_mono_ms)) {
+        redis_free(reply, n);
+        return STORE_UNAVAILABLE;
+    }
+    freeReplyObject(reply[r->script_at]);
+    reply[r->script_at] = again;
+    return STORE_OK;
+}
+
+void redis_free(redisReply **reply, size_t n)
+{
+    for (size_t i = 0; i < n; i++) {
+        if (reply[i])
+            freeReplyObject(reply[i]);
+        reply[i] = NULL;
+    }
+}
+
+/* -- replies -- */
+
+/* Redis 7 says -OOM itself; before it, the script's own error quotes the command's. */
+static bool is_full(const redisReply *reply)
+{
+    return is_error(reply, "OOM ") || strstr(reply->str, "-OOM command not allowed") != NULL;
+}
+
+enum store_result redis_expect(struct redis *r, const redisReply *reply, int type)
+{
+    if (reply->type == type)
+        return STORE_OK;
+    if (reply->type != REDIS_REPLY_ERROR) {
+        redis_fail(&r->connection, "answers what no Redis does");
+        return STORE_UNAVAILABLE;
+    }
+    if (is_full(reply)) {
+        (void)redis_trouble(r, "Redis has no memory left (maxmemory): %s", reply->str);
+        return STORE_FULL;
+    }
+    if (strstr(reply->str, "READONLY"))
+        r->connection.address_count = 0; /* its name may lead to the new primary by now */
+    redis_fail(&r->connection, "%s", reply->str);
+    return STORE_UNAVAILABLE;
+}
+
+enum store_result redis_expect_time(struct redis *r, const redisReply *reply, int64_t *now_ms)
+{
+    enum store_result result = redis_expect(r, reply, REDIS_REPLY_ARRAY);
+    int64_t ms = result == STORE_OK ? redis_learn_time(&r->connection, reply) : -1;
+
+    if (result == STORE_OK && ms < 0) {
+        redis_fail(&r->connection, "TIME tells no time");
+        result = STORE_UNAVAILABLE;
+    }
+    if (result == STORE_OK)
+        *now_ms = ms + r->shift_ms;
+    return result;
+}
+
+int64_t redis_now_ms(const struct redis *r)
+{
+    return clock_mono_ms() + r->connection.ahead_ms + r->shift_ms;
+}
+
+enum store_result redis_trouble(struct redis *r, const char *fmt, ...)
+{
+    char text[sizeof r->connection.trouble.text];
+    va_list args;
+
+    va_start(args, fmt);
+    if (vsnprintf(text, sizeof text, fmt, args) < 0)
+        text[0] = '\0';
+    va_end(args);
+    error_set(&r->connection.trouble, "%s", text);
+    return STORE_UNAVAILABLE;
+}

@@ -1,0 +1,322 @@
+#include "store/redis/call.h"
+#include <inttypes.h>
+#include <stdio.h>
+#include <string.h>
+
+#define DAY_MS ((int64_t)24 * 60 * 60 * 1000)
+#define EVER_MS (1LL << 52) /* as exact in Lua as here */
+#define BUCKETS 4096 /* of a day's clients: however many they are, their counters need no more memory */
+#define CLIENTS_LIVE_S 172800
+
+/* The commands that lua/commit.lua does, and what it checks first. */
+struct commands {
+    const struct redis *r;
+    struct redis_words keys, args;
+};
+
+static void commands_init(struct commands *c, const struct redis *r)
+{
+    c->r = r;
+    redis_words_init(&c->keys);
+    redis_words_init(&c->args);
+}
+
+static void commands_free(struct commands *c)
+{
+    redis_words_free(&c->keys);
+    redis_words_free(&c->args);
+}
+
+/* So many words follow in args. */
+static void command(struct commands *c, const char *verb, const char *kind, const char *name, int words)
+{
+    redis_word_key(&c->keys, c->r->base, kind, name);
+    redis_word(&c->args, verb);
+    redis_word_number(&c->args, words);
+}
+
+static void command_words(struct commands *c, const char *verb, const char *kind, const char *name,
+                          const struct redis_words *words)
+{
+    command(c, verb, kind, name, words->count);
+    buf_add(&c->args.text, words->text.data, words->text.len);
+    c->args.text.failed = c->args.text.failed || words->text.failed;
+    c->args.count += words->count;
+}
+
+static int64_t version_of(const void *record)
+{
+    int64_t version = 0;
+
+    if (record)
+        memcpy(&version, record, sizeof version);
+    return version;
+}
+
+/* -- what a commit is made of -- */
+
+/* HSET and HDEL of the fields that differ. False: none does. */
+static bool add_fields(struct commands *c, const struct backend_commit *commit, int64_t version)
+{
+    struct redis_words set, gone;
+    char value[FIELD_VALUE_SIZE];
+
+    redis_words_init(&set);
+    redis_words_init(&gone);
+    for (size_t i = 0; i < commit->type->count; i++) {
+        const struct field *field = &commit->type->fields[i];
+        if (version > 0 && field_same(field, commit->before, commit->after))
+            continue;
+        field_get(field, commit->after, value);
+        if (*value) {
+            redis_word(&set, field->name);
+            redis_word(&set, value);
+        } else if (version > 0) {
+            redis_word(&gone, field->name);
+        }
+    }
+    bool differs = set.count > 0 || gone.count > 0;
+    if (differs) {
+        redis_word(&set, "v");
+        redis_word_number(&set, version + 1);
+    }
+    if (gone.count > 0)
+        command_words(c, "HDEL", commit->type->name, commit->key, &gone);
+    if (set.count > 0)
+        command_words(c, "HSET", commit->type->name, commit->key, &set);
+    redis_words_free(&set);
+    redis_words_free(&gone);
+    return differs;
+}
+
+/* A note on an attempt is none: the work that it belongs to frees memory. */
+static bool is_body(const struct backend_commit *commit, const struct store_blob *blob)
+{
+    const struct order_record *after = commit->after;
+    return strcmp(blob->id, after->attempt.blob) != 0;
+}
+
+/* The bodies, or the notes. */
+static bool add_blobs(struct commands *c, const struct backend_commit *commit, bool bodies)
+{
+    bool any = false;
+
+    for (size_t i = 0; commit->order && i < STORE_COMMIT_BLOBS; i++) {
+        const struct store_blob *blob = &commit->order->blob[i];
+        if (!blob->id || is_body(commit, blob) != bodies)
+            continue;
+        command(c, "SET", "blob", blob->id, 1);
+        redis_word_bytes(&c->args, blob->bytes, blob->len);
+        any = true;
+    }
+    return any;
+}
+
+/* An order that waits, or is a dead letter, never expires by itself: its body and its place in the indexes would
+ * stay. */
+static void add_indexes(struct commands *c, const struct backend_commit *commit, int64_t version)
+{
+    bool queued = false;
+
+    for (int i = 0; commit->order && i < INDEXES; i++) {
+        int64_t was = version > 0 ? order_index_ms(commit->before, (enum order_index)i) : -1;
+        queued = queued || commit->index_ms[i] >= 0;
+        if (commit->index_ms[i] == was)
+            continue;
+        command(c, was >= 0 && commit->index_ms[i] < 0 ? "ZREM" : "ZADD", redis_index_kind[i], NULL,
+                commit->index_ms[i] < 0 ? 1 : 2);
+        if (commit->index_ms[i] >= 0)
+            redis_word_number(&c->args, commit->index_ms[i]);
+        redis_word(&c->args, commit->key);
+    }
+    if (commit->expires_ms > 0 && !queued) {
+        command(c, "PEXPIREAT", commit->type->name, commit->key, 1);
+        redis_word_number(&c->args, commit->expires_ms - c->r->shift_ms);
+    }
+}
+
+static bool add_values(struct commands *c, const struct backend_commit *commit)
+{
+    bool any = false;
+
+    for (size_t i = 0; i < RECORD_BLOBS; i++)
+        if (commit->drop_blob[i]) {
+            command(c, "DEL", "blob", commit->drop_blob[i], 0);
+            any = true;
+        }
+    for (size_t i = 0; commit->order && i < STORE_COMMIT_VALUES; i++) {
+        const struct store_value *v = &commit->order->value[i];
+        if (!v->name)
+            continue;
+        any = true;
+        command(c, v->value ? "SET" : "DEL", "val", v->name, !v->value ? 0 : v->ttl_ms > 0 ? 3 : 1);
+        if (v->value)
+            redis_word(&c->args, v->value);
+        if (v->value && v->ttl_ms > 0) {
+            redis_word(&c->args, "PX");
+            redis_word_number(&c->args, v->ttl_ms);
+        }
+    }
+    return any;
+}
+
+/* Redis refuses the first write of a script if that may need memory and there is none, and no later one. So a commit
+ * that brings a body begins with SET, which may be refused, and any other one with PERSIST, which never is: what
+ * ends work, and frees memory, goes on. Returns the version that the record has after it. */
+static int64_t add_commands(struct commands *c, const struct backend_commit *commit)
+{
+    struct commands rest;
+    int64_t version = version_of(commit->before);
+
+    commands_init(&rest, c->r);
+    bool blobs = add_blobs(c, commit, true);
+    blobs = add_blobs(&rest, commit, false) || blobs;
+    bool fields = add_fields(&rest, commit, version);
+    bool values = add_values(&rest, commit);
+    if (blobs || fields || values) {
+        command(c, "PERSIST", commit->type->name, commit->key, 0);
+        add_indexes(&rest, commit, version);
+        buf_add(&c->keys.text, rest.keys.text.data, rest.keys.text.len);
+        buf_add(&c->args.text, rest.args.text.data, rest.args.text.len);
+        c->keys.count += rest.keys.count;
+        c->args.count += rest.args.count;
+        c->args.text.failed = c->args.text.failed || rest.args.text.failed;
+        c->keys.text.failed = c->keys.text.failed || rest.keys.text.failed;
+    }
+    commands_free(&rest);
+    return fields ? version + 1 : version;
+}
+
+/* The version, and the times between which the commit may be done, by the server's clock. */
+static void add_terms(struct commands *c, const struct backend_commit *commit)
+{
+    int64_t earliest = 0, latest = EVER_MS, extra = 0;
+
+    for (size_t i = 0; commit->order && i < STORE_COMMIT_BLOBS; i++)
+        extra += commit->order->blob[i].id ? redis_extra_ms(commit->order->blob[i].len) : 0;
+    if (commit->decided_ms > 0) {
+        int64_t wait = commit->deadline_ms > 0 ? STORE_CLOCK_SLACK_MS : c->r->connection.timeout_ms;
+        earliest = commit->decided_ms - STORE_CLOCK_SLACK_MS - c->r->shift_ms;
+        latest = commit->decided_ms - c->r->shift_ms + extra +
+                 (wait < STORE_CLOCK_SLACK_MS ? wait : STORE_CLOCK_SLACK_MS);
+    }
+    if (commit->deadline_ms > 0 && commit->deadline_ms - c->r->shift_ms < latest)
+        latest = commit->deadline_ms - c->r->shift_ms;
+    redis_word_key(&c->keys, c->r->base, commit->type->name, commit->key);
+    redis_word_number(&c->args, version_of(commit->before));
+    redis_word_number(&c->args, earliest);
+    redis_word_number(&c->args, latest);
+}
+
+/* -- clients -- */
+
+static const char *bucket_of(const char *client, char out[8])
+{
+    uint32_t hash = 2166136261u; /* FNV-1a; who the client is was hashed with a key before */
+
+    for (; *client; client++)
+        hash = (hash ^ (unsigned char)*client) * 16777619u;
+    snprintf(out, 8, "%" PRIu32, hash % BUCKETS);
+    return out;
+}
+
+/* Two commands; the first one's reply is the count. Who signs is counted apart: others cannot fill his bucket. */
+static void add_client(struct redis *r, const char *client, bool is_signed, int64_t now_ms)
+{
+    char bucket[8], name[48];
+
+    snprintf(name, sizeof name, "%" PRId64 ":%s", now_ms / DAY_MS, is_signed ? "signed" : "unsigned");
+    redis_add(r, "HINCRBY %k %s 1", "clients", name, bucket_of(client, bucket));
+    redis_add(r, "EXPIRE %k %d", "clients", name, (int64_t)CLIENTS_LIVE_S);
+}
+
+static enum store_result read_client(struct redis *r, const redisReply *reply, int64_t *count)
+{
+    enum store_result result = redis_expect(r, reply, REDIS_REPLY_INTEGER);
+
+    *count = result == STORE_OK ? reply->integer : 0;
+    return result;
+}
+
+enum store_result redis_count_client(void *state, const char *client, int64_t *count)
+{
+    struct redis *r = state;
+    redisReply *reply[2];
+
+    redis_begin(r);
+    add_client(r, client, false, redis_now_ms(r));
+    enum store_result result = redis_run(r, reply, 2);
+    if (result == STORE_OK)
+        result = read_client(r, reply[0], count);
+    redis_free(reply, 2);
+    return result;
+}
+
+/* -- commit -- */
+
+/* The script's reply: a word, the time, and with CHANGED the record. */
+static enum store_result read_result(struct redis *r, const struct backend_commit *commit,
+                                     const redisReply *reply, void *current, int64_t *now_ms)
+{
+    enum store_result result = redis_expect(r, reply, REDIS_REPLY_ARRAY);
+
+    if (result != STORE_OK)
+        return result;
+    if (reply->elements < 2 || reply->element[0]->type != REDIS_REPLY_STRING) {
+        redis_fail(&r->connection, "the commit's script answers what it cannot");
+        return STORE_UNAVAILABLE;
+    }
+    const char *word = reply->element[0]->str;
+    result = redis_expect_time(r, reply->element[1], now_ms);
+    if (result != STORE_OK || !strcmp(word, "OK"))
+        return result;
+    if (!strcmp(word, "TOO_LATE"))
+        return STORE_TOO_LATE;
+    if (strcmp(word, "CHANGED") != 0 || reply->elements < 3) {
+        redis_fail(&r->connection, "the commit's script answers what it cannot");
+        return STORE_UNAVAILABLE;
+    }
+    result = redis_read_record(r, commit->type, reply->element[2], current);
+    return result == STORE_OK ? STORE_CHANGED : result;
+}
+
+enum store_result redis_commit(void *state, const struct backend_commit *commit, void *current,
+                               int64_t *version, struct location_record *location, int64_t *client_count,
+                               int64_t *now_ms)
+{
+    struct redis *r = state;
+    const char *client = commit->order ? commit->order->count_client : NULL;
+    const size_t at = client ? 2 : 0, n = at + 1 + (location ? 1 : 0);
+    enum store_result told, result;
+    redisReply *reply[4];
+    struct commands c;
+
+    commands_init(&c, r);
+    add_terms(&c, commit);
+    int64_t after = add_commands(&c, commit);
+    redis_begin(r);
+    r->same_server = true;
+    *now_ms = redis_now_ms(r);
+    if (client)
+        add_client(r, client, true, *now_ms);
+    redis_add_script(r, SCRIPT_COMMIT, &c.keys, &c.args);
+    if (location)
+        redis_add(r, "HGETALL %k", location_record_type.name, NULL);
+    result = redis_run(r, reply, n);
+    commands_free(&c);
+    if (result != STORE_OK)
+        return result;
+    result = read_result(r, commit, reply[at], current, now_ms);
+    if (location && result != STORE_UNAVAILABLE) {
+        told = redis_read_record(r, &location_record_type, reply[at + 1], location);
+        result = told == STORE_OK ? result : told;
+    }
+    if (client && result != STORE_UNAVAILABLE) {
+        told = read_client(r, reply[0], client_count);
+        result = told == STORE_OK || told == STORE_FULL ? result : told;
+    }
+    if (result == STORE_OK)
+        *version = after;
+    redis_free(reply, n);
+    return result;
+}

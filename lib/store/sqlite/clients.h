@@ -1,0 +1,32 @@
+/*
+ * clients: today's count of requests per client, in a mapped file of fixed size, so that a flood of unsigned
+ * requests costs no transaction and no disk.
+ *
+ * One 64-bit word a client: 28 bits of the client's hash, 12 of the day, 24 of the count. A word is changed by
+ * compare-and-swap only, so that no process ever sees half of one. Counts are lost if the machine crashes, and one
+ * client may displace another if its neighbourhood of 8 words is full.
+ */
+#ifndef WOO_GHL_STORE_SQLITE_CLIENTS_H
+#define WOO_GHL_STORE_SQLITE_CLIENTS_H
+
+#include "base/error.h"
+#include <stdatomic.h>
+#include <stdbool.h>
+#include <stdint.h>
+
+struct clients {
+    char *path; /* owned; DATA_DIR/clients.map */
+    int fd;
+    _Atomic uint64_t *words; /* NULL = not mapped */
+};
+
+/* Only takes note of the place. False when out of memory. */
+bool clients_init(struct clients *clients, const char *dir) MUST_CHECK;
+void clients_close(struct clients *clients);
+
+/* Counts one request of this client (any text) on this day (days since 1970). A file that is missing, short
+ * or strange is made anew. False with the error set when it cannot be mapped. */
+bool clients_count(struct clients *clients, const char *client, int64_t day, int64_t *count,
+                   struct error *e) MUST_CHECK;
+
+#endif

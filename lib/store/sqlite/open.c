@@ -1,0 +1,300 @@
+#include "base/log.h"
+#include "store/sqlite/db.h"
+#include <errno.h>
+#include <fcntl.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <sys/vfs.h>
+#include <unistd.h>
+
+#define APPLICATION_ID 0x776f6f67 /* "woog" */
+
+/* -- directory and file -- */
+
+static bool make_directory(const char *dir, struct error *e)
+{
+    struct stat st;
+
+    if (mkdir(dir, 0700) != 0 && errno != EEXIST) {
+        if (errno == ENOENT)
+            error_set(e, "DATA_DIR=%s: its parent directory does not exist: create it, or name another place",
+                      dir);
+        else
+            error_set(e, "DATA_DIR=%s: cannot be made: %s: make it, owned by the user that runs this program",
+                      dir, strerror(errno));
+        return false;
+    }
+    if (stat(dir, &st) != 0 || !S_ISDIR(st.st_mode)) {
+        error_set(e, "DATA_DIR=%s: is no directory: name a directory of this program's own", dir);
+        return false;
+    }
+    return true;
+}
+
+/* SQLite gives its other files the mode of this one. */
+static bool make_file(const struct db *db, struct error *e)
+{
+    struct stat st;
+    int fd = open(db->path, O_RDWR | O_CREAT | O_EXCL | O_CLOEXEC, 0600);
+
+    if (fd >= 0)
+        close(fd);
+    else if (errno != EEXIST) {
+        error_set(e, "%s: cannot be made: %s: DATA_DIR must be writable for the user that runs this program",
+                  db->path, strerror(errno));
+        return false;
+    }
+    /* By name only: closing any descriptor of the file would drop SQLite's locks of this whole process. */
+    if (stat(db->path, &st) == 0 && (st.st_mode & 077) != 0)
+        log_event(db->log, LOG_LEVEL_WARN, "store", NULL,
+                  "%s can be read by others (mode %04o): it holds customers' data, make it 0600", db->path,
+                  (unsigned)(st.st_mode & 07777));
+    return true;
+}
+
+bool db_is_network(int64_t statfs_type)
+{
+    static const uint32_t types[] = {
+        0x6969,     /* NFS */
+        0x517b,     /* SMB */
+        0xff534d42, /* CIFS */
+        0xfe534d42, /* SMB2 */
+        0x65735546, /* FUSE: sshfs, s3fs, glusterfs */
+        0x01021997, /* 9P */
+        0x5346414f, /* AFS */
+        0x6b414653, /* kAFS */
+        0x00c36400, /* Ceph */
+        0x73757245, /* Coda */
+        0x0bd00bd0, /* Lustre */
+        0x47504653, /* GPFS */
+        0x7461636f, /* OCFS2 */
+        0x01161970, /* GFS2 */
+        0x786f4256, /* VirtualBox's shared folders */
+        0xbacbacbc, /* VMware's */
+    };
+    for (size_t i = 0; i < sizeof types / sizeof *types; i++)
+        if ((uint32_t)statfs_type == types[i])
+            return true;
+    return false;
+}
+
+/* -- settings of the connection, each looked at afterwards: SQLite ignores what it cannot do -- */
+
+static bool pragma(struct db *db, const char *name, const char *value, const char *want)
+{
+    char sql[64], got[16] = "";
+    sqlite3_stmt *statement = NULL;
+
+    snprintf(sql, sizeof sql, "PRAGMA %s=%s", name, value);
+    if (sqlite3_exec(db->sqlite, sql, NULL, NULL, NULL) != SQLITE_OK)
+        db_sqlite_failed(db);
+    snprintf(sql, sizeof sql, "PRAGMA %s", name);
+    if (!db->failed && sqlite3_prepare_v2(db->sqlite, sql, -1, &statement, NULL) != SQLITE_OK)
+        db_sqlite_failed(db);
+    if (!db->failed && sqlite3_step(statement) == SQLITE_ROW)
+        db_text(statement, 0, got, sizeof got);
+    sqlite3_finalize(statement);
+    if (!db->failed && strcmp(got, want) != 0)
+        db_fail(db, "PRAGMA %s=%s: SQLite answers \"%s\" instead of \"%s\"", name, value, got, want);
+    return !db->failed;
+}
+
+static bool set_up(struct db *db)
+{
+    /* Without WAL the directory must be synced, too, when the journal goes, which only EXTRA does. */
+    return (db->network ? pragma(db, "synchronous", "EXTRA", "3") : pragma(db, "synchronous", "FULL", "2")) &&
+           pragma(db, "secure_delete", "ON", "1") && pragma(db, "trusted_schema", "OFF", "0") &&
+           pragma(db, "temp_store", "MEMORY", "2");
+}
+
+/* -- what a usable file has: journal, tables, the namespace's row, this boot's clock -- */
+
+/* Changes with any table or column: there is no reading of another form. Never 0, which an empty file has. */
+static int64_t schema_version(const struct db *db)
+{
+    uint32_t hash = 0x811c9dc5;
+
+    for (const char *c = db->schema; *c; c++)
+        hash = (hash ^ (unsigned char)*c) * 0x01000193;
+    return hash >> 1 | 1;
+}
+
+static bool find_namespace(struct db *db)
+{
+    db->namespace_id = db_integer(db, 0, "SELECT id FROM namespaces WHERE name = ?", "t", db->namespace_name);
+    return db->namespace_id != 0;
+}
+
+static bool find_clock(struct db *db, int64_t *last_ms)
+{
+    char boot[CLOCK_BOOT_ID_SIZE];
+    bool mine = false;
+    sqlite3_stmt *row = db_query(db, "SELECT boot, shift, last FROM clock", "");
+
+    if (db_next(db, row)) {
+        db_text(row, 0, boot, sizeof boot);
+        *last_ms = sqlite3_column_int64(row, 2);
+        mine = store_clock_use(&db->clock, boot, sqlite3_column_int64(row, 1), *last_ms);
+        db_done(row);
+    }
+    return mine;
+}
+
+/* Is nothing left to be made? It waits for no writer. */
+static bool is_ready(struct db *db)
+{
+    char journal[16] = "";
+    int64_t last_ms;
+    sqlite3_stmt *row = db_query(db, "PRAGMA journal_mode", "");
+
+    if (db_next(db, row)) {
+        db_text(row, 0, journal, sizeof journal);
+        db_done(row);
+    }
+    return !strcmp(journal, db->network ? "delete" : "wal") &&
+           db_integer(db, 0, "PRAGMA user_version", "") == schema_version(db) && find_namespace(db) &&
+           find_clock(db, &last_ms);
+}
+
+static void make_tables(struct db *db)
+{
+    char sql[96];
+    int64_t version = db_integer(db, 0, "PRAGMA user_version", "");
+
+    if (version == schema_version(db) || db->failed)
+        return;
+    if (version && db_integer(db, 0, "PRAGMA application_id", "") == APPLICATION_ID)
+        db_fail(
+            db,
+            "another version of woo_ghl made it: let that one work off its orders, then move the file away");
+    else if (version || db_integer(db, 0, "SELECT count(*) FROM sqlite_schema", ""))
+        db_fail(db, "is a database of another program: name another DATA_DIR");
+    snprintf(sql, sizeof sql, "PRAGMA application_id=%d; PRAGMA user_version=%lld", APPLICATION_ID,
+             (long long)schema_version(db));
+    if (!db->failed && (sqlite3_exec(db->sqlite, db->schema, NULL, NULL, NULL) != SQLITE_OK ||
+                        sqlite3_exec(db->sqlite, sql, NULL, NULL, NULL) != SQLITE_OK))
+        db_sqlite_failed(db);
+}
+
+/* Under the writers' lock. */
+static bool make(struct db *db)
+{
+    int64_t last_ms = 0;
+
+    if (!pragma(db, "journal_mode", db->network ? "DELETE" : "WAL", db->network ? "delete" : "wal"))
+        return false;
+    db_run(db, "BEGIN IMMEDIATE", "");
+    make_tables(db);
+    if (!db->failed && !find_namespace(db)) {
+        db_run(db, "INSERT INTO namespaces(name) VALUES(?)", "t", db->namespace_name);
+        db->namespace_id = sqlite3_last_insert_rowid(db->sqlite);
+    }
+    if (!db->failed && !find_clock(db, &last_ms)) {
+        store_clock_begin(&db->clock, last_ms);
+        db_run(db, "INSERT OR REPLACE INTO clock(id, boot, shift, last) VALUES(1, ?, ?, ?)", "tii",
+               db->clock.boot, db->clock.offset_ms, db->clock.noted_ms);
+    }
+    db_run(db, "COMMIT", "");
+    return !db->failed;
+}
+
+/* -- opening -- */
+
+/* A file that was put back from a backup is another one. */
+static bool name_file(struct db *db, struct error *e)
+{
+    struct statx st;
+
+    if (statx(AT_FDCWD, db->path, 0, STATX_INO | STATX_BTIME, &st) != 0) {
+        error_set(e, "%s: cannot be looked at: %s", db->path, strerror(errno));
+        return false;
+    }
+    bool birth = st.stx_mask & STATX_BTIME;
+    snprintf(db->file, sizeof db->file, "%x.%x-%llx-%llx.%x", st.stx_dev_major, st.stx_dev_minor,
+             (unsigned long long)st.stx_ino, birth ? (unsigned long long)st.stx_btime.tv_sec : 0,
+             birth ? st.stx_btime.tv_nsec : 0);
+    return true;
+}
+
+static bool open_sqlite(struct db *db, struct error *e)
+{
+    struct statfs fs;
+    int code = sqlite3_open_v2(db->path, &db->sqlite, SQLITE_OPEN_READWRITE | SQLITE_OPEN_NOMUTEX, NULL);
+
+    if (code != SQLITE_OK) {
+        error_set(e, "%s: cannot be opened: %s", db->path,
+                  db->sqlite ? sqlite3_errmsg(db->sqlite) : "out of memory");
+        return false;
+    }
+    sqlite3_extended_result_codes(db->sqlite, 1);
+    sqlite3_busy_timeout(db->sqlite, DB_WAIT_MS); /* others than this program's writers, such as a backup */
+    db->network = statfs(db->dir, &fs) == 0 && db_is_network((int64_t)fs.f_type);
+    return true;
+}
+
+bool db_connect(struct db *db, struct error *e)
+{
+    bool good = false;
+
+    db->failed = db->full = db->lazy = false;
+    if (!make_directory(db->dir, e) || !writer_lock_open(&db->lock, db->dir, e))
+        return false;
+    if (!make_file(db, e) || !open_sqlite(db, e) || !name_file(db, e))
+        goto out;
+    good = set_up(db) && is_ready(db);
+    if (!good && !db->failed) {
+        if (!writer_lock_take(&db->lock, DB_WAIT_MS, e))
+            goto out;
+        good = make(db);
+        writer_lock_release(&db->lock);
+    }
+    if (!good && e != &db->trouble)
+        *e = db->trouble;
+out:
+    if (!good)
+        db_disconnect(db);
+    return good;
+}
+
+void db_disconnect(struct db *db)
+{
+    for (size_t i = 0; i < DB_STATEMENTS; i++)
+        sqlite3_finalize(db->cache[i].statement);
+    memset(db->cache, 0, sizeof db->cache);
+    if (sqlite3_close(db->sqlite) != SQLITE_OK)
+        log_event(db->log, LOG_LEVEL_ERROR, "store", NULL, "%s: cannot be closed: %s", db->path,
+                  sqlite3_errmsg(db->sqlite));
+    db->sqlite = NULL;
+    writer_lock_close(&db->lock);
+}
+
+bool db_open(struct db *db, const char *dir, const char *namespace_name, const char *schema, struct log *log,
+             struct error *e)
+{
+    size_t size = strlen(dir) + sizeof "/store.db";
+
+    *db = (struct db){.dir = dir, .schema = schema, .log = log, .lock = WRITER_LOCK_CLOSED};
+    clock_boot_id(db->clock.boot);
+    db->path = malloc(size);
+    db->namespace_name = strdup(namespace_name);
+    if (!db->path || !db->namespace_name) {
+        error_set(e, "Out of memory");
+        db_close(db);
+        return false;
+    }
+    snprintf(db->path, size, "%s/store.db", dir);
+    if (db_connect(db, e))
+        return true;
+    db_close(db);
+    return false;
+}
+
+void db_close(struct db *db)
+{
+    db_disconnect(db);
+    free(db->path);
+    free(db->namespace_name);
+    db->path = db->namespace_name = NULL;
+}

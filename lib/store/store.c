@@ -1,0 +1,359 @@
+#include "store/store.h"
+#include "base/clock.h"
+#include "base/crash.h"
+#include "crypt/crypt.h"
+#include "store/backend.h"
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#define ABOUT_SIZE (RECORD_KEY_SIZE + RECORD_TOKEN_SIZE)
+
+struct store {
+    const struct backend *backend;
+    void *state;
+    struct crypt *crypt;
+    int64_t ahead_ms;             /* the store's time less the clock since boot, as the last reply said */
+    char trusted[RECORD_ID_SIZE]; /* the server whose memory was checked; "" = none */
+    struct error own_trouble;     /* what went wrong in this file */
+};
+
+/* Every call goes through here, so that a test build can die before and after each. */
+#define ASK(call, ...)                                                                                       \
+    ((store)->own_trouble.text[0] = '\0', CRASH_AROUND("store_" #call, (store)->backend->call(__VA_ARGS__)))
+
+/* -- life cycle -- */
+
+static void *open_backend(const struct backend *backend, const struct config *config, struct log *log,
+                          struct error *e)
+{
+    struct buf space;
+    void *state = NULL;
+
+    buf_init(&space, 1024);
+    if (buf_addf(&space, "%s:%s%s", config->redis_prefix, config->dry_run ? "dry:" : "",
+                 config->ghl_location_id))
+        state = backend == &redis_backend ? redis_open(config, space.data, log, e)
+                                          : sqlite_open(config, space.data, log, e);
+    else
+        error_set(e, "REDIS_PREFIX and GHL_LOCATION_ID: together longer than 1,000 characters");
+    buf_free(&space);
+    return state;
+}
+
+struct store *store_open(const struct config *config, struct crypt *crypt, struct log *log, struct error *e)
+{
+    struct store *store = calloc(1, sizeof *store);
+
+    if (!store) {
+        error_set(e, "Out of memory");
+        return NULL;
+    }
+    store->crypt = crypt;
+    store->ahead_ms = clock_wall_ms() - clock_boot_ms();
+    store->backend = *config->redis_url ? &redis_backend : &sqlite_backend;
+    store->state = open_backend(store->backend, config, log, e);
+    if (store->state)
+        return store;
+    free(store);
+    return NULL;
+}
+
+void store_close(struct store *store)
+{
+    if (!store)
+        return;
+    store->backend->close(store->state);
+    free(store);
+}
+
+const char *store_kind(const struct store *store)
+{
+    return store->backend->kind;
+}
+
+const char *store_trouble(const struct store *store)
+{
+    return store->own_trouble.text[0] ? store->own_trouble.text : store->backend->trouble(store->state);
+}
+
+enum store_result store_server(struct store *store, char server[RECORD_ID_SIZE])
+{
+    return ASK(server, store->state, server);
+}
+
+void store_trust(struct store *store, const char *server)
+{
+    snprintf(store->trusted, sizeof store->trusted, "%s", server);
+}
+
+static bool is_trusted(struct store *store)
+{
+    char server[RECORD_ID_SIZE];
+
+    if (ASK(server, store->state, server) != STORE_OK)
+        return false;
+    if (*store->trusted && !strcmp(server, store->trusted))
+        return true;
+    error_set(&store->own_trouble, "The store's memory was not checked yet: it is another server, or file");
+    return false;
+}
+
+void store_before_fork(struct store *store)
+{
+    store->backend->before_fork(store->state);
+}
+
+int64_t store_now_ms(const struct store *store)
+{
+    return clock_boot_ms() + store->ahead_ms;
+}
+
+void store_shift_clock(struct store *store, int64_t ms)
+{
+    store->backend->shift_clock(store->state, ms);
+    store->ahead_ms += ms;
+}
+
+/* 0 = the reply brought none. */
+static void note_time(struct store *store, int64_t now_ms)
+{
+    if (now_ms)
+        store->ahead_ms = now_ms - clock_boot_ms();
+}
+
+/* -- sealing: the one place through which blobs go -- */
+
+/* What a blob is sealed for: it opens as this one of this order only. */
+static const char *sealed_for(char about[ABOUT_SIZE], const char *key, const char *id)
+{
+    snprintf(about, ABOUT_SIZE, "%s %s", key, id);
+    return about;
+}
+
+/* The commit's blobs in their sealed form, whose bytes are in `sealed`. */
+static bool seal(struct store *store, struct store_commit *commit, struct buf sealed[STORE_COMMIT_BLOBS])
+{
+    char about[ABOUT_SIZE];
+
+    for (size_t i = 0; i < STORE_COMMIT_BLOBS; i++) {
+        struct store_blob *blob = &commit->blob[i];
+        if (!blob->id)
+            continue;
+        if (!crypt_seal(store->crypt, "blob", sealed_for(about, commit->key, blob->id), blob->bytes,
+                        blob->len, &sealed[i])) {
+            error_set(&store->own_trouble, "%s: %zu bytes cannot be sealed: out of memory, or over %ld bytes",
+                      commit->key, blob->len, STORE_BLOB_MAX);
+            return false;
+        }
+        blob->bytes = sealed[i].data;
+        blob->len = sealed[i].len;
+    }
+    return true;
+}
+
+enum store_result store_blob(struct store *store, const char *key, const char *id, struct buf *out)
+{
+    char about[ABOUT_SIZE];
+    struct buf sealed;
+
+    buf_init(&sealed, STORE_BLOB_MAX + CRYPT_OVERHEAD);
+    enum store_result result = ASK(blob, store->state, id, &sealed);
+    if (result == STORE_OK)
+        switch (crypt_open(store->crypt, "blob", sealed_for(about, key, id), sealed.data, sealed.len, out,
+                           &store->own_trouble)) {
+        case CRYPT_OK: break;
+        case CRYPT_UNKNOWN_KEY:
+        case CRYPT_DAMAGED: result = STORE_SEALED; break;
+        case CRYPT_FAILED: result = STORE_UNAVAILABLE; break;
+        }
+    buf_free(&sealed);
+    return result;
+}
+
+/* -- records -- */
+
+enum store_result store_read(struct store *store, const char *key, struct store_reply *reply)
+{
+    *reply = (struct store_reply){0};
+    enum store_result result =
+        ASK(read, store->state, &order_record_type, key, &reply->order, &reply->location, &reply->now_ms);
+    note_time(store, reply->now_ms);
+    return result;
+}
+
+/* The blobs that before needs and after does not. */
+static void find_dropped(const struct store_commit *commit, const char *drop[RECORD_BLOBS])
+{
+    const char *had[RECORD_BLOBS], *has[RECORD_BLOBS];
+    size_t had_count = commit->before ? order_blobs(commit->before, had) : 0,
+           has_count = order_blobs(commit->after, has), dropped = 0;
+
+    for (size_t i = 0; i < had_count; i++) {
+        bool kept = false;
+        for (size_t j = 0; j < has_count; j++)
+            kept = kept || !strcmp(had[i], has[j]);
+        if (!kept)
+            drop[dropped++] = had[i];
+    }
+}
+
+enum store_result store_commit(struct store *store, const struct store_commit *commit,
+                               struct store_reply *reply)
+{
+    struct store_commit sealed = *commit;
+    struct buf bytes[STORE_COMMIT_BLOBS];
+    int64_t version = 0;
+    enum store_result result = STORE_UNAVAILABLE;
+    struct backend_commit c = {.type = &order_record_type,
+                               .key = commit->key,
+                               .before = commit->before,
+                               .after = commit->after,
+                               .durable = true,
+                               .expires_ms = commit->after->expires_ms,
+                               .order = &sealed,
+                               .decided_ms = commit->decided_ms,
+                               .deadline_ms = commit->deadline_ms};
+
+    *reply = (struct store_reply){0};
+    for (size_t i = 0; i < STORE_COMMIT_BLOBS; i++)
+        buf_init(&bytes[i], STORE_BLOB_MAX + CRYPT_OVERHEAD);
+    find_dropped(commit, c.drop_blob);
+    for (int i = 0; i < INDEXES; i++)
+        c.index_ms[i] = order_index_ms(commit->after, (enum order_index)i);
+    if (!is_trusted(store) || !seal(store, &sealed, bytes))
+        goto out;
+    result = ASK(commit, store->state, &c, &reply->order, &version, &reply->location, &reply->client_count,
+                 &reply->now_ms);
+    note_time(store, reply->now_ms);
+    if (result == STORE_OK) {
+        reply->order = *commit->after;
+        reply->order.version = version;
+    }
+out:
+    for (size_t i = 0; i < STORE_COMMIT_BLOBS; i++)
+        buf_free(&bytes[i]);
+    return result;
+}
+
+/* Location and rate limiter: *after becomes what the store has. */
+static enum store_result commit_shared(struct store *store, const struct record_type *type, bool durable,
+                                       const void *before, void *after, void *current)
+{
+    struct backend_commit c = {.type = type, .before = before, .after = after, .durable = durable};
+    int64_t version = 0, now_ms = 0, client_count = 0;
+
+    enum store_result result = ASK(commit, store->state, &c, current, &version, NULL, &client_count, &now_ms);
+    note_time(store, now_ms);
+    if (result == STORE_OK)
+        memcpy(after, &version, sizeof version);
+    else if (result == STORE_CHANGED)
+        memcpy(after, current, type->size);
+    return result;
+}
+
+enum store_result store_read_location(struct store *store, struct location_record *location, int64_t *now_ms)
+{
+    *now_ms = 0;
+    enum store_result result = ASK(read, store->state, &location_record_type, NULL, location, NULL, now_ms);
+    note_time(store, *now_ms);
+    return result;
+}
+
+enum store_result store_commit_location(struct store *store, const struct location_record *before,
+                                        struct location_record *after)
+{
+    struct location_record current;
+    return commit_shared(store, &location_record_type, true, before, after, &current);
+}
+
+enum store_result store_read_limiter(struct store *store, struct limiter_record *limiter, int64_t *now_ms)
+{
+    *now_ms = 0;
+    enum store_result result = ASK(read, store->state, &limiter_record_type, NULL, limiter, NULL, now_ms);
+    note_time(store, *now_ms);
+    return result;
+}
+
+enum store_result store_commit_limiter(struct store *store, const struct limiter_record *before,
+                                       struct limiter_record *after)
+{
+    struct limiter_record current;
+    return commit_shared(store, &limiter_record_type, false, before, after, &current);
+}
+
+/* -- indexes -- */
+
+enum store_result store_list(struct store *store, enum order_index index, int64_t from_ms, const char *after,
+                             size_t max, struct store_entry *list, size_t *n)
+{
+    return ASK(list, store->state, index, from_ms, after, max, list, n);
+}
+
+enum store_result store_sizes(struct store *store, struct store_sizes *sizes)
+{
+    *sizes = (struct store_sizes){0};
+    enum store_result result = ASK(sizes, store->state, sizes);
+    note_time(store, sizes->now_ms);
+    return result;
+}
+
+/* -- values, locks, counters -- */
+
+enum store_result store_get(struct store *store, const char *name, char **out)
+{
+    *out = NULL;
+    return ASK(get, store->state, name, out);
+}
+
+enum store_result store_put(struct store *store, const char *name, const char *value, int64_t ttl_ms)
+{
+    return ASK(put, store->state, name, value, ttl_ms, false, NULL);
+}
+
+enum store_result store_put_absent(struct store *store, const char *name, const char *value, int64_t ttl_ms,
+                                   char **out)
+{
+    *out = NULL;
+    return ASK(put, store->state, name, value, ttl_ms, true, out);
+}
+
+enum store_result store_values(struct store *store, const char *prefix, struct buf *out)
+{
+    return ASK(values, store->state, prefix, out);
+}
+
+enum store_result store_lock(struct store *store, const char *name, const char *token, int64_t ttl_ms)
+{
+    return ASK(lock, store->state, name, token, ttl_ms);
+}
+
+enum store_result store_unlock(struct store *store, const char *name, const char *token)
+{
+    return ASK(unlock, store->state, name, token);
+}
+
+enum store_result store_count(struct store *store, const char *name, int64_t ttl_ms, int64_t *count)
+{
+    int64_t ignored;
+    return ASK(count, store->state, name, ttl_ms, count ? count : &ignored);
+}
+
+enum store_result store_count_client(struct store *store, const char *client, int64_t *count)
+{
+    return ASK(count_client, store->state, client, count);
+}
+
+enum store_result store_expire(struct store *store, long max, long *n)
+{
+    *n = 0;
+    return ASK(expire, store->state, max, n);
+}
+
+/* -- for check and status -- */
+
+enum store_result store_about(struct store *store, struct store_about *about)
+{
+    *about = (struct store_about){0};
+    return ASK(about, store->state, about);
+}

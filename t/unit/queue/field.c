@@ -1,0 +1,130 @@
+/* Every field of every record: there and back, and what is no value of it. */
+#include "queue/record.h"
+#include "tap.h"
+#include <inttypes.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+union any_record {
+    struct order_record order;
+    struct location_record location;
+    struct limiter_record limiter;
+};
+
+static bool goes_round(const struct field *field, const char *text)
+{
+    static const union any_record none;
+    union any_record record = none, again = none;
+    char got[FIELD_VALUE_SIZE];
+
+    if (!field_set(field, &record, text))
+        return false;
+    field_get(field, &record, got);
+    if (field->type != FIELD_TEXT && (!field_set_number(field, &again, field_number(field, &record)) ||
+                                      !field_same(field, &record, &again)))
+        return false;
+    return !strcmp(got, text) && field_same(field, &record, &none) == !*text;
+}
+
+/* Refused, and the field is at its default: nothing half read is left. */
+static bool refused(const struct field *field, const char *text)
+{
+    static const union any_record none;
+    union any_record record;
+    char got[FIELD_VALUE_SIZE];
+
+    memset(&record, 0, sizeof record);
+    if (!field_set(field, &record, field->type == FIELD_TEXT ? "x" : "1") || field_set(field, &record, text))
+        return false;
+    field_get(field, &record, got);
+    return !*got && field_same(field, &record, &none);
+}
+
+static void test_number(const struct field *field)
+{
+    static const char *const garbage[] = {"x",
+                                          "1x",
+                                          " 1",
+                                          "1 ",
+                                          "+1",
+                                          "0x1",
+                                          "1.5",
+                                          "--1",
+                                          "-",
+                                          "1-",
+                                          "9223372036854775808",
+                                          "-9223372036854775809"};
+    char beyond[32];
+
+    for (size_t i = 0; i < sizeof garbage / sizeof *garbage; i++)
+        ok(refused(field, garbage[i]), "%s is never \"%s\"", field->name, garbage[i]);
+    ok(goes_round(field, "1"), "%s: 1", field->name);
+    if (field->type == FIELD_INT) {
+        ok(goes_round(field, "9223372036854775807") && goes_round(field, "-9223372036854775808") &&
+               goes_round(field, "-1"),
+           "%s: as large as it gets", field->name);
+    } else {
+        snprintf(beyond, sizeof beyond, "%zu", field->type == FIELD_FLAG ? (size_t)2 : field->size);
+        ok(refused(field, beyond) && refused(field, "-1") && refused(field, "4294967296"), "%s: its range",
+           field->name);
+    }
+}
+
+static void test_text(const struct field *field)
+{
+    char text[FIELD_VALUE_SIZE + 1], got[FIELD_VALUE_SIZE];
+    union any_record record;
+
+    memset(&record, 0, sizeof record);
+    ok(!field_set_number(field, &record, 1) && field_number(field, &record) == 0, "%s is no number",
+       field->name);
+    ok(field->size <= FIELD_VALUE_SIZE, "%s is no longer than any value", field->name);
+    memset(text, 'a', sizeof text);
+    text[field->size] = '\0';
+    ok(refused(field, text), "%s: one byte too long", field->name);
+    text[field->size - 1] = '\0';
+    ok(goes_round(field, text) && goes_round(field, "a b=c\n\xc3\xa9"), "%s: whole", field->name);
+    memset(&record, 'x', sizeof record);
+    field_get(field, &record, got);
+    ok(strlen(got) <= field->size, "%s: ends, also if its NUL is missing", field->name);
+}
+
+static void test_type(const struct record_type *type)
+{
+    unsigned char covered[sizeof(union any_record)] = {0};
+
+    for (size_t i = 0; i < type->count; i++) {
+        const struct field *field = &type->fields[i];
+        size_t size = field->type == FIELD_TEXT   ? field->size
+                      : field->type == FIELD_INT  ? sizeof(int64_t)
+                      : field->type == FIELD_FLAG ? sizeof(bool)
+                                                  : sizeof(int);
+        bool alone = field->offset >= sizeof(int64_t) && field->offset + size <= type->size;
+        for (size_t j = 0; j < i; j++)
+            alone = alone && strcmp(type->fields[j].name, field->name) != 0;
+        for (size_t at = field->offset; alone && at < field->offset + size; at++)
+            alone = !covered[at]++;
+        ok(alone, "%s.%s has a name and a place of its own", type->name, field->name);
+        ok(goes_round(field, ""), "%s: its default", field->name);
+        if (field->type == FIELD_TEXT)
+            test_text(field);
+        else
+            test_number(field);
+    }
+    /* What no field covers is the version and padding: a member that was forgotten would be more. */
+    size_t gap = 0, longest = 0;
+    for (size_t at = sizeof(int64_t); at < type->size; at++) {
+        gap = covered[at] ? 0 : gap + 1;
+        longest = gap > longest ? gap : longest;
+    }
+    ok(longest < sizeof(int64_t), "%s: every member is a field", type->name);
+}
+
+int main(void)
+{
+    test_type(&order_record_type);
+    test_type(&location_record_type);
+    test_type(&limiter_record_type);
+    return tap_done();
+}
