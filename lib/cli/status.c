@@ -46,16 +46,16 @@ static void print_counters(const struct store_stats *s)
 
 static json_t *store_json(const struct store_stats *s, int64_t reconciled_s)
 {
-    json_t *pauses =
-        s->paused ? json_pack("[{ss sI}]", "reason", s->pause_reason, "age_s", (json_int_t)s->pause_age_s)
-                  : json_array();
+    json_t *pauses = s->paused ? json_pack("[{so sI}]", "reason", json_from_text(s->pause_reason), "age_s",
+                                           (json_int_t)s->pause_age_s)
+                               : json_array();
 
-    return json_pack("{sI sI sI sI s{ss sI sI} so ss sb sb so}", "waiting", (json_int_t)s->waiting, "due",
+    return json_pack("{sI sI sI sI s{ss sI sI} so so sb sb so}", "waiting", (json_int_t)s->waiting, "due",
                      (json_int_t)s->due, "oldest_s", (json_int_t)s->oldest_s, "parked", (json_int_t)s->parked,
                      "breaker", "state", s->breaker_open_ms > 0 ? "open" : "closed", "open_ms",
                      (json_int_t)s->breaker_open_ms, "failures", (json_int_t)s->breaker_failures, "pauses",
-                     pauses, "durability", s->durability, "undrained", s->undrained, "reconcile_wanted",
-                     s->reconcile_wanted != 0, "reconciled_s",
+                     pauses, "durability", json_from_text(s->durability), "undrained", s->undrained,
+                     "reconcile_wanted", s->reconcile_wanted != 0, "reconciled_s",
                      reconciled_s < 0 ? json_null() : json_integer(reconciled_s));
 }
 

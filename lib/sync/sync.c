@@ -1,6 +1,7 @@
 #include "app/alert.h"
 #include "app/hold.h"
 #include "base/clock.h"
+#include "base/text.h"
 #include "sync/refusal.h"
 #include "sync/sync_work.h"
 #include <stdio.h>
@@ -16,19 +17,12 @@
 
 /* -- ends -- */
 
-static void set_text(char *out, size_t size, const char *text)
-{
-    size_t n = strnlen(text, size - 1);
-    memcpy(out, text, n);
-    out[n] = '\0';
-}
-
 enum step sync_stop(struct sync_work *w, enum sync_end end, const char *reason)
 {
     w->end = end;
-    set_text(w->reason, sizeof w->reason, reason);
+    (void)text_copy(w->reason, sizeof w->reason, reason);
     if (!w->why[0])
-        set_text(w->why, sizeof w->why, reason);
+        (void)text_copy(w->why, sizeof w->why, reason);
     return STEP_STOP;
 }
 
@@ -120,7 +114,7 @@ enum step sync_stop_answer(struct sync_work *w, const char *what, const struct g
     error_set(&why, "%s: %s%s %s%s%s%s%s", what, ghl_result_name(answer->result), status, answer->message,
               answer->code[0] ? ", code " : "", answer->code, answer->trace_id[0] ? ", traceId " : "",
               answer->trace_id);
-    set_text(w->why, sizeof w->why, why.text);
+    (void)text_copy(w->why, sizeof w->why, why.text);
     struct log_about about = {.order = w->plan.key, .status = answer->status, .trace_id = answer->trace_id};
     log_event(w->app->log, LOG_LEVEL_WARN, "ghl", &about, "%s", w->why);
 
@@ -211,7 +205,7 @@ enum step sync_progress(struct sync_work *w, const struct store_progress *progre
                      told.clear_attempt && !told.opportunity_id);
     if (result == STORE_OK) {
         if (has_contact)
-            set_text(known, sizeof w->entry->link.contact_id, told.contact_id);
+            (void)text_copy(known, sizeof w->entry->link.contact_id, told.contact_id);
         lease_confirmed(w, asked);
         return STEP_NEXT;
     }
@@ -282,10 +276,10 @@ static enum step prepare(struct sync_work *w)
         plan_make(&w->order, w->delivery.headers.source, &w->app->config, w->app->hash_key, &w->plan, &e)) {
     case PLAN_OK: break;
     case PLAN_FOREIGN_SHOP:
-        set_text(w->why, sizeof w->why, e.text);
+        (void)text_copy(w->why, sizeof w->why, e.text);
         return sync_stop(w, END_PARK, "foreign_shop");
     case PLAN_FAILED:
-        set_text(w->why, sizeof w->why, e.text);
+        (void)text_copy(w->why, sizeof w->why, e.text);
         return sync_stop_retry(w, BACKOFF_MIN_MS, true, "plan_failed");
     }
     if (w->plan.outcome == OUTCOME_IGNORE)
@@ -368,8 +362,8 @@ static struct sync_outcome outcome_of(const struct sync_work *w)
 {
     struct sync_outcome outcome = {.result = SYNC_QUEUED};
 
-    set_text(outcome.reason, sizeof outcome.reason, w->reason);
-    set_text(outcome.ghl_id, sizeof outcome.ghl_id, w->link.opportunity_id);
+    (void)text_copy(outcome.reason, sizeof outcome.reason, w->reason);
+    (void)text_copy(outcome.ghl_id, sizeof outcome.ghl_id, w->link.opportunity_id);
     if (w->end == END_FINISH)
         outcome.result = outcome.ghl_id[0] && !w->link.gone ? SYNC_DONE : SYNC_NOTHING;
     else if (w->end == END_PARK)

@@ -1,4 +1,5 @@
 #include "base/clock.h"
+#include "base/text.h"
 #include "order/contact.h"
 #include "sync/sync_work.h"
 #include <string.h>
@@ -219,9 +220,9 @@ static void full_name(const json_t *contact, char *out, size_t size)
                *name = json_text(contact, "name");
 
     if (*first || *last)
-        snprintf(out, size, "%s%s%s", first, *first && *last ? " " : "", last);
+        (void)text_format(out, size, "%s%s%s", first, *first && *last ? " " : "", last);
     else
-        snprintf(out, size, "%s", name);
+        (void)text_copy(out, size, name);
 }
 
 /* GHL's search is one for a text anywhere: a contact that only resembles it is somebody else. */
