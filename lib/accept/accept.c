@@ -288,15 +288,12 @@ static const char *deferred_reason(const struct store_claim_reply *reply)
     return reply->hold == STORE_HOLD_BREAKER ? "ghl_unavailable" : "later";
 }
 
-/* A sale that lies in the spool must be known to the store before the order's end is judged: without it the
- * end is that of an order that was never sold, and the sale then is stale. */
+/* A sale of this order that lies in the spool must be known to the store before the order's end is judged:
+ * without it the end is that of an order that was never sold, and the sale then is stale. */
 static bool comes_after_the_spool(const struct visit *v)
 {
-    struct spool_stats waiting;
-    struct error e = ERROR_NONE;
-
     return !outcome_creates(v->plan.outcome) && (!v->replayed || v->fetched) && v->app->spool &&
-           spool_stats(v->app->spool, &waiting, &e) && waiting.deliveries > 0;
+           spool_holds(v->app->spool, v->plan.key);
 }
 
 /* A delivery that waited long for its worker is stored and answered: who sent it has waited enough. */

@@ -20,6 +20,9 @@ static bool open_parts(struct app *app, struct error *e)
         error_set(e, "Out of memory");
         return false;
     }
+    app->crypt = crypt_new(c, e);
+    if (!app->crypt)
+        return false;
     app->ghl = ghl_new(c, app->log, e);
     return app->ghl != NULL;
 }
@@ -182,9 +185,9 @@ static void open_spool(struct app *app)
         spool_close(app->spool);
         app->spool = NULL;
     }
-    if (app->spool || !app->vault)
+    if (app->spool || !app->crypt)
         return;
-    app->spool = spool_open(&app->config, app->vault, &e);
+    app->spool = spool_open(&app->config, app->crypt, &e);
     if (!app->spool)
         log_event(app->log, LOG_LEVEL_ERROR, "spool", NULL, "%s", e.text);
 }
@@ -227,6 +230,7 @@ void app_close(struct app *app)
     spool_close(app->spool);
     store_close(app->store);
     vault_free(app->vault);
+    crypt_free(app->crypt);
     ghl_free(app->ghl);
     signature_keys_free(&app->keys);
     log_close(app->log);

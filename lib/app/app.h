@@ -5,6 +5,7 @@
 #define WOO_GHL_APP_H
 
 #include "config/config.h"
+#include "crypt/crypt.h"
 #include "crypt/vault.h"
 #include "ghl/ghl.h"
 #include "order/signature.h"
@@ -18,7 +19,8 @@ struct app {
     struct log *log;
     struct signature_keys keys;
     struct store *store; /* NULL: could not be opened; tried again at the next need */
-    struct vault *vault; /* seals what is stored and spooled; NULL: not even that can be done */
+    struct crypt *crypt; /* seals what is spooled; NULL if config_ok is false */
+    struct vault *vault; /* seals what is stored */
     struct spool *spool; /* NULL: no place for it */
     struct ghl *ghl;
     unsigned char hash_key[DIGEST_LEN]; /* keys fingerprints and part hashes; the store's once app_ready */

@@ -78,10 +78,10 @@ static void print_spool(const struct spool_stats *s)
     if (s->deliveries || s->ids)
         printf("spool: %ld deliveries and %ld sets of ids to be moved to the store, oldest %lld s\n",
                s->deliveries, s->ids, (long long)(s->oldest_ms / 1000));
+    if (s->refused)
+        printf("spool: %ld of them could not be moved yet and are tried again\n", s->refused);
     if (s->locked)
-        printf("spool: %ld files cannot be opened: the secret or DATA_KEY that they were kept under is "
-               "missing\n",
-               s->locked);
+        printf("spool: %ld files cannot be opened: %s\n", s->locked, s->needs.text);
     if (s->damaged)
         printf("spool: %ld files are damaged and were set aside\n", s->damaged);
     if (s->foreign)
@@ -90,10 +90,10 @@ static void print_spool(const struct spool_stats *s)
 
 static json_t *spool_json(const struct spool_stats *s)
 {
-    return json_pack("{sI sI sI sI sI sI}", "deliveries", (json_int_t)s->deliveries, "ids",
+    return json_pack("{sI sI sI sI sI sI sI}", "deliveries", (json_int_t)s->deliveries, "ids",
                      (json_int_t)s->ids, "oldest_s", (json_int_t)(s->oldest_ms / 1000), "locked",
                      (json_int_t)s->locked, "damaged", (json_int_t)s->damaged, "foreign",
-                     (json_int_t)s->foreign);
+                     (json_int_t)s->foreign, "refused", (json_int_t)s->refused);
 }
 
 /* -- both -- */
