@@ -41,7 +41,7 @@ my @KNOWN = (
     ['circle of modules: spool/spool -> spool/spool_name -> spool/spool' => 'the name has its types from the spool'],
     ['circle of modules: store/sqlite/db -> store/sqlite/wal -> store/sqlite/db' => 'one backend is being redrawn'],
     (map { ["$_ has more than 500 lines" => 'it is being redrawn'] } qw(accept/accept.c cli/commands.c
-        crypt/vault.c ghl/ghl_answer.c shop/reconcile.c store/store.c)),
+        crypt/vault.c shop/reconcile.c store/store.c)),
 );
 
 # -- reading --

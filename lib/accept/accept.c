@@ -2,7 +2,7 @@
 #include "accept/accept_log.h"
 #include "app/alert.h"
 #include "base/clock.h"
-#include "base/utf8.h"
+#include "base/text.h"
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -20,7 +20,7 @@ struct visit {
 static void end(struct visit *v, enum accepted result, const char *reason)
 {
     v->out->result = result;
-    utf8_copy(v->out->reason, sizeof v->out->reason, reason);
+    text_copy(v->out->reason, sizeof v->out->reason, reason);
 }
 
 /* -- keeping it elsewhere -- */
@@ -165,7 +165,7 @@ static bool is_past(const struct visit *v)
 
 static void take_outcome(struct visit *v, const struct sync_outcome *outcome)
 {
-    utf8_copy(v->out->ghl_id, sizeof v->out->ghl_id, outcome->ghl_id);
+    text_copy(v->out->ghl_id, sizeof v->out->ghl_id, outcome->ghl_id);
     switch (outcome->result) {
     case SYNC_DONE: end(v, ACCEPTED_SYNCED, ""); break;
     case SYNC_NOTHING: end(v, ACCEPTED_IGNORED, outcome->reason); break;
@@ -217,7 +217,7 @@ static void take_claimed(struct visit *v, const struct orders_claimed *claimed, 
     int64_t limit = v->app->config.rate_limit_per_day;
     bool over = limit > 0 && claimed->client_count > limit;
 
-    utf8_copy(v->out->key, sizeof v->out->key, claimed->key);
+    text_copy(v->out->key, sizeof v->out->key, claimed->key);
     switch (claimed->claim) {
     case CLAIM_LEASED:
         if (!over) {
@@ -297,7 +297,7 @@ static void keep_foreign(struct visit *v, const char *why)
         spool(v, *e.text ? e.text : store_trouble(v->app->store));
         return;
     }
-    utf8_copy(v->out->key, sizeof v->out->key, key);
+    text_copy(v->out->key, sizeof v->out->key, key);
     end(v, ACCEPTED_FOREIGN, "foreign_shop");
     accept_log_foreign(v->app, v->delivery, v->out, why);
 }
@@ -308,8 +308,8 @@ static void accept_order(struct visit *v)
     struct error e = ERROR_NONE;
     struct buf packed;
 
-    utf8_copy(v->out->key, sizeof v->out->key, plan->key);
-    utf8_copy(v->out->number, sizeof v->out->number, plan->number);
+    text_copy(v->out->key, sizeof v->out->key, plan->key);
+    text_copy(v->out->number, sizeof v->out->number, plan->number);
     if (v->delivery->only_key && strcmp(v->delivery->only_key, plan->key) != 0) {
         end(v, ACCEPTED_OTHER, "another_order");
         return;

@@ -1,5 +1,6 @@
 #include "base/http_client.h"
 #include "base/clock.h"
+#include "base/text.h"
 #include <arpa/inet.h>
 #include <curl/curl.h>
 #include <errno.h>
@@ -362,8 +363,9 @@ static void explain(CURL *curl, CURLcode code, const struct transfer *transfer, 
         snprintf(answer->error, sizeof answer->error, "the answer is longer than %zu bytes",
                  answer->body.max);
     else
-        snprintf(answer->error, sizeof answer->error, "%s (libcurl %d)%s%s, %s", curl_easy_strerror(code),
-                 (int)code, os_error ? ": " : "", os_error ? strerror((int)os_error) : "", when);
+        (void)text_format(answer->error, sizeof answer->error, "%s (libcurl %d)%s%s, %s",
+                          curl_easy_strerror(code), (int)code, os_error ? ": " : "",
+                          os_error ? strerror((int)os_error) : "", when);
     answer->timed_out = code == CURLE_OPERATION_TIMEDOUT;
     answer->too_long = transfer->too_long;
 }
@@ -386,7 +388,7 @@ static enum http_result judge(CURLcode code, const struct transfer *transfer)
 
 static enum http_result unusable(struct http_answer *answer, const char *why)
 {
-    snprintf(answer->error, sizeof answer->error, "%.255s", why);
+    (void)text_copy(answer->error, sizeof answer->error, why);
     return HTTP_UNUSABLE;
 }
 

@@ -1,5 +1,4 @@
 #include "base/utf8.h"
-#include <string.h>
 
 uint32_t utf8_read(const char *s, size_t *len)
 {
@@ -42,15 +41,4 @@ char *utf8_write(char *at, uint32_t code)
     }
     *at++ = (char)(0x80 | (code & 0x3F));
     return at;
-}
-
-void utf8_copy(char *out, size_t size, const char *text)
-{
-    size_t len = strnlen(text, size);
-
-    if (len == size)
-        for (len = size - 1; len > 0 && ((unsigned char)text[len] & 0xC0) == 0x80;)
-            len--;
-    memmove(out, text, len);
-    out[len] = '\0';
 }

@@ -1,5 +1,5 @@
 /*
- * utf8: one character of UTF-8 at a time, and copies that cut none in two.
+ * utf8: one character of UTF-8 at a time.
  */
 #ifndef WOO_GHL_UTF8_H
 #define WOO_GHL_UTF8_H
@@ -13,8 +13,5 @@ uint32_t utf8_read(const char *s, size_t *len);
 
 /* Writes the code point's 1 to 4 bytes, without NUL; the place behind them. It is at most 0x10FFFF. */
 char *utf8_write(char *at, uint32_t code);
-
-/* Copies as much of the text as fits, cut between characters, and ends it with a NUL. */
-void utf8_copy(char *out, size_t size, const char *text);
 
 #endif

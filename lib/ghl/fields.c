@@ -1,6 +1,7 @@
 #include "ghl/fields.h"
 #include "base/clock.h"
 #include "base/decimal.h"
+#include "base/text.h"
 #include "ghl/ghl_work.h"
 #include <stdlib.h>
 #include <string.h>
@@ -252,8 +253,8 @@ enum ghl_result fields_mark(struct ghl *ghl, const struct ghl_call *call, const 
     json_decref(list);
     if (field)
         return answer->result;
-    snprintf(answer->message, sizeof answer->message,
-             "GHL_ORDER_FIELD: the location has no opportunity field \"%.80s\"", wanted);
+    (void)text_format(answer->message, sizeof answer->message,
+                      "GHL_ORDER_FIELD: the location has no opportunity field \"%s\"", wanted);
     if (!config_name_is_unique(ghl->config)) {
         fields_forget(
             cache); /* everything waits for this field: the next try looks whether it is there now */

@@ -1,4 +1,5 @@
 /* Judges an answer: every way of saying no becomes one enum, and nothing personal is kept of it. */
+#include "base/text.h"
 #include "ghl/ghl_work.h"
 #include <ctype.h>
 #include <stdio.h>
@@ -323,7 +324,7 @@ static enum ghl_result judge_success(const struct ghl_request *request, json_t *
 static enum ghl_result judge_silence(const struct ghl_request *request, enum http_result sent,
                                      const struct http_answer *heard, struct ghl_answer *answer)
 {
-    snprintf(answer->message, sizeof answer->message, "%.199s", heard->error);
+    (void)text_copy(answer->message, sizeof answer->message, heard->error);
     switch (sent) {
     case HTTP_TOO_LATE: return GHL_TOO_LATE;
     case HTTP_UNUSABLE: return GHL_CONFIG;

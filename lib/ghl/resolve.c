@@ -1,4 +1,5 @@
 #include "ghl/resolve.h"
+#include "base/text.h"
 #include "ghl/ghl_work.h"
 #include <stdlib.h>
 #include <string.h>
@@ -42,7 +43,8 @@ static enum ghl_result unknown(struct ghl_answer *answer, const char *setting, c
 {
     answer->result = GHL_CONFIG;
     if (*name)
-        snprintf(answer->message, sizeof answer->message, "%s: the location has no \"%.80s\"", setting, name);
+        (void)text_format(answer->message, sizeof answer->message, "%s: the location has no \"%s\"", setting,
+                          name);
     else
         snprintf(answer->message, sizeof answer->message, "%s: the location has none yet; create one in GHL",
                  setting);

@@ -4,10 +4,10 @@
 #ifndef WOO_GHL_QUEUE_RULES_WORK_H
 #define WOO_GHL_QUEUE_RULES_WORK_H
 
-#include "base/utf8.h"
+#include "base/text.h"
 #include "queue/rules.h"
 
-#define SET(member, text) utf8_copy(member, sizeof(member), text)
+#define SET(member, text) text_copy(member, sizeof(member), text)
 /* Is it one of the list's words, which have a space between? */
 bool rules_has_word(const char *list, const char *word, size_t len);
 

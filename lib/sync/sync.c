@@ -1,6 +1,6 @@
 #include "app/alert.h"
 #include "base/clock.h"
-#include "base/utf8.h"
+#include "base/text.h"
 #include "ghl/resolve.h"
 #include "sync/sync_work.h"
 #include <stdio.h>
@@ -28,9 +28,9 @@ int64_t sync_start_s(const struct app *app)
 enum step sync_stop(struct sync_work *w, enum sync_end end, const char *reason)
 {
     w->end = end;
-    utf8_copy(w->reason, sizeof w->reason, reason);
+    text_copy(w->reason, sizeof w->reason, reason);
     if (!w->why[0])
-        utf8_copy(w->why, sizeof w->why, reason);
+        text_copy(w->why, sizeof w->why, reason);
     return STEP_STOP;
 }
 
@@ -123,7 +123,7 @@ static void explain(struct sync_work *w, const char *what, const struct ghl_answ
     error_set(&why, "%s: %s%s %s%s%s%s%s", what, ghl_result_name(answer->result), status, answer->message,
               answer->code[0] ? ", code " : "", answer->code, answer->trace_id[0] ? ", traceId " : "",
               answer->trace_id);
-    utf8_copy(w->why, sizeof w->why, why.text);
+    text_copy(w->why, sizeof w->why, why.text);
     log_event(w->app->log, LOG_LEVEL_WARN, "ghl", &about, "%s", w->why);
 }
 
@@ -222,9 +222,9 @@ enum step sync_learn(struct sync_work *w, const char *contact, const char *oppor
     unsigned others = 0;
 
     if (*contact)
-        utf8_copy(w->link.contact, sizeof w->link.contact, contact);
+        text_copy(w->link.contact, sizeof w->link.contact, contact);
     if (*opportunity)
-        utf8_copy(w->link.opportunity, sizeof w->link.opportunity, opportunity);
+        text_copy(w->link.opportunity, sizeof w->link.opportunity, opportunity);
     enum store_result result = orders_learn(&w->app->orders, w->work, contact, opportunity, &others);
     if (others)
         alert_others(w->app, w->work->key, others, contact, opportunity, created);
@@ -334,9 +334,9 @@ static enum step prepare(struct sync_work *w, struct planned *made)
     case PLANNED_NO_MEMORY: return sync_stop_retry(w, BACKOFF_MIN_MS, false, "out_of_memory");
     case PLANNED_BAD_JSON:
     case PLANNED_NOT_ORDER: return sync_stop(w, SYNC_END_REFUSE, verdict.reason);
-    case PLANNED_FOREIGN: utf8_copy(w->why, sizeof w->why, e.text); break;
+    case PLANNED_FOREIGN: text_copy(w->why, sizeof w->why, e.text); break;
     case PLANNED_FAILED:
-        utf8_copy(w->why, sizeof w->why, e.text);
+        text_copy(w->why, sizeof w->why, e.text);
         return sync_stop_retry(w, BACKOFF_MIN_MS, true, "plan_failed");
     }
     return sync_stop(w, SYNC_END_REFUSE, "foreign_shop");
@@ -410,8 +410,8 @@ static struct sync_outcome outcome_of(const struct sync_work *w)
 {
     struct sync_outcome outcome = {.result = SYNC_QUEUED};
 
-    utf8_copy(outcome.reason, sizeof outcome.reason, w->reason);
-    utf8_copy(outcome.ghl_id, sizeof outcome.ghl_id, w->link.opportunity);
+    text_copy(outcome.reason, sizeof outcome.reason, w->reason);
+    text_copy(outcome.ghl_id, sizeof outcome.ghl_id, w->link.opportunity);
     if (w->end == SYNC_END_FINISH)
         outcome.result = outcome.ghl_id[0] && !w->link.gone_ms && strcmp(w->reason, "not_owner") != 0
                              ? SYNC_DONE

@@ -1,5 +1,5 @@
 #include "base/clock.h"
-#include "base/utf8.h"
+#include "base/text.h"
 #include "order/contact.h"
 #include "sync/sync_work.h"
 #include <inttypes.h>
@@ -203,7 +203,7 @@ static void take_contact(struct sync_work *w, const struct ghl_answer *answer)
 {
     if (strcmp(w->link.contact, answer->id) != 0) /* another's tags and notes say nothing of it */
         w->link.part[PLAN_TAGS][0] = w->link.part[PLAN_NOTE][0] = '\0';
-    utf8_copy(w->link.contact, sizeof w->link.contact, answer->id);
+    text_copy(w->link.contact, sizeof w->link.contact, answer->id);
     sync_tags_seen(w, json_object_get(answer->json, "contact"));
 }
 

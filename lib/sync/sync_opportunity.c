@@ -1,5 +1,5 @@
 #include "base/clock.h"
-#include "base/utf8.h"
+#include "base/text.h"
 #include "ghl/location.h"
 #include "ghl/resolve.h"
 #include "sync/sync_work.h"
@@ -225,7 +225,7 @@ static enum step take_existing(struct sync_work *w, const char *id, bool same, b
     switch (sync_own(w, id, OWNER_TAKE_OVER)) {
     case STORE_OK: return adopt(w, id, OWNER_TAKE_OVER);
     case STORE_NONE:
-        utf8_copy(w->link.opportunity, sizeof w->link.opportunity, id);
+        text_copy(w->link.opportunity, sizeof w->link.opportunity, id);
         return sync_stop(w, SYNC_END_FINISH, "not_owner");
     default: return sync_stop(w, SYNC_END_LEAVE, "store_unavailable");
     }

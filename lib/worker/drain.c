@@ -209,16 +209,6 @@ void drain_complain(struct app *app)
     (void)alert_raise(app, ALERT_STORE, "The queue cannot be read: %s", trouble);
 }
 
-/* What was set aside for a missing key: a person may have put it back. Whatever still does not open is set
- * aside again, and said again. */
-static void retry_locked(struct app *app)
-{
-    struct error e = ERROR_NONE;
-
-    if (app->spool && spool_retry_locked(app->spool, &e) < 0)
-        log_event(app->log, LOG_LEVEL_ERROR, "spool", NULL, "%s", e.text);
-}
-
 /* Beside `check` and `status`: who never asks finds it in the log. */
 static void tell_durability(struct app *app)
 {
@@ -247,8 +237,7 @@ static bool run(struct drain *d)
     if (d->options->watch && reachable)
         tell_durability(app);
     if (d->options->heartbeat)
-        retry_locked(app);
-    if (d->options->progress && app->store && store_stats(app->store, &stats) == STORE_OK)
+        if (d->options->progress && app->store && store_stats(app->store, &stats) == STORE_OK)
         d->waited = (long)stats.waiting;
     bool go_on = true;
     while (go_on && !stopped(d)) {
