@@ -58,7 +58,7 @@ PARTS    = lib/base lib/order lib/config lib/plan lib/crypt lib/queue lib/store 
 LIB_SRC  = $(filter-out $(if $(CRASH),,lib/base/crash.c),$(sort $(shell find $(PARTS) -name '*.c')))
 LIB_OBJ  = $(LIB_SRC:lib/%.c=$(BUILD)/lib/%.o)
 LUA      = $(wildcard lib/store/redis/lua/*.lua)
-UNIT_AID = t/unit/tap.c $(wildcard t/unit/store/rig.c)
+UNIT_AID = t/unit/tap.c $(wildcard t/unit/store/rig*.c)
 UNIT     = $(patsubst %.c,$(BUILD)/%,$(filter-out $(UNIT_AID),$(sort $(shell find $(wildcard $(PARTS:lib/%=t/unit/%)) -name '*.c'))))
 UNIT_SRC = $(UNIT:$(BUILD)/%=%.c)
 DRIVERS  = $(patsubst t/driver/%.c,$(BUILD)/t/driver/%,$(wildcard t/driver/*.c))

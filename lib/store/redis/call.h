@@ -80,6 +80,15 @@ enum store_result redis_trouble(struct redis *r, const char *fmt, ...) PRINTF_LI
 /* -- the calls of the backend, by file -- */
 
 /* record.c */
+
+/* A field's value as Redis keeps it: hex digits, which hashes and ids are, as half as many bytes after a
+ * REDIS_PACKED; another text that begins with such a byte, after a REDIS_PLAIN. */
+#define REDIS_PACKED '\1'
+#define REDIS_PLAIN '\2'
+#define REDIS_SMALL                                                                                          \
+    64 /* bytes: a hash none of whose values is longer needs little memory (hash-max-listpack-value) */
+/* Returns its length; 0 = the field is at its default. */
+size_t redis_pack(const struct field *, const void *record, char out[FIELD_VALUE_SIZE]);
 enum store_result redis_read(void *, const struct record_type *, const char *key, void *record,
                              struct location_record *, int64_t *now_ms);
 enum store_result redis_blob(void *, const char *id, struct buf *sealed);

@@ -55,35 +55,48 @@ static int64_t version_of(const void *record)
 
 /* -- what a commit is made of -- */
 
-/* HSET and HDEL of the fields that differ. False: none does. */
+static bool has_large_value(const struct record_type *type, const void *record)
+{
+    char value[FIELD_VALUE_SIZE];
+
+    for (size_t i = 0; i < type->count; i++)
+        if (redis_pack(&type->fields[i], record, value) > REDIS_SMALL)
+            return true;
+    return false;
+}
+
+/* HSET and HDEL of the fields that differ. False: none does. A hash that had a large value stays large when that is
+ * gone: the record is written as a new one. */
 static bool add_fields(struct commands *c, const struct backend_commit *commit, int64_t version)
 {
+    const struct record_type *type = commit->type;
     struct redis_words set, gone;
     char value[FIELD_VALUE_SIZE];
+    bool anew = version > 0 && has_large_value(type, commit->before) && !has_large_value(type, commit->after),
+         differs = anew;
 
     redis_words_init(&set);
     redis_words_init(&gone);
-    for (size_t i = 0; i < commit->type->count; i++) {
-        const struct field *field = &commit->type->fields[i];
-        if (version > 0 && field_same(field, commit->before, commit->after))
+    for (size_t i = 0; i < type->count; i++) {
+        const struct field *field = &type->fields[i];
+        if (version > 0 && !anew && field_same(field, commit->before, commit->after))
             continue;
-        field_get(field, commit->after, value);
-        if (*value) {
-            redis_word(&set, field->name);
-            redis_word(&set, value);
-        } else if (version > 0) {
-            redis_word(&gone, field->name);
-        }
+        size_t len = redis_pack(field, commit->after, value);
+        redis_word(len > 0 ? &set : &gone, field->name);
+        if (len > 0)
+            redis_word_bytes(&set, value, len);
+        differs = differs || len > 0 || version > 0;
     }
-    bool differs = set.count > 0 || gone.count > 0;
     if (differs) {
         redis_word(&set, "v");
         redis_word_number(&set, version + 1);
     }
-    if (gone.count > 0)
-        command_words(c, "HDEL", commit->type->name, commit->key, &gone);
+    if (anew)
+        command(c, "DEL", type->name, commit->key, 0);
+    else if (version > 0 && gone.count > 0)
+        command_words(c, "HDEL", type->name, commit->key, &gone);
     if (set.count > 0)
-        command_words(c, "HSET", commit->type->name, commit->key, &set);
+        command_words(c, "HSET", type->name, commit->key, &set);
     redis_words_free(&set);
     redis_words_free(&gone);
     return differs;
@@ -119,14 +132,14 @@ static void add_indexes(struct commands *c, const struct backend_commit *commit,
     bool queued = false;
 
     for (int i = 0; commit->order && i < INDEXES; i++) {
-        int64_t was = version > 0 ? order_index_ms(commit->before, (enum order_index)i) : -1;
-        queued = queued || commit->index_ms[i] >= 0;
-        if (commit->index_ms[i] == was)
+        int64_t was = version > 0 ? order_index_ms(commit->before, (enum order_index)i) : -1,
+                is = commit->index_ms[i];
+        queued = queued || is >= 0;
+        if (is == was || (is < 0 && was < 0))
             continue;
-        command(c, was >= 0 && commit->index_ms[i] < 0 ? "ZREM" : "ZADD", redis_index_kind[i], NULL,
-                commit->index_ms[i] < 0 ? 1 : 2);
-        if (commit->index_ms[i] >= 0)
-            redis_word_number(&c->args, commit->index_ms[i]);
+        command(c, is < 0 ? "ZREM" : "ZADD", redis_index_kind[i], NULL, is < 0 ? 1 : 2);
+        if (is >= 0)
+            redis_word_number(&c->args, is);
         redis_word(&c->args, commit->key);
     }
     if (commit->expires_ms > 0 && !queued) {
@@ -220,14 +233,14 @@ static const char *bucket_of(const char *client, char out[8])
     return out;
 }
 
-/* Two commands; the first one's reply is the count. Who signs is counted apart: others cannot fill his bucket. */
-static void add_client(struct redis *r, const char *client, bool is_signed, int64_t now_ms)
+/* Two commands; the first one's reply is the count. */
+static void add_client(struct redis *r, const char *client, int64_t now_ms)
 {
-    char bucket[8], name[48];
+    char bucket[8], day[24];
 
-    snprintf(name, sizeof name, "%" PRId64 ":%s", now_ms / DAY_MS, is_signed ? "signed" : "unsigned");
-    redis_add(r, "HINCRBY %k %s 1", "clients", name, bucket_of(client, bucket));
-    redis_add(r, "EXPIRE %k %d", "clients", name, (int64_t)CLIENTS_LIVE_S);
+    snprintf(day, sizeof day, "%" PRId64, now_ms / DAY_MS);
+    redis_add(r, "HINCRBY %k %s 1", "clients", day, bucket_of(client, bucket));
+    redis_add(r, "EXPIRE %k %d", "clients", day, (int64_t)CLIENTS_LIVE_S);
 }
 
 static enum store_result read_client(struct redis *r, const redisReply *reply, int64_t *count)
@@ -244,7 +257,7 @@ enum store_result redis_count_client(void *state, const char *client, int64_t *c
     redisReply *reply[2];
 
     redis_begin(r);
-    add_client(r, client, false, redis_now_ms(r));
+    add_client(r, client, redis_now_ms(r));
     enum store_result result = redis_run(r, reply, 2);
     if (result == STORE_OK)
         result = read_client(r, reply[0], count);
@@ -296,9 +309,8 @@ enum store_result redis_commit(void *state, const struct backend_commit *commit,
     int64_t after = add_commands(&c, commit);
     redis_begin(r);
     r->same_server = true;
-    *now_ms = redis_now_ms(r);
     if (client)
-        add_client(r, client, true, *now_ms);
+        add_client(r, client, redis_now_ms(r));
     redis_add_script(r, SCRIPT_COMMIT, &c.keys, &c.args);
     if (location)
         redis_add(r, "HGETALL %k", location_record_type.name, NULL);

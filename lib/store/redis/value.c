@@ -199,13 +199,19 @@ static enum store_result scan(struct redis *r, const char *pattern, struct found
     return result;
 }
 
+static int by_name(const void *a, const void *b)
+{
+    return strcmp(*(char *const *)a, *(char *const *)b);
+}
+
 /* Reads what they hold, all in one round trip; one that expired meanwhile is left out. */
-static enum store_result read_values(struct redis *r, const struct found *found, struct buf *out)
+static enum store_result read_values(struct redis *r, struct found *found, struct buf *out)
 {
     redisReply **reply = calloc(found->count + 1, sizeof *reply);
 
     if (!reply)
         return redis_trouble(r, "Redis: no memory for a list of values");
+    qsort(found->name, found->count, sizeof *found->name, by_name);
     redis_begin(r);
     for (size_t i = 0; i < found->count; i++)
         redis_add(r, "GET %k", "val", found->name[i]);
