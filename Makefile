@@ -4,8 +4,18 @@
 #   make unit      the C tests alone                           make asan     all tests under the sanitizers
 #   make install   program, man page, examples                 make format   clang-format, in place
 #   make chaos     a long run of t/chaos.t; SEED=N repeats one
+#   make fuzz      each program in t/fuzz for SECONDS=10 (clang)
 #   make docs      .env.sample and parts of the man page, from the program
 #   make bench     how fast it is
+#
+# Some tests only (V=1 shows each assertion); it is an error if nothing matches:
+#   make test T=t/run.t                    one test program
+#   make test T=t/unit/order/order.c       one C test; only this one is built
+#   make test T="t/unit/order t/docs.t"    all whose path contains one of these words
+#   make test CASE=t/corpus/settings.case  the cases of one file
+#   make test CASE='a dry run'             the cases whose "file: name" matches this regular expression
+#   make test CASE='a dry run' T=nginx     the same behind nginx: T chooses the ways of serving (default: cgi)
+#   make test CASE=sub-orders T=t/cases.t  one case of t/cases, in both setups
 #
 # Knobs:
 #   CC=gcc|clang   compiler              BUILD=build    where objects go
@@ -44,15 +54,23 @@ ALL_CFLAGS := -std=c11 -D_GNU_SOURCE $(CFLAGS) $(WARN) $(HARDEN) $(if $(TLS_PC),
 LIBS    := $(shell pkg-config --libs $(PKG) $(TLS_PC)) $(if $(FCGI_PC),$(shell pkg-config --libs $(FCGI_PC)),-lfcgi)
 
 # While the house is rebuilt: the folders that are.
-PARTS    = lib/base lib/order lib/config lib/plan lib/crypt lib/queue lib/store
+PARTS    = lib/base lib/order lib/config lib/plan lib/crypt lib/queue lib/store lib/spool lib/ghl lib/app lib/sync
 LIB_SRC  = $(filter-out $(if $(CRASH),,lib/base/crash.c),$(sort $(shell find $(PARTS) -name '*.c')))
 LIB_OBJ  = $(LIB_SRC:lib/%.c=$(BUILD)/lib/%.o)
 LUA      = $(wildcard lib/store/redis/lua/*.lua)
-UNIT_AID = t/unit/tap.c $(wildcard t/unit/store/rig.c)
+UNIT_AID = t/unit/tap.c $(wildcard t/unit/store/rig*.c)
 UNIT     = $(patsubst %.c,$(BUILD)/%,$(filter-out $(UNIT_AID),$(sort $(shell find $(wildcard $(PARTS:lib/%=t/unit/%)) -name '*.c'))))
+UNIT_SRC = $(UNIT:$(BUILD)/%=%.c)
 DRIVERS  = $(patsubst t/driver/%.c,$(BUILD)/t/driver/%,$(wildcard t/driver/*.c))
-LONG     = $(wildcard t/crash-points.t t/store-gone.t t/corpus-cgi.t t/corpus-nginx-redis.t t/walks.t)
+LONG     = $(wildcard t/cases.t t/crash-points.t t/store-gone.t t/corpus-cgi.t t/corpus-nginx-redis.t t/walks.t)
 TESTS    = $(LONG) $(filter-out $(LONG),$(wildcard t/*.t))
+# What `make test` runs: everything, or what T and CASE choose.
+ALL_TESTS = $(TESTS) $(UNIT_SRC)
+containing = $(or $(strip $(foreach f,$2,$(if $(findstring $1,$f),$f))),$(error T: no test has '$1' in its path))
+PICKED   = $(if $(CASE),$(foreach t,$(or $(T),corpus-cgi.t),$(call containing,$t,$(wildcard t/corpus-*.t t/cases.t))),$(if \
+           $(T),$(foreach t,$(T),$(call containing,$t,$(ALL_TESTS))),$(ALL_TESTS)))
+RUN      = $(filter %.t,$(PICKED)) $(patsubst %.c,$(BUILD)/%,$(filter %.c,$(PICKED)))
+NEEDED   = $(filter-out %.t,$(RUN)) $(if $(filter %.t,$(PICKED)),$(PROGRAM) $(DRIVERS)) $(if $(T)$(CASE),,crash-driver)
 C_FILES  = woo_ghl.c $(sort $(shell find lib t -name '*.c' -o -name '*.h'))
 
 all: $(PROGRAM)
@@ -104,8 +122,9 @@ unit: $(UNIT)
 	prove -j$(JOBS) --exec '' $(UNIT)
 
 # One run of prove over both kinds of tests, so that there is one summary. Each runs by itself; the longest begin.
-test: $(PROGRAM) $(UNIT) $(DRIVERS) crash-driver
-	@BUILD=$(BUILD) WOO_GHL_PROGRAM=$(abspath $(PROGRAM)) PERL5LIB=$(CURDIR)/t/lib prove -j$(AT_ONCE) --exec '' $(TESTS) $(UNIT)
+test: $(NEEDED)
+	@BUILD=$(BUILD) WOO_GHL_PROGRAM=$(abspath $(PROGRAM)) PERL5LIB=$(CURDIR)/t/lib $(if $(CASE),CASE='$(subst ','\'',$(CASE))') \
+	  prove $(if $(V),-v,-j$(AT_ONCE)) --exec '' $(RUN)
 
 # t/crash-points.t has it made, too, but one job at a time.
 crash-driver:
@@ -115,6 +134,22 @@ crash-driver:
 CHAOS_SECONDS ?= 60
 chaos: $(PROGRAM) $(DRIVERS)
 	@BUILD=$(BUILD) WOO_GHL_PROGRAM=$(abspath $(PROGRAM)) CHAOS_SECONDS=$(CHAOS_SECONDS) SEED=$(SEED) prove -v t/chaos.t
+
+# Objects of their own: the fuzzer counts what each branch of them does.
+SECONDS ?= 10
+FUZZ     = $(patsubst %.c,%,$(wildcard t/fuzz/*.c))
+build-fuzz:
+	@$(MAKE) -j$(JOBS) --no-print-directory CC=clang BUILD=build/fuzz SANITIZE=fuzzer-no-link,address,undefined \
+	  CFLAGS='-O1 -g' $(FUZZ:%=build/fuzz/%)
+fuzz: build-fuzz
+	@set -e; for f in $(FUZZ); do mkdir -p build/fuzz/found/$$f; echo "  FUZZ  $$f for $(SECONDS) s"; \
+	  build/fuzz/$$f -max_total_time=$(SECONDS) -print_final_stats=1 -artifact_prefix=build/fuzz/found/ \
+	  build/fuzz/found/$$f t/fixtures >build/fuzz/$$f.log 2>&1 || { tail -n 40 build/fuzz/$$f.log; exit 1; }; \
+	  grep ^stat::number_of_executed build/fuzz/$$f.log; done
+
+$(BUILD)/t/fuzz/%: $(BUILD)/t/fuzz/%.o $(BUILD)/libwoo_ghl.a
+	@echo '  LINK  $@'
+	$(Q)$(CC) $(ALL_CFLAGS) $(LDHARDEN) -fsanitize=fuzzer -o $@ $^ $(LIBS)
 
 check: deps
 	@$(MAKE) -j$(JOBS) --no-print-directory test
@@ -139,6 +174,7 @@ deps:
 lint:
 	$(MAKE) -j$(JOBS) CC=gcc BUILD=build/gcc PROGRAM=build/gcc/woo_ghl all build-tests
 	$(MAKE) -j$(JOBS) CC=clang BUILD=build/clang PROGRAM=build/clang/woo_ghl all build-tests
+	$(MAKE) build-fuzz
 	@clang-format --dry-run -Werror $(C_FILES)
 	@# One file at a time costs the headers again and again, but keeps memory small.
 	@printf '%s\n' $(filter-out t/bench/%,$(filter %.c,$(C_FILES))) | \
@@ -178,5 +214,5 @@ clean:
 
 -include $(shell find $(BUILD) -name '*.d' 2>/dev/null)
 FORCE:
-.PHONY: bench docs all run unit test crash-driver chaos check asan deps lint build-tests format install clean FORCE
+.PHONY: bench docs all run unit test crash-driver chaos fuzz build-fuzz check asan deps lint build-tests format install clean FORCE
 .SECONDARY:

@@ -4,6 +4,7 @@
  */
 #include "base/clock.h"
 #include "cli/commands.h"
+#include "web/routes.h"
 #include "web/serve.h"
 #include "worker/drain.h"
 #include <signal.h>
@@ -38,7 +39,7 @@ static void install_signals(void)
 
 static void handle(void *context, const struct request *request, struct response *response)
 {
-    intake_handle(context, request, response);
+    routes_handle(context, request, response);
 }
 
 static void drain_after(void *context)
@@ -52,7 +53,8 @@ static void drain_after(void *context)
 static void before_fork(void *context)
 {
     struct app *app = context;
-    store_before_fork(app->store);
+    if (app->store)
+        store_before_fork(app->store);
 }
 
 int main(int argc, char **argv)

@@ -153,7 +153,7 @@ for my $store (qw(sqlite redis)) {
             'it is told';
         ok -e "$file.damaged", 'and kept';
         ok $server->drain_as_of(3700), 'a drain an hour later';
-        like told($server, 'spool', 2)->[1], qr/^0 files .* 1 are damaged/, 'tells it again';
+        like told($server, 'spool', 2)->[1], qr/^1 files of the spool are damaged/, 'tells it again';
         $server->stop;
     } if $redis;
 

@@ -23,26 +23,21 @@ subtest 'help' => sub {
     is $server->command->{out}, $help->{out}, 'no command is help, too';
     my %usage = $help->{out} =~ /^  woo_ghl (\w+)( .*)?$/mg;
     cmp_ok scalar keys %usage, '>=', 9, 'it names the commands';
-    (my $manual = slurp("$TOP/doc/woo_ghl.1")) =~ s/\\f[RIB]|\\|"//g;
     for my $name (sort keys %usage) {
         my $run = $server->command($name, '--help');
         is $run->{code}, 0, "$name --help";
-        like $run->{out}, qr/\A  woo_ghl $name\b.*\n {10}\S.*\n\z/, '... is about that command';
-        my ($entry) = $manual =~ /^\.BR? $name\b ?(.*)$/m;
-        for my $option (($usage{$name} // '') =~ /--[a-z]+/g) {
-            like $entry, qr/\Q$option\E\b/, "the manual has $name $option";
-        }
+        like $run->{out}, qr/\A  woo_ghl $name\b.*\n(?: {10}\S.*\n)+\z/, '... is about that command';
     }
 };
 
 subtest 'wrong arguments' => sub {
     for my $case (
-        [['nonsense'],                   qr/^woo_ghl: there is no command 'nonsense'; see 'woo_ghl help'$/],
-        [['check', 'nonsense'],          qr/^woo_ghl check: unknown argument 'nonsense'; see 'woo_ghl help'$/],
-        [['help', 'settings', 'x'],      qr/^woo_ghl help: unknown argument 'x'; see 'woo_ghl help'$/],
+        [['nonsense'],                   qr/^woo_ghl: unknown command 'nonsense'; see 'woo_ghl help'$/],
+        [['check', 'nonsense'],          qr/^woo_ghl check: unknown argument 'nonsense'; see 'woo_ghl check --help'$/],
+        [['help', 'settings', 'x'],      qr/^woo_ghl help: unknown argument 'x'; see 'woo_ghl help --help'$/],
         [['drain', '--jobs', '17'],      qr/^woo_ghl drain: --jobs takes a whole number from 1 to 16$/],
-        [['failed', 'nonsense'],         qr/^woo_ghl failed: unknown argument 'nonsense'; see 'woo_ghl help'$/],
-        [['failed', 'show'],             qr/^usage: woo_ghl failed /],
+        [['failed', 'nonsense'],         qr/^woo_ghl failed: unknown argument 'nonsense'; see 'woo_ghl failed --help'$/],
+        [['failed', 'show'],             qr/^woo_ghl failed: show takes other arguments; see 'woo_ghl failed --help'$/],
         [['failed', 'retry', '--since', 'yesterday'],
             qr/^woo_ghl failed: --since yesterday is no date of the past; write for example 2026-11-25, 2026-11-25T08:00:00 \(UTC\), or 36h$/],
         [['failed', 'retry', '--since', '2026-11-25x'], qr/--since 2026-11-25x is no date/],

@@ -21,13 +21,38 @@ sub said { my @command = @_; open my $out, '-|', $program, @command or die "$pro
 
 is content('.env.sample'), said('help', 'settings'), '.env.sample is "woo_ghl help settings" (make docs)';
 
-my ($settings) = content('doc/woo_ghl.1') =~ /^\.\\" BEGIN settings[^\n]*\n(.*)^\.\\" END settings$/ms;
-is $settings, said('help', 'man'), 'the man page has "woo_ghl help man" (make docs)';
+my ($made) = content('doc/woo_ghl.1') =~ /^\.\\" BEGIN [^\n]*\n(.*)^\.\\" END /ms;
+is $made, said('help', 'man'), 'the man page has "woo_ghl help man" (make docs)';
 
 my $readme = content('README.md');
-for my $command (said('help') =~ /^  woo_ghl (\w+)/mg) {
-    like content('doc/woo_ghl.1'), qr/^\.BR? $command\b/m, "the man page has the command $command";
+
+# A command or an option that is told anywhere exists. Told is what stands in `backticks`, in code, or in a file of deploy.
+my %usage = said('help') =~ /^  woo_ghl (\w+)(.*)$/mg;
+my $told = 0;
+for my $path (grep { -f "$top/$_" } 'README.md', map { s{^\Q$top/}{}r } glob("$top/doc/*.md"), glob("$top/deploy/*")) {
+    my $text = content($path);
+    my @spans = $path =~ /^deploy/ ? $text =~ m{/woo_ghl +([^\n<>|&]+)}g : $text =~ /`([^`\n]+)`/g;
+    push @spans, $text =~ m{^(?:sudo )?(?:\./|/\S*/)?woo_ghl +([^\n|<>]+)$}mg;
+    for my $span (@spans) {
+        my $full = $span =~ s{^(?:sudo )?(?:\./)?woo_ghl +}{};
+        my ($command, $rest) = $span =~ /^([a-z]+)\b(.*)/ or next;
+        ok defined $usage{$command}, "$path: '$span' is a command" if $full;
+        next unless defined $usage{$command};
+        for my $option (grep { $_ ne '--help' } $rest =~ /(--[a-z-]+)/g) {
+            $told++;
+            like $usage{$command}, qr/\Q$option\E\b/, "$path: $command has $option";
+        }
+    }
 }
+cmp_ok $told, '>=', 8, 'options are told';
+
+# The helpers of templates, where they are made, declared and explained.
+my %helper = map { $_ => 1 } content('lib/order/template_help.c') =~ /^    \{"([a-z._]+)", help_/mg;
+my %explained = map { $_ => 1 } map { /\{([a-z._]+)\}/g } content('doc/mapping.md') =~ /^\| (`\{[^|]*)\|/mg;
+my %declared = map { $_ => 1 } map { /\{([a-z._]+)\}/g } content('lib/order/template.h') =~ /^ \*   (\S.*)/mg;
+is_deeply [sort keys %declared], [sort keys %helper], 'template.h explains each helper';
+ok $explained{$_}, "doc/mapping.md explains {$_}" for sort keys %helper;
+
 for my $path ($readme =~ m{`(deploy/[\w./-]+)`}g) {
     ok -e "$top/$path", "README names $path, and it is there";
 }

@@ -27,7 +27,7 @@ sub ask {
     return ($res->{status}, scalar eval { $json->decode($res->{content}) }, $res);
 }
 
-sub card {
+sub opportunity {
     my ($contact, %more) = @_;
     return { locationId => $ghl->location_id, pipelineId => 'fakePipelineAAAAAAAA', name => 'Order #1',
         status => 'won', contactId => $contact, monetaryValue => 21.76, %more };
@@ -55,7 +55,7 @@ subtest 'who may ask' => sub {
 subtest 'what is refused' => sub {
     my @case = (
         [POST => '/contacts',        { locationId => $loc, email => 'a@example.com' }, 404, qr{^Cannot POST /contacts$}],
-        [POST => '/opportunities',   card('x'), 404, qr/^Cannot POST/],
+        [POST => '/opportunities',   opportunity('x'), 404, qr/^Cannot POST/],
         [POST => '/contacts/upsert', { email => 'a@example.com' }, 422, qr/^locationId should not be empty$/],
         [POST => '/contacts/upsert', { locationId => 'other', email => 'a@example.com' }, 403, qr/access/],
         [POST => '/contacts/upsert', { locationId => $loc, firstName => 'A' }, 400, qr/^Pass at least one of number, email/],
@@ -67,10 +67,10 @@ subtest 'what is refused' => sub {
         [POST => '/contacts/upsert', { locationId => $loc, email => 'a@example.com', phone => '555 1' }, 422, qr/^phone must be/],
         [POST => '/contacts/',       { locationId => $loc, city => 'X' }, 400, qr/^Pass at least one of email/],
         [POST => '/contacts/upsert', '{"locationId":', 400, qr/JSON/],
-        [POST => '/opportunities/',  card('fakeCont999'), 400, qr/^Contact with id fakeCont999 not found$/],
-        [POST => '/opportunities/',  card('x', monetaryValue => '21.76'), 422, qr/^monetaryValue must be a number$/],
-        [POST => '/opportunities/',  card('x', pipelineId => 'nope'), 400, qr/pipeline id is invalid/],
-        [POST => '/opportunities/',  card('x', status => 'sold'), 422, qr/^status must be/],
+        [POST => '/opportunities/',  opportunity('fakeCont999'), 400, qr/^Contact with id fakeCont999 not found$/],
+        [POST => '/opportunities/',  opportunity('x', monetaryValue => '21.76'), 422, qr/^monetaryValue must be a number$/],
+        [POST => '/opportunities/',  opportunity('x', pipelineId => 'nope'), 400, qr/pipeline id is invalid/],
+        [POST => '/opportunities/',  opportunity('x', status => 'sold'), 422, qr/^status must be/],
         [GET  => '/opportunities/search?locationId=x', undef, 422, qr/^property locationId should not exist$/],
         [GET  => '/opportunities/fakeOppo1', undef, 404, qr/not found/],
     );
@@ -115,7 +115,7 @@ subtest 'contacts' => sub {
 subtest 'opportunities and their search' => sub {
     $ghl->reset;
     my ($contact) = $ghl->add(contacts => { email => 'b@example.com' });
-    my @id = map { my ($s, $b) = ask(POST => '/opportunities/', card($contact, name => "Order #$_")); $b->{opportunity}{id} } 1 .. 3;
+    my @id = map { my ($s, $b) = ask(POST => '/opportunities/', opportunity($contact, name => "Order #$_")); $b->{opportunity}{id} } 1 .. 3;
     my ($status, $page) = ask(GET => "/opportunities/search?location_id=$loc&contact_id=$contact&limit=100");
     is_deeply [map { $_->{id} } @{ $page->{opportunities} }], [@id[2, 1]], 'newest first, two a page';
     my $meta = $page->{meta};
@@ -128,15 +128,15 @@ subtest 'opportunities and their search' => sub {
     }
     $ghl->settings({ search_lag_ms => 60_000, allow_duplicate_opportunity => JSON::PP::false });
     my ($late) = $ghl->add(contacts => { email => 'c@example.com' });
-    ($status, my $made) = ask(POST => '/opportunities/', card($late));
-    is $status, 201, 'a card';
+    ($status, my $made) = ask(POST => '/opportunities/', opportunity($late));
+    is $status, 201, 'an opportunity';
     (undef, $page) = ask(GET => "/opportunities/search?location_id=$loc&contact_id=$late");
     is_deeply $page->{opportunities}, [], 'is not found yet';
     (undef, $page) = ask(GET => "/opportunities/search?location_id=$loc&q=c\@example.com");
     is_deeply $page->{opportunities}, [], 'nor by a text';
     ($status) = ask(GET => "/opportunities/$made->{opportunity}{id}");
     is $status, 200, 'but is there';
-    ($status, my $refused) = ask(POST => '/opportunities/', card($late));
+    ($status, my $refused) = ask(POST => '/opportunities/', opportunity($late));
     is_deeply [$status, @$refused{qw(code meta)}],
         [400, 'OPPORTUNITY_NO_DUPLICATE', { existingId => $made->{opportunity}{id} }], 'one a contact and pipeline';
     ($status, my $put) = ask(PUT => "/opportunities/$id[0]", { status => 'lost', monetaryValue => 5 });
@@ -149,9 +149,9 @@ subtest 'faults' => sub {
     $ghl->reset;
     my ($contact) = $ghl->add(contacts => { email => 'd@example.com' });
     my $create = { method => 'POST', path => '^/opportunities/$' };
-    my $cards = sub { scalar @{ $ghl->opportunities } };
+    my $held = sub { scalar @{ $ghl->opportunities } };
     for my $case (
-        # name, do, status seen (599: none), cards made
+        # name, do, status seen (599: none), opportunities made
         ['an answer of its own', { status => 503, body => { message => 'x' } }, 503, 0],
         ['HTML',                 { html => \1 },                                502, 0],
         ['422 after the effect', { status => 422, effect => \1 },               422, 1],
@@ -162,18 +162,18 @@ subtest 'faults' => sub {
         ['slow',                 { delay_ms => 200 },                           201, 1],
     ) {
         my ($name, $do, $want, $made) = @$case;
-        my $before = $cards->();
+        my $before = $held->();
         $ghl->fault({ match => $create, do => $do });
         my $start = time;
-        my ($status) = ask(POST => '/opportunities/', card($contact));
+        my ($status) = ask(POST => '/opportunities/', opportunity($contact));
         is $status, $want, "$name: $want";
-        is $cards->() - $before, $made, "$name: $made made";
+        is $held->() - $before, $made, "$name: $made made";
         cmp_ok time - $start, '>=', 0.2, 'slow indeed' if $do->{delay_ms};
     }
     is_deeply $ghl->faults, [], 'each was used up';
     $ghl->fault({ match => $create, do => { hang => \1 } }, { match => $create, skip => 1, times => 0, do => { status => 500 } });
-    is((ask(POST => '/opportunities/', card($contact), timeout => 0.3))[0], 599, 'no answer');
-    is_deeply [map { (ask(POST => '/opportunities/', card($contact)))[0] } 1 .. 3], [201, 500, 500], 'skip 1, then always';
+    is((ask(POST => '/opportunities/', opportunity($contact), timeout => 0.3))[0], 599, 'no answer');
+    is_deeply [map { (ask(POST => '/opportunities/', opportunity($contact)))[0] } 1 .. 3], [201, 500, 500], 'skip 1, then always';
     my ($hung) = grep { $_->{gone} } $ghl->calls(path => '/opportunities/');
     ok $hung, 'a call whose client left is marked';
 };
@@ -182,7 +182,7 @@ subtest 'late effect' => sub {
     $ghl->reset;
     my ($contact) = $ghl->add(contacts => { email => 'e@example.com' });
     $ghl->fault({ do => { effect_delay_ms => 300 } });
-    is((ask(POST => '/opportunities/', card($contact), timeout => 0.1))[0], 599, 'the client gives up');
+    is((ask(POST => '/opportunities/', opportunity($contact), timeout => 0.1))[0], 599, 'the client gives up');
     is_deeply scalar $ghl->opportunities, [], 'nothing yet';
     my $deadline = time + 5;
     select undef, undef, undef, 0.02 until @{ $ghl->opportunities } || time > $deadline;

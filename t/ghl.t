@@ -60,7 +60,7 @@ my $client = driver();
 sub call { return ask($client, @_) }
 
 sub contact { my ($id) = $ghl->add(contacts => { email => 'ann@example.com' }); return $id }
-sub card { my ($contact, %more) = @_; return { pipelineId => $P, name => 'Order #1001', status => 'won', contactId => $contact, %more } }
+sub opportunity { my ($contact, %more) = @_; return { pipelineId => $P, name => 'Order #1001', status => 'won', contactId => $contact, %more } }
 sub picked { my ($answer, @keys) = @_; return { map { $_ => $answer->{$_} } @keys } }
 
 subtest 'what goes out' => sub {
@@ -98,12 +98,12 @@ subtest 'what goes out' => sub {
     is_deeply picked($nameless, qw(result status created)), { result => 'ok', status => 201, created => $yes }, 'create';
     is call(contact_search => text => 'Ann Example')->{json}{contacts}[0]{id}, $nameless->{id}, 'search by name';
 
-    my $card = call(opportunity_create => body => card($id, pipelineStageId => $S, monetaryValue => 21.76));
-    is_deeply picked($card, qw(result status)), { result => 'ok', status => 201 }, 'an opportunity';
+    my $made = call(opportunity_create => body => opportunity($id, pipelineStageId => $S, monetaryValue => 21.76));
+    is_deeply picked($made, qw(result status)), { result => 'ok', status => 201 }, 'an opportunity';
     like(($ghl->calls)[-1]{raw}, qr/"monetaryValue":21\.76[,}]/, 'the amount as it was written');
-    is call(opportunity_update => id => $card->{id}, body => { status => 'lost', contactId => $id })->{result}, 'ok', 'its update';
+    is call(opportunity_update => id => $made->{id}, body => { status => 'lost', contactId => $id })->{result}, 'ok', 'its update';
     is_deeply(($ghl->calls)[-1]{body}, { status => 'lost' }, 'without what an update does not take');
-    is call(opportunity_get => id => $card->{id})->{json}{opportunity}{status}, 'lost', 'get';
+    is call(opportunity_get => id => $made->{id})->{json}{opportunity}{status}, 'lost', 'get';
     is_deeply [map { $_->{id} } @{ call('pipelines')->{json} }], [$P, 'fakePipelineBBBBBBBB'], 'pipelines';
     is call('location')->{json}{settings}{allowDuplicateOpportunity}, $yes, 'the location';
     is scalar(@{ call('custom_fields')->{json} }), 5, 'custom fields of both models';
@@ -113,7 +113,7 @@ subtest 'connections' => sub {
     $ghl->reset;
     my $id = contact();
     call(contact_get => id => $id) for 1 .. 2;
-    call(opportunity_create => body => card($id));
+    call(opportunity_create => body => opportunity($id));
     call(note_create => id => $id, text => 'x');
     call(contact_get => id => $id);
     my @c = map { $_->{connection} } $ghl->calls;
@@ -178,7 +178,7 @@ subtest 'what is gone' => sub {
     is call(contact_update => id => 'fakeCont1', body => { city => 'X' })->{result}, 'gone', 'a contact';
     is call(contact_add_tags => id => 'fakeCont1', body => ['x'])->{result}, 'gone', 'a contact, at its tags';
     is call(note_create => id => 'fakeCont1', text => 'x')->{result}, 'gone', 'a contact, at its note';
-    is call(opportunity_create => body => card('fakeCont1'))->{result}, 'gone', 'the contact of a new opportunity';
+    is call(opportunity_create => body => opportunity('fakeCont1'))->{result}, 'gone', 'the contact of a new opportunity';
     $ghl->fault({ do => { status => 404, html => 1 } });
     is call(opportunity_get => id => 'fakeOppo1')->{result}, 'config', "but not by a proxy's page";
     $ghl->fault({ do => { status => 404, body => { message => 'Cannot GET /opportunities/fakeOppo1' } } });
@@ -187,7 +187,7 @@ subtest 'what is gone' => sub {
     is call(opportunity_get => id => '../contacts')->{result}, 'config', 'what is no id';
     is call(opportunity_get => id => '')->{result}, 'config', 'or none';
     is $ghl->count, $before, 'is never asked for';
-    is call(opportunity_create => body => card(contact(), pipelineId => 'nope'))->{result}, 'config', 'an unknown pipeline is configuration';
+    is call(opportunity_create => body => opportunity(contact(), pipelineId => 'nope'))->{result}, 'config', 'an unknown pipeline is configuration';
 };
 
 subtest 'duplicates' => sub {
@@ -200,8 +200,8 @@ subtest 'duplicates' => sub {
     is_deeply picked($answer, qw(result id)), { result => 'ok', id => $id }, 'at an upsert, too';
     is $answer->{json}{contact}{id}, $id, 'with a body';
     $ghl->settings({ allow_duplicate_opportunity => $no });
-    my $first = call(opportunity_create => body => card($id));
-    is_deeply picked(call(opportunity_create => body => card($id, name => 'Order #1002')), qw(result existing_id code id)),
+    my $first = call(opportunity_create => body => opportunity($id));
+    is_deeply picked(call(opportunity_create => body => opportunity($id, name => 'Order #1002')), qw(result existing_id code id)),
         { result => 'duplicate', existing_id => $first->{id}, code => 'OPPORTUNITY_NO_DUPLICATE', id => '' }, 'an opportunity is told of';
     is $ghl->count(path => '/opportunities/'), 2, 'and not tried again';
 };
@@ -268,7 +268,7 @@ subtest 'a create is never repeated blindly' => sub {
     ) {
         my ($do, $made) = @$case;
         $ghl->reset->fault({ match => { path => '^/opportunities/$' }, do => $do });
-        my $answer = call(opportunity_create => body => card(contact()));
+        my $answer = call(opportunity_create => body => opportunity(contact()));
         is_deeply picked($answer, qw(result tries id waits)), { result => 'unknown', tries => 1, id => '', waits => [] }, $json->encode($do);
         is scalar(() = $ghl->opportunities), $made, "  $made made";
         is $ghl->count, 1, '  one call';
@@ -281,25 +281,25 @@ subtest 'a create is never repeated blindly' => sub {
     }
     my $impatient = driver(timeout_ms => 300);
     $ghl->reset->fault({ match => { path => '^/opportunities/$' }, do => { hang => $yes } });
-    my $answer = ask($impatient, opportunity_create => body => card(contact()));
+    my $answer = ask($impatient, opportunity_create => body => opportunity(contact()));
     is_deeply picked($answer, qw(result tries transport_failed)), { result => 'unknown', tries => 1, transport_failed => $yes }, 'a hang';
     cmp_ok $answer->{ms}, '<', 3000, 'costs GHL_TIMEOUT';
     like $answer->{message}, qr/^Timeout was reached.*after the request went out$/, 'said so';
     is quit($impatient), 0, 'the driver ends well';
 
     $ghl->reset->fault({ match => { path => '^/opportunities/$' }, times => 2, do => { status => 429 } });
-    $answer = call(opportunity_create => body => card(contact()));
+    $answer = call(opportunity_create => body => opportunity(contact()));
     is_deeply picked($answer, qw(result tries waits)), { result => 'ok', tries => 3, waits => [1000, 2000] }, '429 says that nothing happened';
     $ghl->reset->fault({ match => { path => '^/opportunities/$' }, times => 0, do => { status => 429 } });
-    $answer = call(opportunity_create => body => card(contact()), send_within_ms => 1500);
+    $answer = call(opportunity_create => body => opportunity(contact()), send_within_ms => 1500);
     is_deeply picked($answer, qw(result tries waits)), { result => 'limited', tries => 2, waits => [1000] }, 'within the send deadline';
     $ghl->reset;
     my $id = contact();
-    is call(opportunity_create => body => card($id), within_ms => 4900)->{result}, 'too_late', 'not begun with less than 5 s';
-    is call(opportunity_create => body => card($id), send_within_ms => 0)->{result}, 'too_late', 'nor after the send deadline';
+    is call(opportunity_create => body => opportunity($id), within_ms => 4900)->{result}, 'too_late', 'not begun with less than 5 s';
+    is call(opportunity_create => body => opportunity($id), send_within_ms => 0)->{result}, 'too_late', 'nor after the send deadline';
     is $ghl->count, 0, 'no call';
     $ghl->down;
-    $answer = call(opportunity_create => body => card($id));
+    $answer = call(opportunity_create => body => opportunity($id));
     is_deeply picked($answer, qw(result tries waits)), { result => 'retry', tries => 4, waits => [1000, 2000, 4000] }, 'nothing was sent: tried again';
     $ghl->up;
 };
@@ -341,9 +341,9 @@ subtest 'limits and lease' => sub {
     is_deeply picked($answer, qw(result tries retry_after_ms message)), { result => 'limited', tries => 0, retry_after_ms => 25_000,
         message => 'no call to GHL is free for 25 s' }, 'no room before the deadline';
     cmp_ok $answer->{rooms}[0], '<=', 20_000, 'which the limiter is told';
-    $answer = call(opportunity_create => body => card($id), limit_ms => [4000], send_within_ms => 3000);
+    $answer = call(opportunity_create => body => opportunity($id), limit_ms => [4000], send_within_ms => 3000);
     is $answer->{result}, 'limited', 'nor before the send deadline';
-    $answer = call(opportunity_create => body => card($id), within_ms => 6000, limit_ms => [2000]);
+    $answer = call(opportunity_create => body => opportunity($id), within_ms => 6000, limit_ms => [2000]);
     is $answer->{result}, 'limited', 'nor with the 5 s that a create needs';
     is call(contact_upsert => body => { email => 'ann@example.com' }, may_write => [$no])->{result}, 'lost', 'no write without the lease';
     is $ghl->count, $before, 'no call of all these';
@@ -378,7 +378,7 @@ subtest 'search' => sub {
     is scalar @{ ask($v3, opportunity_search => id => $id)->{json} }, 7, 'Version v3: other parameters';
     is_deeply(($ghl->calls)[-3]{query}, { locationId => $ghl->location_id, contactId => $id, limit => 100 }, 'which are these');
     is scalar @{ ask($v3, opportunity_search => text => 'Order #7')->{json} }, 2, 'by name, too';
-    is ask($v3, opportunity_create => body => card($id, customFields => [{ id => 'fieldOrderMark000000', field_value => '1001' }]))->{result}, 'ok', 'and values';
+    is ask($v3, opportunity_create => body => opportunity($id, customFields => [{ id => 'fieldOrderMark000000', field_value => '1001' }]))->{result}, 'ok', 'and values';
     is_deeply(($ghl->calls)[-1]{body}{customFields}, [{ id => 'fieldOrderMark000000', fieldValue => '1001' }], 'under their name there');
     is quit($v3), 0, 'the driver ends well';
 };
@@ -389,11 +389,11 @@ subtest 'dry run' => sub {
     my $upsert = ask($dry, contact_upsert => body => { email => 'ann@example.com', firstName => 'Ann' });
     like $upsert->{id}, qr/^dry-[0-9a-f]{12}$/, 'a contact';
     is ask($dry, contact_upsert => body => { email => 'ann@example.com' })->{id}, $upsert->{id}, 'the same each time';
-    my $card = ask($dry, opportunity_create => body => card($upsert->{id}, monetaryValue => 21.76));
-    like $card->{id}, qr/^dry-[0-9a-f]{12}$/, 'a card';
-    isnt $card->{id}, $upsert->{id}, 'with another id';
-    is_deeply picked(ask($dry, opportunity_update => id => $card->{id}, body => { status => 'lost' }), qw(result id)),
-        { result => 'ok', id => $card->{id} }, 'its update';
+    my $made = ask($dry, opportunity_create => body => opportunity($upsert->{id}, monetaryValue => 21.76));
+    like $made->{id}, qr/^dry-[0-9a-f]{12}$/, 'an opportunity';
+    isnt $made->{id}, $upsert->{id}, 'with another id';
+    is_deeply picked(ask($dry, opportunity_update => id => $made->{id}, body => { status => 'lost' }), qw(result id)),
+        { result => 'ok', id => $made->{id} }, 'its update';
     is_deeply ask($dry, opportunity_search => id => $upsert->{id})->{json}, [], 'search finds nothing';
     my $pipelines = ask($dry, 'pipelines')->{json};
     is_deeply [$pipelines->[0]{name}, $pipelines->[0]{stages}[0]{name}], ['Shop', 'Paid'], 'the pipeline that is configured';
@@ -426,7 +426,7 @@ subtest 'TLS' => sub {
     select undef, undef, undef, 0.05 until IO::Socket::INET->new(PeerAddr => '127.0.0.1', PeerPort => $port) || time > $deadline;
 
     my $wary = driver(base => "https://localhost:$port");
-    my $answer = ask($wary, opportunity_create => body => card('fakeCont1'), stopped => $yes);
+    my $answer = ask($wary, opportunity_create => body => opportunity('fakeCont1'), stopped => $yes);
     is_deeply picked($answer, qw(result status)), { result => 'retry', status => 0 }, 'an unknown certificate: nothing is sent';
     like $answer->{message}, qr/libcurl 60\b.*before anything was sent/, 'said so';
     quit($wary);

@@ -91,6 +91,7 @@ like deliver($machine[0], dated(3, 'processing', 1)), qr/^202 .*store_unavailabl
 like deliver($machine[1], dated(3, 'refunded', 2)), qr/^200 .*never_sold/, 'its refund at the other, which never heard of it';
 symlink $redis->socket, $way or die "$way: $!";
 $machine[0]->restart_workers;    # those that were refused would wait a second
+like deliver($machine[0], dated(5, 'refunded', 2)), qr/^200 .*never_sold/, 'the end of another order does not wait for that spool';
 is $machine[0]->command('drain', '--now')->{code}, 0, 'the spool is moved';
 is_deeply [map { $_->{status} } grep { $_->{name} eq 'Order #3' } $ghl->opportunities], ['lost'], 'the sale is there, and lost'
     or diag $machine[0]->log;

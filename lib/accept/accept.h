@@ -1,78 +1,57 @@
 /*
- * intake: one request -> one response, in the order of design.md.
+ * accept: one delivery -> what becomes of it, in the order of doc/design.md.
  *
- * It knows no web server: serve gives it a struct request, and tests give it one from memory. A delivery with
- * a valid signature is never answered with 4xx or 5xx while it can be stored anywhere, except that
- * undecodable JSON gets its 400 (the bytes are kept).
+ * It knows no web server. What was signed, lay in the spool, was lost by a worker or was read from the shop goes the same
+ * way. A delivery with a valid signature is kept as long as it can be kept anywhere: in the store, else in the spool.
  */
-#ifndef WOO_GHL_INTAKE_H
-#define WOO_GHL_INTAKE_H
+#ifndef WOO_GHL_ACCEPT_ACCEPT_H
+#define WOO_GHL_ACCEPT_ACCEPT_H
 
-#include "app/app.h"
+#include "sync/sync.h"
 
-/* One HTTP request as the web server hands it over. All strings are borrowed and never NULL ("" = absent). */
-struct request {
-    const char *method;
-    const char *path; /* of the URL, without query: "/woo-order" */
-    const char *remote_addr;
-    const char *content_type;
-    const char *content_length, *transfer_encoding;    /* as sent, unparsed */
-    const char *signature, *topic, *resource, *source; /* X-WC-Webhook-* */
-    const char *accept;
-    /* Reads up to n bytes of the body; 0 = end, -1 = error. */
-    long (*read)(void *context, char *into, size_t n);
-    void *context;
-    int64_t arrived_mono_ms; /* when the request began */
-};
-
-#define RESPONSE_HEADERS_MAX 4
-
-struct response {
-    int status;
-    const char *content_type;
-    struct {
-        const char *name;
-        char value[64];
-    } header[RESPONSE_HEADERS_MAX]; /* besides Content-Type and Content-Length */
-    size_t header_count;
-    struct buf body;
-    bool drain_wanted; /* due work waits and nobody drains: the worker may, after its answer is out */
-};
-
-void response_init(struct response *response);
-void response_free(struct response *response);
-
-/* Fills the response; it always holds a complete answer afterwards. */
-void intake_handle(struct app *app, const struct request *request, struct response *response);
-
-/* A delivery from the spool (delivery_pack'ed) goes the same way, as of its arrival; it is queued, not worked
- * on. True when it is stored or needs nothing; false = the store is away again, keep it. */
-bool intake_replay(struct app *app, const void *packed, size_t len, int64_t arrived_ago_ms);
-
-/* What became of an order that was read from the shop. */
-enum intake_fetched {
-    FETCHED_FAILED,  /* the store is away, or older deliveries lie in the spool: to be read again */
-    FETCHED_TAKEN,   /* stored, due now */
-    FETCHED_KNOWN,   /* the store has this state, or a newer one */
-    FETCHED_IGNORED, /* its status is not mapped, or it was never sold, or it is no order */
-    FETCHED_FOREIGN, /* another shop's (WOO_SHOPS), or not the order that was asked for */
-};
-
-/* An order's own bytes, as the shop's REST API told them. All borrowed. */
-struct intake_read {
-    const char *bytes;
+/* What came. All borrowed. */
+struct accept_delivery {
+    const char *bytes; /* the exact body */
     size_t len;
-    const char *source;   /* the shop's URL; narrows like X-WC-Webhook-Source */
-    int64_t ago_ms;       /* since the shop was asked for them */
-    const char *only_key; /* the order must have this key; NULL = any */
+    struct order_headers headers;
+    enum origin origin;
+    int64_t arrived_ago_ms;  /* 0 = now */
+    const char *client;      /* hash of the client's address; NULL = do not count */
+    const char *only_key;    /* the order must be this one; NULL = any */
+    bool sold;               /* RECOVERED: the order was sold, whatever this body says */
+    bool past_too;           /* a person asked for orders of before the start, too */
+    int64_t work_until_mono_ms; /* work on it now, until then; 0 = only keep it */
 };
 
-/* They go the way of a signed delivery, and are queued, not worked on. FAILED sets the error. */
-enum intake_fetched intake_fetch(struct app *app, const struct intake_read *read, struct error *e) MUST_CHECK;
+enum accepted {
+    ACCEPTED_SYNCED,     /* GHL holds it */
+    ACCEPTED_DUPLICATE,  /* the store has this version */
+    ACCEPTED_STALE,      /* the store has a newer one */
+    ACCEPTED_IGNORED,    /* it needs nothing in GHL; `reason` */
+    ACCEPTED_FOREIGN,    /* another shop's; kept as a dead letter */
+    ACCEPTED_OTHER,      /* not the order that was asked for: only_key */
+    ACCEPTED_QUEUED,     /* stored, GHL later; `reason` */
+    ACCEPTED_DEAD,       /* stored, and GHL or the settings refuse it */
+    ACCEPTED_BAD_JSON,   /* its bytes are kept as a dead letter */
+    ACCEPTED_SPOOLED,    /* the store cannot take it, the spool has it */
+    ACCEPTED_AWAY,       /* neither: the caller has to keep it (a delivery from the spool stays there); `trouble` */
+    ACCEPTED_REFUSED,    /* the store answers, but does not take this one: too large, no memory for it; `trouble` */
+};
 
-/* What sync left: the state is kept again, in the store if that has lost it, else in the spool. It is there
- * already where another worker has the order: then nothing changes. The entry's key and body are those that
- * were leased. */
-void intake_keep(struct app *app, const struct store_entry *entry, bool store_answers);
+struct acceptance {
+    enum accepted result;
+    char reason[64];
+    char ghl_id[GHL_ID_SIZE];
+    char key[RECORD_KEY_SIZE]; /* the order's; "" = it is not known */
+    char number[64];           /* the order's, for people */
+    struct error trouble;
+};
+
+/* Decides, keeps, and works on it if it may. The log has a line about it in every case. */
+void accept_delivery(struct app *app, const struct accept_delivery *delivery, struct acceptance *acceptance);
+
+/* sync left the order: its version is kept again, in the store if that has lost it, else in the spool. If another worker
+ * has it, nothing changes. */
+void accept_rescue(struct app *app, const struct order_work *work, bool store_answers);
 
 #endif

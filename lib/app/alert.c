@@ -2,6 +2,7 @@
 #include "base/clock.h"
 #include "base/files.h"
 #include "base/redact.h"
+#include "base/text.h"
 #include <errno.h>
 #include <fcntl.h>
 #include <signal.h>
@@ -24,6 +25,8 @@ static const char *const kind_name[ALERT_KINDS] = {
     [ALERT_EXPIRING] = "expiring", [ALERT_UNDRAINED] = "undrained", [ALERT_CONFLICT] = "conflict",
     [ALERT_SPOOL] = "spool",       [ALERT_STORE] = "store",         [ALERT_SILENT] = "silent",
     [ALERT_SHOP] = "shop",         [ALERT_LIMIT] = "limit",         [ALERT_LATE] = "late",
+    [ALERT_NOT_ORDER] = "not_order", [ALERT_FOREIGN] = "foreign", [ALERT_UNMAPPED] = "unmapped",
+    [ALERT_ERASED] = "erased", [ALERT_SUB_ORDER] = "sub_order",
 };
 
 /* -- whose turn -- */
@@ -159,10 +162,10 @@ bool alert_raise(struct app *app, enum alert_kind kind, const char *fmt, ...)
     if (!*app->config.alert_command)
         return true;
     va_start(args, fmt);
-    int n = vsnprintf(said, sizeof said, fmt, args);
+    (void)text_vformat(said, sizeof said, fmt, args);
     va_end(args);
     buf_init(&text, 2L * TEXT_MAX);
-    bool good = n >= 0 && buf_addf(&text, "woo_ghl %s: ", kind_name[kind]) && mask_text(said, &text) &&
+    bool good = buf_addf(&text, "woo_ghl %s: ", kind_name[kind]) && mask_text(said, &text) &&
                 buf_addc(&text, '\n') && run_command(app->config.alert_command, text.data, text.len);
     buf_free(&text);
     struct log_about about = {.reason = kind_name[kind]};

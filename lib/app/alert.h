@@ -23,6 +23,11 @@ enum alert_kind {
     ALERT_STORE,     /* the store is away */
     ALERT_SILENT,    /* no signed order for ALERT_SILENCE */
     ALERT_SHOP,      /* a reconcile cannot read the shop's orders */
+    ALERT_NOT_ORDER, /* the webhook delivers what is no order */
+    ALERT_FOREIGN,   /* another shop's orders arrive */
+    ALERT_UNMAPPED,  /* paid orders have a status that is not mapped */
+    ALERT_ERASED,    /* the shop erased orders' personal data */
+    ALERT_SUB_ORDER, /* sub-orders are left out */
     ALERT_KINDS
 };
 

@@ -4,6 +4,7 @@
 #include <stdlib.h>
 
 #define PAGE 100
+#define SPOOL_OLD_MS (15LL * 60 * 1000) /* a file that a drain has not moved by then */
 #define EXPIRY_NOTICE_S (3LL * 24 * 3600)
 
 static void look_at_switches(struct app *app, const struct store_stats *stats)
@@ -32,12 +33,18 @@ static void look_at_spool(struct app *app)
     struct spool_stats spool;
     struct error e = ERROR_NONE;
 
-    if (app->spool && spool_stats(app->spool, &spool, &e) && (spool.locked || spool.damaged))
+    if (!app->spool || !spool_stats(app->spool, &spool, &e))
+        return;
+    if (spool.locked && alert_raise(app, ALERT_SPOOL, "%ld files of the spool cannot be opened: %s",
+                                    spool.locked, spool.needs.text))
+        log_event(app->log, LOG_LEVEL_ERROR, "spool", NULL, "%ld files of the spool cannot be opened: %s",
+                  spool.locked, spool.needs.text);
+    if (spool.damaged || spool.oldest_ms > SPOOL_OLD_MS)
         (void)alert_raise(
             app, ALERT_SPOOL,
-            "%ld files of the spool lack the secret or DATA_KEY that they were kept under, %ld are "
-            "damaged: see `woo_ghl status`",
-            spool.locked, spool.damaged);
+            "%ld files of the spool are damaged, %ld wait for the store, the oldest for %lld s: "
+            "see `woo_ghl status`",
+            spool.damaged, spool.deliveries + spool.ids, (long long)(spool.oldest_ms / 1000));
 }
 
 /* Parked orders that lose their content within the notice: in a list from the oldest, those whose content is

@@ -1,5 +1,6 @@
 #include "base/http_client.h"
 #include "base/clock.h"
+#include "base/text.h"
 #include <arpa/inet.h>
 #include <curl/curl.h>
 #include <errno.h>
@@ -355,17 +356,16 @@ static void explain(CURL *curl, CURLcode code, const struct transfer *transfer, 
 
     if (curl_easy_getinfo(curl, CURLINFO_OS_ERRNO, &os_error) != CURLE_OK || code == CURLE_OPERATION_TIMEDOUT)
         os_error = 0;
-    struct error text = ERROR_NONE;
     if (transfer->late)
-        error_set(&text, "the send deadline had passed when the connection stood");
+        snprintf(answer->error, sizeof answer->error,
+                 "the send deadline had passed when the connection stood");
     else if (transfer->too_long)
-        error_set(&text, "the answer is longer than %zu bytes", answer->body.max);
+        snprintf(answer->error, sizeof answer->error, "the answer is longer than %zu bytes",
+                 answer->body.max);
     else
-        error_set(&text, "%s (libcurl %d)%s%s, %s", curl_easy_strerror(code), (int)code, os_error ? ": " : "",
-                  os_error ? strerror((int)os_error) : "", when);
-    size_t n = strnlen(text.text, sizeof answer->error - 1);
-    memcpy(answer->error, text.text, n);
-    answer->error[n] = '\0';
+        (void)text_format(answer->error, sizeof answer->error, "%s (libcurl %d)%s%s, %s",
+                          curl_easy_strerror(code), (int)code, os_error ? ": " : "",
+                          os_error ? strerror((int)os_error) : "", when);
     answer->timed_out = code == CURLE_OPERATION_TIMEDOUT;
     answer->too_long = transfer->too_long;
 }
@@ -388,9 +388,7 @@ static enum http_result judge(CURLcode code, const struct transfer *transfer)
 
 static enum http_result unusable(struct http_answer *answer, const char *why)
 {
-    size_t n = strnlen(why, sizeof answer->error - 1);
-    memcpy(answer->error, why, n);
-    answer->error[n] = '\0';
+    (void)text_copy(answer->error, sizeof answer->error, why);
     return HTTP_UNUSABLE;
 }
 

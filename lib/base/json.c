@@ -305,3 +305,17 @@ json_t *json_decimal(const char *text)
         return json_integer(strtoll(text, NULL, 10));
     return json_real(strtod(text, NULL));
 }
+
+json_t *json_from_text(const char *text)
+{
+    json_t *string = json_string(text);
+    char *ascii = string ? NULL : strdup(text);
+
+    for (char *p = ascii; p && *p; p++)
+        if ((unsigned char)*p & 0x80)
+            *p = '?';
+    if (ascii)
+        string = json_string(ascii);
+    free(ascii);
+    return string;
+}

@@ -46,6 +46,10 @@ enum json_slice {
 };
 enum json_slice json_slice(struct json_slices *slices);
 
+/* A JSON string of any bytes: if they are not UTF-8, "?" stands for each that is not ASCII. NULL when out of
+ * memory. */
+json_t *json_from_text(const char *text);
+
 /* The canonical form, sorted keys, compact: what hashes are made over. malloc'ed; NULL when out of memory. */
 char *json_canonical(const json_t *value);
 

@@ -3,6 +3,7 @@
 #include "base/utf8.h"
 #include <stdbool.h>
 #include <stdint.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -108,4 +109,48 @@ size_t text_cut(const char *text, size_t len, size_t max)
     while (max > 0 && is_continuation(text[max]))
         max--;
     return max;
+}
+
+/* Where a text that was cut after len bytes, perhaps inside a character, ends with a whole one. */
+static size_t text_end(const char *text, size_t len)
+{
+    size_t begin = len, n;
+
+    while (begin > 0 && is_continuation(text[begin - 1]) && len - begin < 3)
+        begin--;
+    if (begin == 0 || !((unsigned char)text[begin - 1] & 0x80))
+        return len; /* plain ASCII, or bytes that are no character in any case */
+    (void)utf8_read(text + begin - 1, &n);
+    return begin - 1 + (n > 1 ? n : 0);
+}
+
+bool text_copy(char *out, size_t size, const char *text)
+{
+    size_t len = strlen(text), n = text_cut(text, len, size - 1);
+
+    memcpy(out, text, n);
+    out[n] = '\0';
+    return n == len;
+}
+
+bool text_vformat(char *out, size_t size, const char *fmt, va_list args)
+{
+    int wanted = vsnprintf(out, size, fmt, args);
+
+    if (wanted < 0)
+        out[0] = '\0';
+    if (wanted < 0 || (size_t)wanted < size)
+        return wanted >= 0;
+    out[text_end(out, size - 1)] = '\0';
+    return false;
+}
+
+bool text_format(char *out, size_t size, const char *fmt, ...)
+{
+    va_list args;
+
+    va_start(args, fmt);
+    bool whole = text_vformat(out, size, fmt, args);
+    va_end(args);
+    return whole;
 }

@@ -1,5 +1,5 @@
 /*
- * text: what a person typed into a shop -> what a contact, a card or a tag may hold.
+ * text: what a person typed into a shop -> what a contact, an opportunity or a tag may hold.
  *
  * HTML entities are decoded once, control characters and invisible marks that could disguise a text are
  * dropped, white space is one space between words, and nothing is cut inside a character.
@@ -7,6 +7,8 @@
 #ifndef WOO_GHL_TEXT_H
 #define WOO_GHL_TEXT_H
 
+#include <stdarg.h>
+#include <stdbool.h>
 #include <stddef.h>
 
 /* At most max bytes of it, cleaned, "" when nothing is left. `typed` is UTF-8 (bytes that are not are
@@ -21,5 +23,12 @@ void text_lower(char *text);
 
 /* The longest prefix of at most max bytes that ends with a whole character: its length. */
 size_t text_cut(const char *text, size_t len, size_t max);
+
+/* Into an array of this size, which is at least 1: the text, or what fits of it, cut between characters. Every
+ * text from elsewhere that goes into an array goes through one of these. False if it was cut. */
+bool text_copy(char *out, size_t size, const char *text);
+bool text_format(char *out, size_t size, const char *fmt, ...) __attribute__((format(printf, 3, 4)));
+bool text_vformat(char *out, size_t size, const char *fmt, va_list args)
+    __attribute__((format(printf, 3, 0)));
 
 #endif

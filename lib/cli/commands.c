@@ -2,12 +2,11 @@
 #include "app/app.h"
 #include "base/clock.h"
 #include "base/version.h"
+#include "cli/check.h"
 #include "cli/failed.h"
-#include "cli/mapping.h"
 #include "cli/since.h"
 #include "cli/status.h"
 #include "cli/trigger.h"
-#include "ghl/fields.h"
 #include "shop/reconcile.h"
 #include "worker/drain.h"
 #include "worker/drain_jobs.h"
@@ -18,17 +17,18 @@
 #include <sysexits.h>
 #include <unistd.h>
 
-#define CHECK_BUDGET_MS 15000
-
+/* The texts are also the man page's: `make docs`. */
 struct command {
-    const char *name, *arguments, *help;
+    const char *name, *arguments;
+    const char *help; /* a sentence: what it does */
+    const char *more; /* its arguments explained; NULL = nothing to explain */
     int (*run)(int argc, char **argv, volatile int *stop);
     bool finishes; /* a signal to stop lets it finish what it has in hand; the others it ends at once */
 };
 
 static int usage(const char *command, const char *wrong)
 {
-    fprintf(stderr, "woo_ghl %s: unknown argument '%s'; see 'woo_ghl help'\n", command, wrong);
+    fprintf(stderr, "woo_ghl %s: unknown argument '%s'; see 'woo_ghl %s --help'\n", command, wrong, command);
     return EX_USAGE;
 }
 
@@ -46,106 +46,14 @@ static bool open_app(struct app *app, volatile int *stop)
 
 /* -- check -- */
 
-static bool check_store(struct app *app)
-{
-    struct store_stats stats;
-    struct error e = ERROR_NONE;
-
-    if (!app_ready(app, &e)) {
-        printf("store      FAILED: %s\n", e.text);
-        return false;
-    }
-    if (store_stats(app->store, &stats) != STORE_OK) {
-        printf("store      FAILED: %s\n", store_trouble(app->store));
-        return false;
-    }
-    printf("store      ok (%s)%s%s\n", store_kind(app->store), *stats.durability ? ": " : "",
-           stats.durability);
-    if (*stats.problem)
-        printf("store      FAILED: %s\n", stats.problem);
-    return !*stats.problem;
-}
-
-/* What GHL answered, or that it did not, and where to look. */
-static void print_ghl_trouble(FILE *out, const char *what, const struct ghl_answer *answer)
-{
-    if (answer->status == 0)
-        fprintf(out, "%s: no answer: %s\n", what, answer->message);
-    else
-        fprintf(out, "%s: %s, status %d %s%s\n", what, ghl_result_name(answer->result), answer->status,
-                answer->message,
-                answer->result == GHL_AUTH ? "; are GHL_API_KEY, its scopes and GHL_LOCATION_ID right?" : "");
-}
-
-static bool check_ghl(struct app *app)
-{
-    struct ghl_answer answer;
-    struct ghl_call call = {.deadline_mono_ms = clock_mono_ms() + CHECK_BUDGET_MS,
-                            .order = "",
-                            .send_deadline_mono_ms = CLOCK_NEVER};
-    enum ghl_result result = ghl_pipelines(app->ghl, &call, &answer);
-
-    if (result == GHL_OK)
-        printf("GHL        ok%s\n", app->config.dry_run ? " (dry run, not asked)" : "");
-    else
-        print_ghl_trouble(stdout, "GHL        FAILED", &answer);
-    ghl_answer_free(&answer);
-    return result == GHL_OK && mapping_check(app, &call);
-}
-
-/* Is there a shop, and may its orders be read? One is asked for. */
-static bool check_shop(struct app *app)
-{
-    struct error e = ERROR_NONE;
-    struct woo_page page = {0};
-    struct woo_query query = {
-        .status = "any", .from_s = clock_wall_ms() / 1000, .per_page = 1, .exclude = ""};
-
-    if (!*app->config.woo_url) {
-        printf("shop       not set (WOO_URL): orders whose webhook never comes are not looked for\n");
-        return true;
-    }
-    http_answer_init(&page.answer);
-    struct woo *woo = woo_new(&app->config, app->log, app->stop, &e);
-    bool good = woo && woo_orders(woo, &query, &page, &e) == WOO_OK;
-    if (good)
-        printf("shop       ok\n");
-    else
-        printf("shop       FAILED: %s\n", e.text);
-    woo_page_free(&page);
-    woo_free(woo);
-    return good;
-}
-
-static void print_verdict(const struct app *app, bool good)
-{
-    if (good)
-        printf("settings   ok\n");
-    else if (app->report.problem_count == 0)
-        printf("settings   FAILED, see above\n");
-    for (size_t i = 0; i < app->report.problem_count; i++)
-        printf("settings   FAILED: %s\n", app->report.problem[i]);
-}
-
 static int run_check(int argc, char **argv, volatile int *stop)
 {
     struct app app;
-    struct buf values;
 
     if (argc > 2)
         return usage("check", argv[2]);
     bool good = open_app(&app, stop);
-    buf_init(&values, 1024L * 1024);
-    if (config_print_values(&app.config, &values))
-        fputs(values.data, stdout);
-    buf_free(&values);
-    putchar('\n');
-    print_verdict(&app, good);
-    if (good) {
-        good = check_store(&app);
-        good = check_ghl(&app) && good;
-        good = check_shop(&app) && good;
-    }
+    good = check_print(&app, good);
     app_close(&app);
     return good ? EX_OK : EX_CONFIG;
 }
@@ -337,67 +245,26 @@ static int run_trigger(int argc, char **argv, volatile int *stop)
     return code;
 }
 
-static int run_pipelines(int argc, char **argv, volatile int *stop)
+/* `print` shows what the location has. */
+static int run_lookup(int argc, char **argv, volatile int *stop, int (*print)(struct app *app))
 {
     struct app app;
-    struct ghl_answer answer = {0};
-    int code = EX_CONFIG;
-    size_t i, j;
-    const json_t *pipeline, *stage;
 
     if (argc > 2)
-        return usage("pipelines", argv[2]);
-    if (!open_app(&app, stop))
-        goto out;
-    struct ghl_call call = {.deadline_mono_ms = clock_mono_ms() + CHECK_BUDGET_MS,
-                            .order = "",
-                            .send_deadline_mono_ms = CLOCK_NEVER};
-    if (ghl_pipelines(app.ghl, &call, &answer) != GHL_OK) {
-        print_ghl_trouble(stderr, "woo_ghl pipelines", &answer);
-        code = EX_UNAVAILABLE;
-        goto out;
-    }
-    json_array_foreach(answer.json, i, pipeline)
-    {
-        printf("%-24s %s\n", json_text(pipeline, "id"), json_text(pipeline, "name"));
-        json_array_foreach(json_object_get(pipeline, "stages"), j, stage)
-            printf("    %-24s %s\n", json_text(stage, "id"), json_text(stage, "name"));
-    }
-    code = EX_OK;
-out:
-    ghl_answer_free(&answer);
+        return usage(argv[1], argv[2]);
+    int code = open_app(&app, stop) ? print(&app) : EX_CONFIG;
     app_close(&app);
     return code;
 }
 
+static int run_pipelines(int argc, char **argv, volatile int *stop)
+{
+    return run_lookup(argc, argv, stop, check_pipelines);
+}
+
 static int run_fields(int argc, char **argv, volatile int *stop)
 {
-    struct app app;
-    struct ghl_answer answer = {0};
-    int code = EX_CONFIG;
-    size_t i;
-    const json_t *field;
-
-    if (argc > 2)
-        return usage("fields", argv[2]);
-    if (!open_app(&app, stop))
-        goto out;
-    struct ghl_call call = {.deadline_mono_ms = clock_mono_ms() + CHECK_BUDGET_MS,
-                            .order = "",
-                            .send_deadline_mono_ms = CLOCK_NEVER};
-    if (ghl_custom_fields(app.ghl, &call, &answer) != GHL_OK) {
-        print_ghl_trouble(stderr, "woo_ghl fields", &answer);
-        code = EX_UNAVAILABLE;
-        goto out;
-    }
-    json_array_foreach(answer.json, i, field)
-        printf("%-24s %-11s %-16s %-32s %s\n", json_text(field, "id"), json_text(field, "model"),
-               json_text(field, "dataType"), json_text(field, "fieldKey"), json_text(field, "name"));
-    code = EX_OK;
-out:
-    ghl_answer_free(&answer);
-    app_close(&app);
-    return code;
+    return run_lookup(argc, argv, stop, check_fields);
 }
 
 static int run_version(int argc, char **argv, volatile int *stop)
@@ -411,78 +278,124 @@ static int run_version(int argc, char **argv, volatile int *stop)
 
 static int run_help(int argc, char **argv, volatile int *stop);
 
+/* clang-format off */
 static const struct command commands[] = {
-    {"check", "", "show the settings, try the store, GHL and the shop", run_check, false},
-    {"drain", "[--watch] [--now] [--jobs N]", "bring waiting orders to GHL: once (cron), or until stopped",
-     run_drain, true},
-    {"status", "[--json]", "what waits, what is parked, breaker and pauses", run_status, false},
-    {"failed", "[list] | show KEY | retry KEY|--all|--since DATE|DURATION | drop KEY|--all",
-     "the parked orders: look at them, try them again, drop them", run_failed, false},
-    {"reconcile", "[--if-wanted] [--since DATE|DURATION]",
-     "read from the shop what changed since the last time, for webhooks that never came", run_reconcile,
-     true},
-    {"trigger",
-     "[--url URL] [--scenarios | --order FILE] [--id N] [--status S] [--total T] [--topic RESOURCE.EVENT]",
-     "send simulated, signed deliveries and print the answers", run_trigger, false},
-    {"pipelines", "", "the location's pipelines and stages with their ids", run_pipelines, false},
-    {"fields", "", "the location's custom fields: id, model, type, key, name", run_fields, false},
-    {"help", "[settings|man]", "this text; every setting as .env.sample; the settings for the man page",
-     run_help, false},
-    {"version", "", "the version", run_version, false},
+    {.name = "check", .arguments = "", .run = run_check,
+     .help = "Shows the settings in force and tries the store, GHL and the shop."},
+    {.name = "drain", .arguments = "[--watch] [--now] [--jobs N]", .run = run_drain, .finishes = true,
+     .help = "Sends waiting orders to GHL: once, for cron, or with --watch until it is stopped.",
+     .more = "With --now it takes each order that waits, or that arrives meanwhile, exactly once, and waits for no due time, pause or "
+             "open circuit breaker. With --jobs it works in N processes."},
+    {.name = "status", .arguments = "[--json]", .run = run_status,
+     .help = "Shows what waits and why: the queue, dead letters, the circuit breaker, pauses and the spool."},
+    {.name = "failed", .arguments = "[list] | show KEY | retry KEY|--all|--since DATE|DURATION | drop KEY|--all", .run = run_failed,
+     .help = "Lists, shows, retries or drops dead letters: orders that GHL or the settings refuse.",
+     .more = "The list masks personal data; show prints an order with its content. retry puts orders back into the queue; content that was "
+             "deleted after DEAD_LETTER_TTL is read from the shop. drop deletes them for good. DATE is a day or a moment in UTC, "
+             "such as 2026-11-25 or 2026-11-25T08:00:00; DURATION is how long ago, such as 36h."},
+    {.name = "reconcile", .arguments = "[--if-wanted] [--since DATE|DURATION]", .run = run_reconcile, .finishes = true,
+     .help = "Reads from the shop the orders that changed since the last run, for webhooks that never came.",
+     .more = "Orders that are new or have changed go to the queue. A run starts where the last successful one began, less ten minutes; "
+             "the first run starts when the store was first used, and a run after the store lost data a month before that. "
+             "--since sets another start, as in failed. With --if-wanted it runs only if it was asked for (by signed deliveries that were not "
+             "orders, or by a store that lost data) and no other reconcile runs on this machine."},
+    {.name = "trigger", .arguments = "[--url URL] [--scenarios | --order FILE] [--id N] [--status S] [--total T] [--topic RESOURCE.EVENT]",
+     .run = run_trigger,
+     .help = "Sends simulated, signed deliveries and prints the requests and the answers.",
+     .more = "It sends an order with the given id, status and total, or a file's bytes, or four scenarios. They go through the web server "
+             "like real ones, so GHL gets what they say."},
+    {.name = "pipelines", .arguments = "", .run = run_pipelines, .help = "Lists the location's pipelines and stages with their ids."},
+    {.name = "fields", .arguments = "", .run = run_fields, .help = "Lists the location's custom fields: id, model, type, key, name."},
+    {.name = "help", .arguments = "[settings|man]", .run = run_help,
+     .help = "Prints this text, every setting as in .env.sample, or what the man page says of commands and settings."},
+    {.name = "version", .arguments = "", .run = run_version, .help = "Prints the version."},
 };
+/* clang-format on */
 #define COMMANDS (sizeof commands / sizeof *commands)
 
-static bool add_command(struct buf *out, const struct command *command)
+#define INDENT "          "
+#define WIDTH 100
+
+/* Indented lines of whole words. */
+static bool add_wrapped(struct buf *out, const char *text)
 {
-    return buf_addf(out, "  woo_ghl %s%s%s\n          %s\n", command->name, *command->arguments ? " " : "",
-                    command->arguments, command->help);
+    bool good = true;
+
+    while (good && *text) {
+        size_t n = strlen(text), room = WIDTH - strlen(INDENT);
+        for (size_t i = n = n > room ? room : n; text[n] && i > 0; i--)
+            if (text[i] == ' ') {
+                n = i;
+                break;
+            }
+        good = buf_addf(out, "%s%.*s\n", INDENT, (int)n, text);
+        text += n + (text[n] == ' ');
+    }
+    return good;
+}
+
+static bool add_usage(struct buf *out, const struct command *command)
+{
+    return buf_addf(out, "  woo_ghl %s%s%s\n", command->name, *command->arguments ? " " : "",
+                    command->arguments) &&
+           add_wrapped(out, command->help);
 }
 
 /* `woo_ghl drain --help` */
-static int help_on(const struct command *command)
+static bool add_help_on(struct buf *out, const struct command *command)
 {
-    struct buf out;
+    return add_usage(out, command) && (!command->more || add_wrapped(out, command->more));
+}
 
-    buf_init(&out, 4096);
-    bool good = add_command(&out, command);
+static bool add_overview(struct buf *out)
+{
+    bool good = buf_adds(out, "woo_ghl takes WooCommerce's order webhooks at /woo-order to GoHighLevel.\n"
+                              "A web server runs it as FastCGI or CGI; a person runs:\n\n");
+    for (size_t i = 0; i < COMMANDS; i++)
+        good = good && add_usage(out, &commands[i]);
+    return good &&
+           buf_adds(out, "\n'woo_ghl COMMAND --help' says more. Settings come from the environment and "
+                         "from a file: the one\nthat WOO_GHL_ENV names, else .env beside the program, "
+                         "else /etc/woo-ghl/env.\n");
+}
+
+static bool add_manual(struct buf *out)
+{
+    bool good = buf_adds(out, ".SH COMMANDS\n");
+
+    for (const struct command *c = commands; c < commands + COMMANDS && good; c++)
+        good = buf_addf(out, ".TP\n.BR %s \"%s", c->name, *c->arguments ? " " : "") &&
+               config_add_manual(out, c->arguments) && buf_adds(out, "\"\n") &&
+               config_add_manual(out, c->help) &&
+               (!c->more || (buf_addc(out, ' ') && config_add_manual(out, c->more))) && buf_addc(out, '\n');
+    return good && config_print_manual(out);
+}
+
+/* Prints what was put together, unless something failed. */
+static int print_help(struct buf *out, bool good)
+{
     if (good)
-        fputs(out.data, stdout);
-    buf_free(&out);
+        fputs(out->data, stdout);
+    buf_free(out);
     return good ? EX_OK : EX_OSERR;
 }
 
 static int run_help(int argc, char **argv, volatile int *stop)
 {
+    const char *topic = argc > 2 ? argv[2] : "";
     struct buf out;
-    bool good = true;
 
     (void)stop;
+    buf_init(&out, 1024L * 1024);
     if (argc > 3)
         return usage("help", argv[3]);
-    buf_init(&out, 1024L * 1024);
-    if (argc > 2 && !strcmp(argv[2], "settings")) {
-        good = config_print_sample(&out);
-    } else if (argc > 2 && !strcmp(argv[2], "man")) {
-        good = config_print_manual(&out);
-    } else if (argc > 2) {
-        buf_free(&out);
-        return usage("help", argv[2]);
-    } else {
-        good = buf_adds(&out, "woo_ghl takes WooCommerce's order webhooks at /woo-order to GoHighLevel.\n"
-                              "A web server runs it as FastCGI or CGI; a person runs:\n\n");
-        for (size_t i = 0; i < COMMANDS; i++)
-            good = good && add_command(&out, &commands[i]);
-        good =
-            good &&
-            buf_adds(
-                &out,
-                "\nSettings come from the environment and from the file that WOO_GHL_ENV names, .env beside\n"
-                "the program, or /etc/woo-ghl/env.\n");
-    }
-    if (good)
-        fputs(out.data, stdout);
-    buf_free(&out);
-    return good ? EX_OK : EX_OSERR;
+    if (!*topic)
+        return print_help(&out, add_overview(&out));
+    if (!strcmp(topic, "settings"))
+        return print_help(&out, config_print_sample(&out));
+    if (!strcmp(topic, "man"))
+        return print_help(&out, add_manual(&out));
+    return usage("help", topic);
 }
 
 static bool is_help(const char *argument)
@@ -494,8 +407,11 @@ static int run_command(const struct command *command, int argc, char **argv, vol
 {
     static const int stops[] = {SIGINT, SIGTERM, SIGUSR1};
 
+    struct buf help;
+
+    buf_init(&help, 4096);
     if (is_help(argc > 2 ? argv[2] : ""))
-        return help_on(command);
+        return print_help(&help, add_help_on(&help, command));
     for (size_t i = 0; i < sizeof stops / sizeof *stops && !command->finishes; i++)
         (void)signal(stops[i], SIG_DFL);
     return command->run(argc, argv, stop);
@@ -512,6 +428,6 @@ int commands_main(int argc, char **argv, volatile int *stop)
     for (size_t i = 0; i < COMMANDS; i++)
         if (!strcmp(commands[i].name, name))
             return run_command(&commands[i], argc, argv, stop);
-    fprintf(stderr, "woo_ghl: there is no command '%s'; see 'woo_ghl help'\n", name);
+    fprintf(stderr, "woo_ghl: unknown command '%s'; see 'woo_ghl help'\n", name);
     return EX_USAGE;
 }

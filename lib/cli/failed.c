@@ -276,21 +276,16 @@ static const struct {
 
 int failed_main(struct app *app, int argc, char **argv)
 {
-    bool known = false;
-
     if (argc == 1)
         return list(app, argc, argv);
     for (size_t i = 0; i < sizeof actions / sizeof *actions; i++) {
         if (strcmp(actions[i].name, argv[1]) != 0)
             continue;
-        known = true;
         if (argc >= actions[i].min && argc <= actions[i].max && (argc < 4 || !strcmp(argv[2], "--since")))
             return actions[i].run(app, argc, argv);
+        fprintf(stderr, "woo_ghl failed: %s takes other arguments; see 'woo_ghl failed --help'\n", argv[1]);
+        return EX_USAGE;
     }
-    if (known)
-        fprintf(stderr, "usage: woo_ghl failed [list] | show KEY | retry KEY|--all|--since DATE|DURATION | "
-                        "drop KEY|--all\n");
-    else
-        fprintf(stderr, "woo_ghl failed: unknown argument '%s'; see 'woo_ghl help'\n", argv[1]);
+    fprintf(stderr, "woo_ghl failed: unknown argument '%s'; see 'woo_ghl failed --help'\n", argv[1]);
     return EX_USAGE;
 }

@@ -93,7 +93,6 @@ bool mapping_check(struct app *app, const struct ghl_call *call)
     }
     if (good)
         printf("mapping    ok\n");
-    struct ghl_cache cache = app_cache(app);
-    location_check_duplicates(app->ghl, call, &cache);
+    location_check_duplicates(app->ghl, call);
     return good;
 }

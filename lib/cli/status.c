@@ -46,16 +46,16 @@ static void print_counters(const struct store_stats *s)
 
 static json_t *store_json(const struct store_stats *s, int64_t reconciled_s)
 {
-    json_t *pauses =
-        s->paused ? json_pack("[{ss sI}]", "reason", s->pause_reason, "age_s", (json_int_t)s->pause_age_s)
-                  : json_array();
+    json_t *pauses = s->paused ? json_pack("[{so sI}]", "reason", json_from_text(s->pause_reason), "age_s",
+                                           (json_int_t)s->pause_age_s)
+                               : json_array();
 
-    return json_pack("{sI sI sI sI s{ss sI sI} so ss sb sb so}", "waiting", (json_int_t)s->waiting, "due",
+    return json_pack("{sI sI sI sI s{ss sI sI} so so sb sb so}", "waiting", (json_int_t)s->waiting, "due",
                      (json_int_t)s->due, "oldest_s", (json_int_t)s->oldest_s, "parked", (json_int_t)s->parked,
                      "breaker", "state", s->breaker_open_ms > 0 ? "open" : "closed", "open_ms",
                      (json_int_t)s->breaker_open_ms, "failures", (json_int_t)s->breaker_failures, "pauses",
-                     pauses, "durability", s->durability, "undrained", s->undrained, "reconcile_wanted",
-                     s->reconcile_wanted != 0, "reconciled_s",
+                     pauses, "durability", json_from_text(s->durability), "undrained", s->undrained,
+                     "reconcile_wanted", s->reconcile_wanted != 0, "reconciled_s",
                      reconciled_s < 0 ? json_null() : json_integer(reconciled_s));
 }
 
@@ -78,10 +78,10 @@ static void print_spool(const struct spool_stats *s)
     if (s->deliveries || s->ids)
         printf("spool: %ld deliveries and %ld sets of ids to be moved to the store, oldest %lld s\n",
                s->deliveries, s->ids, (long long)(s->oldest_ms / 1000));
+    if (s->refused)
+        printf("spool: %ld of them could not be moved yet and are tried again\n", s->refused);
     if (s->locked)
-        printf("spool: %ld files cannot be opened: the secret or DATA_KEY that they were kept under is "
-               "missing\n",
-               s->locked);
+        printf("spool: %ld files cannot be opened: %s\n", s->locked, s->needs.text);
     if (s->damaged)
         printf("spool: %ld files are damaged and were set aside\n", s->damaged);
     if (s->foreign)
@@ -90,10 +90,10 @@ static void print_spool(const struct spool_stats *s)
 
 static json_t *spool_json(const struct spool_stats *s)
 {
-    return json_pack("{sI sI sI sI sI sI}", "deliveries", (json_int_t)s->deliveries, "ids",
+    return json_pack("{sI sI sI sI sI sI sI}", "deliveries", (json_int_t)s->deliveries, "ids",
                      (json_int_t)s->ids, "oldest_s", (json_int_t)(s->oldest_ms / 1000), "locked",
                      (json_int_t)s->locked, "damaged", (json_int_t)s->damaged, "foreign",
-                     (json_int_t)s->foreign);
+                     (json_int_t)s->foreign, "refused", (json_int_t)s->refused);
 }
 
 /* -- both -- */

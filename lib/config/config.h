@@ -148,7 +148,8 @@ bool config_name_is_unique(const struct config *config);
 
 /* -- made from the same table -- */
 bool config_print_sample(struct buf *out); /* the text of .env.sample */
-bool config_print_manual(struct buf *out); /* the settings in man(7) markup, for doc/woo_ghl.1 */
+bool config_print_manual(struct buf *out); /* the man page's section on settings, in man(7) markup */
+bool config_add_manual(struct buf *out, const char *text); /* plain text in man(7) markup */
 /* One line a setting: name and value (secrets as "set, N characters"). */
 bool config_print_values(const struct config *config, struct buf *out);
 

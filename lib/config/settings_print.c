@@ -33,7 +33,7 @@ bool config_print_sample(struct buf *out)
 
 /* Text for man(7): a backslash and a hyphen mean themselves, a line does not begin with a control character.
  */
-static bool add_manual(struct buf *out, const char *text)
+bool config_add_manual(struct buf *out, const char *text)
 {
     for (const char *p = text; *p; p++) {
         bool good = *p == '\\'   ? buf_adds(out, "\\e")
@@ -48,12 +48,17 @@ static bool add_manual(struct buf *out, const char *text)
 
 bool config_print_manual(struct buf *out)
 {
-    bool good = true;
+    bool good = buf_adds(
+        out, ".SH SETTINGS\n"
+             "Settings come from the environment first, then from a file in sh's syntax: the one that\n"
+             ".B WOO_GHL_ENV\nnames, else\n.I .env\nbeside the program, else\n.IR /etc/woo-ghl/env .\n"
+             ".IB NAME _FILE\ntakes the value from a file. Durations are written 500ms, 10s, 5m, 24h, 400d; "
+             "sizes 64k, 8m.\n");
     for (size_t i = 0; i < settings_count && good; i++) {
         const struct setting *s = &settings[i];
-        good = buf_addf(out, ".TP\n.B %s\n", s->name) && add_manual(out, s->help);
+        good = buf_addf(out, ".TP\n.B %s\n", s->name) && config_add_manual(out, s->help);
         if (good && s->fallback)
-            good = buf_adds(out, " Default: ") && add_manual(out, s->fallback) && buf_addc(out, '.');
+            good = buf_adds(out, " Default: ") && config_add_manual(out, s->fallback) && buf_addc(out, '.');
         good = good && buf_addc(out, '\n');
     }
     return good;

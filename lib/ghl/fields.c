@@ -1,6 +1,7 @@
 #include "ghl/fields.h"
 #include "base/clock.h"
 #include "base/decimal.h"
+#include "base/text.h"
 #include "ghl/ghl_work.h"
 #include <stdlib.h>
 #include <string.h>
@@ -43,31 +44,19 @@ const json_t *fields_find(const json_t *list, enum fields_model model, const cha
     return by_key ? by_key : by_name;
 }
 
-/* {"at": when, "fields": [...]} as the cache has it; NULL = not there. */
-static json_t *kept_list(const struct ghl_cache *cache)
-{
-    char *text = cache->get(cache->context, FIELDS_KEY);
-    json_t *kept = text ? json_loads(text, 0, NULL) : NULL;
-    free(text);
-    return kept;
-}
-
 /* What is needed of each field: a location may have hundreds, with their options. */
 static json_t *slim(const json_t *fields)
 {
-    static const char *const member[] = {"id", "name", "fieldKey", "dataType", "model"};
     json_t *list = json_array();
     const json_t *field;
     size_t i;
 
     json_array_foreach(fields, i, field)
     {
-        json_t *less = json_object();
-        for (size_t m = 0; less && m < sizeof member / sizeof *member; m++)
-            if (json_object_set_new(less, member[m], json_string(json_text(field, member[m]))) != 0) {
-                json_decref(less);
-                less = NULL;
-            }
+        json_t *less =
+            json_pack("{ss ss ss ss ss}", "id", json_text(field, "id"), "name", json_text(field, "name"),
+                      "fieldKey", json_text(field, "fieldKey"), "dataType", json_text(field, "dataType"),
+                      "model", json_text(field, "model"));
         if (json_array_append_new(list, less) != 0) {
             json_decref(list);
             return NULL;
@@ -83,12 +72,8 @@ static json_t *ask(struct ghl *ghl, const struct ghl_call *call, const struct gh
         return NULL;
     json_t *kept =
         json_pack("{sI so}", "at", (json_int_t)(clock_wall_ms() / 1000), "fields", slim(answer->json));
-    char *text = kept ? json_dumps(kept, JSON_COMPACT) : NULL;
-    if (text)
-        cache->put(cache->context, FIELDS_KEY, text, FIELDS_TTL_MS);
-    free(text);
-    if (!kept)
-        answer->result = GHL_RETRY;
+    if (kept)
+        ghl_cache_put(cache, FIELDS_KEY, kept, FIELDS_TTL_MS);
     return kept;
 }
 
@@ -103,7 +88,8 @@ static json_t *list_for(struct ghl *ghl, const struct ghl_call *call, const stru
                         enum fields_model model, const json_t *planned, const char *mark_field,
                         struct ghl_answer *answer)
 {
-    json_t *kept = kept_list(cache), *fields = json_object_get(kept, "fields"), *value;
+    /* {"at": when, "fields": [...]} */
+    json_t *kept = ghl_cache_get(cache, FIELDS_KEY), *fields = json_object_get(kept, "fields"), *value;
     bool lacks = *mark_field && !fields_find(fields, FIELDS_OPPORTUNITY, mark_field);
     const char *key;
 
@@ -122,22 +108,32 @@ static json_t *list_for(struct ghl *ghl, const struct ghl_call *call, const stru
 
 /* -- one value -- */
 
-static bool is_one_of(const char *type, const char *const *list)
-{
-    for (; *list; list++)
-        if (!strcasecmp(type, *list))
-            return true;
-    return false;
-}
+/* What the types of GHL's fields take; every other one takes a text. */
+enum takes { TAKES_TEXT, TAKES_NUMBER, TAKES_DATE, TAKES_LIST, TAKES_NOTHING };
 
-static const char *const numbers[] = {"NUMERICAL", "FLOAT", "MONETORY", "MONETARY", NULL};
-static const char *const lists[] = {"CHECKBOX", "MULTIPLE_OPTIONS", NULL};
-static const char *const dates[] = {"DATE", NULL};
-static const char *const never[] = {"FILE_UPLOAD", "SIGNATURE", "TEXTBOX_LIST", NULL};
+static const struct {
+    const char *type;
+    enum takes takes;
+} types[] = {{"NUMERICAL", TAKES_NUMBER},      {"FLOAT", TAKES_NUMBER},        {"MONETORY", TAKES_NUMBER},
+             {"MONETARY", TAKES_NUMBER},       {"DATE", TAKES_DATE},           {"CHECKBOX", TAKES_LIST},
+             {"MULTIPLE_OPTIONS", TAKES_LIST}, {"FILE_UPLOAD", TAKES_NOTHING}, {"SIGNATURE", TAKES_NOTHING},
+             {"TEXTBOX_LIST", TAKES_NOTHING}};
+
+static const char *const in_words[] = {"a text", "a number", "a date", "a list",
+                                       "a file, a signature or a list of boxes, which no order has"};
+
+static enum takes takes(const json_t *field)
+{
+    const char *type = json_text(field, "dataType");
+    for (size_t i = 0; i < sizeof types / sizeof *types; i++)
+        if (!strcasecmp(type, types[i].type))
+            return types[i].takes;
+    return TAKES_TEXT;
+}
 
 bool fields_can_hold(const json_t *field)
 {
-    return !is_one_of(json_text(field, "dataType"), never);
+    return takes(field) != TAKES_NOTHING;
 }
 
 static json_t *number_of(const char *text)
@@ -152,13 +148,8 @@ static json_t *number_of(const char *text)
 
 static json_t *list_of(const json_t *values)
 {
-    json_t *list = json_array();
-    for (size_t i = 1; i < json_array_size(values); i++)
-        if (json_array_append(list, json_array_get(values, i)) != 0) {
-            json_decref(list);
-            return NULL;
-        }
-    if (json_array_size(list) > 0)
+    json_t *list = json_copy((json_t *)values);
+    if (list && json_array_remove(list, 0) == 0 && json_array_size(list) > 0)
         return list;
     json_decref(list);
     return NULL;
@@ -173,30 +164,19 @@ static json_t *date_of(const char *text)
     return strlen(text) >= 10 && clock_parse_iso(day, &seconds) ? json_stringn(text, 10) : NULL;
 }
 
-/* [whole text, each, value] -> what a field of that type takes; NULL = the text is none. *want says what is.
- */
-static json_t *value_of(const char *type, const json_t *values, const char **want)
+/* [whole text, each, value] -> what the field takes; NULL = the text is none. */
+static json_t *value_of(const json_t *field, const json_t *values)
 {
     const char *text = json_string_value(json_array_get(values, 0));
 
-    *want = "a text";
-    if (is_one_of(type, never)) {
-        *want = "a file, a signature or a list of boxes, which no order has";
-        return NULL;
+    switch (takes(field)) {
+    case TAKES_TEXT: return json_string(text);
+    case TAKES_NUMBER: return number_of(text);
+    case TAKES_DATE: return date_of(text);
+    case TAKES_LIST: return list_of(values);
+    case TAKES_NOTHING: break;
     }
-    if (is_one_of(type, numbers)) {
-        *want = "a number";
-        return number_of(text);
-    }
-    if (is_one_of(type, dates)) {
-        *want = "a date";
-        return date_of(text);
-    }
-    if (is_one_of(type, lists)) {
-        *want = "a list";
-        return list_of(values);
-    }
-    return json_string(text);
+    return NULL;
 }
 
 static bool add(json_t *out, const json_t *field, json_t *value)
@@ -205,13 +185,12 @@ static bool add(json_t *out, const json_t *field, json_t *value)
                                   json_pack("{ss so}", "id", json_text(field, "id"), "field_value", value));
 }
 
-/* True also where it is left out; false when out of memory. */
+/* True also if it is left out; false if out of memory. */
 static bool add_planned(struct log *log, const char *order, enum fields_model model, const json_t *list,
                         const char *key, const json_t *values, json_t *out)
 {
     struct log_about about = {.order = order};
     const json_t *field = fields_find(list, model, key);
-    const char *want;
 
     if (!field) {
         log_event(log, LOG_LEVEL_WARN, "field", &about,
@@ -219,12 +198,12 @@ static bool add_planned(struct log *log, const char *order, enum fields_model mo
                   setting_name[model], model_name[model], key);
         return true;
     }
-    json_t *value = value_of(json_text(field, "dataType"), values, &want);
+    json_t *value = value_of(field, values);
     if (value)
         return add(out, field, value);
     log_event(log, LOG_LEVEL_WARN, "field", &about,
               "%s: the field \"%.80s\" takes %s, and this order's value is none; it is left out",
-              setting_name[model], key, want);
+              setting_name[model], key, in_words[takes(field)]);
     return true;
 }
 
@@ -270,12 +249,12 @@ enum ghl_result fields_mark(struct ghl *ghl, const struct ghl_call *call, const 
         return answer->result;
     const json_t *field = fields_find(list, FIELDS_OPPORTUNITY, wanted);
     if (field)
-        snprintf(id, GHL_ID_SIZE, "%s", json_text(field, "id"));
+        (void)ghl_take_id(json_text(field, "id"), id);
     json_decref(list);
     if (field)
         return answer->result;
-    snprintf(answer->message, sizeof answer->message,
-             "GHL_ORDER_FIELD: the location has no opportunity field \"%.80s\"", wanted);
+    (void)text_format(answer->message, sizeof answer->message,
+                      "GHL_ORDER_FIELD: the location has no opportunity field \"%s\"", wanted);
     if (!config_name_is_unique(ghl->config)) {
         fields_forget(
             cache); /* everything waits for this field: the next try looks whether it is there now */
@@ -289,7 +268,7 @@ enum ghl_result fields_mark(struct ghl *ghl, const struct ghl_call *call, const 
 /* GHL's search and its GET write a value in more than one way. */
 const char *fields_value(const json_t *opportunity, const char *id)
 {
-    static const char *const place[] = {"fieldValue", "fieldValueString", "field_value", "value"};
+    static const char *const member[] = {"fieldValue", "fieldValueString", "field_value", "value"};
     const json_t *field;
     size_t i;
 
@@ -297,9 +276,9 @@ const char *fields_value(const json_t *opportunity, const char *id)
     {
         if (!*id || strcmp(json_text(field, "id"), id) != 0)
             continue;
-        for (size_t p = 0; p < sizeof place / sizeof *place; p++)
-            if (*json_text(field, place[p]))
-                return json_text(field, place[p]);
+        for (size_t m = 0; m < sizeof member / sizeof *member; m++)
+            if (*json_text(field, member[m]))
+                return json_text(field, member[m]);
     }
     return "";
 }

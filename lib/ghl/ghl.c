@@ -183,6 +183,24 @@ static enum ghl_result unwrap(struct ghl_answer *answer, const char *member)
     return answer->result;
 }
 
+/* -- the cache -- */
+
+json_t *ghl_cache_get(const struct ghl_cache *cache, const char *name)
+{
+    char *text = cache->get(cache->context, name);
+    json_t *value = text ? json_loads(text, 0, NULL) : NULL;
+    free(text);
+    return value;
+}
+
+void ghl_cache_put(const struct ghl_cache *cache, const char *name, const json_t *value, int64_t ttl_ms)
+{
+    char *text = json_dumps(value, JSON_COMPACT);
+    if (text)
+        cache->put(cache->context, name, text, ttl_ms);
+    free(text);
+}
+
 /* -- contacts -- */
 
 /* "This location does not allow duplicated contacts": the one that is there is the one that was meant. */
@@ -194,6 +212,7 @@ static enum ghl_result adopt(const struct ghl *ghl, struct ghl_answer *answer)
     if (!answer->json)
         return no_memory(ghl, answer);
     memcpy(answer->id, answer->existing_id, sizeof answer->id);
+    answer->maybe_done = false;
     return answer->result = GHL_OK;
 }
 

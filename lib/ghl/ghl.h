@@ -44,19 +44,21 @@ struct ghl_answer {
     json_t *json; /* owned; the decoded body of an OK (numbers as strings, json_decode_exact), else NULL */
     char id[GHL_ID_SIZE]; /* of the contact, opportunity or note that the call wrote */
     char existing_id[GHL_ID_SIZE];
-    bool created;    /* upsert: GHL says that the contact is new */
-    bool maybe_done; /* of a write that is not OK: one of its tries may have been carried out. Also a create
-                         that GHL refused with a 4xx, or redirected: some were seen to be carried out */
-    bool
-        maybe_later; /* of a write, also of one that is OK: one of its tries may be carried out yet, after this
-                         answer (nobody answered it, or 408, 504, 52x) */
-    char field[32];  /* REFUSED: the field of the sent body that the message speaks of ("phone", "source",
-                         "monetaryValue", "tags"); CONFIG: "customFields" or "assignedTo"; else "" */
+    bool created; /* upsert: GHL says that the contact is new */
+    /* Of a write that is not OK, whatever its result: one of its tries may have been carried out. So may a create
+     * that GHL refused with a 4xx, or redirected. */
+    bool maybe_done;
+    /* Of a write, also of one that is OK: one of its tries may be carried out yet, after this answer. Nobody
+     * answered that try, or somebody between GHL and us gave up waiting (408, 504, 52x). */
+    bool maybe_later;
+    /* REFUSED: the field of the sent body that the message speaks of ("phone", "source", "monetaryValue",
+     * "tags"); CONFIG: "customFields" or "assignedTo"; else "". */
+    char field[32];
     int field_index;   /* "customFields": which of those that were sent; -1 = not told */
     char message[200]; /* of GHL's own words only those of a known form, else "(N bytes)"; safe to log */
     char code[64];     /* "OPPORTUNITY_NO_DUPLICATE" */
     char trace_id[80];
-    int64_t retry_after_ms;          /* -1 = not told */
+    int64_t retry_after_ms;          /* as GHL says it, however long; -1 = not told */
     bool transport_failed;           /* network, timeout or 5xx: what the breaker counts */
     bool names_access;               /* AUTH: its words speak of token, scope, version or location */
     unsigned char words[DIGEST_LEN]; /* of an error: a hash of status, code and GHL's words as they came */

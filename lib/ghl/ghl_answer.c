@@ -1,7 +1,9 @@
 /* Judges an answer: every way of saying no becomes one enum, and nothing personal is kept of it. */
+#include "base/text.h"
 #include "ghl/ghl_work.h"
 #include <ctype.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 #include <strings.h>
 
@@ -52,139 +54,14 @@ bool ghl_take_id(const char *id, char out[GHL_ID_SIZE])
     return take(id, "-_", out, GHL_ID_SIZE);
 }
 
-/* What GHL is known to say. "%" stands for one word: a property's name, which is kept, or an id or a value,
- * which is not. */
-static const char *const known_form[] = {
-    "property % should not exist",
-    "% should not be empty",
-    "% must not be empty",
-    "% is required",
-    "% is invalid",
-    "% must be a string",
-    "% must be a number",
-    "% must be a number string",
-    "% must be a number conforming to the specified constraints",
-    "% must be a boolean",
-    "% must be a boolean value",
-    "% must be an array",
-    "% must be an object",
-    "% must be an email",
-    "% must be valid",
-    "% must be a valid phone number",
-    "% must be a valid enum value",
-    "% can't be undefined",
-    "each value in % must be a string",
-    "Invalid country calling code",
-    "Contact with id % not found",
-    "Contact not found",
-    "Opportunity with id % not found",
-    "Opportunity not found",
-    "Custom field with id % not found",
-    "The pipeline id is invalid.",
-    "The pipeline stage id is invalid.",
-    "Pass at least one of number, email query parameter",
-    "Pass at least one of email, phone, firstName, lastName",
-    "This location does not allow duplicated contacts.",
-    "Can not create duplicate opportunity for the contact.",
-    "Invalid JWT",
-    "Invalid token",
-    "Invalid Private Integration token",
-    "The token is not authorized for this scope.",
-    "The token does not have access to this location.",
-    "version header was not found.",
-    "version header is invalid",
-    "Cannot GET %",
-    "Cannot POST %",
-    "Cannot PUT %",
-    "Cannot DELETE %",
-    "Bad Request",
-    "Unauthorized",
-    "Forbidden",
-    "Forbidden resource",
-    "Not Found",
-    "Unprocessable Entity",
-    "Too Many Requests",
-    "Internal server error",
-    "Bad Gateway",
-    "Service Unavailable",
-    "Gateway Timeout",
-};
-
-/* The properties that are sent: names, never values. */
-static const char *const property[] = {
-    "firstName",  "lastName",    "name",          "email",       "phone",
-    "address1",   "city",        "state",         "postalCode",  "website",
-    "timezone",   "country",     "gender",        "source",      "companyName",
-    "assignedTo", "dnd",         "tags",          "pipelineId",  "locationId",
-    "contactId",  "dateOfBirth", "status",        "body",        "pipelineStageId",
-    "limit",      "query",       "monetaryValue", "location_id", "pipeline_id",
-    "userId",     "contact_id",  "model",         "page",        "pageLimit",
-    "sort",       "filters",     "lostReasonId",
-};
-
-/* Is the word of n bytes a property, or a place below customFields? */
-static bool is_property(const char *word, size_t n)
-{
-    for (size_t i = 0; i < sizeof property / sizeof *property; i++)
-        if (strlen(property[i]) == n && strncmp(word, property[i], n) == 0)
-            return true;
-    if (n < 12 || strncmp(word, "customFields", 12) != 0)
-        return false;
-    const char *rest = word + 12;
-    size_t digits = rest[0] == '.' ? strspn(rest + 1, "0123456789") : 0;
-    static const char *const tail[] = {"", ".field_value", ".fieldValue", ".id", ".key", ".value"};
-    size_t used = 12 + (rest[0] == '.' ? 1 + digits : 0);
-    for (size_t i = 0; i < sizeof tail / sizeof *tail && used <= n; i++)
-        if (strlen(tail[i]) == n - used && strncmp(word + used, tail[i], n - used) == 0)
-            return true;
-    return false;
-}
-
-static bool match_form(const char *form, const char *message, struct buf *out)
-{
-    while (*form) {
-        if (*form == '%') {
-            size_t n = strcspn(message, " ");
-            if (n == 0)
-                return false;
-            bool added = is_property(message, n) ? buf_add(out, message, n) : buf_adds(out, "...");
-            if (!added)
-                return false;
-            message += n;
-        } else {
-            if (tolower((unsigned char)*form) != tolower((unsigned char)*message) || !buf_addc(out, *form))
-                return false;
-            message++;
-        }
-        form++;
-    }
-    return *message == '\0';
-}
-
-bool ghl_known_message(const char *message, struct buf *out)
-{
-    struct buf text;
-    bool known = false;
-
-    buf_init(&text, 512);
-    for (size_t i = 0; i < sizeof known_form / sizeof *known_form && !known; i++) {
-        buf_reset(&text);
-        known = match_form(known_form[i], message, &text);
-    }
-    if (known)
-        known = buf_adds(out, text.data);
-    buf_free(&text);
-    return known;
-}
-
 /* -- the words of an error -- */
 
 /* `message` is a string or an array of strings; some errors have only `error` or `name`. */
 static const json_t *error_words(const json_t *json)
 {
-    static const char *const place[] = {"message", "msg", "error", "name"};
-    for (size_t i = 0; i < sizeof place / sizeof *place; i++) {
-        const json_t *words = json_object_get(json, place[i]);
+    static const char *const member[] = {"message", "msg", "error", "name"};
+    for (size_t i = 0; i < sizeof member / sizeof *member; i++) {
+        const json_t *words = json_object_get(json, member[i]);
         if (json_is_string(words) || json_array_size(words) > 0)
             return words;
     }
@@ -235,20 +112,25 @@ static void lower_words(const json_t *words, char out[WORDS_MAX])
         used = lower_text(word_at(words, i), out, used);
 }
 
-/* Does a word of the text begin with this (in small letters)? An address ("user@example.com") is no such
- * word. */
-static bool names(const char *text, const char *begin)
+/* Does a word of the text begin with this, or is it this (`whole`)? The text is in small letters. An address
+ * ("user@example.com") is no such word. */
+static bool names_word(const char *text, const char *wanted, bool whole)
 {
     static const char between[] = " \n\"',:;()";
-    size_t n = strlen(begin);
+    size_t n = strlen(wanted);
 
     for (text += strspn(text, between); *text; text += strspn(text, between)) {
         size_t len = strcspn(text, between);
-        if (len >= n && strncmp(text, begin, n) == 0 && !memchr(text, '@', len))
+        if (len >= n && strncasecmp(text, wanted, n) == 0 && !memchr(text, '@', len) && (!whole || len == n))
             return true;
         text += len;
     }
     return false;
+}
+
+static bool names(const char *text, const char *begin)
+{
+    return names_word(text, begin, false);
 }
 
 static bool names_custom_field(const char *text)
@@ -267,75 +149,68 @@ static bool names_configuration(const char *text)
            names_custom_field(text);
 }
 
-/* Which of the customFields that were sent do the words speak of, by its place or its id? -1 = not told. */
+/* Which of the customFields that were sent do the words speak of, by its index or its id? -1 = not told. */
 static int custom_field_index(const json_t *sent, const json_t *words)
 {
-    static const char place[] = "customFields.";
+    static const char list[] = "customFields.";
 
     for (size_t w = 0; w < word_count(words); w++) {
-        const char *text = word_at(words, w), *at = strstr(text, place);
+        const char *text = word_at(words, w), *at = strstr(text, list);
+        size_t digits = at ? strspn(at + sizeof list - 1, "0123456789") : 0, i;
+        long told = digits > 0 && digits < 6 ? strtol(at + sizeof list - 1, NULL, 10) : -1;
         const json_t *field;
-        size_t i;
         json_array_foreach(sent, i, field)
         {
-            char number[24];
-            int n = snprintf(number, sizeof number, "%zu", i);
-            const char *digits = at ? at + sizeof place - 1 : "", *id = json_text(field, "id");
-            if ((strspn(digits, "0123456789") == (size_t)n && !strncmp(digits, number, (size_t)n)) ||
-                (*id && strstr(text, id)))
+            const char *id = json_text(field, "id");
+            if (told == (long)i || (*id && strstr(text, id)))
                 return (int)i;
         }
     }
     return -1;
 }
 
-/* The optional part of the sent body that a fault of the configuration lies in: without it GHL may take the
- * rest. */
-static void name_part(const json_t *body, const json_t *words, const char *text, struct ghl_answer *answer)
+static void keep_field(const char *name, const json_t *body, struct ghl_answer *answer)
 {
-    const json_t *fields = json_object_get(body, "customFields");
+    if (json_object_get(body, name))
+        snprintf(answer->field, sizeof answer->field, "%s", name);
+}
 
-    if (fields && names_custom_field(text)) {
-        snprintf(answer->field, sizeof answer->field, "customFields");
-        answer->field_index = custom_field_index(fields, words);
-    } else if (json_object_get(body, "assignedTo") && names_user(text)) {
-        snprintf(answer->field, sizeof answer->field, "assignedTo");
+/* The optional field of the sent body that a fault of the configuration lies in: without it GHL may take the
+ * rest. */
+static void find_optional_field(const json_t *body, const json_t *words, const char *text,
+                                struct ghl_answer *answer)
+{
+    if (names_custom_field(text)) {
+        keep_field("customFields", body, answer);
+        answer->field_index = custom_field_index(json_object_get(body, "customFields"), words);
+    } else if (names_user(text)) {
+        keep_field("assignedTo", body, answer);
     }
 }
 
-/* The field of the sent body that one message speaks of. */
-static bool field_of(const json_t *body, const char *message, char out[32])
+/* The field of the sent body that the first message which speaks of one speaks of. */
+static void find_field(const json_t *body, const json_t *words, struct ghl_answer *answer)
 {
-    static const char *const before[] = {"", "property ", "each value in "};
-    static const char *const loosely[][2] = {{"country", "country"},
-                                             {"email", "email"},
-                                             {"tag", "tags"},
-                                             {"monetary", "monetaryValue"},
-                                             {"source", "source"}};
     char text[WORDS_MAX];
-    const char *found = NULL;
+    const char *key;
+    json_t *value;
 
-    lower_text(message, text, 0);
-    if (strncmp(text, "pass at least", 13) == 0)
-        return false;
-    if (strstr(text, "phone") || strstr(text, "calling code"))
-        found = "phone";
-    for (size_t i = 0; !found && i < sizeof property / sizeof *property; i++) {
-        size_t n = strlen(property[i]);
-        for (size_t b = 0; !found && b < sizeof before / sizeof *before; b++) {
-            size_t skip = strlen(before[b]);
-            if (strncasecmp(message, before[b], skip) == 0 && strncmp(message + skip, property[i], n) == 0 &&
-                message[skip + n] == ' ')
-                found = property[i];
+    for (size_t i = 0; i < word_count(words) && !answer->field[0]; i++) {
+        lower_text(word_at(words, i), text, 0);
+        if (strncmp(text, "pass at least", 13) == 0)
+            continue;
+        if (strstr(text, "phone") || strstr(text, "calling code")) {
+            keep_field("phone", body, answer);
+            continue;
+        }
+        if (names(text, "tag"))
+            keep_field("tags", body, answer);
+        json_object_foreach((json_t *)body, key, value)
+        {
+            if (!answer->field[0] && names_word(text, key, true))
+                keep_field(key, body, answer);
         }
     }
-    for (size_t i = 0; !found && i < sizeof loosely / sizeof *loosely; i++)
-        if (names(text, loosely[i][0]))
-            found = loosely[i][1];
-    if (!found || !json_object_get(body, found))
-        return false;
-    snprintf(out, 32, "%s", found);
-    return true;
 }
 
 static enum ghl_result judge_refusal(const struct ghl_request *request, const json_t *json,
@@ -357,22 +232,16 @@ static enum ghl_result judge_refusal(const struct ghl_request *request, const js
     }
     if (request->subject && missing && names(text, request->subject))
         return GHL_GONE;
-    if (missing && names(text, "tag") && json_object_get(request->body, "tags")) {
-        snprintf(answer->field, sizeof answer->field, "tags");
-        return GHL_REFUSED;
-    }
-    if (answer->status == 404) {
+    if (answer->status == 404 && !(names(text, "tag") && json_object_get(request->body, "tags"))) {
         /* Only GHL's own words say that something is gone: a proxy's page, or a wrong path, do not. */
         bool path_is_wrong = strncmp(text, "cannot ", 7) == 0 || !missing || names_configuration(text);
         return request->subject && request->kind != GHL_CREATE && !path_is_wrong ? GHL_GONE : GHL_CONFIG;
     }
     if ((answer->status == 400 || answer->status == 422) && names_configuration(text)) {
-        name_part(request->body, words, text, answer);
+        find_optional_field(request->body, words, text, answer);
         return GHL_CONFIG;
     }
-    for (size_t i = 0; i < word_count(words); i++)
-        if (field_of(request->body, word_at(words, i), answer->field))
-            break;
+    find_field(request->body, words, answer);
     return GHL_REFUSED;
 }
 
@@ -455,7 +324,7 @@ static enum ghl_result judge_success(const struct ghl_request *request, json_t *
 static enum ghl_result judge_silence(const struct ghl_request *request, enum http_result sent,
                                      const struct http_answer *heard, struct ghl_answer *answer)
 {
-    snprintf(answer->message, sizeof answer->message, "%.199s", heard->error);
+    (void)text_copy(answer->message, sizeof answer->message, heard->error);
     switch (sent) {
     case HTTP_TOO_LATE: return GHL_TOO_LATE;
     case HTTP_UNUSABLE: return GHL_CONFIG;
@@ -472,7 +341,7 @@ static void judge_effect(const struct ghl_request *request, enum http_result sen
     bool unheard = sent == HTTP_UNKNOWN || (sent == HTTP_ANSWERED && heard->resent);
     /* Someone between GHL and us gave up waiting. */
     bool gave_up = status == 408 || status == 504 || (status >= 520 && status <= 529);
-    /* GHL was seen to answer 422 to a create that it carried out. */
+    /* GHL is known to answer 422 to a create that it carried out. */
     bool refused_create = request->kind == GHL_CREATE && status >= 400 && status < 500 &&
                           (answer->result == GHL_REFUSED || answer->result == GHL_CONFIG) && status != 404;
 

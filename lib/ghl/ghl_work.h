@@ -2,7 +2,7 @@
  * ghl_work: what the files of this folder share. Nothing else but their tests includes it.
  *
  * ghl.c says what each call is, ghl_try.c carries one out (limits, lease, time, retries), ghl_answer.c judges
- * an answer, ghl_dry.c answers for a dry run.
+ * an answer, ghl_words.c says what of it may be logged, ghl_dry.c answers for a dry run.
  */
 #ifndef WOO_GHL_GHL_WORK_H
 #define WOO_GHL_GHL_WORK_H
@@ -36,6 +36,11 @@ struct ghl_request {
 
 #define GHL_ANSWER(is) ((struct ghl_answer){.result = (is), .field_index = -1, .retry_after_ms = -1})
 
+/* -- ghl.c -- */
+/* The decoded value of a name in the cache; NULL = not there. */
+json_t *ghl_cache_get(const struct ghl_cache *cache, const char *name);
+void ghl_cache_put(const struct ghl_cache *cache, const char *name, const json_t *value, int64_t ttl_ms);
+
 /* -- ghl_try.c -- */
 enum ghl_result ghl_run(struct ghl *ghl, const struct ghl_call *call, const struct ghl_request *request,
                         struct ghl_answer *answer);
@@ -44,6 +49,8 @@ enum ghl_result ghl_run(struct ghl *ghl, const struct ghl_call *call, const stru
 /* One try's outcome -> answer (all but `tries`). Pure. */
 void ghl_judge(const struct ghl_request *request, enum http_result sent, const struct http_answer *heard,
                struct ghl_answer *answer);
+
+/* -- ghl_words.c -- */
 /* GHL's words -> those of them that are safe to log, appended to out; false when the form is not known. */
 bool ghl_known_message(const char *message, struct buf *out);
 

@@ -1,4 +1,5 @@
 #include "ghl/resolve.h"
+#include "base/text.h"
 #include "ghl/ghl_work.h"
 #include <stdlib.h>
 #include <string.h>
@@ -12,15 +13,6 @@ bool resolve_is_id(const char *text)
 {
     return strlen(text) == ID_LEN &&
            strspn(text, "0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz") == ID_LEN;
-}
-
-static bool copy_id(char out[GHL_ID_SIZE], const char *id)
-{
-    size_t n = strlen(id);
-    if (n == 0 || n >= GHL_ID_SIZE)
-        return false;
-    memcpy(out, id, n + 1);
-    return true;
 }
 
 const json_t *resolve_find(const json_t *array, const char *wanted)
@@ -39,16 +31,11 @@ const json_t *resolve_find(const json_t *array, const char *wanted)
 static json_t *pipelines(struct ghl *ghl, const struct ghl_call *call, const struct ghl_cache *cache,
                          bool anew, struct ghl_answer *answer)
 {
-    char *kept = anew ? NULL : cache->get(cache->context, PIPELINES_KEY);
-    json_t *list = kept ? json_loads(kept, 0, NULL) : NULL;
+    json_t *list = anew ? NULL : ghl_cache_get(cache, PIPELINES_KEY);
 
-    free(kept);
     if (list || ghl_pipelines(ghl, call, answer) != GHL_OK)
         return list;
-    char *text = json_dumps(answer->json, JSON_COMPACT);
-    if (text)
-        cache->put(cache->context, PIPELINES_KEY, text, PIPELINES_TTL_MS);
-    free(text);
+    ghl_cache_put(cache, PIPELINES_KEY, answer->json, PIPELINES_TTL_MS);
     return json_incref(answer->json);
 }
 
@@ -56,7 +43,8 @@ static enum ghl_result unknown(struct ghl_answer *answer, const char *setting, c
 {
     answer->result = GHL_CONFIG;
     if (*name)
-        snprintf(answer->message, sizeof answer->message, "%s: the location has no \"%.80s\"", setting, name);
+        (void)text_format(answer->message, sizeof answer->message, "%s: the location has no \"%s\"", setting,
+                          name);
     else
         snprintf(answer->message, sizeof answer->message, "%s: the location has none yet; create one in GHL",
                  setting);
@@ -72,10 +60,10 @@ enum ghl_result resolve_pipeline(struct ghl *ghl, const struct ghl_call *call, c
 
     *answer = GHL_ANSWER(GHL_OK);
     stage_id[0] = '\0';
-    if (known_pipeline && !copy_id(pipeline_id, wanted))
+    if (known_pipeline && !ghl_take_id(wanted, pipeline_id))
         return unknown(answer, "GHL_PIPELINE_ID", wanted);
     if (want_stage && resolve_is_id(stage))
-        known_stage = copy_id(stage_id, stage);
+        known_stage = ghl_take_id(stage, stage_id);
     if (known_pipeline && known_stage)
         return GHL_OK;
 
@@ -86,8 +74,8 @@ enum ghl_result resolve_pipeline(struct ghl *ghl, const struct ghl_call *call, c
             return answer->result == GHL_OK ? (answer->result = GHL_RETRY) : answer->result;
         const json_t *pipeline = resolve_find(list, wanted);
         const json_t *found = known_stage ? NULL : resolve_find(json_object_get(pipeline, "stages"), stage);
-        bool good = pipeline && copy_id(pipeline_id, json_text(pipeline, "id")) &&
-                    (known_stage || (found && copy_id(stage_id, json_text(found, "id"))));
+        bool good = pipeline && ghl_take_id(json_text(pipeline, "id"), pipeline_id) &&
+                    (known_stage || (found && ghl_take_id(json_text(found, "id"), stage_id)));
         bool have_pipeline = pipeline != NULL;
         json_decref(list);
         if (good)
@@ -99,4 +87,22 @@ enum ghl_result resolve_pipeline(struct ghl *ghl, const struct ghl_call *call, c
         *answer = GHL_ANSWER(GHL_OK);
     }
     return answer->result;
+}
+
+enum ghl_result resolve_check(struct ghl *ghl, const struct ghl_call *call, const struct ghl_cache *cache,
+                              const char *stage, struct ghl_answer *answer)
+{
+    const char *wanted = ghl->config->ghl_pipeline_id;
+
+    *answer = GHL_ANSWER(GHL_OK);
+    json_t *list = pipelines(ghl, call, cache, true, answer);
+    if (!list)
+        return answer->result == GHL_OK ? (answer->result = GHL_RETRY) : answer->result;
+    const json_t *pipeline = resolve_find(list, wanted);
+    bool stage_known = !stage || !*stage || resolve_find(json_object_get(pipeline, "stages"), stage);
+    bool known = pipeline != NULL;
+    json_decref(list);
+    if (!known)
+        return unknown(answer, "GHL_PIPELINE_ID", wanted);
+    return stage_known ? GHL_OK : unknown(answer, "GHL_STAGE_MAP", stage);
 }

@@ -22,4 +22,9 @@ enum ghl_result resolve_pipeline(struct ghl *, const struct ghl_call *, const st
                                  const char *stage, char pipeline_id[GHL_ID_SIZE], char stage_id[GHL_ID_SIZE],
                                  struct ghl_answer *answer) MUST_CHECK;
 
+/* Asks GHL whether the configured pipeline and, in it, this stage (NULL or "" = none) are there. GHL_OK; GHL_CONFIG if
+ * they are not; or what GHL answered. */
+enum ghl_result resolve_check(struct ghl *, const struct ghl_call *, const struct ghl_cache *, const char *stage,
+                              struct ghl_answer *answer) MUST_CHECK;
+
 #endif

@@ -14,7 +14,7 @@
 static struct order_verdict not_order(const char *reason, const char *advice)
 {
     struct order_verdict verdict = {ORDER_NOT_ORDER, reason, ""};
-    snprintf(verdict.advice, sizeof verdict.advice, "%s", advice);
+    (void)text_copy(verdict.advice, sizeof verdict.advice, advice);
     return verdict;
 }
 
@@ -54,9 +54,9 @@ static struct order_verdict rest_error(const char *code)
             break;
         }
     struct order_verdict verdict = {ORDER_NOT_ORDER, "rest_error", ""};
-    snprintf(verdict.advice, sizeof verdict.advice,
-             "WooCommerce sent the REST error %s instead of an order: %s",
-             is_known_form(code) ? code : "(of unknown form)", advice);
+    (void)text_format(verdict.advice, sizeof verdict.advice,
+                      "WooCommerce sent the REST error %s instead of an order: %s",
+                      is_known_form(code) ? code : "(of unknown form)", advice);
     return verdict;
 }
 
@@ -320,7 +320,7 @@ struct order_verdict order_parse(const char *bytes, size_t len, const struct ord
     out->json = json_decode_exact(bytes, len, &e);
     if (!out->json) {
         struct order_verdict verdict = {ORDER_BAD_JSON, "bad_json", ""};
-        snprintf(verdict.advice, sizeof verdict.advice, "%.255s", e.text);
+        (void)text_copy(verdict.advice, sizeof verdict.advice, e.text);
         return verdict;
     }
     struct order_verdict verdict = judge(out, headers);

@@ -1,4 +1,5 @@
 #include "queue/location_rules.h"
+#include "base/text.h"
 #include <inttypes.h>
 #include <stdio.h>
 #include <string.h>
@@ -12,11 +13,7 @@
 #define SHARED_MS 60000
 #define SLOT_MAX_MS 60000 /* no call waits longer for its slot; further ahead, a clock was set back */
 
-static void set_text(char *out, size_t size, const char *text)
-{
-    snprintf(out, size, "%s", text);
-}
-#define SET(member, text) set_text(member, sizeof(member), text)
+#define SET(member, text) text_copy(member, sizeof(member), text)
 
 /* Still ahead, and not so far that a clock was set back since it was written. */
 static bool is_ahead(int64_t until_ms, int64_t now_ms, int64_t most_ms)

@@ -8,16 +8,6 @@
 #define DUE_MAX_MS (24LL * 3600 * 1000) /* further ahead, a clock was set back since: it is due */
 static const char confirming[] = "a write to GHL whose answer was lost is repeated to be sure";
 
-void rules_set_text(char *out, size_t size, const char *text)
-{
-    size_t len = strnlen(text, size - 1);
-
-    while (len && text[len] && ((unsigned char)text[len] & 0xC0) == 0x80) /* never inside a UTF-8 character */
-        len--;
-    memcpy(out, text, len);
-    out[len] = '\0';
-}
-
 bool rules_has_word(const char *list, const char *word, size_t len)
 {
     for (const char *at = list; len && *at; at += strcspn(at, " "), at += *at == ' ')

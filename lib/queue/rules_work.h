@@ -4,11 +4,10 @@
 #ifndef WOO_GHL_QUEUE_RULES_WORK_H
 #define WOO_GHL_QUEUE_RULES_WORK_H
 
+#include "base/text.h"
 #include "queue/rules.h"
 
-/* Copies the text; a longer one is cut between characters. */
-void rules_set_text(char *out, size_t size, const char *text);
-#define SET(member, text) rules_set_text(member, sizeof(member), text)
+#define SET(member, text) text_copy(member, sizeof(member), text)
 /* Is it one of the list's words, which have a space between? */
 bool rules_has_word(const char *list, const char *word, size_t len);
 

@@ -3,91 +3,107 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
 
-#define MS_DIGITS 13
 #define MS_MAX 9999999999999 /* in the year 2286 */
-#define RANDOM_LEN 6
+#define DUE_MAX_S 9999999999
+#define WAIT_MAX_S 600
+#define FAILURES_MAX 11 /* the wait is WAIT_MAX_S from here on */
+#define FIELD_SIZE 20
+#define DECIMAL "0123456789"
+#define HEX "0123456789abcdef"
 
 static const char *const kinds[] = {[SPOOL_IDS] = "ids", [SPOOL_DELIVERY] = "delivery"};
-
-/* Every ending that a name may have. */
-static const struct ending {
-    const char *text;
-    enum spool_kind kind;
-    enum spool_place place;
-} endings[] = {
-    {"ids", SPOOL_IDS, SPOOL_WAITING},
-    {"ids.locked", SPOOL_IDS, SPOOL_LOCKED},
-    {"ids.damaged", SPOOL_IDS, SPOOL_DAMAGED},
-    {"delivery", SPOOL_DELIVERY, SPOOL_WAITING},
-    {"delivery.locked", SPOOL_DELIVERY, SPOOL_LOCKED},
-    {"delivery.damaged", SPOOL_DELIVERY, SPOOL_DAMAGED},
-};
 
 const char *spool_kind_name(enum spool_kind kind)
 {
     return kinds[kind];
 }
 
-bool spool_name_make(const char *space, int64_t wall_ms, enum spool_kind kind, char out[SPOOL_NAME_SIZE])
+static int64_t within(int64_t n, int64_t max)
 {
-    unsigned char random[RANDOM_LEN];
-    char hex[2 * RANDOM_LEN + 1];
-
-    if (!digest_random(random, sizeof random))
-        return false;
-    digest_hex(random, sizeof random, hex);
-    if (wall_ms < 0)
-        wall_ms = 0;
-    if (wall_ms > MS_MAX)
-        wall_ms = MS_MAX;
-    int n = snprintf(out, SPOOL_NAME_SIZE, "%0*lldr%s.n%s.%s", MS_DIGITS, (long long)wall_ms, hex, space,
-                     kinds[kind]);
-    return n > 0 && n < SPOOL_NAME_SIZE;
+    return n < 0 ? 0 : n > max ? max : n;
 }
 
-/* Exactly n hex digits and then `end`; *p moves behind it. */
-static bool take_hex(const char **p, size_t n, char end)
+bool spool_name_write(struct spool_name *name)
 {
-    if (strspn(*p, "0123456789abcdef") != n || (*p)[n] != end)
+    int n = snprintf(name->text, sizeof name->text, "%013lldr%s.n%s.%s.o%s.f%02uu%010lld.%s%s",
+                     (long long)within(name->wall_ms, MS_MAX), name->random, name->namespace, name->key_id,
+                     name->order, name->failures, (long long)within(name->due_s, DUE_MAX_S),
+                     kinds[name->kind], name->damaged ? ".damaged" : "");
+    return n > 0 && n < (int)sizeof name->text;
+}
+
+/* Cuts `before` and then exactly len characters of the set off *p. */
+static bool take(const char **p, const char *before, size_t len, const char *set, char *out)
+{
+    size_t before_len = strlen(before);
+
+    if (strncmp(*p, before, before_len) != 0 || strspn(*p + before_len, set) < len)
         return false;
-    *p += n + 1;
+    memcpy(out, *p + before_len, len);
+    out[len] = '\0';
+    *p += before_len + len;
     return true;
 }
 
-bool spool_name_parse(const char *space, const char *text, struct spool_name *out)
+bool spool_name_parse(const char *text, struct spool_name *out)
 {
+    char wall[FIELD_SIZE], failures[FIELD_SIZE], due[FIELD_SIZE];
     const char *p = text;
-    size_t len = strlen(text), space_len = strlen(space);
 
     *out = (struct spool_name){0};
-    if (len >= sizeof out->text || strspn(text, "0123456789") != MS_DIGITS)
+    if (strlen(text) >= sizeof out->text || !take(&p, "", 13, DECIMAL, wall) ||
+        !take(&p, "r", sizeof out->random - 1, HEX, out->random) ||
+        !take(&p, ".n", sizeof out->namespace - 1, HEX, out->namespace) ||
+        !take(&p, ".", sizeof out->key_id - 1, HEX "w", out->key_id) ||
+        !take(&p, ".o", sizeof out->order - 1, HEX, out->order) || !take(&p, ".f", 2, DECIMAL, failures) ||
+        !take(&p, "u", 10, DECIMAL, due) || *p++ != '.')
         return false;
-    memcpy(out->text, text, len);
-    for (int i = 0; i < MS_DIGITS; i++)
-        out->wall_ms = out->wall_ms * 10 + (*p++ - '0');
-    if (*p++ != 'r' || !take_hex(&p, (size_t)2 * RANDOM_LEN, '.') || *p++ != 'n')
-        return false;
-    out->foreign = strncmp(p, space, space_len) != 0;
-    if (!take_hex(&p, VAULT_NAMESPACE_SIZE - 1, '.'))
-        return false;
-    for (size_t i = 0; i < sizeof endings / sizeof *endings; i++)
-        if (!strcmp(p, endings[i].text)) {
-            out->kind = endings[i].kind;
-            out->place = endings[i].place;
-            return true;
-        }
+    memcpy(out->text, text, strlen(text));
+    out->wall_ms = strtoll(wall, NULL, 10);
+    out->failures = (unsigned)within(strtoll(failures, NULL, 10), FAILURES_MAX);
+    out->due_s = strtoll(due, NULL, 10);
+    for (out->kind = SPOOL_IDS; out->kind <= SPOOL_DELIVERY; out->kind++) {
+        size_t len = strlen(kinds[out->kind]);
+        if (strncmp(p, kinds[out->kind], len) != 0)
+            continue;
+        out->damaged = !strcmp(p + len, ".damaged");
+        return out->damaged || !p[len];
+    }
     return false;
 }
 
-bool spool_name_each(int dir, const char *space, void *context, spool_name_visit visit)
+/* After so many failures in a row. */
+static int64_t wait_s(unsigned failures)
+{
+    return failures == 0 ? 0 : within((int64_t)1 << (failures - 1), WAIT_MAX_S);
+}
+
+bool spool_name_fail(struct spool_name *name, int64_t now_s)
+{
+    int64_t last_s = name->due_s - wait_s(name->failures);
+    bool first = name->failures == 0 || last_s / 3600 != now_s / 3600;
+
+    if (name->failures < FAILURES_MAX)
+        name->failures++;
+    name->due_s = now_s + wait_s(name->failures);
+    return first;
+}
+
+bool spool_name_is_due(const struct spool_name *name, int64_t now_s)
+{
+    return name->due_s <= now_s || name->due_s > now_s + WAIT_MAX_S;
+}
+
+bool spool_name_each(int dir, void *context, spool_name_visit visit)
 {
     int again = openat(dir, ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC); /* its own position in the list */
     DIR *list = again < 0 ? NULL : fdopendir(again);
+    const struct dirent *entry = NULL;
     struct spool_name name;
-    bool good = true;
 
     if (!list) {
         int why = errno;
@@ -96,20 +112,11 @@ bool spool_name_each(int dir, const char *space, void *context, spool_name_visit
         errno = why;
         return false;
     }
-    for (;;) {
-        errno = 0;
-        const struct dirent *entry = readdir(list);
-        if (!entry) {
-            good = errno == 0;
-            break;
-        }
-        if (spool_name_parse(space, entry->d_name, &name) && !visit(context, &name)) {
-            good = false;
-            break;
-        }
-    }
+    while (errno = 0, (entry = readdir(list)))
+        if (spool_name_parse(entry->d_name, &name))
+            visit(context, &name);
     int why = errno;
     closedir(list);
     errno = why;
-    return good;
+    return why == 0;
 }

@@ -1,7 +1,7 @@
 #include "app/alert.h"
-#include "app/hold.h"
 #include "base/clock.h"
-#include "sync/refusal.h"
+#include "base/text.h"
+#include "ghl/resolve.h"
 #include "sync/sync_work.h"
 #include <stdio.h>
 #include <stdlib.h>
@@ -9,26 +9,28 @@
 
 #define BACKOFF_MIN_MS (30LL * 1000)
 #define BACKOFF_MAX_MS (4LL * 3600 * 1000)
-#define RELOADED_MS 1000
 #define BEHIND_MS (5LL * 60 * 1000)
+#define GONE_RETRY_MS (5LL * 60 * 1000)
 #define LEASE_FRESH_MS 5000 /* a write's lease was confirmed since: the store's clock may jump */
 #define SEND_MARGIN_MS 5000 /* no write begins so shortly before the lease may run out */
+#define REFUSED_TRIES 3     /* of a 401 or 403 that is one order's own */
+#define START_BEFORE_S (24 * 3600)
+
+int64_t sync_start_s(const struct app *app)
+{
+    if (app->config.sales_since_s > 0)
+        return app->config.sales_since_s;
+    return app->orders.location.first_use_ms / 1000 - START_BEFORE_S;
+}
 
 /* -- ends -- */
-
-static void set_text(char *out, size_t size, const char *text)
-{
-    size_t n = strnlen(text, size - 1);
-    memcpy(out, text, n);
-    out[n] = '\0';
-}
 
 enum step sync_stop(struct sync_work *w, enum sync_end end, const char *reason)
 {
     w->end = end;
-    set_text(w->reason, sizeof w->reason, reason);
+    text_copy(w->reason, sizeof w->reason, reason);
     if (!w->why[0])
-        set_text(w->why, sizeof w->why, reason);
+        text_copy(w->why, sizeof w->why, reason);
     return STEP_STOP;
 }
 
@@ -36,201 +38,248 @@ enum step sync_stop_retry(struct sync_work *w, int64_t delay_ms, bool counted, c
 {
     w->delay_ms = delay_ms;
     w->counted = counted;
-    return sync_stop(w, END_RETRY, reason);
+    return sync_stop(w, SYNC_END_RETRY, reason);
+}
+
+enum step sync_stop_store(struct sync_work *w, enum store_result result)
+{
+    return sync_stop(w, SYNC_END_LEAVE, result == STORE_NONE ? "lease_lost" : "store_unavailable");
 }
 
 /* Exponential with full jitter: anything between 0 and the step's width, and never at once. */
 static int64_t backoff_ms(int64_t attempts)
 {
     int64_t width = BACKOFF_MIN_MS;
-    unsigned char noise[4] = {0};
+    uint32_t random;
 
     for (int64_t i = 0; i < attempts && width < BACKOFF_MAX_MS; i++)
         width *= 2;
     if (width > BACKOFF_MAX_MS)
         width = BACKOFF_MAX_MS;
-    if (!digest_random(noise, sizeof noise))
+    if (!digest_random(&random, sizeof random))
         return width;
-    uint32_t random =
-        (uint32_t)noise[0] | (uint32_t)noise[1] << 8 | (uint32_t)noise[2] << 16 | (uint32_t)noise[3] << 24;
     int64_t delay = (int64_t)((double)random / 4294967296.0 * (double)width);
     return delay < 1000 ? 1000 : delay;
 }
 
+static int64_t capped(int64_t retry_after_ms)
+{
+    return retry_after_ms < HOLD_RETRY_AFTER_MAX_MS ? retry_after_ms : HOLD_RETRY_AFTER_MAX_MS;
+}
+
 static enum step stop_later(struct sync_work *w, const struct ghl_answer *answer, const char *reason)
 {
-    int64_t delay = backoff_ms(w->entry->attempts);
+    int64_t delay = backoff_ms(w->work->record.attempts);
 
     if (answer->retry_after_ms > delay)
-        delay = answer->retry_after_ms < GATE_RETRY_AFTER_MAX_MS ? answer->retry_after_ms
-                                                                 : GATE_RETRY_AFTER_MAX_MS;
-    if (w->entry->age_ms > w->app->config.retry_for_ms)
-        return sync_stop(w, END_PARK, "retried_too_long");
+        delay = capped(answer->retry_after_ms);
     return sync_stop_retry(w, delay, true, reason);
 }
 
-/* GHL's limits say when; nothing failed. */
-static enum step stop_limited(struct sync_work *w, const struct ghl_answer *answer)
-{
-    int64_t delay = answer->retry_after_ms >= 0 ? answer->retry_after_ms : 1000;
-    return sync_stop_retry(w, delay < GATE_RETRY_AFTER_MAX_MS ? delay : GATE_RETRY_AFTER_MAX_MS, false,
-                           "ghl_limit");
-}
-
-/* The configuration is wrong, not the order: everything waits, nothing is parked. Unless it was mended since
- * we read it. */
+/* The configuration is wrong, not the order: everything waits, nothing becomes a dead letter. */
 static enum step stop_paused(struct sync_work *w, const struct ghl_answer *answer, int64_t delay_ms)
 {
-    if (app_reload(w->app))
-        return sync_stop_retry(w, RELOADED_MS, false, "settings_changed");
-    gate_pause(w->app, answer, w->why);
+    hold_pause(w->app, answer, w->why);
     w->hold = true;
     return sync_stop_retry(w, delay_ms, false, "paused");
 }
 
 static enum step stop_unauthorized(struct sync_work *w, const struct ghl_answer *answer)
 {
-    switch (gate_whose_fault(&w->watch, answer)) {
-    case GATE_TOKEN: return stop_paused(w, answer, 0);
-    case GATE_ORDER:
-        if (refusal_is_final(w->app, w->entry))
-            return sync_stop(w, END_PARK, "parked");
+    switch (hold_whose_fault(&w->terms, answer)) {
+    case FAULT_TOKEN: return stop_paused(w, answer, 0);
+    case FAULT_ORDER:
+        if (w->work->record.attempts >= REFUSED_TRIES - 1)
+            return sync_stop(w, SYNC_END_REFUSE, "dead_letter");
         break;
-    case GATE_UNKNOWN: break;
+    case FAULT_UNKNOWN: break;
     }
     return stop_later(w, answer, "ghl_refused");
 }
 
-/* When it looks like the configuration, this order goes behind the others: one of them may go through. */
-static enum step stop_refused(struct sync_work *w, const struct ghl_answer *answer)
+/* GHL speaks of the configuration. A pause needs evidence: the pipeline that is configured is not there, or GHL does not
+ * answer a plain question either. */
+static enum step stop_configuration(struct sync_work *w, const struct ghl_answer *answer)
 {
-    if (answer->result != GHL_REFUSED || !refusal_is_configuration(w->app, w->entry->key, answer))
-        return sync_stop(w, END_PARK, "parked");
-    log_event(w->app->log, LOG_LEVEL_ERROR, "refused", &(struct log_about){.order = w->entry->key},
-              "GHL says the same to three orders in a row: that is no order's fault");
+    struct ghl_call call = sync_call(w);
+    struct ghl_answer looked;
+    enum ghl_result result =
+        resolve_check(w->app->ghl, &call, &w->cache, json_text(w->plan->opportunity, "stage"), &looked);
+    ghl_answer_free(&looked);
+    if (result == GHL_OK)
+        return sync_stop(w, SYNC_END_REFUSE, "dead_letter");
     return stop_paused(w, answer, BEHIND_MS);
 }
 
-enum step sync_stop_answer(struct sync_work *w, const char *what, const struct ghl_answer *answer)
+static void explain(struct sync_work *w, const char *what, const struct ghl_answer *answer)
 {
     struct error why = ERROR_NONE; /* whole for the log's line; the store keeps what fits */
     char status[32] = ":";         /* without one GHL did not answer */
+    struct log_about about = {
+        .order = w->work->key, .status = answer->status, .trace_id = answer->trace_id};
+
     if (answer->status)
         snprintf(status, sizeof status, ", status %d", answer->status);
     error_set(&why, "%s: %s%s %s%s%s%s%s", what, ghl_result_name(answer->result), status, answer->message,
               answer->code[0] ? ", code " : "", answer->code, answer->trace_id[0] ? ", traceId " : "",
               answer->trace_id);
-    set_text(w->why, sizeof w->why, why.text);
-    struct log_about about = {.order = w->plan.key, .status = answer->status, .trace_id = answer->trace_id};
+    text_copy(w->why, sizeof w->why, why.text);
     log_event(w->app->log, LOG_LEVEL_WARN, "ghl", &about, "%s", w->why);
+}
 
+enum step sync_stop_answer(struct sync_work *w, const char *what, const struct ghl_answer *answer)
+{
+    explain(w, what, answer);
     switch (answer->result) {
     case GHL_RETRY:
     case GHL_UNKNOWN: return stop_later(w, answer, "ghl_unavailable");
-    case GHL_LIMITED: return stop_limited(w, answer);
+    case GHL_LIMITED:
+        return sync_stop_retry(w, capped(answer->retry_after_ms >= 0 ? answer->retry_after_ms : 1000), false,
+                               "ghl_limit");
     case GHL_TOO_LATE: return sync_stop_retry(w, 0, false, "no_time");
-    case GHL_LOST: return sync_stop(w, END_LEAVE, "lease_lost");
+    case GHL_LOST: return sync_stop(w, SYNC_END_LEAVE, "lease_lost");
     case GHL_AUTH: return stop_unauthorized(w, answer);
-    case GHL_CONFIG: return stop_paused(w, answer, 0);
+    case GHL_CONFIG: return stop_configuration(w, answer);
     case GHL_OK:
     case GHL_GONE:
     case GHL_DUPLICATE:
     case GHL_REFUSED: break;
     }
-    return stop_refused(w, answer);
+    return sync_stop(w, SYNC_END_REFUSE, "dead_letter");
 }
 
 /* -- the lease -- */
 
-static void lease_confirmed(struct sync_work *w, int64_t asked_mono_ms)
+static int64_t lease_until_mono_ms(const struct sync_work *w)
 {
-    w->lease_mono_ms = asked_mono_ms + SYNC_LEASE_MS;
+    return w->work->asked_mono_ms + ORDERS_LEASE_MS;
 }
 
 /* Asked by the GHL client before every write. */
 static bool may_write(void *context)
 {
     struct sync_work *w = context;
-    int64_t now = clock_mono_ms();
 
-    if (w->lease_mono_ms - now > SYNC_LEASE_MS - LEASE_FRESH_MS)
-        return true;
-    if (store_renew(w->app->store, w->entry->key, w->entry->token, SYNC_LEASE_MS) != STORE_OK)
-        return false;
-    lease_confirmed(w, now);
-    return true;
+    return clock_mono_ms() - w->work->asked_mono_ms < LEASE_FRESH_MS ||
+           orders_renew(&w->app->orders, w->work) == STORE_OK;
 }
 
 struct ghl_call sync_call(const struct sync_work *w)
 {
-    return (struct ghl_call){.terms = &w->watch.terms,
+    return (struct ghl_call){.terms = &w->terms.terms,
                              .deadline_mono_ms = w->deadline_mono_ms,
-                             .order = w->entry->key,
-                             .send_deadline_mono_ms = w->lease_mono_ms - SEND_MARGIN_MS};
+                             .order = w->work->key,
+                             .send_deadline_mono_ms = lease_until_mono_ms(w) - SEND_MARGIN_MS};
 }
 
-bool sync_may_have_happened(const struct ghl_answer *answer)
-{
-    return answer->result == GHL_UNKNOWN || (answer->status >= 300 && answer->status < 400);
-}
-
-/* What was learned must outlive a store that is away. */
-static void spool_ids(struct sync_work *w, const char *contact_id, const char *opportunity_id,
-                      bool clear_attempt)
-{
-    struct error e = ERROR_NONE;
-    const struct spool_ids ids = {.key = w->entry->key,
-                                  .contact_id = contact_id,
-                                  .opportunity_id = opportunity_id,
-                                  .clear_attempt = clear_attempt};
-    struct log_about about = {.order = w->entry->key, .ghl_id = opportunity_id};
-
-    if ((!contact_id || !*contact_id) && (!opportunity_id || !*opportunity_id))
-        return;
-    if (!w->app->spool || !spool_put_ids(w->app->spool, &ids, &e))
-        log_event(w->app->log, LOG_LEVEL_ERROR, "spool", &about,
-                  "This order's ids could be kept neither in the store nor in the spool; they are looked for "
-                  "later. %s",
-                  e.text);
-}
-
-enum step sync_progress(struct sync_work *w, const struct store_progress *progress)
-{
-    int64_t asked = clock_mono_ms();
-    unsigned others = 0;
-    struct store_progress told = *progress;
-    char *known = w->entry->link.contact_id;
-    bool has_contact = told.contact_id && *told.contact_id;
-
-    /* GHL gave another contact than before: merged there, or the order names another customer now. */
-    told.replace_contact =
-        told.replace_contact || (has_contact && *known && strcmp(known, told.contact_id) != 0);
-    enum store_result result = store_progress(w->app->store, w->entry->key, w->entry->token, &told, &others);
-    if (others)
-        alert_others(w->app, w->entry->key, others, told.contact_id, told.opportunity_id,
-                     told.clear_attempt && !told.opportunity_id);
-    if (result == STORE_OK) {
-        if (has_contact)
-            set_text(known, sizeof w->entry->link.contact_id, told.contact_id);
-        lease_confirmed(w, asked);
-        return STEP_NEXT;
-    }
-    if (result == STORE_UNAVAILABLE && progress->attempt == STORE_ATTEMPT_NONE)
-        spool_ids(w, progress->contact_id, progress->opportunity_id, progress->clear_attempt);
-    return sync_stop(w, END_LEAVE, result == STORE_LOST ? "lease_lost" : "store_unavailable");
-}
-
-/* -- parts -- */
+/* -- what GHL holds -- */
 
 bool sync_differs(const struct sync_work *w, enum plan_part part)
 {
-    return w->plan.part_hash[part][0] && strcmp(w->plan.part_hash[part], w->link.part_hash[part]) != 0;
+    char wanted[RECORD_SHORT_SIZE];
+
+    planned_part(w->planned, part, wanted);
+    return *wanted && strcmp(wanted, w->link.part[part]) != 0;
 }
 
 void sync_holds(struct sync_work *w, enum plan_part part)
 {
-    memcpy(w->link.part_hash[part], w->plan.part_hash[part], DIGEST_HEX_SIZE);
+    planned_part(w->planned, part, w->link.part[part]);
 }
+
+void sync_writes(struct sync_work *w, enum plan_part part)
+{
+    w->link.part[part][0] = '\0';
+}
+
+void sync_wrote(struct sync_work *w, enum plan_part part, const struct ghl_answer *answer)
+{
+    int64_t until_ms = store_now_ms(w->app->store) + sync_window_ms(w);
+
+    if (answer->maybe_later && until_ms > w->link.unsettled_ms)
+        w->link.unsettled_ms = until_ms;
+    if (answer->result == GHL_OK)
+        sync_holds(w, part);
+}
+
+/* -- ids and attempts -- */
+
+/* What was learned must outlive a store that is away. */
+static void spool_ids(struct sync_work *w, const char *contact, const char *opportunity)
+{
+    struct error e = ERROR_NONE;
+    const struct spool_ids ids = {.key = w->work->key, .contact_id = contact, .opportunity_id = opportunity};
+    struct log_about about = {.order = w->work->key, .ghl_id = opportunity};
+
+    if (!w->app->spool || !spool_put_ids(w->app->spool, &ids, &e))
+        log_event(w->app->log, LOG_LEVEL_ERROR, "spool", &about,
+                  "Neither store nor spool can keep this order's ids; they are looked for later. %s", e.text);
+}
+
+enum step sync_learn(struct sync_work *w, const char *contact, const char *opportunity)
+{
+    bool created = w->work->record.attempt.kind == ATTEMPT_CONTACT;
+    unsigned others = 0;
+
+    if (*contact)
+        text_copy(w->link.contact, sizeof w->link.contact, contact);
+    if (*opportunity)
+        text_copy(w->link.opportunity, sizeof w->link.opportunity, opportunity);
+    enum store_result result = orders_learn(&w->app->orders, w->work, contact, opportunity, &others);
+    if (others)
+        alert_others(w->app, w->work->key, others, contact, opportunity, created);
+    if (result == STORE_OK)
+        return STEP_NEXT;
+    if (result != STORE_NONE)
+        spool_ids(w, contact, opportunity);
+    return sync_stop_store(w, result);
+}
+
+int64_t sync_window_ms(const struct sync_work *w)
+{
+    const struct location_record *location = &w->app->orders.location;
+    int64_t window_ms = WRITE_SEND_MS + w->app->config.ghl_timeout_ms + SEARCH_LAG_MS;
+    bool trouble = location->opened || location->failures > 1 ||
+                   (location->trouble_ms && store_now_ms(w->app->store) - location->trouble_ms < window_ms &&
+                    location->failures > 0);
+
+    return trouble && window_ms < TROUBLE_WINDOW_MS ? TROUBLE_WINDOW_MS : window_ms;
+}
+
+int64_t sync_in_flight_ms(const struct sync_work *w)
+{
+    const struct order_attempt *attempt = &w->work->record.attempt;
+    int64_t left_ms = attempt->window_ms - orders_attempt_age_ms(&w->app->orders, w->work);
+
+    return attempt->refused || left_ms < 0 ? 0 : left_ms;
+}
+
+enum step sync_attempt(struct sync_work *w, enum attempt_kind kind, const json_t *note)
+{
+    char *text = note ? json_dumps(note, JSON_COMPACT | JSON_SORT_KEYS) : NULL;
+
+    if (!text)
+        return sync_stop_retry(w, BACKOFF_MIN_MS, true, "out_of_memory");
+    enum store_result result = orders_attempt(&w->app->orders, w->work, kind, text, sync_window_ms(w));
+    free(text);
+    return result == STORE_OK ? STEP_NEXT : sync_stop_store(w, result);
+}
+
+enum step sync_attempt_answered(struct sync_work *w, const struct ghl_answer *answer)
+{
+    enum attempt_end end = ATTEMPT_UNKNOWN;
+
+    if (answer->result == GHL_LOST)
+        return STEP_NEXT; /* whoever has the lease decides */
+    if (!answer->maybe_done && !answer->maybe_later)
+        end = ATTEMPT_IMPOSSIBLE;
+    else if (answer->status >= 400 && answer->status < 500 && !answer->maybe_later)
+        end = ATTEMPT_REFUSED;
+    enum store_result result = orders_attempt_ends(&w->app->orders, w->work, end, sync_window_ms(w));
+    return result == STORE_OK ? STEP_NEXT : sync_stop_store(w, result);
+}
+
+/* -- parts -- */
 
 enum step sync_fields(struct sync_work *w, enum fields_model model, json_t *part, const char *mark)
 {
@@ -244,123 +293,116 @@ enum step sync_fields(struct sync_work *w, enum fields_model model, json_t *part
     return step;
 }
 
-bool sync_drop_fields(const struct sync_work *w, json_t *part, const struct ghl_answer *answer)
+bool sync_drop_refused(const struct sync_work *w, const char *what, json_t *body, const struct ghl_answer *answer)
 {
-    struct log_about about = {.order = w->plan.key, .trace_id = answer->trace_id, .status = answer->status};
+    struct log_about about = {.order = w->work->key, .trace_id = answer->trace_id, .status = answer->status};
+    json_t *fields = json_object_get(body, "customFields");
+    bool one = !strcmp(answer->field, "customFields") && answer->field_index >= 0 &&
+               json_array_size(fields) > (size_t)answer->field_index;
 
-    if (answer->result != GHL_CONFIG || strcmp(answer->field, "customFields") != 0 ||
-        json_object_set_new(part, "customFields", json_array()) != 0) /* in GHL's form: not resolved anew */
+    if ((answer->result != GHL_REFUSED && answer->result != GHL_CONFIG) || !answer->field[0])
         return false;
-    fields_forget(&w->cache);
+    if (one ? json_array_remove(fields, (size_t)answer->field_index) != 0
+            : json_object_del(body, answer->field) != 0)
+        return false;
+    if (!strcmp(answer->field, "customFields"))
+        fields_forget(&w->cache);
     log_event(w->app->log, LOG_LEVEL_WARN, "degraded", &about,
-              "GHL does not take these custom fields: they are left out. %s", answer->message);
+              one ? "GHL does not take a custom field of this %s (%s): it is left out. %s"
+                  : "GHL does not take this %s's %s: it is left out. %s",
+              what, answer->field, answer->message);
     return true;
 }
 
-bool sync_only_looks(const struct sync_work *w)
+/* -- one order -- */
+
+static enum step stop_not_sold(struct sync_work *w)
 {
-    return w->entry->look_first && !w->entry->sold && !outcome_creates(w->plan.outcome) &&
-           !w->link.opportunity_id[0];
+    bool past = outcome_creates(w->plan->outcome) && plan_is_before(w->plan, sync_start_s(w->app));
+
+    return sync_stop(w, SYNC_END_FINISH, past ? "before_start" : "never_sold");
 }
 
-/* -- one entry -- */
-
-/* The body is planned anew: today's configuration says what GHL should hold. */
-static enum step prepare(struct sync_work *w)
+/* The body is planned anew: today's settings say what GHL should hold. */
+static enum step prepare(struct sync_work *w, struct planned *made)
 {
     struct error e = ERROR_NONE;
+    struct order_verdict verdict;
 
-    if (!delivery_unpack(w->entry->body, w->entry->body_len, &w->delivery))
-        return sync_stop(w, END_PARK, "unreadable_body");
-    struct order_verdict verdict =
-        order_parse(w->delivery.body, w->delivery.body_len, &w->delivery.headers, &w->order);
-    if (verdict.kind != ORDER_FULL && verdict.kind != ORDER_DELETED)
-        return sync_stop(w, END_PARK, verdict.reason);
-    if (w->entry->status[0])
-        w->order.status = w->entry->status;
-    switch (
-        plan_make(&w->order, w->delivery.headers.source, &w->app->config, w->app->hash_key, &w->plan, &e)) {
-    case PLAN_OK: break;
-    case PLAN_FOREIGN_SHOP:
-        set_text(w->why, sizeof w->why, e.text);
-        return sync_stop(w, END_PARK, "foreign_shop");
-    case PLAN_FAILED:
-        set_text(w->why, sizeof w->why, e.text);
+    switch (planned_unpack(w->app, &w->work->body, w->work->record.current.status, made, &verdict, &e)) {
+    case PLANNED_OK: return STEP_NEXT;
+    case PLANNED_NO_MEMORY: return sync_stop_retry(w, BACKOFF_MIN_MS, false, "out_of_memory");
+    case PLANNED_BAD_JSON:
+    case PLANNED_NOT_ORDER: return sync_stop(w, SYNC_END_REFUSE, verdict.reason);
+    case PLANNED_FOREIGN: text_copy(w->why, sizeof w->why, e.text); break;
+    case PLANNED_FAILED:
+        text_copy(w->why, sizeof w->why, e.text);
         return sync_stop_retry(w, BACKOFF_MIN_MS, true, "plan_failed");
     }
-    if (w->plan.outcome == OUTCOME_IGNORE)
-        return sync_stop(w, END_FINISH, "status_not_mapped");
-    return STEP_NEXT;
+    return sync_stop(w, SYNC_END_REFUSE, "foreign_shop");
 }
 
-/*
- * The store forgot, and may have known this order: whoever had its lease may go on until that would have run
- * out, and GHL's search shows what it did even later. Until then nothing is done for the order, as nobody can
- * tell what is there.
- */
-static enum step wait_for_others(struct sync_work *w)
-{
-    const struct store_entry *entry = w->entry;
-    int64_t grace_ms = SYNC_LEASE_MS + w->app->config.ghl_timeout_ms + SEARCH_LAG_MS;
-
-    if (entry->look_first && entry->forgot_age_ms >= 0 && entry->forgot_age_ms < grace_ms)
-        return sync_stop_retry(w, grace_ms - entry->forgot_age_ms, false, "in_flight");
-    return STEP_NEXT;
-}
-
-/* Must this state reach GHL at all? Lost and abandoned only change a card that the order has, may have, or
- * was accepted to get. */
+/* Must this version reach GHL at all? */
 static enum step wanted(struct sync_work *w)
 {
-    const struct store_entry *entry = w->entry;
+    const struct order_record *record = &w->work->record;
 
-    if (w->link.gone)
-        return sync_stop(w, END_FINISH, "card_gone");
-    if (outcome_creates(w->plan.outcome) || entry->sold || w->link.opportunity_id[0] ||
-        entry->attempt != STORE_ATTEMPT_NONE || entry->look_first)
+    if (record->sold || w->link.opportunity[0] || record->attempt.kind != ATTEMPT_NONE || record->look)
         return STEP_NEXT;
-    return sync_stop(w, END_FINISH, "never_sold");
+    return stop_not_sold(w);
 }
 
 static enum step run_steps(struct sync_work *w)
 {
-    static enum step (*const steps[])(struct sync_work *) = {
-        prepare, wait_for_others, wanted, sync_contact, sync_tags, sync_opportunity, sync_note};
+    static enum step (*const steps[])(struct sync_work *) = {sync_look, sync_contact, sync_tags, sync_opportunity, sync_note};
+    enum step step = wanted(w);
 
-    for (size_t i = 0; i < sizeof steps / sizeof *steps; i++)
-        if (steps[i](w) == STEP_STOP)
-            return STEP_STOP;
-    return sync_stop(w, END_FINISH, "synced");
+    for (size_t i = 0; step == STEP_NEXT && i < sizeof steps / sizeof *steps; i++) {
+        step = steps[i](w);
+        /* Nothing is written for an order that must not make an opportunity and has none. */
+        if (steps[i] == sync_look && step == STEP_NEXT && !w->work->record.sold && !w->link.opportunity[0])
+            return stop_not_sold(w);
+        if (step != STEP_CONTACT_GONE)
+            continue;
+        if (w->contact_again) /* a contact made anew that is gone again is a trouble of its own */
+            return sync_stop_retry(w, GONE_RETRY_MS, true, "contact_gone");
+        w->contact_again = true;
+        w->tags_added = w->tags_removed = false;
+        w->link.contact[0] = '\0';
+        memset(w->link.part, 0, sizeof w->link.part);
+        enum store_result result = orders_lose_contact(&w->app->orders, w->work);
+        if (result != STORE_OK)
+            return sync_stop_store(w, result);
+        step = STEP_NEXT;
+        i = (size_t)-1;
+    }
+    if (step == STEP_STOP)
+        return step;
+    return w->link.opportunity[0] ? sync_stop(w, SYNC_END_FINISH, "synced") : stop_not_sold(w);
 }
 
-/* Tells the store how it ended. False when the store did not take it: the lease will run out and another goes
- * on. */
-static bool tell(struct sync_work *w, int64_t next_lease_ms, struct store_entry *next, bool *has_next)
+/* Tells the store how it ended. False if the store did not take it: the lease will run out and another goes on. */
+static bool tell(struct sync_work *w, bool take_next, enum end *end)
 {
-    const struct store_entry *entry = w->entry;
-    struct store *store = w->app->store;
+    struct orders *orders = &w->app->orders;
     enum store_result result = STORE_OK;
 
     switch (w->end) {
-    case END_FINISH:
-        result = store_finish(store, entry->key, entry->token, entry->fingerprint, &w->link, next_lease_ms,
-                              next, has_next);
+    case SYNC_END_FINISH: result = orders_finish(orders, w->work, &w->link, take_next, end); break;
+    case SYNC_END_RETRY:
+        result = orders_retry(orders, w->work, &w->link, w->delay_ms, w->counted, w->hold, w->why);
         break;
-    case END_RETRY:
-        result = store_retry(store, entry->key, entry->token, w->delay_ms, w->counted, w->hold, w->why);
-        break;
-    case END_PARK: result = store_park(store, entry->key, entry->token, w->why, NULL); break;
-    case END_LEAVE: return true;
+    case SYNC_END_REFUSE: result = orders_refuse(orders, w->work, &w->link, w->why, end); break;
+    case SYNC_END_LEAVE: return true;
     }
     if (result == STORE_OK)
         return true;
-    struct log_about about = {.order = entry->key,
-                              .reason = result == STORE_LOST ? "lease_lost" : "store_unavailable",
-                              .ghl_id = w->link.opportunity_id};
-    log_event(w->app->log, LOG_LEVEL_WARN, "store", &about,
-              "The end of the work on this order could not be told%s%s",
-              result == STORE_LOST ? ": another worker has it" : ": ",
-              result == STORE_LOST ? "" : store_trouble(store));
+    struct log_about about = {.order = w->work->key,
+                              .reason = result == STORE_NONE ? "lease_lost" : "store_unavailable",
+                              .ghl_id = w->link.opportunity};
+    log_event(w->app->log, LOG_LEVEL_WARN, "store", &about, "The store does not know how this work ended%s%s",
+              result == STORE_NONE ? ": another worker has the order" : ": ",
+              result == STORE_NONE ? "" : store_trouble(w->app->store));
     return false;
 }
 
@@ -368,67 +410,70 @@ static struct sync_outcome outcome_of(const struct sync_work *w)
 {
     struct sync_outcome outcome = {.result = SYNC_QUEUED};
 
-    set_text(outcome.reason, sizeof outcome.reason, w->reason);
-    set_text(outcome.ghl_id, sizeof outcome.ghl_id, w->link.opportunity_id);
-    if (w->end == END_FINISH)
-        outcome.result = outcome.ghl_id[0] && !w->link.gone ? SYNC_DONE : SYNC_NOTHING;
-    else if (w->end == END_PARK)
-        outcome.result = SYNC_PARKED;
+    text_copy(outcome.reason, sizeof outcome.reason, w->reason);
+    text_copy(outcome.ghl_id, sizeof outcome.ghl_id, w->link.opportunity);
+    if (w->end == SYNC_END_FINISH)
+        outcome.result = outcome.ghl_id[0] && !w->link.gone_ms && strcmp(w->reason, "not_owner") != 0
+                             ? SYNC_DONE
+                             : SYNC_NOTHING;
+    else if (w->end == SYNC_END_REFUSE)
+        outcome.result = SYNC_DEAD;
     return outcome;
 }
 
-static struct sync_outcome sync_one(struct app *app, struct store_entry *entry, int64_t deadline_mono_ms,
-                                    struct store_entry *next, bool *has_next)
+static void tell_dead(const struct sync_work *w)
 {
-    struct sync_work w = {.app = app,
-                          .cache = app_cache(app),
-                          .entry = entry,
-                          .deadline_mono_ms = deadline_mono_ms,
-                          .link = entry->link};
+    static const char text[] = "Order %s is a dead letter until a person looks at it (woo_ghl failed): %s";
+    struct log_about about = {.order = w->work->key, .reason = w->reason};
 
-    lease_confirmed(&w, entry->asked_mono_ms);
-    gate_watch_begin(&w.watch, app, may_write, &w);
-    run_steps(&w);
-    if (w.end == END_FINISH && w.watch.took)
-        refusal_forget(app);
-    bool told = tell(&w, clock_left_ms(deadline_mono_ms) > 0 ? SYNC_LEASE_MS : 0, next, has_next);
+    log_event(w->app->log, LOG_LEVEL_ERROR, "dead_letter", &about, text, w->work->key, w->why);
+    (void)alert_raise(w->app, ALERT_DEAD, text, w->work->key, w->why);
+}
+
+static struct sync_outcome sync_one(struct app *app, struct order_work *work, struct planned *planned,
+                                    int64_t deadline_mono_ms, bool *has_next)
+{
+    struct planned made = {0};
+    struct sync_work w = {.app = app,
+                          .work = work,
+                          .cache = app_cache(app),
+                          .deadline_mono_ms = deadline_mono_ms,
+                          .planned = planned ? planned : &made,
+                          .link = work->record.link};
+    enum end end = END_LOST;
+
+    w.plan = &w.planned->plan;
+    work_terms_begin(&w.terms, app, may_write, &w);
+    if (planned || prepare(&w, &made) == STEP_NEXT)
+        (void)run_steps(&w);
+    bool told = tell(&w, clock_left_ms(deadline_mono_ms) > 0, &end);
     struct sync_outcome outcome = outcome_of(&w);
-    /* GHL holds the order, but the store does not know that it is done: it stays queued and is compared
-     * again. */
+    if (w.end == SYNC_END_REFUSE && told && end == END_DEAD)
+        tell_dead(&w);
+    else if (w.end == SYNC_END_REFUSE)
+        outcome.result = SYNC_QUEUED; /* a newer version waits in its place */
+    /* GHL holds the order, but the store does not know that it is done: it stays queued and is compared again. */
     if (!told && outcome.result != SYNC_DONE)
         outcome.result = SYNC_QUEUED;
-    outcome.left = w.end == END_LEAVE || (!told && w.end != END_FINISH);
-    if (w.end == END_PARK) {
-        struct log_about about = {.order = entry->key, .reason = w.reason};
-        log_event(app->log, LOG_LEVEL_ERROR, "parked", &about,
-                  "Parked until a person looks at it (woo_ghl failed): %s", w.why);
-        (void)alert_raise(app, ALERT_PARKED,
-                          "Order %s is parked until a person looks at it (woo_ghl failed): %s", entry->key,
-                          w.why);
-    }
-    plan_free(&w.plan);
-    order_free(&w.order);
-    delivery_free(&w.delivery);
+    outcome.left = w.end == SYNC_END_LEAVE || (!told && w.end != SYNC_END_FINISH);
+    *has_next = told && end == END_NEXT;
+    planned_free(w.planned);
     return outcome;
 }
 
-struct sync_outcome sync_entry(struct app *app, struct store_entry *entry, int64_t deadline_mono_ms)
+struct sync_outcome sync_order(struct app *app, struct order_work *work, struct planned *planned,
+                               int64_t deadline_mono_ms)
 {
-    struct store_entry next = {0};
     bool has_next = false;
-    struct sync_outcome first = sync_one(app, entry, deadline_mono_ms, &next, &has_next);
+    struct sync_outcome first = sync_one(app, work, planned, deadline_mono_ms, &has_next);
 
     while (has_next) {
-        store_entry_free(entry);
-        *entry = next;
-        next = (struct store_entry){0};
-        has_next = false;
-        struct sync_outcome later = sync_one(app, entry, deadline_mono_ms, &next, &has_next);
+        struct sync_outcome later = sync_one(app, work, NULL, deadline_mono_ms, &has_next);
         if (later.result == SYNC_DONE && !first.ghl_id[0])
             first = later;
         first.left = later.left;
     }
     if (!first.left)
-        store_entry_free(entry);
+        order_work_free(work);
     return first;
 }

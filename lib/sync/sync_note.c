@@ -4,7 +4,6 @@
 #include <stdlib.h>
 #include <string.h>
 
-#define NOTE_SEND_MS 5000 /* no byte of it leaves so long after the attempt was recorded */
 #define NOTE_RETRY_MS 10000
 #define MARK_SIZE 128
 #define MARK_HASH 12 /* hex digits */
@@ -18,10 +17,10 @@ static bool make_mark(const struct sync_work *w, char out[MARK_SIZE])
 {
     char hash[DIGEST_HEX_SIZE], label[32];
 
-    snprintf(label, sizeof label, "note %lld", (long long)w->plan.modified_s);
-    if (!digest_label_hex(w->plan.key, strlen(w->plan.key), label, w->plan.note, strlen(w->plan.note), hash))
+    snprintf(label, sizeof label, "note %lld", (long long)w->plan->modified_s);
+    if (!digest_label_hex(w->work->key, strlen(w->work->key), label, w->plan->note, strlen(w->plan->note), hash))
         return false;
-    int n = snprintf(out, MARK_SIZE, "[%.100s %.*s]", w->plan.key, MARK_HASH, hash);
+    int n = snprintf(out, MARK_SIZE, "[%.100s %.*s]", w->work->key, MARK_HASH, hash);
     return n > 0 && n < MARK_SIZE;
 }
 
@@ -30,7 +29,7 @@ static bool make_mark(const struct sync_work *w, char out[MARK_SIZE])
 /* Each contact has its own: an order's customer may change. */
 static void written_name(const struct sync_work *w, const char *mark, char out[WRITTEN_SIZE])
 {
-    snprintf(out, WRITTEN_SIZE, "note/%s/%s", w->link.contact_id, mark);
+    snprintf(out, WRITTEN_SIZE, "note/%s/%s", w->link.contact, mark);
 }
 
 static bool is_written(const struct sync_work *w, const char *mark)
@@ -49,8 +48,8 @@ static void written(struct sync_work *w, const char *mark)
 
     written_name(w, mark, name);
     sync_holds(w, PLAN_NOTE);
-    if (store_put(w->app->store, name, "1", WRITTEN_TTL_MS, false, NULL) != STORE_OK)
-        log_event(w->app->log, LOG_LEVEL_WARN, "store", &(struct log_about){.order = w->plan.key},
+    if (store_put(w->app->store, name, "1", WRITTEN_TTL_MS) != STORE_OK)
+        log_event(w->app->log, LOG_LEVEL_WARN, "store", &(struct log_about){.order = w->work->key},
                   "That this state's note is written could not be kept: %s", store_trouble(w->app->store));
 }
 
@@ -62,16 +61,16 @@ static enum step look(struct sync_work *w, const char *mark, bool *there)
     struct ghl_answer answer;
     struct ghl_call call = sync_call(w);
     enum step step = STEP_NEXT;
-    int64_t window = NOTE_SEND_MS + w->app->config.ghl_timeout_ms;
+    int64_t left_ms = WRITE_SEND_MS + w->app->config.ghl_timeout_ms - orders_attempt_age_ms(&w->app->orders, w->work);
     const json_t *note;
     size_t i;
 
     *there = false;
-    if (ghl_note_list(w->app->ghl, &call, w->link.contact_id, &answer) == GHL_OK) {
+    if (ghl_note_list(w->app->ghl, &call, w->link.contact, &answer) == GHL_OK) {
         json_array_foreach(json_object_get(answer.json, "notes"), i, note) *there =
             *there || strstr(json_text(note, "body"), mark) != NULL;
-        if (!*there && w->entry->attempt_age_ms < window)
-            step = sync_stop_retry(w, window - w->entry->attempt_age_ms, false, "in_flight");
+        if (!*there && left_ms > 0 && !w->work->record.attempt.refused)
+            step = sync_stop_retry(w, left_ms, false, "in_flight");
     } else if (answer.result != GHL_GONE) {
         step = sync_stop_answer(w, "notes", &answer);
     }
@@ -82,7 +81,7 @@ static enum step look(struct sync_work *w, const char *mark, bool *there)
 /* A note that GHL does not take holds up nothing: contact and card are there. */
 static void leave_out(struct sync_work *w, const struct ghl_answer *answer)
 {
-    struct log_about about = {.order = w->plan.key, .trace_id = answer->trace_id, .status = answer->status};
+    struct log_about about = {.order = w->work->key, .trace_id = answer->trace_id, .status = answer->status};
     log_event(w->app->log, LOG_LEVEL_WARN, "degraded", &about, "GHL does not take this order's note: %s %s",
               ghl_result_name(answer->result), answer->message);
     sync_holds(w, PLAN_NOTE);
@@ -94,22 +93,23 @@ static enum step create(struct sync_work *w, const char *mark)
     struct buf text;
     enum step step = STEP_NEXT;
     struct ghl_call call = sync_call(w);
-    int64_t until = clock_mono_ms() + NOTE_SEND_MS; /* from before it is recorded */
+    int64_t until = clock_mono_ms() + WRITE_SEND_MS; /* from before it is recorded */
 
-    buf_init(&text, strlen(w->plan.note) + MARK_SIZE + 8);
-    if (!buf_addf(&text, "%s\n%s", w->plan.note, mark)) {
+    buf_init(&text, strlen(w->plan->note) + MARK_SIZE + 8);
+    if (!buf_addf(&text, "%s\n%s", w->plan->note, mark)) {
         buf_wipe(&text);
         return sync_stop_retry(w, NOTE_RETRY_MS, true, "out_of_memory");
     }
-    if (sync_progress(w, &(struct store_progress){.attempt = STORE_ATTEMPT_NOTE,
-                                                  .attempt_note = "{}",
-                                                  .lease_ms = SYNC_LEASE_MS}) == STEP_STOP) {
+    json_t *recorded = json_object();
+    step = sync_attempt(w, ATTEMPT_NOTE, recorded);
+    json_decref(recorded);
+    if (step == STEP_STOP) {
         buf_wipe(&text);
         return STEP_STOP;
     }
     if (until < call.send_deadline_mono_ms)
         call.send_deadline_mono_ms = until;
-    switch (ghl_note_create(w->app->ghl, &call, w->link.contact_id, text.data, &answer)) {
+    switch (ghl_note_create(w->app->ghl, &call, w->link.contact, text.data, &answer)) {
     case GHL_OK: written(w, mark); break;
     case GHL_REFUSED:
     case GHL_DUPLICATE:
@@ -126,11 +126,11 @@ enum step sync_note(struct sync_work *w)
     char mark[MARK_SIZE];
     bool there = false;
 
-    if (!w->plan.note || !sync_differs(w, PLAN_NOTE) || !w->link.contact_id[0])
+    if (!w->plan->note || !sync_differs(w, PLAN_NOTE) || !w->link.contact[0])
         return STEP_NEXT;
     if (!make_mark(w, mark))
         return sync_stop_retry(w, NOTE_RETRY_MS, true, "out_of_memory");
-    if (w->entry->attempt == STORE_ATTEMPT_NOTE && look(w, mark, &there) == STEP_STOP)
+    if (w->work->record.attempt.kind == ATTEMPT_NOTE && look(w, mark, &there) == STEP_STOP)
         return STEP_STOP;
     if (there)
         written(w, mark);

@@ -40,16 +40,18 @@ static json_t *tags_to_add(const struct plan *plan)
 /* The halves of a hash of tags: those to add, those to remove. Unknown ("") differs from every other. */
 static bool half_differs(const struct sync_work *w, size_t half)
 {
-    const char *held = w->link.part_hash[PLAN_TAGS], *wanted = w->plan.part_hash[PLAN_TAGS];
-    return !*held ||
-           strncmp(held + half * PLAN_TAGS_HALF, wanted + half * PLAN_TAGS_HALF, PLAN_TAGS_HALF) != 0;
+    const char *held = w->link.part[PLAN_TAGS];
+    char wanted[RECORD_SHORT_SIZE];
+
+    planned_part(w->planned, PLAN_TAGS, wanted);
+    return !*held || strncmp(held + half * PLANNED_TAGS_HALF, wanted + half * PLANNED_TAGS_HALF, PLANNED_TAGS_HALF) != 0;
 }
 
 /* An earlier state took tags off: they may be among those that belong there again. */
 static bool took_some_off(const struct sync_work *w)
 {
-    const char *held = w->link.part_hash[PLAN_TAGS];
-    return *held && strspn(held + PLAN_TAGS_HALF, "0") != PLAN_TAGS_HALF && half_differs(w, 1);
+    const char *held = w->link.part[PLAN_TAGS];
+    return *held && strspn(held + PLANNED_TAGS_HALF, "0") != PLANNED_TAGS_HALF && half_differs(w, 1);
 }
 
 void sync_tags_seen(struct sync_work *w, const json_t *contact)
@@ -58,13 +60,13 @@ void sync_tags_seen(struct sync_work *w, const json_t *contact)
     size_t i;
     const json_t *tag;
 
-    if (!json_is_array(have) || !w->plan.part_hash[PLAN_TAGS][0])
+    if (!json_is_array(have) || !w->plan->part_hash[PLAN_TAGS][0])
         return;
     bool all = true, none = true;
-    json_array_foreach(w->plan.tags, i, tag) all =
+    json_array_foreach(w->plan->tags, i, tag) all =
         all &&
-        (has_tag(have, json_string_value(tag)) || has_tag(w->plan.tags_remove, json_string_value(tag)));
-    json_array_foreach(w->plan.tags_remove, i, tag) none = none && !has_tag(have, json_string_value(tag));
+        (has_tag(have, json_string_value(tag)) || has_tag(w->plan->tags_remove, json_string_value(tag)));
+    json_array_foreach(w->plan->tags_remove, i, tag) none = none && !has_tag(have, json_string_value(tag));
     w->tags_added = all;
     w->tags_removed = none;
 }
@@ -74,57 +76,50 @@ void sync_tags_seen(struct sync_work *w, const json_t *contact)
 typedef enum ghl_result change_tags(struct ghl *, const struct ghl_call *, const char *id, const json_t *tags,
                                     struct ghl_answer *);
 
-/* *gone: the contact is not there any more. */
-static enum step tell(struct sync_work *w, change_tags *change, const json_t *tags, bool *gone)
+static enum step tell(struct sync_work *w, change_tags *change, json_t *tags)
 {
+    struct log_about about = {.order = w->work->key};
     struct ghl_answer answer;
     struct ghl_call call = sync_call(w);
     enum step step = STEP_NEXT;
-    enum ghl_result result = change(w->app->ghl, &call, w->link.contact_id, tags, &answer);
 
-    *gone = result == GHL_GONE;
-    if (result != GHL_OK)
-        step = sync_stop_answer(w, "tags", &answer);
+    switch (change(w->app->ghl, &call, w->link.contact, tags, &answer)) {
+    case GHL_OK: break;
+    case GHL_GONE: step = STEP_CONTACT_GONE; break;
+    case GHL_REFUSED: /* a tag is no reason to hold up the order */
+        about.status = answer.status;
+        about.trace_id = answer.trace_id;
+        log_event(w->app->log, LOG_LEVEL_WARN, "degraded", &about, "GHL does not take this order's tags: %s",
+                  answer.message);
+        break;
+    default: step = sync_stop_answer(w, "tags", &answer); break;
+    }
+    if (answer.maybe_later)
+        sync_wrote(w, PLAN_TAGS, &(struct ghl_answer){.result = GHL_RETRY, .maybe_later = true});
     ghl_answer_free(&answer);
     return step;
 }
 
-static enum step tell_both(struct sync_work *w, const json_t *add, bool *gone)
-{
-    const json_t *remove = w->plan.tags_remove;
-
-    *gone = false;
-    if (!w->tags_added && json_array_size(add) && (half_differs(w, 0) || took_some_off(w))) {
-        if (tell(w, ghl_contact_add_tags, add, gone) == STEP_STOP)
-            return STEP_STOP;
-        w->tags_added = true;
-    }
-    if (!w->tags_removed && remove && half_differs(w, 1)) {
-        if (tell(w, ghl_contact_remove_tags, remove, gone) == STEP_STOP)
-            return STEP_STOP;
-        w->tags_removed = true;
-    }
-    return STEP_NEXT;
-}
-
-/* A state without any tags takes none off: what GHL was told before still holds, but for what the next state
- * is compared with. */
+/* A version without any tags takes none off: what GHL was told before still holds, but for what the next version is
+ * compared with. */
 enum step sync_tags(struct sync_work *w)
 {
-    bool gone;
+    json_t *remove = w->plan->tags_remove;
+    enum step step = STEP_NEXT;
 
-    if (!sync_differs(w, PLAN_TAGS) || !w->link.contact_id[0] || sync_only_looks(w))
+    if (!sync_differs(w, PLAN_TAGS) || !w->link.contact[0])
         return STEP_NEXT;
-    json_t *add = tags_to_add(&w->plan);
+    json_t *add = tags_to_add(w->plan);
     if (!add)
         return sync_stop_retry(w, 1000, true, "out_of_memory");
-    enum step step = tell_both(w, add, &gone);
-    if (step == STEP_STOP &&
-        gone) { /* once: a contact made anew that is gone again is a trouble of its own */
-        step = sync_contact_again(w);
-        if (step == STEP_NEXT)
-            step = tell_both(w, add, &gone);
-    }
+    bool adds = !w->tags_added && json_array_size(add) && (half_differs(w, 0) || took_some_off(w)),
+         removes = !w->tags_removed && remove && half_differs(w, 1);
+    if (adds || removes)
+        sync_writes(w, PLAN_TAGS);
+    if (adds)
+        step = tell(w, ghl_contact_add_tags, add);
+    if (removes && step == STEP_NEXT)
+        step = tell(w, ghl_contact_remove_tags, remove);
     if (step == STEP_NEXT)
         sync_holds(w, PLAN_TAGS);
     json_decref(add);

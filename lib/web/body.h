@@ -7,8 +7,7 @@
 #ifndef WOO_GHL_BODY_H
 #define WOO_GHL_BODY_H
 
-#include "accept/accept.h"
-#include "base/buf.h"
+#include "web/request.h"
 
 enum body_result {
     BODY_WHOLE,

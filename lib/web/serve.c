@@ -1,4 +1,5 @@
 #include "web/serve.h"
+#include "web/routes.h"
 #include "base/clock.h"
 #include <errno.h>
 #include <fcgiapp.h>

@@ -9,7 +9,7 @@
 #ifndef WOO_GHL_SERVE_H
 #define WOO_GHL_SERVE_H
 
-#include "accept/accept.h"
+#include "web/request.h"
 
 enum serve_role { SERVE_FASTCGI, SERVE_CGI, SERVE_NONE };
 

@@ -2,8 +2,17 @@
 #include "accept/accept.h"
 #include "app/alert.h"
 #include "order/delivery.h"
+#include <stdlib.h>
 
-#define REFUSED_MAX 3 /* files in a row that could not be moved: the store is away, not they */
+/* Asked after a file was not taken: if the store answers this, it was the file, not the store. */
+static bool store_answers(struct app *app)
+{
+    char *value = NULL;
+    enum store_result result = store_get(app->store, "spool", &value);
+
+    free(value);
+    return result != STORE_UNAVAILABLE;
+}
 
 static bool move_ids(struct app *app, const struct spool_ids *ids)
 {
@@ -12,7 +21,7 @@ static bool move_ids(struct app *app, const struct spool_ids *ids)
                                             .opportunity_id = ids->opportunity_id,
                                             .clear_attempt = ids->clear_attempt};
 
-    /* Without a lease: ids are kept where there are none. */
+    /* Without a lease: ids are spooled when the store is away. */
     if (store_progress(app->store, ids->key, "", &progress, &others) == STORE_UNAVAILABLE)
         return false;
     if (others)
@@ -21,71 +30,73 @@ static bool move_ids(struct app *app, const struct spool_ids *ids)
     return true;
 }
 
-static bool move_one(struct app *app, const struct spool_item *item)
-{
-    if (item->kind == SPOOL_IDS)
-        return move_ids(app, &item->ids);
-    return intake_replay(app, item->delivery.packed, item->delivery.packed_len, item->arrived_ago_ms);
-}
-
-/* A form of another version would be refused again and again, and hold up all that came later. */
+/* A form of another version would be refused again and again. */
 static bool is_understood(struct spool_item *item)
 {
     struct delivery delivery;
-
-    if (item->kind == SPOOL_IDS)
-        return true;
     bool good = delivery_unpack(item->delivery.packed, item->delivery.packed_len, &delivery);
+
     delivery_free(&delivery);
-    if (!good) {
-        item->unreadable = VAULT_DAMAGED;
+    if (!good)
         error_set(&item->why, "its content is no delivery as this version writes them: a version of woo_ghl "
-                              "that knows it can move it, when the file has its old name");
-    }
+                              "that knows it can move it, if the file gets its old name");
     return good;
 }
 
-static void set_aside(struct app *app, struct spool_item *item)
+static enum spool_fate move_one(struct app *app, struct spool_item *item)
 {
-    struct error alert = ERROR_NONE;
+    bool moved = false;
 
-    (void)spool_quarantine(app->spool, item, &alert); /* false = it comes again, and is said again */
-    log_event(app->log, LOG_LEVEL_ERROR, "spool", NULL, "%s", alert.text);
-    (void)alert_raise(app, ALERT_SPOOL, "%s", alert.text);
+    if (item->kind == SPOOL_IDS)
+        moved = move_ids(app, &item->ids);
+    else if (is_understood(item))
+        moved = intake_replay(app, item->delivery.packed, item->delivery.packed_len, item->arrived_ago_ms);
+    else
+        return SPOOL_DAMAGED;
+    if (!moved)
+        error_set(&item->why, "%s", store_trouble(app->store));
+    return moved ? SPOOL_TAKEN : SPOOL_REFUSED;
+}
+
+static void end(struct app *app, struct spool_item *item, enum spool_fate fate)
+{
+    struct error line = ERROR_NONE;
+
+    spool_end(app->spool, item, fate, &line);
+    if (*line.text)
+        log_event(app->log, fate == SPOOL_REFUSED ? LOG_LEVEL_WARN : LOG_LEVEL_ERROR, "spool", NULL, "%s",
+                  line.text);
+    if (*line.text && fate == SPOOL_DAMAGED)
+        (void)alert_raise(app, ALERT_SPOOL, "%s", line.text);
 }
 
 long unspool(struct app *app)
 {
     struct spool_item item = {0};
     struct error e = ERROR_NONE;
+    enum spool_result result = SPOOL_NONE;
+    bool answers = true;
     long moved = 0;
-    int refused = 0;
 
     if (!app->spool || !app_ready(app, &e))
         return 0;
-    spool_begin(app->spool);
-    for (;;) {
-        switch (spool_next(app->spool, &item, &e)) {
-        case SPOOL_NONE:
-        case SPOOL_BUSY: return moved;
-        case SPOOL_FAILED: log_event(app->log, LOG_LEVEL_ERROR, "spool", NULL, "%s", e.text); return -1;
-        case SPOOL_UNREADABLE: set_aside(app, &item); continue;
-        case SPOOL_OK: break;
-        }
-        if (!is_understood(&item)) {
-            set_aside(app, &item);
-            continue;
-        }
-        if (!move_one(app, &item)) {
-            /* One that the store never takes must not hold up all that came after it. */
-            spool_release(app->spool, &item);
-            if (++refused == REFUSED_MAX)
-                return moved;
-            continue;
-        }
-        refused = 0;
-        if (!spool_remove(app->spool, &item, &e))
-            log_event(app->log, LOG_LEVEL_ERROR, "spool", NULL, "%s", e.text);
-        moved++;
+    result = spool_begin(app->spool, &e);
+    /* While the store is away no file is tried: each would count as refused. */
+    if (result == SPOOL_OK && !store_answers(app))
+        return 0;
+    while (answers && result == SPOOL_OK && (result = spool_next(app->spool, &item, &e)) != SPOOL_NONE) {
+        enum spool_fate fate = item.unreadable;
+        if (result == SPOOL_FAILED)
+            break;
+        if (result == SPOOL_OK)
+            fate = move_one(app, &item);
+        /* Even if the store went away just now: another file is the first of the next pass. */
+        answers = fate != SPOOL_REFUSED || result == SPOOL_UNREADABLE || store_answers(app);
+        moved += fate == SPOOL_TAKEN;
+        end(app, &item, fate);
+        result = SPOOL_OK;
     }
+    if (result == SPOOL_FAILED)
+        log_event(app->log, LOG_LEVEL_ERROR, "spool", NULL, "%s", e.text);
+    return result == SPOOL_FAILED ? -1 : moved;
 }

@@ -8,8 +8,8 @@
 
 #include "app/app.h"
 
-/* How many files were moved; stops at the first that the store does not take. -1: the spool cannot be read
- * (logged). */
+/* How many files were moved. A file that the store refuses waits, and the next one is tried; only a store that
+ * does not answer ends it. -1: the spool cannot be read (logged). */
 long unspool(struct app *app);
 
 #endif

@@ -10,6 +10,7 @@
 #include "base/clock.h"
 #include "base/digest.h"
 #include "shop/reconcile.h"
+#include "web/routes.h"
 #include "web/serve.h"
 #include "worker/drain.h"
 #include <curl/curl.h>
@@ -24,7 +25,7 @@
 
 static void handle(void *context, const struct request *request, struct response *response)
 {
-    intake_handle(context, request, response);
+    routes_handle(context, request, response);
 }
 
 static bool drain(struct app *app)

@@ -1,9 +1,5 @@
 /*
- * Fuzzes what reads strangers' bytes: a body and its headers through order_parse and plan_make.
- *
- *   clang -D_GNU_SOURCE -g -O1 -fsanitize=fuzzer,address,undefined -Ilib -o fuzz-order t/fuzz/order.c
- * LIBRARY... LIBS...
- *   ./fuzz-order CORPUS t/fixtures
+ * Fuzzes what reads strangers' bytes: a body and its headers through order_parse and plan_make (`make fuzz`).
  *
  * The first byte chooses the headers, the rest is the body. Whatever comes in, what goes out must be
  * encodable, and the same body must give the same plan.

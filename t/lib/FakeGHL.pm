@@ -9,8 +9,8 @@ package FakeGHL;
 #   versions                     accepted Version headers: ["2021-07-28", "v3"]
 #   match_order                  upsert looks by ["email", "phone"], in this order
 #   allow_duplicate_contact      false: POST or PUT of a contact whose email or phone is another's gives 400
-#   allow_duplicate_opportunity  true; false: one card a contact and pipeline, then OPPORTUNITY_NO_DUPLICATE
-#   duplicate_counts_closed      true: won, lost and abandoned cards count for that, too
+#   allow_duplicate_opportunity  true; false: one opportunity a contact and pipeline, then OPPORTUNITY_NO_DUPLICATE
+#   duplicate_counts_closed      true: won, lost and abandoned ones count for that, too
 #   search_lag_ms                0: how long the searches do not see a write
 #   page_limit                   100: most that a page of a search holds
 #   phone_check                  true: a phone must be E.164, else 422 "phone must be a valid phone number"
@@ -20,9 +20,10 @@ package FakeGHL;
 #   rate_enforce                 false; true: answer 429 to a violation
 #   retry_after_s                null; a number: Retry-After on such a 429
 #   latency_ms                   0: every answer takes this long
+#   drops                        []: fields of a contact that are silently lost
 #
 # Faults (POST /__fake/faults takes a list, appended; the first that matches a call is used)
-#   { match: { method: "POST", path: "regex", body: "regex over the raw body" },     each optional
+#   { match: { method: "POST", path: "regex", body: "regex over the raw body" },     each optional; more in FakeGHL::Faults
 #     skip: 0, times: 1 (0 = always), name: "...", do: { ... } }
 #   do:
 #     status, body, headers   answers this; body is a text or anything JSON, a header that is null is left
@@ -31,6 +32,7 @@ package FakeGHL;
 #     effect: true            the call is carried out first, whatever is answered or not answered then
 #     delay_ms                the answer leaves this much later; the call is carried out at once
 #     effect_delay_ms         the call is carried out this much later, even if the client went away meanwhile
+#     late_ms                 the call is carried out this much later, whatever is answered now
 #     hang: true              no answer ever; the connection stays open
 #     reset: "before"|"after" TCP RST without, or after, the effect
 #     close: "before"|"after" the same with an orderly close
@@ -51,6 +53,7 @@ package FakeGHL;
 use strict;
 use warnings;
 use FakeGHL::API;
+use FakeGHL::Faults;
 use Mojo::IOLoop;
 use Mojo::JSON qw(decode_json encode_json true false);
 use Mojo::Server::Daemon;
@@ -76,6 +79,7 @@ sub reset {
         rate_enforce   => false,
         retry_after_s  => undef,
         latency_ms     => 0,
+        drops          => [],
         %{ $self->{start_settings} },
     };
     $self->{api} = FakeGHL::API->new($self->{settings});
@@ -142,28 +146,31 @@ sub _request {
     my $wants_own = defined $do->{status} || $do->{html};
     my $before = ($do->{reset} // $do->{close} // '') eq 'before';
     my $after = ($do->{reset} // $do->{close} // '') eq 'after';
-    my $effect = $do->{effect} || $after || !($wants_own || $do->{hang} || $before);
+    my $effect = $do->{effect} || $after || $do->{late_ms} || !($wants_own || $do->{hang} || $before);
 
     my ($status, $body);
     my $carry_out = sub {
         return if !$effect || $era != $self->{era};
-        if (my $lost = $do->{drop}) {
-            delete @{ $call->{asked} }{@$lost} if ref $call->{asked} eq 'HASH';
-        }
+        my @lost = (@{ $do->{drop} || [] }, $call->{path} =~ m{^/contacts/} ? @{ $self->{settings}{drops} } : ());
+        delete @{ $call->{asked} }{@lost} if ref $call->{asked} eq 'HASH';
         ($status, $body) = $self->{api}->answer($call);
         $call->{effect} = true;
     };
     my $finish = sub {
-        delete @$call{qw(asked error)};
+        delete @$call{qw(asked error)} unless $do->{late_ms};
         return if $era != $self->{era};
         return if $do->{hang};
         return $self->_drop($tx, $call, defined $do->{reset}) if $before || $after;
-        ($status, $body) = _own_answer($do, $status, $body) if $wants_own;
+        ($status, $body) = _own_answer($do, $status, $body, $call->{place}) if $wants_own;
         return $self->_send($tx, $call, $status, $body, { @limits, %{ $do->{headers} || {} } }, $do);
     };
     my $late = ($do->{delay_ms} || 0) + $self->{settings}{latency_ms};
     my $then = sub { $late ? Mojo::IOLoop->timer($late / 1000 => $finish) : $finish->() };
-    if ($do->{effect_delay_ms}) {
+    if ($do->{late_ms}) {
+        Mojo::IOLoop->timer($do->{late_ms} / 1000 => sub { $carry_out->(); delete @$call{qw(asked error)} });
+        $then->();
+    }
+    elsif ($do->{effect_delay_ms}) {
         Mojo::IOLoop->timer($do->{effect_delay_ms} / 1000 => sub { $carry_out->(); $then->() });
     }
     else {
@@ -216,10 +223,7 @@ sub _fault_for {
     my $faults = $self->{faults};
     for my $i (0 .. $#$faults) {
         my $fault = $faults->[$i];
-        my $match = $fault->{match} || {};
-        next if defined $match->{method} && $match->{method} ne $call->{method};
-        next if defined $match->{path} && $call->{path} !~ /$match->{path}/;
-        next if defined $match->{body} && $call->{raw} !~ /$match->{body}/;
+        next if !FakeGHL::Faults::fits($fault->{match} || {}, $call);
         next if ($fault->{skip} || 0) > 0 && $fault->{skip}--;
         splice @$faults, $i, 1 if $fault->{times} && !--$fault->{times};
         $call->{fault} = $fault->{name} // $fault->{number};
@@ -250,9 +254,9 @@ sub _limit {
 }
 
 sub _own_answer {
-    my ($do, $status, $body) = @_;
+    my ($do, $status, $body, $place) = @_;
     $status = $do->{status} // 502;
-    return $status, $do->{body} if defined $do->{body};
+    return $status, FakeGHL::Faults::placed($do->{body}, $place) if defined $do->{body};
     return $status, \"<!DOCTYPE html>\n<html><head><title>$status</title></head><body>$status</body></html>\n"
         if $do->{html};
     return $status, $body if defined $body;

@@ -16,6 +16,7 @@ package FakeWoo;
 #   hidden             []: ids that the user may not read: missing in pages, not in X-WP-Total
 #   total              true; false: X-WP-Total is stripped
 #   clock_ahead_s      0: of its Date header
+#   webhooks           []: what GET /webhooks answers, in pages
 #
 # Faults (POST /__fake/faults, appended; one for each GET that matches)
 #   { skip: 0, times: 1, path: regex over path and query, do: { status, body (text), headers, html, delay_ms, hang,
@@ -33,7 +34,7 @@ use Mojo::Server::Daemon;
 use POSIX qw(ceil strftime);
 use Time::Local qw(timegm);
 
-my $API = '/wp-json/wc/v3/orders';
+my $API = '/wp-json/wc/v3';
 
 sub new { my ($class) = @_; return bless({}, $class)->reset }
 
@@ -42,7 +43,7 @@ sub reset {
     $self->{orders} = {};
     @$self{qw(calls faults)} = ([], []);
     $self->{settings} = { key => 'ck_fake', secret => 'cs_fake', can_read => true, knows_auth => true, old => false,
-        ignores_exclude => false, hidden => [], total => true, clock_ahead_s => 0 };
+        ignores_exclude => false, hidden => [], total => true, clock_ahead_s => 0, webhooks => [] };
     return $self;
 }
 
@@ -116,14 +117,19 @@ sub _answer {
     my ($self, $call, $do) = @_;
     my ($settings, $q) = ($self->{settings}, $call->{query});
     return 404, '<html><body>Not found</body></html>' if $call->{path} !~ m{^/wp-json/};
-    return _error(404, 'rest_no_route') if $call->{path} !~ m{^\Q$API\E(?:/([0-9]+))?$};
-    my $id = $1;
+    return _error(404, 'rest_no_route') if $call->{path} !~ m{^\Q$API\E/(?:orders(?:/([0-9]+))?|(webhooks))$};
+    my ($id, $webhooks) = ($1, $2);
     if ($settings->{knows_auth} && defined $call->{authorization}) {
         my $basic = 'Basic ' . encode_base64("$settings->{key}:$settings->{secret}", '');
         return _error(401, 'woocommerce_rest_authentication_error') if $call->{authorization} ne $basic;
         return _error(403, 'woocommerce_rest_cannot_view') if !$settings->{can_read};
     } else {
         return _error(401, 'woocommerce_rest_cannot_view');
+    }
+    if ($webhooks) {
+        my ($size, $page, $all) = ($q->{per_page} // 10, $q->{page} // 1, $settings->{webhooks});
+        my @page = grep { defined } @$all[($page - 1) * $size .. $page * $size - 1];
+        return 200, encode_json(\@page), 'X-WP-Total' => scalar @$all, 'X-WP-TotalPages' => ceil(@$all / $size);
     }
     if (defined $id) {
         my $order = $self->{orders}{$id} or return _error(404, 'woocommerce_rest_shop_order_invalid_id');

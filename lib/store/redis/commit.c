@@ -39,9 +39,7 @@ static void command_words(struct commands *c, const char *verb, const char *kind
                           const struct redis_words *words)
 {
     command(c, verb, kind, name, words->count);
-    buf_add(&c->args.text, words->text.data, words->text.len);
-    c->args.text.failed = c->args.text.failed || words->text.failed;
-    c->args.count += words->count;
+    redis_words_append(&c->args, words);
 }
 
 static int64_t version_of(const void *record)
@@ -55,35 +53,45 @@ static int64_t version_of(const void *record)
 
 /* -- what a commit is made of -- */
 
-/* HSET and HDEL of the fields that differ. False: none does. */
+static bool has_large_value(const struct record_type *type, const void *record)
+{
+    char value[FIELD_VALUE_SIZE];
+
+    for (size_t i = 0; i < type->count; i++)
+        if (redis_pack(&type->fields[i], record, value) > REDIS_SMALL)
+            return true;
+    return false;
+}
+
+/* HSET and HDEL of the fields that differ. False: none does. A hash that had a large value stays large when that is
+ * gone: the record is written as a new one. */
 static bool add_fields(struct commands *c, const struct backend_commit *commit, int64_t version)
 {
+    const struct record_type *type = commit->type;
     struct redis_words set, gone;
     char value[FIELD_VALUE_SIZE];
+    bool anew = version > 0 && has_large_value(type, commit->before) && !has_large_value(type, commit->after),
+         differs = anew;
 
     redis_words_init(&set);
     redis_words_init(&gone);
-    for (size_t i = 0; i < commit->type->count; i++) {
-        const struct field *field = &commit->type->fields[i];
-        if (version > 0 && field_same(field, commit->before, commit->after))
+    for (size_t i = 0; i < type->count; i++) {
+        const struct field *field = &type->fields[i];
+        if (version > 0 && !anew && field_same(field, commit->before, commit->after))
             continue;
-        field_get(field, commit->after, value);
-        if (*value) {
-            redis_word(&set, field->name);
-            redis_word(&set, value);
-        } else if (version > 0) {
-            redis_word(&gone, field->name);
-        }
+        size_t len = redis_pack(field, commit->after, value);
+        redis_word(len > 0 ? &set : &gone, field->name);
+        if (len > 0)
+            redis_word_bytes(&set, value, len);
+        differs = differs || len > 0 || version > 0;
     }
-    bool differs = set.count > 0 || gone.count > 0;
-    if (differs) {
-        redis_word(&set, "v");
-        redis_word_number(&set, version + 1);
-    }
-    if (gone.count > 0)
-        command_words(c, "HDEL", commit->type->name, commit->key, &gone);
-    if (set.count > 0)
-        command_words(c, "HSET", commit->type->name, commit->key, &set);
+    redis_word(&set, "v");
+    redis_word_number(&set, version + 1);
+    if (anew)
+        command(c, "DEL", type->name, commit->key, 0);
+    else if (version > 0 && gone.count > 0)
+        command_words(c, "HDEL", type->name, commit->key, &gone);
+    command_words(c, "HSET", type->name, commit->key, &set);
     redis_words_free(&set);
     redis_words_free(&gone);
     return differs;
@@ -119,14 +127,14 @@ static void add_indexes(struct commands *c, const struct backend_commit *commit,
     bool queued = false;
 
     for (int i = 0; commit->order && i < INDEXES; i++) {
-        int64_t was = version > 0 ? order_index_ms(commit->before, (enum order_index)i) : -1;
-        queued = queued || commit->index_ms[i] >= 0;
-        if (commit->index_ms[i] == was)
+        int64_t was = version > 0 ? order_index_ms(commit->before, (enum order_index)i) : -1,
+                is = commit->index_ms[i];
+        queued = queued || is >= 0;
+        if (is == was || (is < 0 && was < 0))
             continue;
-        command(c, was >= 0 && commit->index_ms[i] < 0 ? "ZREM" : "ZADD", redis_index_kind[i], NULL,
-                commit->index_ms[i] < 0 ? 1 : 2);
-        if (commit->index_ms[i] >= 0)
-            redis_word_number(&c->args, commit->index_ms[i]);
+        command(c, is < 0 ? "ZREM" : "ZADD", redis_index_kind[i], NULL, is < 0 ? 1 : 2);
+        if (is >= 0)
+            redis_word_number(&c->args, is);
         redis_word(&c->args, commit->key);
     }
     if (commit->expires_ms > 0 && !queued) {
@@ -162,29 +170,16 @@ static bool add_values(struct commands *c, const struct backend_commit *commit)
 
 /* Redis refuses the first write of a script if that may need memory and there is none, and no later one. So a commit
  * that brings a body begins with SET, which may be refused, and any other one with PERSIST, which never is: what
- * ends work, and frees memory, goes on. Returns the version that the record has after it. */
-static int64_t add_commands(struct commands *c, const struct backend_commit *commit)
+ * ends work, and frees memory, goes on. False: nothing is to be done. */
+static bool add_commands(struct commands *c, const struct backend_commit *commit, int64_t version)
 {
-    struct commands rest;
-    int64_t version = version_of(commit->before);
-
-    commands_init(&rest, c->r);
     bool blobs = add_blobs(c, commit, true);
-    blobs = add_blobs(&rest, commit, false) || blobs;
-    bool fields = add_fields(&rest, commit, version);
-    bool values = add_values(&rest, commit);
-    if (blobs || fields || values) {
-        command(c, "PERSIST", commit->type->name, commit->key, 0);
-        add_indexes(&rest, commit, version);
-        buf_add(&c->keys.text, rest.keys.text.data, rest.keys.text.len);
-        buf_add(&c->args.text, rest.args.text.data, rest.args.text.len);
-        c->keys.count += rest.keys.count;
-        c->args.count += rest.args.count;
-        c->args.text.failed = c->args.text.failed || rest.args.text.failed;
-        c->keys.text.failed = c->keys.text.failed || rest.keys.text.failed;
-    }
-    commands_free(&rest);
-    return fields ? version + 1 : version;
+
+    command(c, "PERSIST", commit->type->name, commit->key, 0);
+    blobs = add_blobs(c, commit, false) || blobs;
+    bool fields = add_fields(c, commit, version);
+    add_indexes(c, commit, version);
+    return add_values(c, commit) || fields || blobs;
 }
 
 /* The version, and the times between which the commit may be done, by the server's clock. */
@@ -208,6 +203,28 @@ static void add_terms(struct commands *c, const struct backend_commit *commit)
     redis_word_number(&c->args, latest);
 }
 
+/* The script's tail. Returns the version that the record has after it. */
+static int64_t build(const struct redis *r, const struct backend_commit *commit, struct redis_words *tail)
+{
+    int64_t version = version_of(commit->before);
+    struct commands c;
+
+    commands_init(&c, r);
+    add_terms(&c, commit);
+    if (add_commands(&c, commit, version)) {
+        version++;
+    } else {
+        commands_free(&c);
+        commands_init(&c, r);
+        add_terms(&c, commit);
+    }
+    redis_word_number(tail, c.keys.count);
+    redis_words_append(tail, &c.keys);
+    redis_words_append(tail, &c.args);
+    commands_free(&c);
+    return version;
+}
+
 /* -- clients -- */
 
 static const char *bucket_of(const char *client, char out[8])
@@ -220,14 +237,14 @@ static const char *bucket_of(const char *client, char out[8])
     return out;
 }
 
-/* Two commands; the first one's reply is the count. Who signs is counted apart: others cannot fill his bucket. */
-static void add_client(struct redis *r, const char *client, bool is_signed, int64_t now_ms)
+/* Two commands; the first one's reply is the count. */
+static void add_client(struct redis *r, const char *client, int64_t now_ms)
 {
-    char bucket[8], name[48];
+    char bucket[8], day[24];
 
-    snprintf(name, sizeof name, "%" PRId64 ":%s", now_ms / DAY_MS, is_signed ? "signed" : "unsigned");
-    redis_add(r, "HINCRBY %k %s 1", "clients", name, bucket_of(client, bucket));
-    redis_add(r, "EXPIRE %k %d", "clients", name, (int64_t)CLIENTS_LIVE_S);
+    snprintf(day, sizeof day, "%" PRId64, now_ms / DAY_MS);
+    redis_add(r, "HINCRBY %k %s 1", "clients", day, bucket_of(client, bucket));
+    redis_add(r, "EXPIRE %k %d", "clients", day, (int64_t)CLIENTS_LIVE_S);
 }
 
 static enum store_result read_client(struct redis *r, const redisReply *reply, int64_t *count)
@@ -244,7 +261,7 @@ enum store_result redis_count_client(void *state, const char *client, int64_t *c
     redisReply *reply[2];
 
     redis_begin(r);
-    add_client(r, client, false, redis_now_ms(r));
+    add_client(r, client, redis_now_ms(r));
     enum store_result result = redis_run(r, reply, 2);
     if (result == STORE_OK)
         result = read_client(r, reply[0], count);
@@ -289,21 +306,19 @@ enum store_result redis_commit(void *state, const struct backend_commit *commit,
     const size_t at = client ? 2 : 0, n = at + 1 + (location ? 1 : 0);
     enum store_result told, result;
     redisReply *reply[4];
-    struct commands c;
+    struct redis_words tail;
 
-    commands_init(&c, r);
-    add_terms(&c, commit);
-    int64_t after = add_commands(&c, commit);
+    redis_words_init(&tail);
+    int64_t after = build(r, commit, &tail);
     redis_begin(r);
     r->same_server = true;
-    *now_ms = redis_now_ms(r);
     if (client)
-        add_client(r, client, true, *now_ms);
-    redis_add_script(r, SCRIPT_COMMIT, &c.keys, &c.args);
+        add_client(r, client, redis_now_ms(r));
+    redis_add_script(r, SCRIPT_COMMIT, &tail);
     if (location)
         redis_add(r, "HGETALL %k", location_record_type.name, NULL);
     result = redis_run(r, reply, n);
-    commands_free(&c);
+    redis_words_free(&tail);
     if (result != STORE_OK)
         return result;
     result = read_result(r, commit, reply[at], current, now_ms);

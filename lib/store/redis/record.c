@@ -1,7 +1,60 @@
+#include "base/digest.h"
 #include "store/redis/call.h"
 #include <errno.h>
 #include <stdlib.h>
 #include <string.h>
+
+#define HEX_MIN 16 /* digits that are worth packing */
+
+/* -- fields -- */
+
+static int digit(char c)
+{
+    return c >= '0' && c <= '9' ? c - '0' : c >= 'a' && c <= 'f' ? c - 'a' + 10 : -1;
+}
+
+static bool is_hex(const char *text, size_t len)
+{
+    for (size_t i = 0; i < len; i++)
+        if (digit(text[i]) < 0)
+            return false;
+    return len >= HEX_MIN && len % 2 == 0;
+}
+
+size_t redis_pack(const struct field *field, const void *record, char out[FIELD_VALUE_SIZE])
+{
+    field_get(field, record, out);
+    size_t len = strlen(out);
+    if (field->type == FIELD_TEXT && is_hex(out, len)) {
+        int first = digit(out[0]) << 4 | digit(out[1]);
+        for (size_t i = 1; i < len / 2; i++)
+            out[i + 1] = (char)(digit(out[2 * i]) << 4 | digit(out[2 * i + 1]));
+        out[0] = REDIS_PACKED;
+        out[1] = (char)first;
+        return len / 2 + 1;
+    }
+    if ((out[0] == REDIS_PACKED || out[0] == REDIS_PLAIN) && len + 1 < FIELD_VALUE_SIZE) {
+        memmove(out + 1, out, len + 1);
+        out[0] = REDIS_PLAIN;
+        return len + 1;
+    }
+    return len;
+}
+
+static bool unpack(const struct field *field, void *record, const redisReply *value)
+{
+    char text[FIELD_VALUE_SIZE];
+
+    if (value->len > 0 && value->str[0] == REDIS_PACKED) {
+        if (2 * (value->len - 1) >= sizeof text)
+            return false;
+        digest_hex((const unsigned char *)value->str + 1, value->len - 1, text);
+        return field_set(field, record, text);
+    }
+    if (strlen(value->str) != value->len)
+        return false;
+    return field_set(field, record, value->str + (value->str[0] == REDIS_PLAIN));
+}
 
 static const struct field *find_field(const struct record_type *type, const char *name, size_t *hint)
 {
@@ -28,6 +81,8 @@ static bool set_version(void *record, const char *text)
     return true;
 }
 
+/* -- records -- */
+
 enum store_result redis_read_record(struct redis *r, const struct record_type *type, const redisReply *reply,
                                     void *record)
 {
@@ -43,10 +98,10 @@ enum store_result redis_read_record(struct redis *r, const struct record_type *t
             return STORE_UNAVAILABLE;
         }
         const struct field *field = find_field(type, name->str, &hint);
-        bool good = strlen(value->str) == value->len;
-        if (good && field)
-            good = field_set(field, record, value->str);
-        else if (good && !strcmp(name->str, "v"))
+        bool good = true;
+        if (field)
+            good = unpack(field, record, value);
+        else if (!strcmp(name->str, "v"))
             good = set_version(record, value->str);
         if (!good)
             result = redis_trouble(r, "Redis: the record '%s' is damaged: its field %s holds no value of it",
@@ -85,16 +140,8 @@ enum store_result redis_blob(void *state, const char *id, struct buf *sealed)
 {
     struct redis *r = state;
     redisReply *reply;
+    enum store_result result = redis_ask(r, &reply, REDIS_REPLY_STRING, "GET %k", "blob", id);
 
-    redis_begin(r);
-    redis_add(r, "GET %k", "blob", id);
-    enum store_result result = redis_run(r, &reply, 1);
-    if (result != STORE_OK)
-        return result;
-    if (reply->type == REDIS_REPLY_NIL)
-        result = STORE_NONE;
-    else
-        result = redis_expect(r, reply, REDIS_REPLY_STRING);
     if (result == STORE_OK && !buf_add(sealed, reply->str, reply->len))
         result = redis_trouble(r, "Redis: no memory for a body of %zu bytes", (size_t)reply->len);
     redis_free(&reply, 1);

@@ -26,11 +26,11 @@ my %UPDATE_CONTACT = (
 );
 my %CREATE_CONTACT = (%UPDATE_CONTACT, locationId => 's', gender => 's', companyName => 's');
 my %UPSERT_CONTACT = (%CREATE_CONTACT, createNewIfDuplicateAllowed => 'b');
-my %UPDATE_CARD = (
+my %UPDATE_OPPORTUNITY = (
     (map { $_ => 's' } qw(pipelineId pipelineStageId name status assignedTo source)),
     monetaryValue => 'n', customFields => 'f',
 );
-my %CREATE_CARD = (%UPDATE_CARD, locationId => 's', contactId => 's');
+my %CREATE_OPPORTUNITY = (%UPDATE_OPPORTUNITY, locationId => 's', contactId => 's');
 my %STATUS = map { $_ => 1 } qw(open won lost abandoned);
 
 my %SEARCH = map { $_ => 1 } qw(q location_id pipeline_id pipeline_stage_id contact_id status assigned_to campaignId
@@ -112,12 +112,12 @@ my @ROUTE = (
     [DELETE => qr{^/contacts/([^/]+)/tags$},             '_tags_remove'],
     [GET    => qr{^/contacts/([^/]+)/notes$},            '_note_list'],
     [POST   => qr{^/contacts/([^/]+)/notes$},            '_note_create'],
-    [POST   => qr{^/opportunities/$},                    '_card_create'],
-    [GET    => qr{^/opportunities/search$},              '_card_search'],
+    [POST   => qr{^/opportunities/$},                    '_opportunity_create'],
+    [GET    => qr{^/opportunities/search$},              '_opportunity_search'],
     [GET    => qr{^/opportunities/pipelines$},           '_pipelines'],
-    [GET    => qr{^/opportunities/([^/]+)$},             '_card_get'],
-    [PUT    => qr{^/opportunities/([^/]+)$},             '_card_update'],
-    [PUT    => qr{^/opportunities/([^/]+)/status$},      '_card_status'],
+    [GET    => qr{^/opportunities/([^/]+)$},             '_opportunity_get'],
+    [PUT    => qr{^/opportunities/([^/]+)$},             '_opportunity_update'],
+    [PUT    => qr{^/opportunities/([^/]+)/status$},      '_opportunity_status'],
     [GET    => qr{^/locations/([^/]+)$},                 '_location'],
     [GET    => qr{^/locations/([^/]+)/customFields$},    '_custom_fields'],
 );
@@ -254,7 +254,7 @@ sub _merge_fields {
 }
 
 sub _contact { my ($self, $id) = @_; return $self->{by}{contacts}{$id} // _not_found(Contact => $id) }
-sub _card {
+sub _opportunity {
     my ($self, $id) = @_;
     return $self->{by}{opportunities}{$id} // _no(404, "Opportunity with id $id not found", traceId => _trace());
 }
@@ -432,10 +432,10 @@ sub _check_stage {
     return $stage_id;
 }
 
-sub _card_create {
+sub _opportunity_create {
     my ($self, $call) = @_;
     my $set = $self->{settings};
-    my $asked = $self->_check($call, \%CREATE_CARD, qw(pipelineId locationId name status contactId));
+    my $asked = $self->_check($call, \%CREATE_OPPORTUNITY, qw(pipelineId locationId name status contactId));
     my $fields = $self->_check_fields($call, 'opportunity');
     my $stage = $self->_check_stage(@$asked{qw(pipelineId pipelineStageId)});
     my $contact = $self->_contact($asked->{contactId});
@@ -447,52 +447,52 @@ sub _card_create {
         _no(400, 'Can not create duplicate opportunity for the contact.', code => 'OPPORTUNITY_NO_DUPLICATE',
             meta => { existingId => $other->{id} }, traceId => _trace()) if $other;
     }
-    my $card = $self->_touch({ customFields => [], monetaryValue => 0 }, $asked);
+    my $opportunity = $self->_touch({ customFields => [], monetaryValue => 0 }, $asked);
     my $now = _now(time);
-    @$card{qw(pipelineStageId locationId createdAt updatedAt)} = ($stage, $set->{location_id}, $now, $now);
-    _merge_fields($card, $fields);
-    return (201, { opportunity => $self->_shown($self->_hold(opportunities => $card), $call), traceId => _trace() });
+    @$opportunity{qw(pipelineStageId locationId createdAt updatedAt)} = ($stage, $set->{location_id}, $now, $now);
+    _merge_fields($opportunity, $fields);
+    return (201, { opportunity => $self->_shown($self->_hold(opportunities => $opportunity), $call), traceId => _trace() });
 }
 
-# Custom fields of a card are answered as {id, fieldValue}.
+# Custom fields of an opportunity are answered as {id, fieldValue}.
 sub _shown {
-    my ($self, $card) = @_;
-    my $public = _public($card);
-    $public->{customFields} = [map { { id => $_->{id}, fieldValue => $_->{value} } } @{ $card->{customFields} || [] }];
+    my ($self, $opportunity) = @_;
+    my $public = _public($opportunity);
+    $public->{customFields} = [map { { id => $_->{id}, fieldValue => $_->{value} } } @{ $opportunity->{customFields} || [] }];
     return $public;
 }
 
-sub _card_get {
+sub _opportunity_get {
     my ($self, $call, $id) = @_;
-    return (200, { opportunity => $self->_shown($self->_card($id)), traceId => _trace() });
+    return (200, { opportunity => $self->_shown($self->_opportunity($id)), traceId => _trace() });
 }
 
-sub _card_update {
+sub _opportunity_update {
     my ($self, $call, $id) = @_;
-    my $asked = $self->_check($call, \%UPDATE_CARD);
+    my $asked = $self->_check($call, \%UPDATE_OPPORTUNITY);
     my $fields = $self->_check_fields($call, 'opportunity');
-    my $card = $self->_card($id);
+    my $opportunity = $self->_opportunity($id);
     if (defined $asked->{pipelineId} || defined $asked->{pipelineStageId}) {
-        my $stage = $self->_check_stage($asked->{pipelineId} // $card->{pipelineId}, $asked->{pipelineStageId});
-        $card->{pipelineStageId} = $stage if ($asked->{pipelineId} // $card->{pipelineId}) ne $card->{pipelineId};
+        my $stage = $self->_check_stage($asked->{pipelineId} // $opportunity->{pipelineId}, $asked->{pipelineStageId});
+        $opportunity->{pipelineStageId} = $stage if ($asked->{pipelineId} // $opportunity->{pipelineId}) ne $opportunity->{pipelineId};
     }
-    $self->_touch($card, $asked);
-    _merge_fields($card, $fields);
-    $card->{updatedAt} = _now(time);
-    return (200, { opportunity => $self->_shown($card), traceId => _trace() });
+    $self->_touch($opportunity, $asked);
+    _merge_fields($opportunity, $fields);
+    $opportunity->{updatedAt} = _now(time);
+    return (200, { opportunity => $self->_shown($opportunity), traceId => _trace() });
 }
 
-sub _card_status {
+sub _opportunity_status {
     my ($self, $call, $id) = @_;
     my $asked = $self->_check($call, { status => 's', lostReasonId => 's' }, 'status');
-    my $card = $self->_card($id);
-    $self->_touch($card, $asked);
-    $card->{updatedAt} = _now(time);
+    my $opportunity = $self->_opportunity($id);
+    $self->_touch($opportunity, $asked);
+    $opportunity->{updatedAt} = _now(time);
     return (200, { ($call->{v3} ? 'success' : 'succeded') => true, traceId => _trace() });
 }
 
 # Newest first; the next page is asked for by page, or by startAfter and startAfterId.
-sub _card_search {
+sub _opportunity_search {
     my ($self, $call) = @_;
     my ($query, $declared) = ($call->{query}, $call->{v3} ? \%SEARCH_V3 : \%SEARCH);
     my @wrong = map {"property $_ should not exist"} grep { !$declared->{$_} } sort keys %$query;
@@ -514,10 +514,10 @@ sub _card_search {
     my %field = (pipeline_id => 'pipelineId', contact_id => 'contactId', pipeline_stage_id => 'pipelineStageId',
         id => 'id', status => 'status');
     my @found = reverse grep {
-        my $card = $_;
-        $card->{seen_from} <= $now
-            && !grep({ length($is{$_} // '') && $is{$_} ne 'all' && $is{$_} ne $card->{ $field{$_} } } keys %field)
-            && (!length $text || $has_text->($card))
+        my $opportunity = $_;
+        $opportunity->{seen_from} <= $now
+            && !grep({ length($is{$_} // '') && $is{$_} ne 'all' && $is{$_} ne $opportunity->{ $field{$_} } } keys %field)
+            && (!length $text || $has_text->($opportunity))
     } @{ $self->{state}{opportunities} };
     my $total = @found;
     my $page = $is{page} || 1;

@@ -6,7 +6,8 @@ package WooGHL::Corpus;
 #   WooGHL::Corpus->play(mode => 'nginx', redis => 1, all => 1);    # a whole test program
 #
 # mode as in WooGHL::Server; without redis: the embedded store; with all: every case, else those that are marked
-# `everywhere`. CORPUS=PATTERN in the environment plays only the cases whose "file: name" matches.
+# `everywhere`. CASE in the environment chooses others: a file (t/corpus/settings.case), or a regular expression that
+# "file: name" matches. It fails if this way plays no such case.
 use strict;
 use warnings;
 use Carp qw(croak);
@@ -36,6 +37,7 @@ sub play {
     my ($class, %way) = @_;
     croak 'the fixtures were captured on 2026-11-25: this clock is behind them' if time < 1_795_572_000;
     binmode $_, ':encoding(UTF-8)' for map { Test::More->builder->$_ } qw(output failure_output todo_output);
+    my @cases = $class->_chosen($way{mode}) or BAIL_OUT("no case of the corpus that $way{mode} plays matches CASE=$ENV{CASE}");
     my $redis = $way{redis} ? WooGHL::Server->redis : undef;
     my $ghl = FakeGHL::Client->start;
     my $server = WooGHL::Server->new(mode => $way{mode}, workers => 2);
@@ -43,16 +45,13 @@ sub play {
         secrets => { $SECRET => 1, $ghl->token => 1 } }, $class;
     $self->_fresh;
     $server->start;
-    my @cases = WooGHL::Case->read_all("$TEST/corpus");
-    if (!$way{all}) {
+    if (!defined $ENV{CASE} && !$way{all}) {
         @cases = grep { $_->{everywhere} } @cases;
         my %status = map { $_->{rest} =~ /^(?:later )?(\d+)/ ? ($1 => 1) : () }
             grep { $_->{word} eq 'answer' } map { @{ $_->{steps} } } @cases;
         is join(' ', sort keys %status), '200 202 400 401 404 405 413 429 503', 'the marked cases meet every status';
     }
     for my $case (@cases) {
-        next if $case->{ways} && !grep { $_ eq $way{mode} } @{ $case->{ways} };
-        next if $ENV{CORPUS} && "$case->{file}: $case->{name}" !~ /$ENV{CORPUS}/;
         subtest "$case->{file}: $case->{name}" => sub { $self->_case($case) };
     }
     subtest 'nothing personal and no secret is in any log' => sub { $self->_check_logs };
@@ -60,6 +59,14 @@ sub play {
     $ghl->stop;
     done_testing;
     return;
+}
+
+# The cases that this mode plays, of those that CASE chooses.
+sub _chosen {
+    my ($class, $mode) = @_;
+    my $pattern = ($ENV{CASE} // '') =~ s{^(?:.*/)?([\w-]+)\.case\b:?}{^$1:}r;
+    return grep { "$_->{file}: $_->{name}" =~ /(?:$pattern)/ && (!$_->{ways} || grep { $_ eq $mode } @{ $_->{ways} }) }
+        WooGHL::Case->read_all("$TEST/corpus");
 }
 
 # -- given --
@@ -500,7 +507,7 @@ sub _check_logs {
     my @terms = WooGHL::Personal->terms("$TEST/fixtures", $JSON->decode($ORDER));
     cmp_ok scalar @terms, '>', 50, 'there is personal data to look for';
     like $text{log}, qr/jo\*\*\*\@example\.com/, 'emails are masked, so the log did speak of people'
-        unless $ENV{CORPUS};
+        unless defined $ENV{CASE};
     for my $where (sort keys %text) {
         my @found = WooGHL::Personal->found_in($text{$where}, @terms);
         is "@found", '', "no personal data in: $where";

@@ -19,7 +19,8 @@ package WooGHL::Server;
 #   $server->deliver($bytes);       # the same of a signed order; deliver($bytes, 'order.created'), default order.updated
 #   # more after the body: remote_addr => '192.0.2.1' (cgi only), timeout => 30, chunked => 1 (sent in chunks)
 #   # a Content-Length among the headers is sent as it is, else the body's length is (no body: none)
-#   my $run = $server->command('drain', '--now');   # { code, out, err }; code is 128+N for signal N
+#   my $run = $server->command('drain', '--now');   # { code, out, err }; code is 128+N for signal N; new's command_s
+#                                   # is how long it may take, 120 without it
 #   $server->drain_as_of(300);      # drains once as if it were 300 s later; true = it went well
 #   $server->log; $server->errors;  # text of the log file; what went to standard error
 #   $server->set(GHL_DRY_RUN => 'yes'); $server->set(SHOP => undef);   # changes the settings file ...
@@ -69,6 +70,7 @@ sub new {
     croak "$program is not there: run make first, or set WOO_GHL_PROGRAM" unless -x $program;
     my $dir = File::Temp->newdir('woo-ghl-XXXXXX', TMPDIR => 1);
     my $self = bless { owner => $$, mode => $mode, dir => $dir, workers => $option{workers} || 2, pool => [],
+        command_s => $option{command_s} || 120,
         user => [WooGHL::Process->user] }, $class;
 
     # A copy, because the tree may be where that user cannot look.
@@ -341,7 +343,7 @@ sub command {
     my $n = ++$self->{commands};
     my ($out, $err) = map { "$self->{dir}/command.$n.$_" } qw(out err);
     my $process = $self->_spawn([$self->program, @arguments], out => $out, err => $err);
-    my $status = $process->wait(120) // croak "woo_ghl @arguments did not end within 120 s";
+    my $status = $process->wait($self->{command_s}) // croak "woo_ghl @arguments did not end within $self->{command_s} s";
     my $run = { code => $status & 127 ? 128 + ($status & 127) : $status >> 8, out => _slurp($out), err => _slurp($err) };
     if ($run->{err} =~ /ERROR: \w+Sanitizer|runtime error:/) {
         $sanitizer_reports++;

@@ -33,5 +33,15 @@ int main(void)
        "then it is cut at its end");
     error_prefix(&e, "%s", longest);
     is_str(e.text + strlen(e.text) - 4, "x...", "a prefix as long as everything is cut too");
+
+    /* A message of characters of two bytes, that is cut after an odd number of bytes. */
+    for (size_t i = 0; i + 2 < sizeof longest; i += 2)
+        memcpy(longest + i, "\xC3\xA9", 3);
+    error_set(&e, "x%s", longest);
+    is_str(e.text + strlen(e.text) - 5, "\xC3\xA9...", "a text is cut between characters");
+    is_int(strlen(e.text), sizeof e.text - 2, "here one byte before its end");
+    error_set(&e, "%s", longest);
+    is_str(e.text + strlen(e.text) - 5, "\xC3\xA9...", "and here");
+    is_int(strlen(e.text), sizeof e.text - 1, "at its end");
     return tap_done();
 }

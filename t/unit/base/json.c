@@ -235,6 +235,28 @@ static void test_slices(void)
     is_int(json_slice(&cut), JSON_SLICE_BROKEN, "and no other");
 }
 
+/* A reason that an earlier version cut inside a character must not make a whole report fail. */
+static void from_text(const char *text, const char *want)
+{
+    json_t *string = json_from_text(text), *report = json_pack("{sO}", "reason", string);
+    char *dumped = report ? json_dumps(report, JSON_COMPACT) : NULL;
+
+    is_str(json_string_value(string), want, "any bytes are a JSON string");
+    ok(dumped != NULL, "that can be written");
+    free(dumped);
+    json_decref(report);
+    json_decref(string);
+}
+
+static void test_from_text(void)
+{
+    from_text("", "");
+    from_text("M\xC3\xBCller \xE2\x82\xAC", "M\xC3\xBCller \xE2\x82\xAC");
+    from_text("status 422 M\xC3", "status 422 M?");
+    from_text("M\xC3\xBCller \xE2\x82", "M??ller ??");
+    from_text("\xED\xA0\x80 \xC0\x80", "??? ??");
+}
+
 int main(void)
 {
     test_numbers();
@@ -247,5 +269,6 @@ int main(void)
     test_walk();
     test_decimal();
     test_slices();
+    test_from_text();
     return tap_done();
 }

@@ -94,11 +94,35 @@ static void test_lower(void)
     lowers("\u6771\u4eac \U0001F600 \u0130 a\xff", "\u6771\u4eac \U0001F600 \u0130 a\xff");
 }
 
+/* Whatever the size, what is in the array are whole characters, as many as fit. */
+static void test_copy(void)
+{
+    static const char text[] = "a\xC3\xA9\xE2\x82\xAC\xF0\x9F\x98\x80z"; /* of 1, 2, 3, 4 and 1 bytes */
+    static const size_t fits[] = {0, 1, 1, 3, 3, 3, 6, 6, 6, 6, 10, 11, 11};
+
+    for (size_t size = 1; size <= sizeof fits / sizeof *fits; size++) {
+        char copied[16], formatted[16];
+        bool whole = fits[size - 1] == strlen(text);
+        memset(copied, 'x', sizeof copied);
+        memset(formatted, 'x', sizeof formatted);
+        ok(text_copy(copied, size, text) == whole && text_format(formatted, size, "%s", text) == whole,
+           "%zu bytes: whole, or not", size);
+        ok(strlen(copied) == fits[size - 1] && !memcmp(copied, text, fits[size - 1]), "copied");
+        is_str(formatted, copied, "formatted");
+    }
+    char six[7];
+    ok(!text_format(six, sizeof six, "ab\xC3\xA9%s", "\x82\x82\x82\x82"), "bytes that are no character");
+    is_str(six, "ab\xC3\xA9", "are left out");
+    ok(!text_format(six, sizeof six, "%s", "abcdef\xC3\xA9"), "plain letters before");
+    is_str(six, "abcdef", "stay");
+}
+
 int main(void)
 {
     test_clean();
     test_limit();
     test_cut();
+    test_copy();
     test_lower();
     return tap_done();
 }

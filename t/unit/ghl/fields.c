@@ -16,10 +16,11 @@ static void finds(const json_t *list, enum fields_model model, const char *key, 
 int main(void)
 {
     json_t *list = json_loads(list_text, 0, NULL);
-    json_t *card = json_loads("{\"customFields\":[{\"id\":\"b1\",\"fieldValue\":\"shop:1\"},{\"id\":\"b2\","
-                              "\"fieldValueString\":\"x\"},"
-                              "{\"id\":\"b3\",\"fieldValue\":[\"y\"]}]}",
-                              0, NULL);
+    json_t *opportunity =
+        json_loads("{\"customFields\":[{\"id\":\"b1\",\"fieldValue\":\"shop:1\"},{\"id\":\"b2\","
+                   "\"fieldValueString\":\"x\"},"
+                   "{\"id\":\"b3\",\"fieldValue\":[\"y\"]}]}",
+                   0, NULL);
 
     finds(list, FIELDS_CONTACT, "a1", "a1");
     finds(list, FIELDS_CONTACT, "utm_source", "a1"); /* the key before the name */
@@ -33,13 +34,13 @@ int main(void)
     finds(NULL, FIELDS_OPPORTUNITY, "mark", "");
     ok(fields_can_hold(json_array_get(list, 0)), "a text can be put into a text");
     ok(!fields_can_hold(json_array_get(list, 1)), "but not into a file");
-    is_str(fields_value(card, "b1"), "shop:1", "a card's value");
-    is_str(fields_value(card, "b2"), "x", "in its other form");
-    is_str(fields_value(card, "b3"), "", "a list is no text");
-    is_str(fields_value(card, "b4"), "", "none");
-    is_str(fields_value(card, ""), "", "no field, no value");
-    is_str(fields_value(NULL, "b1"), "", "no card");
+    is_str(fields_value(opportunity, "b1"), "shop:1", "an opportunity's value");
+    is_str(fields_value(opportunity, "b2"), "x", "in its other form");
+    is_str(fields_value(opportunity, "b3"), "", "a list is no text");
+    is_str(fields_value(opportunity, "b4"), "", "none");
+    is_str(fields_value(opportunity, ""), "", "no field, no value");
+    is_str(fields_value(NULL, "b1"), "", "no opportunity");
     json_decref(list);
-    json_decref(card);
+    json_decref(opportunity);
     return tap_done();
 }

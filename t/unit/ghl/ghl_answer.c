@@ -300,7 +300,7 @@ static void test_parts(void)
         {422, "property source should not exist", GHL_REFUSED, "source", -1},
         {400, "The source is unknown", GHL_REFUSED, "source", -1},
         {422, "monetaryValue must be a number", GHL_REFUSED, "monetaryValue", -1},
-        {400, "Monetary value is too large", GHL_REFUSED, "monetaryValue", -1},
+        {400, "Invalid monetaryValue", GHL_REFUSED, "monetaryValue", -1},
         {422, "assignedTo must be valid", GHL_CONFIG, "assignedTo", -1},
         {400, "User with id q3Xy not found", GHL_CONFIG, "assignedTo", -1},
         {400, "The pipeline id is invalid.", GHL_CONFIG, "", -1},

@@ -1,0 +1,165 @@
+#include "accept/accept_log.h"
+#include "app/alert.h"
+#include <stdio.h>
+#include <string.h>
+
+static struct log_about about_of(const struct acceptance *a)
+{
+    return (struct log_about){.order = a->key[0] ? a->key : NULL, .reason = a->reason[0] ? a->reason : NULL};
+}
+
+/* Most orders that reconcile reads are already known. */
+static enum log_level level_of(const struct accept_delivery *delivery, enum log_level level)
+{
+    return delivery->origin == ORIGIN_FETCHED && level == LOG_LEVEL_INFO ? LOG_LEVEL_DEBUG : level;
+}
+
+void accept_about(const struct app *app, const struct accept_delivery *delivery, const struct planned *planned,
+                  struct accept_about *about)
+{
+    (void)app;
+    *about = (struct accept_about){.origin = delivery->origin, .outcome = planned->plan.outcome};
+    snprintf(about->email, sizeof about->email, "%s", plan_email(&planned->plan));
+}
+
+void accept_log_spooled(struct app *app, const struct acceptance *a, bool kept, const char *trouble,
+                        const char *spool_trouble)
+{
+    struct log_about about = about_of(a);
+
+    if (kept)
+        log_event(app->log, LOG_LEVEL_WARN, "spooled", &about,
+                  "The store cannot take this delivery, the spool has it: %s", trouble);
+    else
+        log_event(app->log, LOG_LEVEL_ERROR, "spool", &about,
+                  "Neither the store nor the spool can take this delivery: %s; %s", trouble, spool_trouble);
+    (void)alert_raise(app, ALERT_STORE, "The store cannot take a delivery, the spool %s: %s",
+                      kept ? "has it" : "cannot either", trouble);
+}
+
+void accept_log_bad_json(struct app *app, const struct acceptance *a, size_t len)
+{
+    struct log_about about = about_of(a);
+
+    log_event(app->log, LOG_LEVEL_ERROR, "bad_json", &about,
+              "A signed body of %zu bytes is not JSON; its bytes are kept", len);
+    (void)alert_raise(app, ALERT_DEAD, "A signed body of %zu bytes is not JSON; its bytes are kept", len);
+}
+
+void accept_log_ignored(const struct app *app, const struct accept_delivery *delivery, const struct acceptance *a,
+                        enum log_level level, const char *advice)
+{
+    struct log_about about = about_of(a);
+    log_event(app->log, level_of(delivery, level), "ignored", &about, "%s", advice);
+}
+
+void accept_log_foreign(struct app *app, const struct accept_delivery *delivery, const struct acceptance *a,
+                        const char *why)
+{
+    struct log_about about = about_of(a);
+
+    log_event(app->log, level_of(delivery, LOG_LEVEL_WARN), "foreign", &about, "%s", why);
+    (void)alert_raise(app, ALERT_FOREIGN,
+                      "Orders of another shop arrive with this shop's secret; they are kept and change nothing in GHL "
+                      "(woo_ghl failed): %s",
+                      why);
+}
+
+void accept_log_claimed(const struct app *app, const struct accept_delivery *delivery, const struct acceptance *a,
+                        const struct planned *planned)
+{
+    struct log_about about = about_of(a);
+
+    switch (a->result) {
+    case ACCEPTED_DUPLICATE:
+    case ACCEPTED_STALE:
+        log_event(app->log, level_of(delivery, LOG_LEVEL_INFO), "skipped", &about, "Skipping %s Order #%s",
+                  a->result == ACCEPTED_STALE ? "Stale" : "Duplicate", a->number);
+        break;
+    case ACCEPTED_QUEUED:
+        about.email = plan_email(&planned->plan);
+        log_event(app->log, LOG_LEVEL_INFO, "queued", &about, "Order #%s is stored and goes to GHL later", a->number);
+        break;
+    case ACCEPTED_IGNORED:
+        accept_log_ignored(app, delivery, a, LOG_LEVEL_INFO,
+                           !strcmp(a->reason, "status_not_mapped")
+                               ? "GHL_STATUS_MAP does not name this order status"
+                           : !strcmp(a->reason, "before_start")
+                               ? "Its sale is from before woo_ghl was installed (SALES_SINCE)"
+                               : "This order was never sold, so its end makes no opportunity");
+        break;
+    default: break;
+    }
+}
+
+void accept_log_worked(const struct app *app, const struct acceptance *a, const struct accept_about *of)
+{
+    struct log_about about = about_of(a);
+
+    about.email = of->email;
+    about.ghl_id = a->ghl_id;
+    switch (a->result) {
+    case ACCEPTED_SYNCED:
+        about.reason = NULL;
+        log_event(app->log, LOG_LEVEL_INFO, "synced", &about, "Order #%s is %s in GHL", a->number,
+                  outcome_name(of->outcome));
+        break;
+    case ACCEPTED_IGNORED:
+        about.email = NULL;
+        log_event(app->log, LOG_LEVEL_INFO, "ignored", &about,
+                  "Nothing to do in GHL for this version of the order");
+        break;
+    case ACCEPTED_QUEUED:
+        log_event(app->log, LOG_LEVEL_INFO, "queued", &about, "Order #%s is stored and goes to GHL later", a->number);
+        break;
+    default: break; /* a dead letter is told where it becomes one */
+    }
+}
+
+void accept_note_plan(struct app *app, const struct planned *planned)
+{
+    const struct plan *plan = &planned->plan;
+    struct log_about about = {.order = plan->key};
+
+    if (plan->amount_note && *plan->amount_note)
+        log_event(app->log, LOG_LEVEL_WARN, "amount", &about, "%s", plan->amount_note);
+    if (plan->unmapped_paid) {
+        char name[80];
+        snprintf(name, sizeof name, "unmapped/%.32s", planned->order.status);
+        if (store_count(app->store, name, 0, NULL) != STORE_OK)
+            log_event(app->log, LOG_LEVEL_WARN, "store", NULL, "The store did not count this status: %s",
+                      store_trouble(app->store));
+        log_event(app->log, LOG_LEVEL_WARN, "unmapped", &about,
+                  "A paid order has the status \"%.32s\", which GHL_STATUS_MAP does not name: it makes no opportunity. "
+                  "To count it, add %.32s:won to GHL_STATUS_MAP",
+                  planned->order.status, planned->order.status);
+        (void)alert_raise(app, ALERT_UNMAPPED,
+                          "Paid orders have the status \"%.32s\", which GHL_STATUS_MAP does not name: they make no "
+                          "opportunity. To count them, add %.32s:won to GHL_STATUS_MAP",
+                          planned->order.status, planned->order.status);
+    }
+    if (plan->erased) {
+        if (store_count(app->store, "count/erased", 0, NULL) != STORE_OK)
+            log_event(app->log, LOG_LEVEL_WARN, "store", NULL, "The store did not count this: %s",
+                      store_trouble(app->store));
+        log_event(app->log, LOG_LEVEL_WARN, "erased", &about,
+                  "The shop erased this order's personal data: GHL gets none of the values that replaced it");
+        (void)alert_raise(app, ALERT_ERASED,
+                          "The shop erased the personal data of orders; GHL keeps what it has (GHL_ON_ERASE). See "
+                          "`woo_ghl status` for how many");
+    }
+}
+
+void accept_alert_not_order(struct app *app, const struct order_verdict *verdict)
+{
+    (void)alert_raise(app, ALERT_NOT_ORDER,
+                      "The webhook delivers something that is no order, so orders may be lost until somebody acts: %s",
+                      verdict->advice);
+}
+
+void accept_alert_sub_order(struct app *app)
+{
+    (void)alert_raise(app, ALERT_SUB_ORDER,
+                      "The shop has sub-orders (parts of a parent order). They are left out, as their parent counts; to "
+                      "count them, set SUB_ORDERS=count");
+}

@@ -1,0 +1,284 @@
+#include "web/routes.h"
+#include "accept/accept.h"
+#include "app/heartbeat.h"
+#include "base/clock.h"
+#include "base/text.h"
+#include "web/body.h"
+#include <arpa/inet.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <strings.h>
+
+#define RETRY_AFTER_UNAVAILABLE "60"
+#define DAY_S (24 * 3600)
+#define WORK_NEEDS_MS 5000 /* with less time left no work begins */
+#define WORK_WAITED_MS 3000 /* a delivery that waited so long for its worker is kept and answered at once */
+
+/* One request on its way down. */
+struct visit {
+    struct app *app;
+    const struct request *request;
+    struct response *response;
+    struct buf body;
+    char client[RECORD_SHORT_SIZE]; /* hash of the address */
+};
+
+/* -- answers -- */
+
+void response_init(struct response *response)
+{
+    *response = (struct response){.content_type = "application/json"};
+    buf_init(&response->body, 64L * 1024);
+}
+
+void response_free(struct response *response)
+{
+    buf_free(&response->body);
+}
+
+static void add_header(struct response *response, const char *name, const char *value)
+{
+    if (response->header_count == RESPONSE_HEADERS_MAX)
+        return;
+    size_t n = response->header_count++;
+    response->header[n].name = name;
+    text_copy(response->header[n].value, sizeof response->header[n].value, value);
+}
+
+/* A body of one or two members; the values are words and ids of ours or GHL's. */
+static void answer(struct response *response, int status, const char *name, const char *value,
+                   const char *name2, const char *value2)
+{
+    response->status = status;
+    buf_reset(&response->body);
+    json_t *body = name2 ? json_pack("{ssss}", name, value, name2, value2) : json_pack("{ss}", name, value);
+    char *text = body ? json_dumps(body, JSON_COMPACT) : NULL;
+    if (!text || !buf_adds(&response->body, text))
+        response->status = 500;
+    free(text);
+    json_decref(body);
+}
+
+static void answer_error(struct response *response, int status, const char *error)
+{
+    answer(response, status, "error", error, NULL, NULL);
+}
+
+static void answer_unavailable(struct response *response)
+{
+    answer_error(response, 503, "Unavailable");
+    add_header(response, "Retry-After", RETRY_AFTER_UNAVAILABLE);
+}
+
+/* What WooCommerce is told of what became of its delivery. */
+static const struct {
+    enum accepted result;
+    int status;
+    const char *word;   /* "status"; NULL: an error of its own */
+    const char *reason; /* NULL = the acceptance's */
+} answers[] = {
+    {ACCEPTED_SYNCED, 200, "synced", NULL},
+    {ACCEPTED_DUPLICATE, 200, "skipped", "duplicate"},
+    {ACCEPTED_STALE, 200, "skipped", "stale"},
+    {ACCEPTED_IGNORED, 200, "ignored", NULL},
+    {ACCEPTED_FOREIGN, 200, "ignored", "foreign_shop"},
+    {ACCEPTED_OTHER, 200, "ignored", NULL},
+    {ACCEPTED_QUEUED, 202, "queued", NULL},
+    {ACCEPTED_DEAD, 202, "queued", "dead_letter"},
+    {ACCEPTED_SPOOLED, 202, "queued", "store_unavailable"},
+    {ACCEPTED_BAD_JSON, 400, NULL, "Bad JSON"},
+};
+
+static void answer_accepted(struct response *response, const struct acceptance *a)
+{
+    for (size_t i = 0; i < sizeof answers / sizeof *answers; i++) {
+        if (answers[i].result != a->result)
+            continue;
+        if (!answers[i].word)
+            answer_error(response, answers[i].status, answers[i].reason);
+        else if (a->result == ACCEPTED_SYNCED)
+            answer(response, answers[i].status, "status", answers[i].word, "ghl_id", a->ghl_id);
+        else
+            answer(response, answers[i].status, "status", answers[i].word, "reason",
+                   answers[i].reason ? answers[i].reason : a->reason);
+        return;
+    }
+    answer_unavailable(response);
+}
+
+/* -- the request itself -- */
+
+/* False if the body is not whole; the response then says why. */
+static bool read_body(struct visit *v)
+{
+    switch (body_read(v->request, v->app->config.max_body, &v->body)) {
+    case BODY_WHOLE: return true;
+    case BODY_BAD_LENGTH: answer_error(v->response, 400, "Bad Content-Length"); return false;
+    case BODY_TOO_LARGE: answer_error(v->response, 413, "Payload Too Large"); return false;
+    case BODY_INCOMPLETE: answer_error(v->response, 400, "Incomplete Body"); return false;
+    case BODY_NO_MEMORY: answer_unavailable(v->response); return false;
+    }
+    return false;
+}
+
+/* WooCommerce's ping: an unsigned form body `webhook_id=N`. */
+static bool is_ping(const struct visit *v)
+{
+    static const char name[] = "webhook_id=", type[] = "application/x-www-form-urlencoded";
+    const size_t n = sizeof name - 1;
+    const char *body = v->body.data;
+
+    if (v->request->signature[0] || strncasecmp(v->request->content_type, type, sizeof type - 1) != 0)
+        return false;
+    if (v->body.len <= n || v->body.len > n + 20 || memcmp(body, name, n) != 0)
+        return false;
+    return strspn(body + n, "0123456789") == v->body.len - n;
+}
+
+/* The client whose requests are counted together: an IPv4 address, or an IPv6 address's /64. Only its hash is
+ * kept. */
+static bool hash_client(const struct app *app, const char *address, char out[RECORD_SHORT_SIZE])
+{
+    static const unsigned char mapped[12] = {[10] = 0xff, [11] = 0xff};
+    unsigned char bytes[16];
+    const void *what = address;
+    size_t len = strlen(address);
+    char hex[DIGEST_HEX_SIZE];
+
+    if (inet_pton(AF_INET, address, bytes) == 1) {
+        what = bytes;
+        len = 4;
+    } else if (inet_pton(AF_INET6, address, bytes) == 1) {
+        bool is_mapped = !memcmp(bytes, mapped, sizeof mapped);
+        what = is_mapped ? bytes + 12 : bytes;
+        len = is_mapped ? 4 : 8;
+    }
+    if (!digest_label_hex(app->hash_key, DIGEST_LEN, "client", what, len, hex))
+        return false;
+    text_copy(out, RECORD_SHORT_SIZE, hex);
+    return true;
+}
+
+static void refuse_unsigned(struct visit *v)
+{
+    int64_t count = 0, limit = v->app->config.rate_limit_per_day;
+    char retry_after[24];
+
+    answer_error(v->response, 401, "Invalid Signature");
+    if (limit > 0 && v->app->store && store_count_client(v->app->store, v->client, &count) == STORE_OK &&
+        count > limit) {
+        answer_error(v->response, 429, "Too Many Requests");
+        snprintf(retry_after, sizeof retry_after, "%d",
+                 (int)(DAY_S - clock_wall_ms() / 1000 % DAY_S)); /* the counters begin anew at midnight UTC */
+        add_header(v->response, "Retry-After", retry_after);
+    }
+    struct log_about about = {.client = v->request->remote_addr,
+                              .reason = v->request->signature[0] ? "wrong_signature" : "no_signature",
+                              .status = v->response->status};
+    log_event(v->app->log, LOG_LEVEL_WARN, v->response->status == 429 ? "limited" : "refused", &about,
+              v->response->status == 429 ? "Too many unsigned requests from this address today"
+                                         : "The signature is missing or is not that of any configured "
+                                           "secret: is WOO_WEBHOOK_SECRET the webhook's secret?");
+}
+
+/* Until when it may be worked on; 0: who sent it has waited enough for a worker, it is only kept. */
+static int64_t work_until(const struct visit *v)
+{
+    int64_t budget_ms = v->app->config.sync_budget_ms, arrived = v->request->arrived_mono_ms,
+            left_ms = clock_left_ms(arrived + budget_ms);
+
+    if (left_ms <= 0 || clock_mono_ms() - arrived > WORK_WAITED_MS)
+        return 0;
+    return left_ms >= WORK_NEEDS_MS || budget_ms < WORK_NEEDS_MS ? arrived + budget_ms : 0;
+}
+
+static void receive(struct visit *v)
+{
+    const struct request *request = v->request;
+    struct app *app = v->app;
+    struct acceptance acceptance;
+    struct error e = ERROR_NONE;
+
+    if (!read_body(v))
+        return;
+    if (is_ping(v)) {
+        answer(v->response, 200, "status", "pong", NULL, NULL);
+        return;
+    }
+    (void)app_ready(app, &e); /* what cannot be stored is spooled */
+    if (!hash_client(app, request->remote_addr, v->client)) {
+        answer_unavailable(v->response);
+        return;
+    }
+    if (!signature_verify(&app->keys, request->signature, v->body.data, v->body.len)) {
+        refuse_unsigned(v);
+        return;
+    }
+    const struct accept_delivery delivery = {
+        .bytes = v->body.data ? v->body.data : "",
+        .len = v->body.len,
+        .headers = {request->topic, request->resource, request->source},
+        .origin = ORIGIN_WEBHOOK,
+        .client = v->client,
+        .work_until_mono_ms = work_until(v),
+    };
+    accept_delivery(app, &delivery, &acceptance);
+    answer_accepted(v->response, &acceptance);
+    v->response->drain_wanted = app->config.drain_after && drain_is_wanted(app);
+}
+
+/* -- routes -- */
+
+static void health(struct visit *v)
+{
+    struct error e = ERROR_NONE;
+    struct store_sizes sizes;
+
+    if (app_ready(v->app, &e) && store_sizes(v->app->store, &sizes) == STORE_OK)
+        answer(v->response, 200, "status",
+               v->app->orders.location.paused_ms || drain_is_overdue(v->app, &sizes) ? "degraded" : "ok", NULL, NULL);
+    else
+        answer_unavailable(v->response);
+}
+
+struct route {
+    const char *path, *method;
+    void (*handle)(struct visit *);
+};
+
+static const struct route routes[] = {
+    {"/woo-order", "POST", receive},
+    {"/woo-order/", "POST", receive},
+    {"/woo-order/health", "GET", health},
+};
+
+static const struct route *find_route(const char *path)
+{
+    for (size_t i = 0; i < sizeof routes / sizeof *routes; i++)
+        if (!strcmp(routes[i].path, path))
+            return &routes[i];
+    return NULL;
+}
+
+void routes_handle(struct app *app, const struct request *request, struct response *response)
+{
+    struct visit v = {.app = app, .request = request, .response = response};
+    const struct route *route = find_route(request->path);
+
+    (void)app_refresh(app);
+    buf_init(&v.body, (size_t)(app->config.max_body > 0 ? app->config.max_body : 0));
+    if (!route) {
+        answer_error(response, 404, "Not Found");
+    } else if (strcmp(route->method, request->method) != 0) {
+        answer_error(response, 405, "Method Not Allowed");
+        add_header(response, "Allow", route->method);
+    } else if (!app->config_ok) {
+        answer_unavailable(response);
+        for (size_t i = 0; i < app->report.problem_count; i++)
+            log_event(app->log, LOG_LEVEL_ERROR, "config", NULL, "%s", app->report.problem[i]);
+    } else {
+        route->handle(&v);
+    }
+    buf_wipe(&v.body);
+}

@@ -1,0 +1,65 @@
+#!/usr/bin/perl
+# The cases from a shop's real life (t/cases, whose README.md tells their form), each as CGI on the embedded store and
+# behind nginx on Redis. They wait more than they work: AT_ONCE of them (6) run side by side.
+#
+# t/cases/todo names those that do not come out right yet, one "NAME" or "NAME SETUP" a line; they are left out.
+#   CASE=sub-orders prove t/cases.t      that case alone, or those that match the pattern, also one of todo
+#   ALL=1 prove t/cases.t                every case, those of todo as TODO tests
+use strict;
+use warnings;
+use File::Temp ();
+use FindBin;
+use lib "$FindBin::Bin/lib";
+use POSIX qw(WNOHANG);
+use Test::More;
+use Time::HiRes qw(sleep);
+use WooGHL::Play;
+use WooGHL::Process;
+
+binmode $_, ':encoding(UTF-8)' for map { Test::More->builder->$_ } qw(output failure_output todo_output);
+
+my (%todo, @jobs);
+open my $list, '<', "$FindBin::Bin/cases/todo" or die "t/cases/todo: $!";
+while (<$list>) { $todo{$1} = 1 if /^([^#\s]+(?: \w+)?)\s*(?:#|$)/ }
+close $list;
+
+my @names = map { m{([^/]+)\.json$} } sort glob "$FindBin::Bin/cases/*.json";
+for my $name (@names) {
+    my $case = WooGHL::Play::read_case("$FindBin::Bin/cases/$name.json");
+    for my $setup (@{ $case->{on} || [qw(cgi nginx)] }) {
+        my $todo = !defined $ENV{CASE} && ($todo{$name} || $todo{"$name $setup"});
+        next if defined $ENV{CASE} ? $name !~ /^(?:$ENV{CASE})$/ : $todo && !$ENV{ALL};
+        push @jobs, { name => $name, setup => $setup, todo => $todo, limit => $case->{limit} || 60 };
+    }
+}
+cmp_ok scalar @jobs, '>', 0, defined $ENV{CASE} ? "CASE=$ENV{CASE} matches a case" : 'there are cases';
+for my $listed (sort keys %todo) {
+    my ($name) = split / /, $listed;
+    ok scalar(grep { $_ eq $name } @names), "todo names $name, and it is there" if !defined $ENV{CASE};
+}
+
+# The longest begin.
+my @waiting = sort { $b->{limit} <=> $a->{limit} } @jobs;
+my $dir = File::Temp->newdir;
+my @running;
+while (@waiting || @running) {
+    while (@waiting && @running < ($ENV{AT_ONCE} || 6)) {
+        my $job = shift @waiting;
+        $job->{out} = "$dir/$job->{name}.$job->{setup}";
+        $job->{process} = WooGHL::Process->start([$^X, "$FindBin::Bin/play.pl", $job->{name}, $job->{setup}],
+            out => $job->{out}, err => $job->{out});
+        push @running, $job;
+    }
+    sleep 0.05;
+    @running = grep { $_->{process}->alive } @running;
+}
+
+for my $job (@jobs) {
+    open my $file, '<:encoding(UTF-8)', $job->{out} or die "$job->{out}: $!";
+    local $/;
+    my $said = <$file> // '';
+    local our $TODO = $job->{todo} ? 'it does not come out right yet' : undef;
+    ok $job->{process}->wait(0) == 0, "$job->{name}, $job->{setup}" or diag $said;
+}
+
+done_testing;

@@ -1,0 +1,16 @@
+#!/usr/bin/perl
+# Plays one case of t/cases: play.pl NAME cgi|nginx. Prints what is not as it must be; nothing, and exit code 0, if
+# all is right. t/cases.t runs it, and so can a person.
+use strict;
+use warnings;
+use FindBin;
+use lib "$FindBin::Bin/lib";
+use WooGHL::Play;
+
+my ($name, $setup) = @ARGV;
+die "play.pl NAME cgi|nginx\n" if @ARGV != 2 || $setup !~ /^(?:cgi|nginx)$/;
+my $path = -e $name ? $name : "$FindBin::Bin/cases/" . ($name =~ s/\.json$//r) . '.json';
+binmode STDOUT, ':encoding(UTF-8)';
+my @wrong = WooGHL::Play->play($path, $setup);
+print "- $_\n" for @wrong;
+exit(@wrong ? 1 : 0);
