@@ -54,7 +54,7 @@ ALL_CFLAGS := -std=c11 -D_GNU_SOURCE $(CFLAGS) $(WARN) $(HARDEN) $(if $(TLS_PC),
 LIBS    := $(shell pkg-config --libs $(PKG) $(TLS_PC)) $(if $(FCGI_PC),$(shell pkg-config --libs $(FCGI_PC)),-lfcgi)
 
 # While the house is rebuilt: the folders that are.
-PARTS    = lib/base lib/order lib/config lib/plan lib/crypt lib/queue lib/store lib/spool lib/ghl lib/app lib/sync
+PARTS    = lib
 LIB_SRC  = $(filter-out $(if $(CRASH),,lib/base/crash.c),$(sort $(shell find $(PARTS) -name '*.c')))
 LIB_OBJ  = $(LIB_SRC:lib/%.c=$(BUILD)/lib/%.o)
 LUA      = $(wildcard lib/store/redis/lua/*.lua)

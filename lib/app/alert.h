@@ -40,6 +40,9 @@ bool alert_raise(struct app *app, enum alert_kind kind, const char *fmt, ...) PR
 void alert_others(struct app *app, const char *key, unsigned others, const char *contact_id,
                   const char *opportunity_id, bool created);
 
+/* A signed delivery came: it is not silent. */
+void alert_not_silent(struct app *app);
+
 /* What no event tells: silence, dead letters that are about to lose their content, and trouble that lasts. The drain
  * looks now and then. */
 void alert_look(struct app *app);

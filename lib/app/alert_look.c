@@ -1,31 +1,63 @@
 /* What the drain looks for on the alerts' behalf. */
 #include "app/alert.h"
+#include "base/clock.h"
+#include "base/text.h"
+#include <inttypes.h>
 #include <stdio.h>
 #include <stdlib.h>
 
 #define PAGE 100
-#define SPOOL_OLD_MS (15LL * 60 * 1000) /* a file that a drain has not moved by then */
-#define EXPIRY_NOTICE_S (3LL * 24 * 3600)
+#define NAMED 5                         /* late orders that an alert names */
+#define SPOOL_OLD_MS (15LL * 60 * 1000) /* a drain should have moved a file by then */
+#define DELIVERED                                                                                            \
+    "delivered" /* the store's value: when a signed delivery came last, ms since 1970 by its clock */
+#define DELIVERED_EVERY_MS 60000
+#define EXPIRY_NOTICE_MS (3LL * 24 * 3600 * 1000)
 
-static void look_at_switches(struct app *app, const struct store_stats *stats)
+/* Says it in the log, too, as often as it is told. */
+static void tell(struct app *app, enum alert_kind kind, const char *event, const char *text)
 {
-    if (stats->paused)
-        (void)alert_raise(app, ALERT_PAUSED, "Everything waits for %lld s, no order is lost: %s",
-                          (long long)stats->pause_age_s, stats->pause_reason);
+    if (alert_raise(app, kind, "%s", text))
+        log_event(app->log, LOG_LEVEL_WARN, event, NULL, "%s", text);
 }
 
-static void look_for_silence(struct app *app, const struct store_stats *stats)
+static void look_at_pause(struct app *app, const struct location_record *location, int64_t now_ms)
 {
-    int64_t since_s = stats->delivery_age_s < 0 ? stats->born_age_s : stats->delivery_age_s;
+    if (location->paused_ms)
+        (void)alert_raise(app, ALERT_PAUSED, "Everything waits for %lld s, no order is lost: %s",
+                          (long long)((now_ms - location->paused_ms) / 1000), location->pause_reason);
+}
 
-    if (app->config.alert_silence_ms <= 0 || since_s < app->config.alert_silence_ms / 1000)
+void alert_not_silent(struct app *app)
+{
+    int64_t now = clock_mono_ms(), every_ms = app->config.alert_silence_ms / 10;
+    char text[24];
+
+    if (every_ms > DELIVERED_EVERY_MS)
+        every_ms = DELIVERED_EVERY_MS;
+    if (app->config.alert_silence_ms <= 0 || !app->store ||
+        (app->delivered_mono_ms && now - app->delivered_mono_ms < every_ms))
         return;
-    if (alert_raise(app, ALERT_SILENT,
-                    "No signed order has come for %lld s: is the webhook still active in WooCommerce?",
-                    (long long)since_s))
-        log_event(app->log, LOG_LEVEL_WARN, "silent", NULL,
-                  "No signed order has come for %lld s: is the webhook still active in WooCommerce?",
-                  (long long)since_s);
+    (void)text_format(text, sizeof text, "%" PRId64, store_now_ms(app->store));
+    if (store_put(app->store, DELIVERED, text, 0) == STORE_OK)
+        app->delivered_mono_ms = now;
+}
+
+static void look_for_silence(struct app *app, const struct location_record *location, int64_t now_ms)
+{
+    char *delivered = NULL;
+    struct error text;
+
+    if (app->config.alert_silence_ms <= 0 ||
+        store_get(app->store, DELIVERED, &delivered) == STORE_UNAVAILABLE)
+        return;
+    int64_t since_ms = delivered ? strtoll(delivered, NULL, 10) : location->first_use_ms;
+    free(delivered);
+    if (!since_ms || now_ms - since_ms < app->config.alert_silence_ms)
+        return;
+    error_set(&text, "No signed order has come for %lld s: is the webhook still active in WooCommerce?",
+              (long long)((now_ms - since_ms) / 1000));
+    tell(app, ALERT_SILENT, "silent", text.text);
 }
 
 static void look_at_spool(struct app *app)
@@ -42,61 +74,75 @@ static void look_at_spool(struct app *app)
     if (spool.damaged || spool.oldest_ms > SPOOL_OLD_MS)
         (void)alert_raise(
             app, ALERT_SPOOL,
-            "%ld files of the spool are damaged, %ld wait for the store, the oldest for %lld s: "
-            "see `woo_ghl status`",
+            "%ld files of the spool are damaged, %ld wait for the store, the oldest for %lld s: see "
+            "`woo_ghl status`",
             spool.damaged, spool.deliveries + spool.ids, (long long)(spool.oldest_ms / 1000));
 }
 
-/* Parked orders that lose their content within the notice: in a list from the oldest, those whose content is
- * gone already come first. */
-static int64_t count_expiring(struct app *app)
+/* Dead letters whose content goes within the notice. */
+static void look_for_expiry(struct app *app, int64_t now_ms)
 {
-    int64_t ttl_s = app->config.dead_letter_ttl_ms / 1000, expiring = 0;
-    char after[128] = "";
+    int64_t ttl_ms = app->config.dead_letter_ttl_ms, expiring = 0;
+    struct store_entry list[PAGE], last = {.at_ms = now_ms - ttl_ms + 1};
+    size_t n = PAGE;
+    struct error text;
 
-    for (bool more = true; more;) {
-        struct store_parked *list = NULL;
-        size_t n = 0;
-        if (store_parked_list(app->store, after, PAGE, &list, &n) != STORE_OK)
-            return 0;
-        more = n == PAGE;
-        for (size_t i = 0; i < n; i++) {
-            if (list[i].age_s < ttl_s - EXPIRY_NOTICE_S)
-                more = false;
-            else if (list[i].age_s < ttl_s)
-                expiring++;
-        }
-        if (n > 0 && snprintf(after, sizeof after, "%s", list[n - 1].key) >= (int)sizeof after)
-            more = false;
-        store_parked_free(list, n, true);
+    if (ttl_ms <= EXPIRY_NOTICE_MS)
+        return;
+    while (n == PAGE) {
+        if (store_list(app->store, INDEX_DEAD, last.at_ms, last.key, PAGE, list, &n) != STORE_OK)
+            return;
+        for (size_t i = 0; i < n; i++)
+            expiring += list[i].at_ms <= now_ms - ttl_ms + EXPIRY_NOTICE_MS;
+        if (n)
+            last = list[n - 1];
+        if (last.at_ms > now_ms - ttl_ms + EXPIRY_NOTICE_MS)
+            break;
     }
-    return expiring;
+    error_set(&text,
+              "%lld dead letters lose their content within 3 days (DEAD_LETTER_TTL): see `woo_ghl failed`",
+              (long long)expiring);
+    if (expiring > 0)
+        tell(app, ALERT_EXPIRING, "expiring", text.text);
 }
 
-static void look_for_expiry(struct app *app)
+static void look_for_late(struct app *app, const struct store_sizes *sizes)
 {
-    int64_t n = app->config.dead_letter_ttl_ms > EXPIRY_NOTICE_S * 1000 ? count_expiring(app) : 0;
+    struct store_entry list[NAMED];
+    struct buf names;
+    struct error text;
+    size_t n = 0, late = 0;
+    int64_t first_ms = sizes->first_ms[INDEX_AGE], before_ms = sizes->now_ms - app->config.retry_for_ms;
 
-    if (n > 0 &&
-        alert_raise(app, ALERT_EXPIRING,
-                    "%lld parked orders lose their content within 3 days (DEAD_LETTER_TTL): see `woo_ghl "
-                    "failed`",
-                    (long long)n))
-        log_event(
-            app->log, LOG_LEVEL_WARN, "expiring", NULL,
-            "%lld parked orders lose their content within 3 days (DEAD_LETTER_TTL): see `woo_ghl failed`",
-            (long long)n);
+    if (!first_ms || first_ms >= before_ms ||
+        store_list(app->store, INDEX_AGE, 0, "", NAMED, list, &n) != STORE_OK)
+        return;
+    buf_init(&names, sizeof list);
+    for (; late < n && list[late].at_ms < before_ms; late++)
+        if (!buf_addf(&names, "%s%s", late ? ", " : "", list[late].key))
+            break;
+    error_set(
+        &text,
+        "Orders wait for longer than RETRY_FOR, the oldest for %lld s; they are tried on. The oldest are %s",
+        (long long)((sizes->now_ms - first_ms) / 1000), names.data);
+    buf_free(&names);
+    if (late)
+        tell(app, ALERT_LATE, "late", text.text);
 }
 
 void alert_look(struct app *app)
 {
-    struct store_stats stats;
+    struct store_sizes sizes;
+    struct location_record location;
+    int64_t now_ms;
 
     look_at_spool(app);
-    if (store_stats(app->store, &stats) != STORE_OK)
+    if (store_read_location(app->store, &location, &now_ms) != STORE_OK ||
+        store_sizes(app->store, &sizes) != STORE_OK)
         return;
-    look_at_switches(app, &stats);
-    look_for_silence(app, &stats);
-    if (stats.parked > 0)
-        look_for_expiry(app);
+    look_at_pause(app, &location, now_ms);
+    look_for_silence(app, &location, now_ms);
+    if (sizes.count[INDEX_DEAD] > 0)
+        look_for_expiry(app, now_ms);
+    look_for_late(app, &sizes);
 }

@@ -216,6 +216,19 @@ bool app_hash(const struct app *app, const char *label, const char *text, char o
     return true;
 }
 
+bool app_file_name(const struct app *app, const char *stem, char out[APP_FILE_SIZE])
+{
+    char hash[DIGEST_HEX_SIZE];
+    struct buf name;
+
+    buf_init(&name, 1024);
+    bool good = config_namespace(&app->config, &name) && digest_label_hex("", 0, stem, name.data, name.len, hash);
+    buf_free(&name);
+    if (good)
+        snprintf(out, APP_FILE_SIZE, "%.40s.%.12s", stem, hash);
+    return good;
+}
+
 static char *cache_get(void *context, const char *name)
 {
     struct app *app = context;

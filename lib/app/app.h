@@ -27,6 +27,7 @@ struct app {
     char server[RECORD_ID_SIZE];        /* the store's server whose memory was checked; "" = none yet */
     volatile int *stop;                 /* set by a signal handler; may be NULL */
     int64_t looked_mono_ms;             /* when the settings were last looked at */
+    int64_t delivered_mono_ms;          /* when the store was last told that a delivery came (ALERT_SILENCE) */
 };
 
 /* Loads the configuration and opens log, keys and GHL client. False if the configuration is refused or
@@ -47,6 +48,11 @@ bool app_ready(struct app *app, struct error *e);
 /* A keyed hash of the text, 64 bits in hex; "" for "". False if libcrypto fails. */
 bool app_hash(const struct app *app, const char *label, const char *text,
               char out[RECORD_SHORT_SIZE]) MUST_CHECK;
+
+/* What a file in DATA_DIR is called that belongs to this namespace (prefix, location, dry run): "STEM.HASH". False if
+ * out of memory. */
+#define APP_FILE_SIZE 64
+bool app_file_name(const struct app *app, const char *stem, char out[APP_FILE_SIZE]) MUST_CHECK;
 
 /* The store's key/values, as GHL's lookups use them. The app must outlive it. */
 struct ghl_cache app_cache(struct app *app);

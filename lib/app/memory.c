@@ -8,28 +8,12 @@
 #include <unistd.h>
 
 #define COPY_MAX 128
-#define COPY_NAME_SIZE 64
 
 /* This machine's copy: "ID FIRST_USE_MS". */
 struct copy {
     char id[RECORD_TOKEN_SIZE];
     int64_t first_use_ms;
 };
-
-/* Each location, prefix and dry run has its own. */
-static bool copy_name(const struct app *app, char out[COPY_NAME_SIZE])
-{
-    char hash[DIGEST_HEX_SIZE];
-    struct buf space;
-
-    buf_init(&space, 1024);
-    bool good = config_namespace(&app->config, &space) &&
-                digest_label_hex("", 0, "store id", space.data, space.len, hash);
-    buf_free(&space);
-    if (good)
-        snprintf(out, COPY_NAME_SIZE, "store-id.%.12s", hash);
-    return good;
-}
 
 static bool read_copy(int dir, const char *name, struct copy *copy, struct error *e)
 {
@@ -90,11 +74,11 @@ static void tell(struct app *app, enum memory memory)
 
 static bool check(struct app *app, int dir, const char *server, struct error *e)
 {
-    char name[COPY_NAME_SIZE], new_id[RECORD_TOKEN_SIZE];
+    char name[APP_FILE_SIZE], new_id[RECORD_TOKEN_SIZE];
     unsigned char random[(RECORD_TOKEN_SIZE - 1) / 2];
     struct copy copy;
 
-    if (!copy_name(app, name) || !digest_random(random, sizeof random)) {
+    if (!app_file_name(app, "store-id", name) || !digest_random(random, sizeof random)) {
         error_set(e, "Out of memory or random bytes");
         return false;
     }

@@ -17,22 +17,22 @@ static struct ghl_call ghl_call_now(void)
 
 static bool check_store(struct app *app)
 {
-    struct store_stats stats;
+    struct store_about about;
     struct error e = ERROR_NONE;
 
     if (!app_ready(app, &e)) {
         printf("store      FAILED: %s\n", e.text);
         return false;
     }
-    if (store_stats(app->store, &stats) != STORE_OK) {
+    if (store_about(app->store, &about) != STORE_OK) {
         printf("store      FAILED: %s\n", store_trouble(app->store));
         return false;
     }
-    printf("store      ok (%s)%s%s\n", store_kind(app->store), *stats.durability ? ": " : "",
-           stats.durability);
-    if (*stats.problem)
-        printf("store      FAILED: %s\n", stats.problem);
-    return !*stats.problem;
+    printf("store      ok (%s)%s%s\n", store_kind(app->store), *about.durability ? ": " : "",
+           about.durability);
+    if (*about.problem)
+        printf("store      FAILED: %s\n", about.problem);
+    return !*about.problem;
 }
 
 /* What GHL answered, or that it did not, and where to look. */

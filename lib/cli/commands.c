@@ -84,8 +84,8 @@ static void draw_progress(long looked_at, long waited)
 static int end_drain(bool good, const struct drain_counts *counts)
 {
     if (good)
-        printf("drained: %ld synced, %ld needed nothing, %ld wait on, %ld parked; %ld in the queue\n",
-               counts->done, counts->nothing, counts->queued, counts->parked, counts->left);
+        printf("drained: %ld synced, %ld needed nothing, %ld wait on, %ld dead letters; %ld in the queue\n",
+               counts->done, counts->nothing, counts->queued, counts->dead, counts->left);
     else
         fprintf(stderr, "woo_ghl drain: the store cannot be used; see the log\n");
     return good ? EX_OK : EX_TEMPFAIL;
@@ -113,7 +113,8 @@ static int run_drain(int argc, char **argv, volatile int *stop)
             return usage("drain", argv[i]);
         }
     }
-    if (!open_app(&app, stop)) {
+    /* One that watches begins as soon as the settings are mended. */
+    if (!open_app(&app, stop) && !options.watch) {
         app_close(&app);
         return EX_CONFIG;
     }

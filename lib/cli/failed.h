@@ -1,5 +1,5 @@
 /*
- * failed: the parked orders, for a person: list, show, retry, drop.
+ * failed: the dead letters, for a person: list, show, retry, drop.
  *
  * The list is masked; `show` prints the order's own bytes, because who calls it has to mend what is in them.
  */

@@ -1,62 +1,220 @@
 #include "cli/status.h"
+#include "app/heartbeat.h"
 #include "shop/reconcile.h"
 #include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
 #include <sysexits.h>
 
-/* -- the store -- */
+#define LATE_MAX 1000 /* late orders that are counted */
+#define LATE_NAMED 5
 
-static void print_store(const struct store_stats *s)
+/* What is known of the store. Zero-initialised; `values` is freed by free_facts. */
+struct facts {
+    struct store_sizes sizes;
+    struct location_record location;
+    struct store_about about;
+    int64_t held_ms; /* GHL's limits hold all calls so long; 0 = they do not */
+    char held_reason[RECORD_REASON_SIZE];
+    struct store_entry late[LATE_MAX]; /* waiting for longer than RETRY_FOR */
+    size_t late_count;
+    struct buf counts, unmapped, drains; /* as store_values says */
+    int64_t reconciled_s;                /* -1 = never */
+    bool undrained;
+};
+
+#define COUNTS "count/"
+#define UNMAPPED "unmapped/"
+
+/* -- reading -- */
+
+static bool read_limits(struct app *app, struct facts *f)
 {
-    printf("waiting %lld, due %lld, oldest %lld s, parked %lld\n", (long long)s->waiting, (long long)s->due,
-           (long long)s->oldest_s, (long long)s->parked);
-    if (s->breaker_open_ms > 0)
-        printf("breaker open, next try in %lld s\n", (long long)(s->breaker_open_ms / 1000));
-    else
-        printf("breaker closed, %lld failures in a row\n", (long long)s->breaker_failures);
-    if (s->paused)
-        printf("paused for %lld s: %s\n", (long long)s->pause_age_s, s->pause_reason);
-    if (s->undrained)
-        printf("nothing has drained for 10 minutes: run `woo_ghl drain` from cron or as a service\n");
-    if (*s->durability)
-        printf("durability: %s\n", s->durability);
-    if (*s->problem)
-        printf("problem: %s\n", s->problem);
+    const struct limiter_terms terms = orders_limiter_terms(&app->config);
+    struct limiter_record limiter;
+    int64_t now_ms;
+
+    if (store_read_limiter(app->store, &limiter, &now_ms) != STORE_OK)
+        return false;
+    memcpy(f->held_reason, limiter.hold_reason, sizeof f->held_reason);
+    f->held_ms =
+        *f->held_reason ? limiter_take(&limiter, &terms, -1, now_ms) : 0; /* on a copy: nothing is taken */
+    return true;
 }
 
-static void print_reconcile(const struct app *app, const struct store_stats *s, int64_t age_s)
+static bool read_late(struct app *app, struct facts *f)
+{
+    if (store_list(app->store, INDEX_AGE, 0, "", LATE_MAX, f->late, &f->late_count) != STORE_OK)
+        return false;
+    while (f->late_count && f->late[f->late_count - 1].at_ms >= f->sizes.now_ms - app->config.retry_for_ms)
+        f->late_count--;
+    return true;
+}
+
+static bool read_facts(struct app *app, struct facts *f)
+{
+    struct store *store = app->store;
+    int64_t now_ms;
+
+    buf_init(&f->counts, STORE_BLOB_MAX);
+    buf_init(&f->unmapped, STORE_BLOB_MAX);
+    buf_init(&f->drains, STORE_BLOB_MAX);
+    if (store_sizes(store, &f->sizes) != STORE_OK ||
+        store_read_location(store, &f->location, &now_ms) != STORE_OK ||
+        store_about(store, &f->about) != STORE_OK || !read_limits(app, f) || !read_late(app, f) ||
+        store_values(store, COUNTS, &f->counts) != STORE_OK ||
+        store_values(store, UNMAPPED, &f->unmapped) != STORE_OK ||
+        store_values(store, HEARTBEAT_VALUE, &f->drains) != STORE_OK)
+        return false;
+    f->reconciled_s = reconcile_age_s(app);
+    f->undrained = drain_is_overdue(app, &f->sizes);
+    return true;
+}
+
+static void free_facts(struct facts *f)
+{
+    buf_free(&f->counts);
+    buf_free(&f->unmapped);
+    buf_free(&f->drains);
+    free(f);
+}
+
+/* The next of the values, and the number that it is. The name is without its prefix. NULL = no more. */
+static const char *next_value(const struct buf *values, const char *prefix, size_t *at, int64_t *number)
+{
+    if (*at >= values->len)
+        return NULL;
+    const char *name = values->data + *at, *value = name + strlen(name) + 1;
+    *at = (size_t)(value - values->data) + strlen(value) + 1;
+    *number = strtoll(value, NULL, 10);
+    return name + strlen(prefix);
+}
+
+static int64_t oldest_s(const struct facts *f)
+{
+    int64_t first_ms = f->sizes.first_ms[INDEX_AGE];
+    return first_ms && first_ms < f->sizes.now_ms ? (f->sizes.now_ms - first_ms) / 1000 : 0;
+}
+
+/* -- in words -- */
+
+static void print_holds(const struct facts *f)
+{
+    int64_t open_ms = breaker_open_ms(&f->location, f->sizes.now_ms);
+
+    if (open_ms > 0)
+        printf("breaker open, next try in %lld s\n", (long long)(open_ms / 1000));
+    else
+        printf("breaker closed, %lld failures in a row\n", (long long)f->location.failures);
+    if (f->location.paused_ms)
+        printf("paused for %lld s: %s\n", (long long)((f->sizes.now_ms - f->location.paused_ms) / 1000),
+               f->location.pause_reason);
+    if (f->held_ms > 0)
+        printf("GHL's limits hold all calls for %lld s: %s. `woo_ghl drain --now` tries at once\n",
+               (long long)((f->held_ms + 999) / 1000), f->held_reason);
+}
+
+static void print_queue(const struct facts *f)
+{
+    size_t at = 0;
+    int64_t ms;
+    const char *machine;
+
+    printf("waiting %lld, due %lld, oldest %lld s, dead letters %lld\n", (long long)f->sizes.count[INDEX_DUE],
+           (long long)f->sizes.due, (long long)oldest_s(f), (long long)f->sizes.count[INDEX_DEAD]);
+    print_holds(f);
+    if (f->late_count)
+        printf("%zu orders%s wait for longer than RETRY_FOR; they are tried on. The oldest:", f->late_count,
+               f->late_count == LATE_MAX ? " or more" : "");
+    for (size_t i = 0; i < f->late_count && i < LATE_NAMED; i++)
+        printf(" %s", f->late[i].key);
+    if (f->late_count)
+        putchar('\n');
+    while ((machine = next_value(&f->drains, HEARTBEAT_VALUE, &at, &ms)))
+        printf("drain on %s: %lld s ago\n", machine, (long long)((f->sizes.now_ms - ms) / 1000));
+    if (f->undrained)
+        printf("nothing has drained for 10 minutes: run `woo_ghl drain` from cron or as a service\n");
+    if (*f->about.durability)
+        printf("durability: %s\n", f->about.durability);
+    if (*f->about.problem)
+        printf("problem: %s\n", f->about.problem);
+}
+
+static void print_reconcile(const struct app *app, const struct facts *f)
 {
     const char *set = *app->config.woo_url ? "" : " (set WOO_URL first)";
 
-    if (s->reconcile_wanted)
+    if (f->location.reconcile_ms)
         printf("a reconcile is wanted, because signed bodies came that were no orders, or the store lost "
-               "something: "
-               "run `woo_ghl reconcile`%s\n",
+               "something: run `woo_ghl reconcile`%s\n",
                set);
-    if (age_s >= 0)
-        printf("reconciled %lld s ago\n", (long long)age_s);
+    if (f->reconciled_s >= 0)
+        printf("reconciled %lld s ago\n", (long long)f->reconciled_s);
     else if (!*set)
         printf("never reconciled: run `woo_ghl reconcile` from cron or a timer\n");
 }
 
-static void print_counters(const struct store_stats *s)
+static void print_counts(const struct facts *f)
 {
-    for (size_t i = 0; i < s->counter_count; i++)
-        printf("counted %s: %lld\n", s->counter[i].word, (long long)s->counter[i].count);
+    size_t at = 0;
+    int64_t n;
+    const char *word;
+
+    while ((word = next_value(&f->counts, COUNTS, &at, &n))) {
+        if (!strcmp(word, "before_start"))
+            printf("before the start: %lld deliveries of orders from before woo_ghl was installed "
+                   "(SALES_SINCE); they "
+                   "made no opportunity\n",
+                   (long long)n);
+        else if (!strcmp(word, "erased"))
+            printf("erased by the shop: %lld deliveries of orders without personal data; GHL_ON_ERASE says "
+                   "what GHL "
+                   "keeps\n",
+                   (long long)n);
+        else
+            printf("counted %s: %lld\n", word, (long long)n);
+    }
+    at = 0;
+    while ((word = next_value(&f->unmapped, UNMAPPED, &at, &n)))
+        printf("not mapped: %lld paid orders with the status \"%s\"; to count them, add %s:won to "
+               "GHL_STATUS_MAP\n",
+               (long long)n, word, word);
 }
 
-static json_t *store_json(const struct store_stats *s, int64_t reconciled_s)
-{
-    json_t *pauses = s->paused ? json_pack("[{so sI}]", "reason", json_from_text(s->pause_reason), "age_s",
-                                           (json_int_t)s->pause_age_s)
-                               : json_array();
+/* -- as JSON -- */
 
-    return json_pack("{sI sI sI sI s{ss sI sI} so so sb sb so}", "waiting", (json_int_t)s->waiting, "due",
-                     (json_int_t)s->due, "oldest_s", (json_int_t)s->oldest_s, "parked", (json_int_t)s->parked,
-                     "breaker", "state", s->breaker_open_ms > 0 ? "open" : "closed", "open_ms",
-                     (json_int_t)s->breaker_open_ms, "failures", (json_int_t)s->breaker_failures, "pauses",
-                     pauses, "durability", json_from_text(s->durability), "undrained", s->undrained,
-                     "reconcile_wanted", s->reconcile_wanted != 0, "reconciled_s",
-                     reconciled_s < 0 ? json_null() : json_integer(reconciled_s));
+static json_t *values_json(const struct buf *values, const char *prefix, int64_t age_of_ms)
+{
+    json_t *all = json_object();
+    size_t at = 0;
+    int64_t n;
+    const char *name;
+
+    while ((name = next_value(values, prefix, &at, &n)))
+        if (json_object_set_new(all, name, json_integer(age_of_ms ? (age_of_ms - n) / 1000 : n)) != 0)
+            break;
+    return all;
+}
+
+static json_t *store_json(const struct facts *f)
+{
+    int64_t now_ms = f->sizes.now_ms, open_ms = breaker_open_ms(&f->location, now_ms);
+    json_t *pauses = f->location.paused_ms
+                         ? json_pack("[{ss sI}]", "reason", f->location.pause_reason, "age_s",
+                                     (json_int_t)((now_ms - f->location.paused_ms) / 1000))
+                         : json_array();
+
+    return json_pack("{sI sI sI sI sI s{ss sI sI} so s{sI ss} ss sb sb so so so so}", "waiting",
+                     (json_int_t)f->sizes.count[INDEX_DUE], "due", (json_int_t)f->sizes.due, "oldest_s",
+                     (json_int_t)oldest_s(f), "dead_letters", (json_int_t)f->sizes.count[INDEX_DEAD], "late",
+                     (json_int_t)f->late_count, "breaker", "state", open_ms > 0 ? "open" : "closed",
+                     "open_ms", (json_int_t)open_ms, "failures", (json_int_t)f->location.failures, "pauses",
+                     pauses, "limits", "held_ms", (json_int_t)f->held_ms, "reason",
+                     f->held_ms > 0 ? f->held_reason : "", "durability", f->about.durability, "undrained",
+                     f->undrained, "reconcile_wanted", f->location.reconcile_ms != 0, "reconciled_s",
+                     f->reconciled_s < 0 ? json_null() : json_integer(f->reconciled_s), "counts",
+                     values_json(&f->counts, COUNTS, 0), "unmapped", values_json(&f->unmapped, UNMAPPED, 0),
+                     "drains", values_json(&f->drains, HEARTBEAT_VALUE, now_ms));
 }
 
 /* -- the spool -- */
@@ -96,11 +254,11 @@ static json_t *spool_json(const struct spool_stats *s)
                      (json_int_t)s->foreign, "refused", (json_int_t)s->refused);
 }
 
-/* -- both -- */
+/* -- all -- */
 
-static bool print_json(const struct store_stats *stats, int64_t reconciled_s, const struct spool_stats *spool)
+static bool print_json(const struct facts *facts, const struct spool_stats *spool)
 {
-    json_t *all = stats ? store_json(stats, reconciled_s) : json_object();
+    json_t *all = facts ? store_json(facts) : json_object();
     bool good = all && json_object_set_new(all, "spool", spool_json(spool)) == 0 &&
                 json_dumpf(all, stdout, JSON_COMPACT) == 0;
 
@@ -111,25 +269,29 @@ static bool print_json(const struct store_stats *stats, int64_t reconciled_s, co
 
 int status_print(struct app *app, bool json)
 {
-    struct store_stats stats;
+    struct facts *facts = calloc(1, sizeof *facts);
     struct spool_stats spool;
     struct error e = ERROR_NONE;
-    bool ready = app_ready(app, &e), known = ready && store_stats(app->store, &stats) == STORE_OK;
+    int code = EX_OSERR;
 
+    if (!facts)
+        return code;
+    bool ready = app_ready(app, &e), known = ready && read_facts(app, facts);
     if (!known)
         fprintf(stderr, "woo_ghl status: %s\n", ready ? store_trouble(app->store) : e.text);
     bool spool_known = look_at_spool(app, &spool);
-    int64_t reconciled_s = known ? reconcile_age_s(app) : -1;
+    code = known && spool_known ? EX_OK : EX_TEMPFAIL;
     if (json) {
-        if (!print_json(known ? &stats : NULL, reconciled_s, &spool))
-            return EX_IOERR;
+        if (!print_json(known ? facts : NULL, &spool))
+            code = EX_IOERR;
     } else {
         if (known) {
-            print_store(&stats);
-            print_reconcile(app, &stats, reconciled_s);
-            print_counters(&stats);
+            print_queue(facts);
+            print_reconcile(app, facts);
+            print_counts(facts);
         }
         print_spool(&spool);
     }
-    return known && spool_known ? EX_OK : EX_TEMPFAIL;
+    free_facts(facts);
+    return code;
 }

@@ -1,5 +1,5 @@
 /*
- * status: what waits, what is parked, breaker and pauses, and this machine's spool, in words or as JSON.
+ * status: what waits, the dead letters, what holds the work, and this machine's spool, in words or as JSON.
  */
 #ifndef WOO_GHL_STATUS_H
 #define WOO_GHL_STATUS_H

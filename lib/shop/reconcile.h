@@ -1,13 +1,14 @@
 /*
  * reconcile: reads from the shop what changed since the last time, for webhooks that never came.
  *
- * Each order goes the way of a signed delivery (intake_fetch) and is left to the queue. What is known already
+ * Each order goes the way of a signed delivery (accept_delivery) and is left to the queue. What is known already
  * makes no call to GHL and no second deal, so it may run as often as one likes, also twice at once.
  *
  * SINCE WHEN. From the beginning of the last run that went well, by the shop's clock or ours, whichever is
  * behind, less an overlap. The first time: since the store was first used, so that an installation does not
- * bring the shop's past. Where the store lost what it knew since the last run: from a month before that loss.
- * Where the last run lies in the future, as a clock was set back: from a month ago.
+ * bring the shop's past. If the store lost what it knew since the last run: from a month before that loss.
+ * If the last run lies in the future, as a clock was set back: from a month ago. If another shop's orders came: from the
+ * first of them, as WOO_SHOPS may name that shop by then.
  * The beginning is kept in the store, for each shop's address; a run that failed or was stopped leaves it as
  * it was, and so does one that was told to begin later than it had to.
  *
@@ -24,7 +25,7 @@
 
 struct reconcile_options {
     int64_t since_s; /* s since 1970, instead of what is said above; 0 = as said above */
-    bool if_wanted;  /* only if somebody asked for it (store_count), and no other runs on this machine */
+    bool if_wanted;  /* only if somebody asked for it (location_record), and no other runs on this machine */
     /* Told as it goes on: how many orders were read, and how many there will be about. NULL = nobody watches.
      */
     void (*progress)(long read, long all);
@@ -54,7 +55,7 @@ enum reconcile_result {
 enum reconcile_result reconcile_run(struct app *app, const struct reconcile_options *options,
                                     struct reconcile_counts *counts, struct error *e) MUST_CHECK;
 
-/* A parked order whose content was deleted is read from the shop anew, and waits again, due now. False with
+/* A dead letter whose content was deleted is read from the shop anew, and waits again, due now. False with
  * the error set. */
 bool reconcile_order(struct app *app, struct woo *woo, const char *key, struct error *e) MUST_CHECK;
 

@@ -1,5 +1,6 @@
 #include "web/routes.h"
 #include "accept/accept.h"
+#include "app/alert.h"
 #include "app/heartbeat.h"
 #include "base/clock.h"
 #include "base/text.h"
@@ -225,6 +226,7 @@ static void receive(struct visit *v)
     };
     accept_delivery(app, &delivery, &acceptance);
     answer_accepted(v->response, &acceptance);
+    alert_not_silent(app);
     v->response->drain_wanted = app->config.drain_after && drain_is_wanted(app);
 }
 

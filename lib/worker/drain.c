@@ -11,9 +11,10 @@
 #include <string.h>
 
 #define ORDER_BUDGET_MS 45000 /* less than a lease, so that most work needs no renewal */
-#define SHORT_BUDGET_MS 10000 /* of an order that a drain with a budget has in hand: a create begins with 5 s left */
-#define POLL_MS 500           /* a drain that watches looks for new work so often */
-#define SPOOL_MS 1000         /* and at the spool's directory */
+#define SHORT_BUDGET_MS                                                                                      \
+    10000             /* of an order that a drain with a budget has in hand: a create begins with 5 s left */
+#define POLL_MS 500   /* a drain that watches looks for new work so often */
+#define SPOOL_MS 1000 /* and at the spool's directory */
 #define HEARTBEAT_MS 20000
 #define UPKEEP_MS 60000
 #define PAGE 64 /* orders that `now` lists in one go */
@@ -22,7 +23,7 @@ struct drain {
     struct app *app;
     const struct drain_options *options;
     struct drain_counts *counts;
-    long waited;                                                        /* at the start */
+    long waited;                                                           /* at the start */
     int64_t end_mono_ms, spool_mono_ms, heartbeat_mono_ms, upkeep_mono_ms; /* when the next is due */
     bool complained; /* that the store does not answer */
 
@@ -88,7 +89,8 @@ static enum store_result release(struct drain *d)
     if (result == STORE_OK)
         result = store_read_location(orders->store, &orders->location, &now_ms);
     if (result == STORE_OK)
-        (void)hold_lift(d->app, location_hold(&orders->location), true); /* the orders are tried in any case */
+        (void)hold_lift(d->app, location_hold(&orders->location),
+                        true); /* the orders are tried in any case */
     d->released = result == STORE_OK;
     return result;
 }
@@ -139,7 +141,8 @@ static void move_spool(struct app *app)
     long moved = unspool(app);
 
     if (moved > 0)
-        log_event(app->log, LOG_LEVEL_INFO, "unspooled", NULL, "%ld files of the spool are in the store", moved);
+        log_event(app->log, LOG_LEVEL_INFO, "unspooled", NULL, "%ld files of the spool are in the store",
+                  moved);
 }
 
 /* What is to be done now and then. False if the store does not answer. */
@@ -216,7 +219,8 @@ static void tell_durability(struct app *app)
     struct store_about about;
     struct error e = ERROR_NONE;
 
-    if (app->config_ok && app_ready(app, &e) && store_about(app->store, &about) == STORE_OK && *about.durability)
+    if (app->config_ok && app_ready(app, &e) && store_about(app->store, &about) == STORE_OK &&
+        *about.durability)
         log_event(app->log, LOG_LEVEL_WARN, "store", NULL, "What the store may lose: %s", about.durability);
 }
 
@@ -231,8 +235,9 @@ static long count_waiting(struct app *app)
 /* A drain that watches waits for the next order, or for a store that is away. False = it ends. */
 static bool rest(const struct drain *d, const struct orders_wait *wait)
 {
-    int64_t ms = wait->hold == HOLD_NONE && wait->next_due_ms >= 0 && wait->next_due_ms < POLL_MS ? wait->next_due_ms
-                                                                                                  : POLL_MS;
+    int64_t ms = wait->hold == HOLD_NONE && wait->next_due_ms >= 0 && wait->next_due_ms < POLL_MS
+                     ? wait->next_due_ms
+                     : POLL_MS;
     return d->options->watch && clock_sleep_ms(ms > 10 ? ms : 10, d->app->stop);
 }
 

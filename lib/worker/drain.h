@@ -12,9 +12,10 @@ struct drain_options {
     /* Take each order that waits once, before its time, through a pause or an open breaker, too. Without watch
      * nothing else is taken; orders that come meanwhile are. */
     bool now;
-    int64_t began_boot_ms; /* `now`: orders that were tried since then are not taken again; 0 = since this drain began */
-    int64_t budget_ms;     /* CLOCK_NEVER, or take no order after that */
-    bool heartbeat;        /* this is a real drain: web workers need not drain */
+    int64_t
+        began_boot_ms; /* `now`: orders that were tried since then are not taken again; 0 = since this drain began */
+    int64_t budget_ms; /* CLOCK_NEVER, or take no order after that */
+    bool heartbeat;    /* this is a real drain: web workers need not drain */
     /* Told after each order: how many were looked at, and how many waited at the start. NULL = nobody watches. */
     void (*progress)(long looked_at, long waited);
 };

@@ -52,7 +52,8 @@ static void listen_to(int from, const pid_t pid[], int n, volatile const int *st
     }
 }
 
-bool drain_jobs(int jobs, const struct drain_options *options, volatile int *stop, struct drain_counts *counts)
+bool drain_jobs(int jobs, const struct drain_options *options, volatile int *stop,
+                struct drain_counts *counts)
 {
     struct drain_options each = *options;
     pid_t pid[DRAIN_JOBS_MAX];

@@ -2,27 +2,21 @@
 #include "accept/accept.h"
 #include "app/alert.h"
 #include "order/delivery.h"
-#include <stdlib.h>
 
 /* Asked after a file was not taken: if the store answers this, it was the file, not the store. */
 static bool store_answers(struct app *app)
 {
-    char *value = NULL;
-    enum store_result result = store_get(app->store, "spool", &value);
-
-    free(value);
-    return result != STORE_UNAVAILABLE;
+    int64_t now_ms;
+    return store_read_location(app->store, &app->orders.location, &now_ms) == STORE_OK;
 }
 
 static bool move_ids(struct app *app, const struct spool_ids *ids)
 {
     unsigned others = 0;
-    const struct store_progress progress = {.contact_id = ids->contact_id,
-                                            .opportunity_id = ids->opportunity_id,
-                                            .clear_attempt = ids->clear_attempt};
+    enum store_result result =
+        orders_learn_late(&app->orders, ids->key, ids->contact_id, ids->opportunity_id, &others);
 
-    /* Without a lease: ids are spooled when the store is away. */
-    if (store_progress(app->store, ids->key, "", &progress, &others) == STORE_UNAVAILABLE)
+    if (result != STORE_OK && result != STORE_NONE)
         return false;
     if (others)
         alert_others(app, ids->key, others, ids->contact_id, ids->opportunity_id,
@@ -30,32 +24,40 @@ static bool move_ids(struct app *app, const struct spool_ids *ids)
     return true;
 }
 
-/* A form of another version would be refused again and again. */
-static bool is_understood(struct spool_item *item)
+static enum spool_fate move_delivery(struct app *app, struct spool_item *item)
 {
     struct delivery delivery;
+    struct acceptance acceptance = {.result = ACCEPTED_AWAY};
     bool good = delivery_unpack(item->delivery.packed, item->delivery.packed_len, &delivery);
 
+    if (good)
+        accept_delivery(app,
+                        &(struct accept_delivery){.bytes = delivery.body,
+                                                  .len = delivery.body_len,
+                                                  .headers = delivery.headers,
+                                                  .origin = ORIGIN_SPOOL,
+                                                  .arrived_ago_ms = item->arrived_ago_ms},
+                        &acceptance);
+    else /* a form of another version would be refused again and again */
+        error_set(&item->why,
+                  "its content is no delivery as this version writes them: a version of woo_ghl that knows "
+                  "it can move it, if the file gets its old name");
     delivery_free(&delivery);
     if (!good)
-        error_set(&item->why, "its content is no delivery as this version writes them: a version of woo_ghl "
-                              "that knows it can move it, if the file gets its old name");
-    return good;
+        return SPOOL_DAMAGED;
+    item->why = acceptance.trouble;
+    return acceptance.result == ACCEPTED_AWAY || acceptance.result == ACCEPTED_REFUSED ? SPOOL_REFUSED
+                                                                                       : SPOOL_TAKEN;
 }
 
 static enum spool_fate move_one(struct app *app, struct spool_item *item)
 {
-    bool moved = false;
-
-    if (item->kind == SPOOL_IDS)
-        moved = move_ids(app, &item->ids);
-    else if (is_understood(item))
-        moved = intake_replay(app, item->delivery.packed, item->delivery.packed_len, item->arrived_ago_ms);
-    else
-        return SPOOL_DAMAGED;
-    if (!moved)
-        error_set(&item->why, "%s", store_trouble(app->store));
-    return moved ? SPOOL_TAKEN : SPOOL_REFUSED;
+    if (item->kind == SPOOL_DELIVERY)
+        return move_delivery(app, item);
+    if (move_ids(app, &item->ids))
+        return SPOOL_TAKEN;
+    error_set(&item->why, "%s", store_trouble(app->store));
+    return SPOOL_REFUSED;
 }
 
 static void end(struct app *app, struct spool_item *item, enum spool_fate fate)

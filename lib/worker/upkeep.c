@@ -27,8 +27,8 @@ static enum store_result keep_until(struct app *app, int64_t ms)
 }
 
 /* Empties the page's letters that are older than until_ms. */
-static enum store_result empty_page(struct app *app, const struct store_entry *list, size_t n, int64_t until_ms,
-                                    long *emptied)
+static enum store_result empty_page(struct app *app, const struct store_entry *list, size_t n,
+                                    int64_t until_ms, long *emptied)
 {
     for (size_t i = 0; i < n && list[i].at_ms <= until_ms; i++) {
         enum store_result result = orders_delete_body(&app->orders, list[i].key);
@@ -56,9 +56,10 @@ static enum store_result empty_dead_letters(struct app *app)
             last = list[n - 1];
     }
     if (emptied > 0)
-        log_event(app->log, LOG_LEVEL_WARN, "expired", NULL,
-                  "%ld dead letters are older than DEAD_LETTER_TTL: their content was deleted, key and reason stay",
-                  emptied);
+        log_event(
+            app->log, LOG_LEVEL_WARN, "expired", NULL,
+            "%ld dead letters are older than DEAD_LETTER_TTL: their content was deleted, key and reason stay",
+            emptied);
     int64_t reached_ms = last.at_ms < until_ms ? last.at_ms : until_ms;
     if (result == STORE_OK && emptied > 0 && reached_ms > began_ms)
         result = keep_until(app, reached_ms);
