@@ -55,6 +55,8 @@ static const struct field order_fields[] = {
     TEXT(order_record, "p1", link.part[1]),
     TEXT(order_record, "p2", link.part[2]),
     TEXT(order_record, "p3", link.part[3]),
+    TEXT(order_record, "email", link.email),
+    FLAG(order_record, "made", link.made),
     INT(order_record, "unsettled", link.unsettled_ms),
     INT(order_record, "expires", expires_ms),
 };

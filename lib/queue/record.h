@@ -49,6 +49,8 @@ struct order_link {
     char opportunity[RECORD_ID_SIZE];           /* "" = unknown */
     int64_t gone_ms;                            /* since GHL says that it does not exist; 0 = it does */
     char part[RECORD_PARTS][RECORD_SHORT_SIZE]; /* hash of what GHL holds of each part; "" = unknown */
+    char email[RECORD_SHORT_SIZE];              /* hash of the email that the order last had; "" = none */
+    bool made;                                  /* the contact was made for this order */
     int64_t
         unsettled_ms; /* until then a write of unknown outcome may be carried out, over a later one; 0 = none */
 };
