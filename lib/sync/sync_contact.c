@@ -1,6 +1,5 @@
 #include "base/clock.h"
 #include "base/text.h"
-#include "order/contact.h"
 #include "sync/sync_work.h"
 #include <string.h>
 #include <strings.h>
@@ -150,12 +149,8 @@ static enum step by_name(struct sync_work *w);
 /* GHL takes neither email nor phone of it. */
 static enum step without_either(struct sync_work *w)
 {
-    json_t *contact = w->plan.contact;
-
-    json_object_del(contact, "email");
-    json_object_del(contact, "phone");
-    if (!contact_give_name(contact, &w->order, w->plan.shop))
-        return sync_stop_retry(w, CONTACT_BUSY_RETRY_MS, true, "out_of_memory");
+    json_object_del(w->plan.contact, "email");
+    json_object_del(w->plan.contact, "phone");
     return by_name(w);
 }
 
@@ -396,6 +391,8 @@ static enum step find_only(struct sync_work *w)
     enum step step = STEP_NEXT;
 
     if (!*email && !*phone) {
+        if (!plan_name_new_contact(&w->plan))
+            return sync_stop_retry(w, CONTACT_BUSY_RETRY_MS, true, "out_of_memory");
         step = find_by_card(w);
         return step == STEP_NEXT && !w->link.contact_id[0] ? sync_stop(w, END_FINISH, "never_sold") : step;
     }
@@ -411,6 +408,8 @@ static enum step find_only(struct sync_work *w)
 
 static enum step by_name(struct sync_work *w)
 {
+    if (!w->link.contact_id[0] && !plan_name_new_contact(&w->plan))
+        return sync_stop_retry(w, CONTACT_BUSY_RETRY_MS, true, "out_of_memory");
     if (w->entry->attempt == STORE_ATTEMPT_CONTACT && !w->link.contact_id[0]) {
         if (look_for_contact(w) == STEP_STOP)
             return STEP_STOP;
