@@ -31,9 +31,23 @@ void redis_words_free(struct redis_words *words)
     buf_free(&words->text);
 }
 
+/* "$3\r\n", "*3\r\n" */
+static void add_length(struct buf *out, char sign, size_t len)
+{
+    char text[24], *p = text + sizeof text;
+
+    *--p = '\n';
+    *--p = '\r';
+    do
+        *--p = (char)('0' + len % 10);
+    while ((len /= 10) > 0);
+    *--p = sign;
+    buf_add(out, p, (size_t)(text + sizeof text - p));
+}
+
 void redis_word_bytes(struct redis_words *words, const void *bytes, size_t len)
 {
-    buf_addf(&words->text, "$%zu\r\n", len);
+    add_length(&words->text, '$', len);
     buf_add(&words->text, bytes, len);
     buf_add(&words->text, "\r\n", 2);
     words->count++;
@@ -54,10 +68,42 @@ void redis_word_number(struct redis_words *words, int64_t number)
 
 void redis_word_key(struct redis_words *words, const char *base, const char *kind, const char *name)
 {
-    size_t len = strlen(base) + 1 + strlen(kind) + (name ? 1 + strlen(name) : 0);
-
-    buf_addf(&words->text, "$%zu\r\n%s:%s%s%s\r\n", len, base, kind, name ? ":" : "", name ? name : "");
+    add_length(&words->text, '$', strlen(base) + 1 + strlen(kind) + (name ? 1 + strlen(name) : 0));
+    buf_adds(&words->text, base);
+    buf_addc(&words->text, ':');
+    buf_adds(&words->text, kind);
+    if (name) {
+        buf_addc(&words->text, ':');
+        buf_adds(&words->text, name);
+    }
+    buf_add(&words->text, "\r\n", 2);
     words->count++;
+}
+
+void redis_words_append(struct redis_words *words, const struct redis_words *more)
+{
+    buf_add(&words->text, more->text.data, more->text.len);
+    words->text.failed = words->text.failed || more->text.failed;
+    words->count += more->count;
+}
+
+/* The words of a format; see call.h. */
+static void add_words(struct redis_words *words, const char *base, const char *format, va_list args)
+{
+    for (const char *p = format; *p;) {
+        size_t n = strcspn(p, " ");
+        if (n == 2 && !memcmp(p, "%s", 2)) {
+            redis_word(words, va_arg(args, const char *));
+        } else if (n == 2 && !memcmp(p, "%d", 2)) {
+            redis_word_number(words, va_arg(args, int64_t));
+        } else if (n == 2 && !memcmp(p, "%k", 2)) {
+            const char *kind = va_arg(args, const char *), *name = va_arg(args, const char *);
+            redis_word_key(words, base, kind, name);
+        } else {
+            redis_word_bytes(words, p, n);
+        }
+        p += n + (p[n] == ' ');
+    }
 }
 
 /* -- building -- */
@@ -73,60 +119,39 @@ void redis_begin(struct redis *r)
     r->began_mono_ms = clock_mono_ms();
 }
 
-static size_t count_words(const char *format)
+static void add_command(struct redis *r, const char *format, va_list args)
 {
     size_t n = 1;
 
-    for (; *format; format++)
-        n += *format == ' ';
-    return n;
+    for (const char *p = format; *p; p++)
+        n += *p == ' ';
+    add_length(&r->out.text, '*', n);
+    add_words(&r->out, r->base, format, args);
+    r->commands++;
 }
 
 void redis_add(struct redis *r, const char *format, ...)
 {
     va_list args;
 
-    buf_addf(&r->out.text, "*%zu\r\n", count_words(format));
     va_start(args, format);
-    for (const char *p = format; *p;) {
-        size_t n = strcspn(p, " ");
-        if (n == 2 && !memcmp(p, "%s", 2)) {
-            redis_word(&r->out, va_arg(args, const char *));
-        } else if (n == 2 && !memcmp(p, "%d", 2)) {
-            redis_word_number(&r->out, va_arg(args, int64_t));
-        } else if (n == 2 && !memcmp(p, "%k", 2)) {
-            const char *kind = va_arg(args, const char *), *name = va_arg(args, const char *);
-            redis_word_key(&r->out, r->base, kind, name);
-        } else {
-            redis_word_bytes(&r->out, p, n);
-        }
-        p += n + (p[n] == ' ');
-    }
+    add_command(r, format, args);
     va_end(args);
-    r->commands++;
 }
 
 static void add_script(struct redis *r, const char *verb, const char *script)
 {
-    const struct redis_words *keys = r->keys, *args = r->args;
-
-    buf_addf(&r->out.text, "*%d\r\n", 3 + keys->count + args->count);
+    add_length(&r->out.text, '*', 2 + (size_t)r->tail->count);
     redis_word(&r->out, verb);
     redis_word(&r->out, script);
-    redis_word_number(&r->out, keys->count);
-    buf_add(&r->out.text, keys->text.data, keys->text.len);
-    buf_add(&r->out.text, args->text.data, args->text.len);
-    r->out.text.failed = r->out.text.failed || keys->text.failed || args->text.failed;
-    r->commands++;
+    redis_words_append(&r->out, r->tail);
 }
 
-void redis_add_script(struct redis *r, enum redis_script which, const struct redis_words *keys,
-                      const struct redis_words *args)
+void redis_add_script(struct redis *r, enum redis_script which, const struct redis_words *tail)
 {
     r->script = which;
-    r->script_at = r->commands;
-    r->keys = keys;
-    r->args = args;
+    r->script_at = r->commands++;
+    r->tail = tail;
     add_script(r, "EVALSHA", scripts[which].sha1);
 }
 
@@ -229,4 +254,45 @@ enum store_result redis_trouble(struct redis *r, const char *fmt, ...)
     va_end(args);
     error_set(&r->connection.trouble, "%s", text);
     return STORE_UNAVAILABLE;
+}
+
+/* -- calls of one command -- */
+
+static enum store_result ask(struct redis *r, redisReply **reply, int type)
+{
+    enum store_result result = redis_run(r, reply, 1);
+
+    if (result == STORE_OK)
+        result = (*reply)->type == REDIS_REPLY_NIL ? STORE_NONE : redis_expect(r, *reply, type);
+    if (result != STORE_OK)
+        redis_free(reply, 1);
+    return result;
+}
+
+enum store_result redis_ask(struct redis *r, redisReply **reply, int type, const char *format, ...)
+{
+    va_list args;
+
+    redis_begin(r);
+    va_start(args, format);
+    add_command(r, format, args);
+    va_end(args);
+    return ask(r, reply, type);
+}
+
+enum store_result redis_ask_script(struct redis *r, redisReply **reply, int type, enum redis_script which,
+                                   const char *format, ...)
+{
+    struct redis_words tail;
+    va_list args;
+
+    redis_words_init(&tail);
+    va_start(args, format);
+    add_words(&tail, r->base, format, args);
+    va_end(args);
+    redis_begin(r);
+    redis_add_script(r, which, &tail);
+    enum store_result result = ask(r, reply, type);
+    redis_words_free(&tail);
+    return result;
 }

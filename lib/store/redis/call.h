@@ -4,13 +4,16 @@
  * A call is built, run in one round trip, and its replies are read:
  *
  *     redis_begin(r);
- *     redis_add(r, "GET %k", "val", name);
- *     enum store_result result = redis_run(r, reply, 1);
+ *     redis_add(r, "HGETALL %k", "order", key);
+ *     redis_add(r, "TIME");
+ *     enum store_result result = redis_run(r, reply, 2);
  *     if (result == STORE_OK)
- *         result = redis_expect(r, reply[0], REDIS_REPLY_STRING);
- *     redis_free(reply, 1);
+ *         result = redis_expect(r, reply[0], REDIS_REPLY_ARRAY);
+ *     redis_free(reply, 2);
  *
- * Keys are `{prefix:location}:KIND:NAME`, or `{prefix:location}:KIND`: one hash tag, so that they are on one server.
+ * Formats: single spaces separate words; %s = a text, %d = an int64_t, %k = a key (kind and name, two texts; a name of
+ * NULL: the kind alone). Keys are `{prefix:location}:KIND:NAME` or `{prefix:location}:KIND`: one hash tag, so that
+ * they are on one server.
  */
 #ifndef WOO_GHL_STORE_REDIS_CALL_H
 #define WOO_GHL_STORE_REDIS_CALL_H
@@ -31,6 +34,7 @@ void redis_word(struct redis_words *words, const char *text);
 void redis_word_bytes(struct redis_words *words, const void *bytes, size_t len);
 void redis_word_number(struct redis_words *words, int64_t number);
 void redis_word_key(struct redis_words *words, const char *base, const char *kind, const char *name);
+void redis_words_append(struct redis_words *words, const struct redis_words *more);
 
 /* -- the backend's state -- */
 
@@ -50,22 +54,26 @@ struct redis {
     bool same_server;         /* it is only for the server that redis_server told last */
     enum redis_script script; /* the one in it, if any: */
     size_t script_at;         /* which of the commands it is */
-    const struct redis_words *keys, *args;
+    const struct redis_words *tail;
 };
 
 /* -- calls -- */
 
 void redis_begin(struct redis *r);
-/* Adds a command. Each word of the format, which single spaces separate, is a word of it; but %s = a text,
- * %d = an int64_t, %k = a key: kind and name (two texts; a name of NULL: the kind alone). */
 void redis_add(struct redis *r, const char *format, ...);
-/* Adds the script, at most one in a call; keys and args must live until it was run. A server that does not know it
- * gets its text in a second round trip. */
-void redis_add_script(struct redis *r, enum redis_script which, const struct redis_words *keys,
-                      const struct redis_words *args);
+/* Adds the script, at most one in a call. The tail, which must live until it was run, is the number of its keys, the
+ * keys, the arguments. A server that does not know the script gets its text in a second round trip. */
+void redis_add_script(struct redis *r, enum redis_script which, const struct redis_words *tail);
 /* Sends them and waits for n replies, as many as were added. OK, or UNAVAILABLE and no replies. */
 enum store_result redis_run(struct redis *r, redisReply **reply, size_t n) MUST_CHECK;
 void redis_free(redisReply **reply, size_t n);
+
+/* A call of one command, or script, whose format is that of its tail. OK: *reply, the caller's, is of the type.
+ * Otherwise it is NULL: NONE: Redis answers nil; or as redis_run and redis_expect say. */
+enum store_result redis_ask(struct redis *r, redisReply **reply, int type, const char *format,
+                            ...) MUST_CHECK;
+enum store_result redis_ask_script(struct redis *r, redisReply **reply, int type, enum redis_script which,
+                                   const char *format, ...) MUST_CHECK;
 
 /* OK: the reply is of the type (REDIS_REPLY_...). FULL: Redis has no memory for it. Otherwise UNAVAILABLE, and the
  * connection is given up: a server that answers so is not fit for use. */

@@ -39,9 +39,7 @@ static void command_words(struct commands *c, const char *verb, const char *kind
                           const struct redis_words *words)
 {
     command(c, verb, kind, name, words->count);
-    buf_add(&c->args.text, words->text.data, words->text.len);
-    c->args.text.failed = c->args.text.failed || words->text.failed;
-    c->args.count += words->count;
+    redis_words_append(&c->args, words);
 }
 
 static int64_t version_of(const void *record)
@@ -87,16 +85,13 @@ static bool add_fields(struct commands *c, const struct backend_commit *commit, 
             redis_word_bytes(&set, value, len);
         differs = differs || len > 0 || version > 0;
     }
-    if (differs) {
-        redis_word(&set, "v");
-        redis_word_number(&set, version + 1);
-    }
+    redis_word(&set, "v");
+    redis_word_number(&set, version + 1);
     if (anew)
         command(c, "DEL", type->name, commit->key, 0);
     else if (version > 0 && gone.count > 0)
         command_words(c, "HDEL", type->name, commit->key, &gone);
-    if (set.count > 0)
-        command_words(c, "HSET", type->name, commit->key, &set);
+    command_words(c, "HSET", type->name, commit->key, &set);
     redis_words_free(&set);
     redis_words_free(&gone);
     return differs;
@@ -175,29 +170,16 @@ static bool add_values(struct commands *c, const struct backend_commit *commit)
 
 /* Redis refuses the first write of a script if that may need memory and there is none, and no later one. So a commit
  * that brings a body begins with SET, which may be refused, and any other one with PERSIST, which never is: what
- * ends work, and frees memory, goes on. Returns the version that the record has after it. */
-static int64_t add_commands(struct commands *c, const struct backend_commit *commit)
+ * ends work, and frees memory, goes on. False: nothing is to be done. */
+static bool add_commands(struct commands *c, const struct backend_commit *commit, int64_t version)
 {
-    struct commands rest;
-    int64_t version = version_of(commit->before);
-
-    commands_init(&rest, c->r);
     bool blobs = add_blobs(c, commit, true);
-    blobs = add_blobs(&rest, commit, false) || blobs;
-    bool fields = add_fields(&rest, commit, version);
-    bool values = add_values(&rest, commit);
-    if (blobs || fields || values) {
-        command(c, "PERSIST", commit->type->name, commit->key, 0);
-        add_indexes(&rest, commit, version);
-        buf_add(&c->keys.text, rest.keys.text.data, rest.keys.text.len);
-        buf_add(&c->args.text, rest.args.text.data, rest.args.text.len);
-        c->keys.count += rest.keys.count;
-        c->args.count += rest.args.count;
-        c->args.text.failed = c->args.text.failed || rest.args.text.failed;
-        c->keys.text.failed = c->keys.text.failed || rest.keys.text.failed;
-    }
-    commands_free(&rest);
-    return fields ? version + 1 : version;
+
+    command(c, "PERSIST", commit->type->name, commit->key, 0);
+    blobs = add_blobs(c, commit, false) || blobs;
+    bool fields = add_fields(c, commit, version);
+    add_indexes(c, commit, version);
+    return add_values(c, commit) || fields || blobs;
 }
 
 /* The version, and the times between which the commit may be done, by the server's clock. */
@@ -219,6 +201,28 @@ static void add_terms(struct commands *c, const struct backend_commit *commit)
     redis_word_number(&c->args, version_of(commit->before));
     redis_word_number(&c->args, earliest);
     redis_word_number(&c->args, latest);
+}
+
+/* The script's tail. Returns the version that the record has after it. */
+static int64_t build(const struct redis *r, const struct backend_commit *commit, struct redis_words *tail)
+{
+    int64_t version = version_of(commit->before);
+    struct commands c;
+
+    commands_init(&c, r);
+    add_terms(&c, commit);
+    if (add_commands(&c, commit, version)) {
+        version++;
+    } else {
+        commands_free(&c);
+        commands_init(&c, r);
+        add_terms(&c, commit);
+    }
+    redis_word_number(tail, c.keys.count);
+    redis_words_append(tail, &c.keys);
+    redis_words_append(tail, &c.args);
+    commands_free(&c);
+    return version;
 }
 
 /* -- clients -- */
@@ -302,20 +306,19 @@ enum store_result redis_commit(void *state, const struct backend_commit *commit,
     const size_t at = client ? 2 : 0, n = at + 1 + (location ? 1 : 0);
     enum store_result told, result;
     redisReply *reply[4];
-    struct commands c;
+    struct redis_words tail;
 
-    commands_init(&c, r);
-    add_terms(&c, commit);
-    int64_t after = add_commands(&c, commit);
+    redis_words_init(&tail);
+    int64_t after = build(r, commit, &tail);
     redis_begin(r);
     r->same_server = true;
     if (client)
         add_client(r, client, redis_now_ms(r));
-    redis_add_script(r, SCRIPT_COMMIT, &c.keys, &c.args);
+    redis_add_script(r, SCRIPT_COMMIT, &tail);
     if (location)
         redis_add(r, "HGETALL %k", location_record_type.name, NULL);
     result = redis_run(r, reply, n);
-    commands_free(&c);
+    redis_words_free(&tail);
     if (result != STORE_OK)
         return result;
     result = read_result(r, commit, reply[at], current, now_ms);

@@ -74,7 +74,7 @@ int64_t redis_extra_ms(size_t bytes)
 
 static bool resolve(struct redis_connection *c)
 {
-    struct addrinfo hints = {.ai_socktype = SOCK_STREAM, .ai_flags = AI_ADDRCONFIG | AI_NUMERICSERV}, *list;
+    struct addrinfo hints = {.ai_socktype = SOCK_STREAM, .ai_flags = AI_NUMERICSERV}, *list;
 
     if (c->url.path) {
         struct sockaddr_un *name = (struct sockaddr_un *)&c->address[0].address;
@@ -90,11 +90,6 @@ static bool resolve(struct redis_connection *c)
         return true;
     }
     int code = getaddrinfo(c->url.host, c->url.port, &hints, &list);
-    if (code == EAI_NONAME || code == EAI_ADDRFAMILY) {
-        /* A machine with the loopback interface alone has no configured address. */
-        hints.ai_flags = AI_NUMERICSERV;
-        code = getaddrinfo(c->url.host, c->url.port, &hints, &list);
-    }
     if (code != 0) {
         redis_fail(c, "the host's name has no address: %s", gai_strerror(code));
         return false;

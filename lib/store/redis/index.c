@@ -52,14 +52,11 @@ enum store_result redis_list(void *state, enum order_index index, int64_t from_m
     bool more = max > 0;
 
     *n = 0;
-    while (more) {
-        redis_begin(r);
-        redis_add(r, "ZRANGEBYSCORE %k %d +inf WITHSCORES LIMIT %d %d", redis_index_kind[index], NULL,
-                  from_ms, offset, page);
-        result = redis_run(r, &reply, 1);
-        if (result != STORE_OK)
-            return result;
-        result = read_page(r, reply, from_ms, after, max, list, n);
+    while (result == STORE_OK && more) {
+        result = redis_ask(r, &reply, REDIS_REPLY_ARRAY, "ZRANGEBYSCORE %k %d +inf WITHSCORES LIMIT %d %d",
+                           redis_index_kind[index], NULL, from_ms, offset, page);
+        if (result == STORE_OK)
+            result = read_page(r, reply, from_ms, after, max, list, n);
         more = result == STORE_OK && *n < max && reply->elements == 2 * (size_t)page;
         offset += page;
         page = PAGE;

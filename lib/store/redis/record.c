@@ -140,16 +140,8 @@ enum store_result redis_blob(void *state, const char *id, struct buf *sealed)
 {
     struct redis *r = state;
     redisReply *reply;
+    enum store_result result = redis_ask(r, &reply, REDIS_REPLY_STRING, "GET %k", "blob", id);
 
-    redis_begin(r);
-    redis_add(r, "GET %k", "blob", id);
-    enum store_result result = redis_run(r, &reply, 1);
-    if (result != STORE_OK)
-        return result;
-    if (reply->type == REDIS_REPLY_NIL)
-        result = STORE_NONE;
-    else
-        result = redis_expect(r, reply, REDIS_REPLY_STRING);
     if (result == STORE_OK && !buf_add(sealed, reply->str, reply->len))
         result = redis_trouble(r, "Redis: no memory for a body of %zu bytes", (size_t)reply->len);
     redis_free(&reply, 1);

@@ -5,67 +5,46 @@
 
 #define VALUES_MAX 1000
 #define SCAN_STEP 2000
+#define NO_MEMORY "Redis: no memory for a list of values"
 #define SCAN_MS 10000 /* for all of a list of values */
 
 /* *out (may be NULL) is the reply's text, owned by the caller. */
 static enum store_result copy_text(struct redis *r, const redisReply *reply, char **out)
 {
-    enum store_result result = redis_expect(r, reply, REDIS_REPLY_STRING);
-
-    if (result != STORE_OK || !out)
-        return result;
-    *out = strdup(reply->str);
-    return *out ? STORE_OK
-                : redis_trouble(r, "Redis: no memory for a value of %zu bytes", (size_t)reply->len);
+    if (out && (*out = strdup(reply->str)) == NULL)
+        return redis_trouble(r, "Redis: no memory for a value of %zu bytes", (size_t)reply->len);
+    return STORE_OK;
 }
 
 enum store_result redis_get(void *state, const char *name, char **out)
 {
     struct redis *r = state;
     redisReply *reply;
+    enum store_result result = redis_ask(r, &reply, REDIS_REPLY_STRING, "GET %k", "val", name);
 
-    *out = NULL;
-    redis_begin(r);
-    redis_add(r, "GET %k", "val", name);
-    enum store_result result = redis_run(r, &reply, 1);
-    if (result != STORE_OK)
-        return result;
-    result = reply->type == REDIS_REPLY_NIL ? STORE_NONE : copy_text(r, reply, out);
+    if (result == STORE_OK)
+        result = copy_text(r, reply, out);
     redis_free(&reply, 1);
     return result;
 }
 
-/* Runs lua/value.lua. *done: the key has the value, or went, as wanted. *out (may be NULL): what the key has then;
- * NULL = nothing. ttl_ms -1: it goes. */
+/* Runs lua/value.lua. OK, NONE: the key has the value, or went, as wanted; or not. *out (may be NULL): what the key has
+ * then; NULL = nothing. ttl_ms -1: it goes. */
 static enum store_result run_value(struct redis *r, const char *kind, const char *name, const char *when,
-                                   const char *value, int64_t ttl_ms, bool *done, char **out)
+                                   const char *value, int64_t ttl_ms, char **out)
 {
-    struct redis_words keys, args;
     redisReply *reply;
+    enum store_result result = redis_ask_script(r, &reply, REDIS_REPLY_ARRAY, SCRIPT_VALUE, "1 %k %s %s %d",
+                                                kind, name, when, value, ttl_ms);
 
-    redis_words_init(&keys);
-    redis_words_init(&args);
-    redis_word_key(&keys, r->base, kind, name);
-    redis_word(&args, when);
-    redis_word(&args, value);
-    redis_word_number(&args, ttl_ms);
-    redis_begin(r);
-    redis_add_script(r, SCRIPT_VALUE, &keys, &args);
-    enum store_result result = redis_run(r, &reply, 1);
-    redis_words_free(&keys);
-    redis_words_free(&args);
-    if (result != STORE_OK)
-        return result;
-    result = redis_expect(r, reply, REDIS_REPLY_ARRAY);
     if (result == STORE_OK && (reply->elements != 2 || reply->element[0]->type != REDIS_REPLY_INTEGER)) {
         redis_fail(&r->connection, "the values' script answers what it cannot");
         result = STORE_UNAVAILABLE;
     }
-    if (result == STORE_OK) {
-        *done = reply->element[0]->integer == 1;
-        if (reply->element[1]->type != REDIS_REPLY_NIL)
-            result = copy_text(r, reply->element[1], out);
-    }
+    if (result == STORE_OK && reply->element[1]->type == REDIS_REPLY_STRING)
+        result = copy_text(r, reply->element[1], out);
+    if (result == STORE_OK && reply->element[0]->integer != 1)
+        result = STORE_NONE;
     redis_free(&reply, 1);
     return result;
 }
@@ -73,52 +52,31 @@ static enum store_result run_value(struct redis *r, const char *kind, const char
 enum store_result redis_put(void *state, const char *name, const char *value, int64_t ttl_ms, bool absent,
                             char **out)
 {
-    bool done;
-
     if (out)
         *out = NULL;
-    return run_value(state, "val", name, absent ? "absent" : "always", value ? value : "",
-                     !value       ? -1
-                     : ttl_ms > 0 ? ttl_ms
-                                  : 0,
-                     &done, out);
+    if (value && ttl_ms < 0)
+        ttl_ms = 0;
+    enum store_result result = run_value(state, "val", name, absent ? "absent" : "always", value ? value : "",
+                                         value ? ttl_ms : -1, out);
+    return result == STORE_NONE ? STORE_OK : result;
 }
 
 enum store_result redis_lock(void *state, const char *name, const char *token, int64_t ttl_ms)
 {
-    bool done = false;
-    enum store_result result =
-        run_value(state, "lock", name, "mine", token, ttl_ms > 0 ? ttl_ms : 1, &done, NULL);
-
-    return result == STORE_OK && !done ? STORE_NONE : result;
+    return run_value(state, "lock", name, "mine", token, ttl_ms > 0 ? ttl_ms : 1, NULL);
 }
 
 enum store_result redis_unlock(void *state, const char *name, const char *token)
 {
-    bool done = false;
-    enum store_result result = run_value(state, "lock", name, "mine", token, -1, &done, NULL);
-
-    return result == STORE_OK && !done ? STORE_NONE : result;
+    return run_value(state, "lock", name, "mine", token, -1, NULL);
 }
 
 enum store_result redis_count(void *state, const char *name, int64_t ttl_ms, int64_t *count)
 {
-    struct redis *r = state;
-    struct redis_words keys, args;
     redisReply *reply;
+    enum store_result result = redis_ask_script(state, &reply, REDIS_REPLY_INTEGER, SCRIPT_COUNT, "1 %k %d",
+                                                "val", name, ttl_ms > 0 ? ttl_ms : 0);
 
-    redis_words_init(&keys);
-    redis_words_init(&args);
-    redis_word_key(&keys, r->base, "val", name);
-    redis_word_number(&args, ttl_ms > 0 ? ttl_ms : 0);
-    redis_begin(r);
-    redis_add_script(r, SCRIPT_COUNT, &keys, &args);
-    enum store_result result = redis_run(r, &reply, 1);
-    redis_words_free(&keys);
-    redis_words_free(&args);
-    if (result != STORE_OK)
-        return result;
-    result = redis_expect(r, reply, REDIS_REPLY_INTEGER);
     if (result == STORE_OK && count)
         *count = reply->integer;
     redis_free(&reply, 1);
@@ -164,38 +122,41 @@ static void make_pattern(const struct redis *r, const char *prefix, struct buf *
     buf_free(&plain);
 }
 
-static enum store_result scan(struct redis *r, const char *pattern, struct found *found)
+/* One step of SCAN, from the cursor on, which it moves. */
+static enum store_result scan(struct redis *r, const char *pattern, char cursor[24], struct found *found)
 {
     const size_t skip = strlen(r->base) + strlen(":val:");
-    int64_t deadline = clock_mono_ms() + SCAN_MS;
-    enum store_result result = STORE_OK;
-    char cursor[24] = "0";
     redisReply *reply;
+    enum store_result result = redis_ask(r, &reply, REDIS_REPLY_ARRAY, "SCAN %s MATCH %s COUNT %d", cursor,
+                                         pattern, (int64_t)SCAN_STEP);
 
-    do {
-        if (clock_left_ms(deadline) == 0)
-            return redis_trouble(r, "Redis: it has too many keys for a list of values");
-        redis_begin(r);
-        redis_add(r, "SCAN %s MATCH %s COUNT %d", cursor, pattern, (int64_t)SCAN_STEP);
-        result = redis_run(r, &reply, 1);
-        if (result != STORE_OK)
-            return result;
-        result = redis_expect(r, reply, REDIS_REPLY_ARRAY);
-        if (result == STORE_OK &&
-            (reply->elements != 2 || reply->element[0]->type != REDIS_REPLY_STRING ||
-             reply->element[0]->len >= sizeof cursor || reply->element[1]->type != REDIS_REPLY_ARRAY)) {
-            redis_fail(&r->connection, "SCAN answers what it cannot");
-            result = STORE_UNAVAILABLE;
-        }
-        if (result == STORE_OK)
-            memcpy(cursor, reply->element[0]->str, reply->element[0]->len + 1);
-        for (size_t i = 0; result == STORE_OK && i < reply->element[1]->elements; i++) {
-            const redisReply *key = reply->element[1]->element[i];
-            if (key->type == REDIS_REPLY_STRING && key->len > skip && !keep_name(found, key->str + skip))
-                result = redis_trouble(r, "Redis: no memory for a list of values");
-        }
-        redis_free(&reply, 1);
-    } while (result == STORE_OK && strcmp(cursor, "0") != 0 && found->count < VALUES_MAX);
+    if (result == STORE_OK &&
+        (reply->elements != 2 || reply->element[0]->type != REDIS_REPLY_STRING ||
+         reply->element[0]->len >= 24 || reply->element[1]->type != REDIS_REPLY_ARRAY)) {
+        redis_fail(&r->connection, "SCAN answers what it cannot");
+        result = STORE_UNAVAILABLE;
+    }
+    if (result == STORE_OK)
+        memcpy(cursor, reply->element[0]->str, reply->element[0]->len + 1);
+    for (size_t i = 0; result == STORE_OK && i < reply->element[1]->elements; i++) {
+        const redisReply *key = reply->element[1]->element[i];
+        if (key->type == REDIS_REPLY_STRING && key->len > skip && !keep_name(found, key->str + skip))
+            result = redis_trouble(r, NO_MEMORY);
+    }
+    redis_free(&reply, 1);
+    return result;
+}
+
+static enum store_result scan_all(struct redis *r, const char *pattern, struct found *found)
+{
+    int64_t deadline = clock_mono_ms() + SCAN_MS;
+    enum store_result result;
+    char cursor[24] = "0";
+
+    do
+        result = clock_left_ms(deadline) > 0 ? scan(r, pattern, cursor, found)
+                                             : redis_trouble(r, "Redis: too many keys for a list of values");
+    while (result == STORE_OK && strcmp(cursor, "0") != 0 && found->count < VALUES_MAX);
     return result;
 }
 
@@ -210,7 +171,7 @@ static enum store_result read_values(struct redis *r, struct found *found, struc
     redisReply **reply = calloc(found->count + 1, sizeof *reply);
 
     if (!reply)
-        return redis_trouble(r, "Redis: no memory for a list of values");
+        return redis_trouble(r, NO_MEMORY);
     qsort(found->name, found->count, sizeof *found->name, by_name);
     redis_begin(r);
     for (size_t i = 0; i < found->count; i++)
@@ -226,7 +187,7 @@ static enum store_result read_values(struct redis *r, struct found *found, struc
         buf_add(out, reply[i]->str, strlen(reply[i]->str) + 1);
     }
     if (result == STORE_OK && out->failed)
-        result = redis_trouble(r, "Redis: no memory for a list of values");
+        result = redis_trouble(r, NO_MEMORY);
     redis_free(reply, found->count);
     free(reply);
     return result;
@@ -240,13 +201,13 @@ enum store_result redis_values(void *state, const char *prefix, struct buf *out)
     enum store_result result = STORE_UNAVAILABLE;
 
     if (!found)
-        return redis_trouble(r, "Redis: no memory for a list of values");
+        return redis_trouble(r, NO_MEMORY);
     buf_init(&pattern, 8192);
     make_pattern(r, prefix, &pattern);
     if (pattern.failed)
         (void)redis_trouble(r, "Redis: a value's name is too long");
     else
-        result = scan(r, pattern.data, found);
+        result = scan_all(r, pattern.data, found);
     if (result == STORE_OK && found->count > 0)
         result = read_values(r, found, out);
     for (size_t i = 0; i < found->count; i++)
