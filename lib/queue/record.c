@@ -67,6 +67,8 @@ static const struct field location_fields[] = {
     INT(location_record, "first_use", first_use_ms),
     INT(location_record, "up", up_ms),
     INT(location_record, "lost", lost_ms),
+    TEXT(location_record, "shops", shops),
+    TEXT(location_record, "site", site),
     INT(location_record, "reconcile", reconcile_ms),
     INT(location_record, "failures", failures),
     INT(location_record, "opened", opened),
