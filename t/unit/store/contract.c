@@ -209,7 +209,7 @@ static void what_expired_is_not_there(struct rig *rig)
     order = rig_read(rig, "shop:1");
     is_int(order.version, 1, "it is there before");
     is_str(rig_value(rig, "mark", value), "1", "the value, too");
-    rig->backend->shift_clock(rig->state, MINUTE_MS + SECOND_MS);
+    rig_shift(rig, MINUTE_MS + SECOND_MS);
     is_str(rig_value(rig, "mark", value), "", "and then gone");
     is_str(rig_value(rig, "stays", value), "2", "but for what stays");
     again = rig_queued(rig_now(rig), BODY);
@@ -232,7 +232,7 @@ static void expiry_is_bounded(struct rig *rig)
         snprintf(key, sizeof key, "shop:%d", i);
         is_result(rig_put(rig, key, NULL, &order, NULL), STORE_OK, "given %s that expires", key);
     }
-    rig->backend->shift_clock(rig->state, 2 * MINUTE_MS);
+    rig_shift(rig, 2 * MINUTE_MS);
     for (int i = 0; i < 4; i++) {
         is_result(rig->backend->expire(rig->state, 2, &n), STORE_OK, "expiry");
         ok(n <= 2, "removes 2 at once, or leaves it to the server: %ld", n);

@@ -35,7 +35,7 @@ static void values_are_put_and_listed(struct rig *rig)
     is_str(rig_value(rig, "owner:a", value), "", "then");
     is_result(rig->backend->put(rig->state, "owner:b", "short", MINUTE_MS, false, NULL), STORE_OK,
               "a shorter time");
-    rig->backend->shift_clock(rig->state, 2 * MINUTE_MS);
+    rig_shift(rig, 2 * MINUTE_MS);
     is_result(rig->backend->put(rig->state, "owner:b", "new", 0, true, &there), STORE_OK, "an expired one");
     is_str(there, "new", "is absent");
     free(there);
@@ -60,7 +60,7 @@ static void a_commit_brings_values(struct rig *rig)
     commit.order.value[0] = (struct store_value){"new", NULL, 0};
     is_result(rig_commit_run(rig, &commit), STORE_CHANGED, "one that is refused");
     is_str(rig_value(rig, "new", value), "2", "does not");
-    rig->backend->shift_clock(rig->state, 2 * MINUTE_MS);
+    rig_shift(rig, 2 * MINUTE_MS);
     is_str(rig_value(rig, "new", value), "", "it stays as long as it was to");
 }
 
@@ -72,14 +72,14 @@ static void a_lock_is_the_holders(struct rig *rig)
     is_result(rig->backend->lock(rig->state, "contact", "mine", 5 * MINUTE_MS), STORE_OK,
               "its holder renews it");
     is_result(rig->backend->lock(rig->state, "contact2", "other", MINUTE_MS), STORE_OK, "others are free");
-    rig->backend->shift_clock(rig->state, 2 * MINUTE_MS);
+    rig_shift(rig, 2 * MINUTE_MS);
     is_result(rig->backend->lock(rig->state, "contact", "other", MINUTE_MS), STORE_NONE,
               "for as long as it said");
     is_result(rig->backend->unlock(rig->state, "contact", "other"), STORE_NONE, "nobody else gives it back");
     is_result(rig->backend->unlock(rig->state, "contact", "mine"), STORE_OK, "its holder does");
     is_result(rig->backend->unlock(rig->state, "contact", "mine"), STORE_NONE, "once");
     is_result(rig->backend->lock(rig->state, "contact", "other", MINUTE_MS), STORE_OK, "then it is free");
-    rig->backend->shift_clock(rig->state, 2 * MINUTE_MS);
+    rig_shift(rig, 2 * MINUTE_MS);
     is_result(rig->backend->unlock(rig->state, "contact", "other"), STORE_NONE, "a lock runs out");
     is_result(rig->backend->lock(rig->state, "contact", "mine", MINUTE_MS), STORE_OK, "and is free");
 }
@@ -94,14 +94,14 @@ static void counters_count(struct rig *rig)
         is_int(count, i, "so often");
     }
     is_str(rig_value(rig, "calls", value), "3", "it is a value");
-    rig->backend->shift_clock(rig->state, MINUTE_MS - 5 * SECOND_MS);
+    rig_shift(rig, MINUTE_MS - 5 * SECOND_MS);
     is_result(rig->backend->count(rig->state, "calls", MINUTE_MS, &count), STORE_OK, "its time");
-    rig->backend->shift_clock(rig->state, 6 * SECOND_MS);
+    rig_shift(rig, 6 * SECOND_MS);
     is_result(rig->backend->count(rig->state, "calls", MINUTE_MS, &count), STORE_OK,
               "runs from its first count");
     is_int(count, 1, "and then it begins anew");
     is_result(rig->backend->count(rig->state, "ever", 0, &count), STORE_OK, "one without a time");
-    rig->backend->shift_clock(rig->state, 400 * DAY_MS);
+    rig_shift(rig, 400 * DAY_MS);
     is_result(rig->backend->count(rig->state, "ever", 0, &count), STORE_OK, "goes on");
     is_int(count, 2, "for ever");
 }
@@ -124,7 +124,7 @@ static void clients_are_counted_each_day(struct rig *rig)
     commit.order.count_client = "aa";
     is_result(rig_commit_run(rig, &commit), STORE_CHANGED, "whatever becomes of it");
     is_int(commit.client_count, 3, "of this one, too");
-    rig->backend->shift_clock(rig->state, DAY_MS);
+    rig_shift(rig, DAY_MS);
     is_result(rig->backend->count_client(rig->state, "aa", &count), STORE_OK, "the next day");
     is_int(count, 1, "begins anew");
 }

@@ -18,8 +18,8 @@ static void end_sqlite(struct rig *rig)
     (void)rig;
 }
 
-const struct rig_kind rig_sqlite = {"sqlite", &sqlite_backend, begin_sqlite, end_sqlite, sqlite_open};
-static const struct rig_kind *const rig_kinds[] = {&rig_sqlite};
+const struct rig_kind rig_sqlite = {"sqlite", &sqlite_backend, begin_sqlite, end_sqlite, sqlite_open, NULL};
+static const struct rig_kind *const rig_kinds[] = {&rig_sqlite, &rig_redis};
 
 /* -- life cycle -- */
 
@@ -73,6 +73,13 @@ bool rig_reopen(struct rig *rig)
     rig_close(rig);
     rig->state = rig_open(rig, rig->space);
     return rig->state != NULL;
+}
+
+void rig_shift(struct rig *rig, int64_t ms)
+{
+    rig->backend->shift_clock(rig->state, ms);
+    if (rig->kind->shift)
+        rig->kind->shift(rig, ms);
 }
 
 int rig_main(const struct rig_case *cases, size_t n)

@@ -25,9 +25,10 @@ struct rig_kind {
     bool (*begin)(struct rig *rig);
     void (*end)(struct rig *rig);
     void *(*open)(const struct config *config, const char *space, struct log *log, struct error *e);
+    void (*shift)(struct rig *rig, int64_t ms); /* what rig_shift has to do beside; NULL = nothing */
 };
-extern const struct rig_kind
-    rig_sqlite; /* each kind in a file of its own if it needs more than a few lines */
+extern const struct rig_kind rig_sqlite,
+    rig_redis; /* each in its own file if it needs more than a few lines */
 
 struct rig {
     const struct rig_kind *kind;
@@ -59,6 +60,8 @@ void rig_end(struct rig *rig);
 void *rig_open(const struct rig *rig, const char *space);
 /* Opens, or opens anew, rig->state. */
 bool rig_reopen(struct rig *rig);
+/* Time passes: shift_clock, and what expires comes nearer. */
+void rig_shift(struct rig *rig, int64_t ms);
 void rig_close(struct rig *rig);
 /* Waits for the child; its exit code, -1 = a signal ended it. */
 int rig_wait(pid_t pid);
