@@ -157,6 +157,22 @@ for my $store (qw(sqlite redis)) {
         $server->stop;
     } if $redis;
 
+    subtest "$store: the spool has a file whose key is missing" => sub {
+        $ghl->reset;
+        my $server = $new->(REDIS_URL => 'redis://127.0.0.1:1', DATA_KEY => 'the data key of that time');
+        like deliver($server, 1), qr/store_unavailable/, 'given a spooled order';
+        $server->set(REDIS_URL => $redis->url, DATA_KEY => '');
+        is $server->command('drain')->{code}, 0, 'and no DATA_KEY any more';
+        my $needs = qr/cannot be opened: it was encrypted with another DATA_KEY .*: set DATA_KEY_PREVIOUS to the value of that time/;
+        like told($server, 'spool', 1)->[0], qr/^1 files of the spool $needs/, 'it is told what is missing';
+        like $server->command('status')->{out}, qr/^spool: 1 files $needs/m, 'status says so';
+        is scalar(() = $ghl->opportunities), 0, 'nothing is in GHL';
+        $server->set(DATA_KEY_PREVIOUS => 'the data key of that time');
+        is $server->command('drain')->{code}, 0, 'a drain with it as the previous one';
+        is scalar(() = $ghl->opportunities), 1, 'brings the order to GHL';
+        $server->stop;
+    } if $redis;
+
     subtest "$store: the store is away" => sub {
         my $server = $new->(REDIS_URL => 'redis://127.0.0.1:1');
         like deliver($server, $_), qr/store_unavailable/, 'spooled' for 1, 2;

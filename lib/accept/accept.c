@@ -185,7 +185,7 @@ static void work_now(struct visit *v, struct order_work *work)
     if (same)
         v->planned = (struct planned){0};
     if (outcome.left)
-        accept_rescue(v->app, work, strcmp(outcome.reason, "store_unavailable") != 0);
+        accept_rescue(v->app, work, outcome.reason);
     take_outcome(v, &outcome);
     if (v->out->result == ACCEPTED_IGNORED && !strcmp(v->out->reason, "before_start"))
         count(v, "before_start");
@@ -258,6 +258,7 @@ static void claim(struct visit *v, const struct buf *packed)
                     .kind = kind_of(v),
                     .status_only = plan->status_only,
                     .sold = v->delivery->sold,
+                    .moved = v->delivery->moved,
                     .order_key = order_key,
                     .created_s = plan->created_s,
                     .modified_s = plan->modified_s,
@@ -302,6 +303,38 @@ static void keep_foreign(struct visit *v, const char *why)
     accept_log_foreign(v->app, v->delivery, v->out, why);
 }
 
+/* Without WOO_SHOPS the first site whose order is accepted is the shop; a copy of it has the same secret. */
+static bool is_other_site(const struct visit *v, struct error *e)
+{
+    const char *site = v->planned.order.site, *known = v->app->orders.location.site;
+
+    if (v->app->config.shops.count > 0 || !*site || !*known || !strcmp(site, known))
+        return false;
+    error_set(e,
+              "The order's links name %.100s, but the orders of %.100s are the ones that count. If both are your shop, set "
+              "WOO_SHOPS='%s=%.100s,%.100s'; the order is kept: see `woo_ghl failed`",
+              site, known, v->app->config.shop, known, site);
+    return true;
+}
+
+static bool saw_rule(struct location_record *location, int64_t now_ms, void *context)
+{
+    const struct visit *v = context;
+
+    (void)now_ms;
+    return location_saw_shop(location, v->planned.plan.shop, v->planned.order.site);
+}
+
+/* True if the store knows that orders come under this shop's name and from its site. */
+static bool note_shop(struct visit *v)
+{
+    const struct location_record *known = &v->app->orders.location;
+
+    if (location_has_shop(known, v->planned.plan.shop) && (*known->site || !*v->planned.order.site))
+        return true;
+    return orders_location(&v->app->orders, saw_rule, v) == STORE_OK;
+}
+
 static void accept_order(struct visit *v)
 {
     const struct plan *plan = &v->planned.plan;
@@ -321,6 +354,14 @@ static void accept_order(struct visit *v)
     }
     if (!app_ready(v->app, &e)) {
         spool(v, e.text);
+        return;
+    }
+    if (is_other_site(v, &e)) {
+        keep_foreign(v, e.text);
+        return;
+    }
+    if (!note_shop(v)) {
+        spool(v, store_trouble(v->app->store));
         return;
     }
     accept_note_plan(v->app, &v->planned);
@@ -367,10 +408,11 @@ void accept_delivery(struct app *app, const struct accept_delivery *delivery, st
 
 /* -- what a worker lost -- */
 
-static bool accept_again(struct app *app, const struct order_work *work, int64_t ago_ms)
+static bool accept_again(struct app *app, struct order_work *work, int64_t ago_ms, bool moved)
 {
     struct delivery unpacked;
     struct acceptance acceptance = {.result = ACCEPTED_AWAY};
+    enum end end;
 
     if (delivery_unpack(work->body.data, work->body.len, &unpacked)) {
         const struct accept_delivery delivery = {.bytes = unpacked.body,
@@ -378,14 +420,20 @@ static bool accept_again(struct app *app, const struct order_work *work, int64_t
                                                  .headers = unpacked.headers,
                                                  .origin = ORIGIN_RECOVERED,
                                                  .sold = work->record.sold,
+                                                 .moved = moved,
                                                  .arrived_ago_ms = ago_ms};
         accept_delivery(app, &delivery, &acceptance);
     }
     delivery_free(&unpacked);
-    return acceptance.result != ACCEPTED_AWAY && acceptance.result != ACCEPTED_REFUSED;
+    if (acceptance.result == ACCEPTED_AWAY || acceptance.result == ACCEPTED_REFUSED)
+        return false;
+    /* It stands under its right key now, and is done under the old one; else its lease runs out, and this is done again. */
+    if (moved && orders_finish(&app->orders, work, &work->record.link, false, &end) == STORE_UNAVAILABLE)
+        log_event(app->log, LOG_LEVEL_WARN, "store", NULL, "The store did not take the end of an order's old key");
+    return true;
 }
 
-void accept_rescue(struct app *app, const struct order_work *work, bool store_answers)
+void accept_rescue(struct app *app, struct order_work *work, const char *reason)
 {
     struct error e = ERROR_NONE;
     struct log_about about = {.order = work->key};
@@ -395,7 +443,8 @@ void accept_rescue(struct app *app, const struct order_work *work, bool store_an
                                             .packed_len = work->body.len,
                                             .arrived_ago_ms = ago_ms > 0 ? ago_ms : 0};
 
-    if (!work->body.len || (store_answers && accept_again(app, work, delivery.arrived_ago_ms)))
+    bool moved = !strcmp(reason, SYNC_OTHER_KEY), answers = strcmp(reason, "store_unavailable") != 0;
+    if (!work->body.len || (answers && accept_again(app, work, delivery.arrived_ago_ms, moved)) || moved)
         return;
     if (app->spool && spool_put_delivery(app->spool, &delivery, &e))
         log_event(app->log, LOG_LEVEL_WARN, "spooled", &about,

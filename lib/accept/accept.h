@@ -19,6 +19,7 @@ struct accept_delivery {
     const char *client;      /* hash of the client's address; NULL = do not count */
     const char *only_key;    /* the order must be this one; NULL = any */
     bool sold;               /* RECOVERED: the order was sold, whatever this body says */
+    bool moved;              /* RECOVERED: it stood under another key before */
     bool past_too;           /* a person asked for orders of before the start, too */
     int64_t work_until_mono_ms; /* work on it now, until then; 0 = only keep it */
 };
@@ -50,8 +51,9 @@ struct acceptance {
 /* Decides, keeps, and works on it if it may. The log has a line about it in every case. */
 void accept_delivery(struct app *app, const struct accept_delivery *delivery, struct acceptance *acceptance);
 
-/* sync left the order: its version is kept again, in the store if that has lost it, else in the spool. If another worker
- * has it, nothing changes. */
-void accept_rescue(struct app *app, const struct order_work *work, bool store_answers);
+/* sync left the order, for this reason (sync_outcome's): its version is kept again, in the store if that has lost it, else
+ * in the spool. If another worker has it, nothing changes. One whose key is not its plan's any more (WOO_SHOPS changed)
+ * is claimed anew under the right one. */
+void accept_rescue(struct app *app, struct order_work *work, const char *reason);
 
 #endif

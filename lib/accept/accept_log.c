@@ -121,7 +121,7 @@ void accept_note_plan(struct app *app, const struct planned *planned)
     const struct plan *plan = &planned->plan;
     struct log_about about = {.order = plan->key};
 
-    if (plan->amount_note && *plan->amount_note)
+    if (*plan->amount_note)
         log_event(app->log, LOG_LEVEL_WARN, "amount", &about, "%s", plan->amount_note);
     if (plan->unmapped_paid) {
         char name[80];

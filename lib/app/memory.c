@@ -72,6 +72,32 @@ static void tell(struct app *app, enum memory memory)
     (void)alert_raise(app, ALERT_STORE, "%s", text);
 }
 
+static bool is_configured(const struct config *config, const char *shop)
+{
+    for (size_t i = 0; config->shops.count > 1 && i < config->shops.count; i++)
+        if (!strcmp(config->shops.item[i].name, shop))
+            return true;
+    return config->shops.count <= 1 && !strcmp(config->shop, shop);
+}
+
+/* An order's key begins with its shop's name: a name that vanished leaves its orders behind, and what comes under another
+ * name looks like a new order. */
+static bool shops_are_known(const struct app *app, struct error *e)
+{
+    char shops[sizeof app->orders.location.shops], *rest = NULL;
+
+    snprintf(shops, sizeof shops, "%s", app->orders.location.shops);
+    for (char *shop = strtok_r(shops, " ", &rest); shop; shop = strtok_r(NULL, " ", &rest))
+        if (!is_configured(&app->config, shop)) {
+            error_set(e,
+                      "The store has orders of the shop \"%.64s\", which the settings do not name any more: name it again "
+                      "in %s. Until then what comes is kept in the spool",
+                      shop, app->config.shops.count > 1 ? "WOO_SHOPS" : "SHOP");
+            return false;
+        }
+    return true;
+}
+
 static bool check(struct app *app, int dir, const char *server, struct error *e)
 {
     char name[APP_FILE_SIZE], new_id[RECORD_TOKEN_SIZE];
@@ -90,6 +116,8 @@ static bool check(struct app *app, int dir, const char *server, struct error *e)
         error_set(e, "%s", store_trouble(app->store));
         return false;
     }
+    if (!shops_are_known(app, e))
+        return false;
     store_trust(app->store, server);
     tell(app, c.memory);
     return !strcmp(copy.id, app->orders.location.store_id) || write_copy(dir, name, &app->orders.location, e);

@@ -65,9 +65,9 @@ static uint32_t named_entity(const char *text, size_t n, enum entity_set set)
 {
     uint32_t code = find(special, sizeof special / sizeof *special, text, n);
 
-    if (!code && set == ENTITY_NAMED)
+    if (!code && set == ENTITY_TEXT)
         code = find_latin(text, n);
-    if (!code && set == ENTITY_NAMED)
+    if (!code && set == ENTITY_TEXT)
         code = find(other, sizeof other / sizeof *other, text, n);
     return code;
 }
@@ -111,6 +111,8 @@ static size_t entity_at(const char *text, enum entity_set set, uint32_t *code)
     if (n == 0 || body[n] != ';')
         return 0;
     *code = numeric ? numeric_entity(body, n) : named_entity(body, n, set);
+    if (set == ENTITY_TEXT && (*code == '<' || *code == '>'))
+        return 0;
     return *code ? (size_t)(body + n + 1 - text) : 0;
 }
 

@@ -9,7 +9,8 @@
 
 enum entity_set {
     ENTITY_SPECIAL, /* &amp; &lt; &gt; &quot; &apos; and numeric ones: what WordPress makes of a secret */
-    ENTITY_NAMED, /* also those with a name: HTML 4's for Latin-1, punctuation and signs of money and trade */
+    ENTITY_TEXT, /* for a text: also those with a name (HTML 4's for Latin-1, punctuation and signs of money
+                       and trade), but not < and >: what is no markup does not become any */
 };
 
 /* malloc'ed, and not longer than the text; NULL when out of memory. */

@@ -28,26 +28,50 @@ static bool is_dropped(uint32_t code)
            (code >= 0xD800 && code <= 0xDFFF) || (code >= 0xE0000 && code <= 0xE007F) || code > 0x10FFFF;
 }
 
+static bool is_line_end(uint32_t code)
+{
+    return code == '\n' || code == 0x2028 || code == 0x2029;
+}
+
+/* White space between two words: how many bytes of " ", "\n" and "\n\n", and where they are. */
+struct gap {
+    size_t len;
+    const char *text;
+};
+
+static struct gap gap_of(bool blank, int line_ends, bool lines)
+{
+    if (!blank)
+        return (struct gap){0, ""};
+    if (!lines || line_ends == 0)
+        return (struct gap){1, " "};
+    return line_ends == 1 ? (struct gap){1, "\n"} : (struct gap){2, "\n\n"};
+}
+
 /* In place: what is written is never longer than what was read. */
-static char *tidy(char *text, size_t max)
+static char *tidy(char *text, size_t max, bool lines)
 {
     if (!text)
         return NULL;
     size_t out = 0, len;
-    bool gap = false;
+    bool blank = false;
+    int line_ends = 0;
     for (const char *s = text; *s; s += len) {
         uint32_t code = utf8_read(s, &len);
         if (is_space(code)) {
-            gap = out > 0;
+            blank = out > 0;
+            line_ends += is_line_end(code);
             continue;
         }
         if (is_dropped(code))
             continue;
-        if (out + gap + len > max)
+        struct gap gap = gap_of(blank, line_ends, lines);
+        if (out + gap.len + len > max)
             break;
-        if (gap)
-            text[out++] = ' ';
-        gap = false;
+        memcpy(text + out, gap.text, gap.len);
+        out += gap.len;
+        blank = false;
+        line_ends = 0;
         memmove(text + out, s, len);
         out += len;
     }
@@ -57,12 +81,17 @@ static char *tidy(char *text, size_t max)
 
 char *text_clean(const char *typed, size_t max)
 {
-    return tidy(entity_decode(typed, ENTITY_NAMED), max);
+    return tidy(entity_decode(typed, ENTITY_TEXT), max, false);
 }
 
 char *text_tidy(const char *text, size_t max)
 {
-    return tidy(strdup(text), max);
+    return tidy(strdup(text), max, false);
+}
+
+char *text_clean_lines(const char *typed, size_t max)
+{
+    return tidy(entity_decode(typed, ENTITY_TEXT), max, true);
 }
 
 /* Capitals whose small letter is so much further, in steps: every code point, or every other one. */

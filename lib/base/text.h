@@ -1,8 +1,8 @@
 /*
  * text: what a person typed into a shop -> what a contact, an opportunity or a tag may hold.
  *
- * HTML entities are decoded once, control characters and invisible marks that could disguise a text are
- * dropped, white space is one space between words, and nothing is cut inside a character.
+ * HTML entities are decoded once, but for those of < and >. Control characters and invisible marks that could
+ * disguise a text are dropped, white space is one space between words, and nothing is cut inside a character.
  */
 #ifndef WOO_GHL_TEXT_H
 #define WOO_GHL_TEXT_H
@@ -17,6 +17,9 @@ char *text_clean(const char *typed, size_t max);
 
 /* The same of a text that is decoded already: entities stay. */
 char *text_tidy(const char *text, size_t max);
+
+/* Like text_clean, but lines stay lines, with one empty line between two of them at most. */
+char *text_clean_lines(const char *typed, size_t max);
 
 /* Letters made small, in place, as GHL keeps tags and emails: Latin, Greek, Cyrillic, Armenian. */
 void text_lower(char *text);

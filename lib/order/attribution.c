@@ -23,9 +23,9 @@ static char *referrer_host(const struct template_scope *scope)
     if (!site)
         return NULL;
     site[strcspn(site, "/")] = '\0';
-    size_t n = strlen(site);
-    const char *own = scope->order->site;
-    if (!strncmp(own, site, n) && (own[n] == '/' || !own[n]))
+    const char *own = scope->order->site, *bare = strncmp(site, "www.", 4) ? site : site + 4;
+    size_t n = strlen(bare);
+    if (!strncmp(own, bare, n) && (own[n] == '/' || !own[n]))
         *site = '\0';
     return site;
 }

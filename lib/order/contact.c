@@ -1,8 +1,13 @@
 #include "order/contact.h"
+#include "base/redact.h"
 #include "base/text.h"
+#include "base/utf8.h"
 #include "order/phone.h"
+#include "order/region.h"
+#include <ctype.h>
 #include <stdlib.h>
 #include <string.h>
+#include <strings.h>
 
 #define EMAIL_MAX 254 /* RFC 5321, 4.5.3.1 */
 #define LOCAL_MAX 64
@@ -13,27 +18,131 @@ static bool set(json_t *contact, const char *key, const char *value)
     return !*value || !json_object_set_new(contact, key, json_string(value));
 }
 
-static bool set_clean(json_t *contact, const char *key, const char *typed)
+/* -- what is typed for nothing -- */
+
+static bool is_one_of(const char *text, const char *const *list, bool any_case)
 {
-    char *value = text_clean(typed, CONTACT_FIELD_MAX);
-    bool good = value && set(contact, key, value);
-    free(value);
-    return good;
+    for (; *list; list++)
+        if (!(any_case ? strcasecmp(text, *list) : strcmp(text, *list)))
+            return true;
+    return false;
 }
 
-/* GHL has one line where WooCommerce has two. A second line that does not fit is left out whole. */
-static bool set_address(json_t *contact, const struct order *order)
+/* Marks alone, "N/A", and words for nothing in small letters: "Null" and "Guest" are names of people. */
+static bool is_nothing(const char *text)
 {
-    char *one = text_clean(order_billing(order, "address_1"), CONTACT_FIELD_MAX);
-    char *two = text_clean(order_billing(order, "address_2"), CONTACT_FIELD_MAX);
-    struct buf both;
-    buf_init(&both, 2 * CONTACT_FIELD_MAX + 2);
-    bool good = one && two && buf_addf(&both, "%s%s%s", one, *one && *two ? ", " : "", two) &&
-                set(contact, "address1", both.len <= CONTACT_FIELD_MAX ? both.data : one);
-    buf_wipe(&both);
-    free(one);
-    free(two);
-    return good;
+    static const char *const marks[] = {"n/a", "n.a.", "n.a", "undefined", NULL};
+    static const char *const words[] = {"guest", "none", "null", "unknown", "noname", "no name", NULL};
+    bool says_nothing = true;
+    for (const char *p = text; *p; p++)
+        says_nothing = says_nothing && (unsigned char)*p < 0x80 && !isalnum((unsigned char)*p);
+    return says_nothing || is_one_of(text, marks, true) || is_one_of(text, words, false);
+}
+
+/* The same words as the only name there is. */
+static bool is_no_name(const char *text)
+{
+    static const char *const words[] = {"guest", "none", "null", "unknown", "noname", "no name", NULL};
+    return !*text || is_one_of(text, words, true);
+}
+
+/* -- an address: billing's or shipping's -- */
+
+enum { FIRST, LAST, COMPANY, LINE_1, LINE_2, CITY, POSTCODE, STATE, COUNTRY, PHONE, FIELDS };
+
+struct address {
+    char *field[FIELDS]; /* owned; cleaned, "" = nothing */
+};
+
+static void address_free(struct address *address)
+{
+    for (size_t i = 0; i < FIELDS; i++)
+        free(address->field[i]);
+}
+
+static void forget(struct address *address, int field)
+{
+    address->field[field][0] = '\0';
+}
+
+static bool address_read(const struct order *order, const char *group, struct address *out)
+{
+    static const char *const names[FIELDS] = {"first_name", "last_name", "company", "address_1", "address_2",
+                                              "city",       "postcode",  "state",   "country",   "phone"};
+    const json_t *sent = json_object_get(order->json, group);
+    *out = (struct address){{NULL}};
+    for (int i = 0; i < FIELDS; i++) {
+        out->field[i] = text_clean(json_text(sent, names[i]), CONTACT_FIELD_MAX);
+        if (!out->field[i]) {
+            address_free(out);
+            return false;
+        }
+        if (is_nothing(out->field[i]))
+            forget(out, i);
+    }
+    if (is_no_name(out->field[FIRST]) && is_no_name(out->field[LAST])) {
+        forget(out, FIRST);
+        forget(out, LAST);
+    }
+    if (is_no_name(out->field[COMPANY]))
+        forget(out, COMPANY);
+    return true;
+}
+
+/* Both addresses, and which of them has the name and the place. */
+struct person {
+    struct address billing, shipping;
+    const struct address *name, *place;
+};
+
+static bool has_any(const struct address *address, int from, int to)
+{
+    for (int i = from; i <= to; i++)
+        if (*address->field[i])
+            return true;
+    return false;
+}
+
+static bool person_read(const struct order *order, struct person *out)
+{
+    if (!address_read(order, "billing", &out->billing))
+        return false;
+    if (!address_read(order, "shipping", &out->shipping)) {
+        address_free(&out->billing);
+        return false;
+    }
+    out->name = has_any(&out->billing, FIRST, COMPANY) ? &out->billing : &out->shipping;
+    /* shops fill in country and state by themselves: alone they are no place of the customer's */
+    out->place = has_any(&out->billing, LINE_1, POSTCODE) || !has_any(&out->shipping, LINE_1, POSTCODE)
+                     ? &out->billing
+                     : &out->shipping;
+    return true;
+}
+
+static void person_free(struct person *person)
+{
+    address_free(&person->billing);
+    address_free(&person->shipping);
+}
+
+/* "Ann Lee" */
+static char *full_name(const struct address *name)
+{
+    const char *first = name->field[FIRST], *last = name->field[LAST];
+    char *full = NULL;
+    if (!*first && !*last)
+        return strdup(name->field[COMPANY]);
+    return asprintf(&full, "%s%s%s", first, *first && *last ? " " : "", last) < 0 ? NULL : full;
+}
+
+char *contact_name(const struct order *order)
+{
+    struct person person;
+    if (!person_read(order, &person))
+        return NULL;
+    char *name = full_name(person.name);
+    person_free(&person);
+    return name;
 }
 
 /* -- email -- */
@@ -105,91 +214,145 @@ bool contact_is_email(const char *text)
     }
 }
 
-static bool set_email(json_t *contact, const struct order *order)
+/* In place: what cannot be seen and comes along with a copied address. */
+static void drop_invisible(char *text)
+{
+    char *out = text;
+    size_t len;
+    for (const char *s = text; *s; s += len) {
+        uint32_t code = utf8_read(s, &len);
+        if ((code >= 0x200B && code <= 0x200F) || code == 0x2060 || code == 0xFEFF || code == 0xAD)
+            continue;
+        memmove(out, s, len);
+        out += len;
+    }
+    *out = '\0';
+}
+
+static bool set_email(json_t *contact, const struct order *order, struct contact_notes *notes)
 {
     char *email = text_clean(order_billing(order, "email"), EMAIL_MAX + 1);
     if (!email)
         return false;
+    drop_invisible(email);
     text_lower(email);
-    bool good = !contact_is_email(email) || set(contact, "email", email);
+    bool good = true;
+    if (contact_is_email(email))
+        good = set(contact, "email", email);
+    else if (!is_nothing(email))
+        mask_email(email, notes->email_left_out, sizeof notes->email_left_out);
     free(email);
     return good;
 }
 
-/* -- country and phone -- */
+/* -- phone -- */
+
+static const char *first_of(const char *a, const char *b, const char *c)
+{
+    return *a ? a : *b ? b : c;
+}
+
+/* One of the two phones. Its numbering plan is that of the country as typed beside it, also of one that GHL
+ * does not know. */
+static bool read_phone(const struct address *own, const struct address *other, const char *default_country,
+                       char out[PHONE_SIZE])
+{
+    const char *country = first_of(own->field[COUNTRY], other->field[COUNTRY], default_country);
+    return !phone_is_placeholder(own->field[PHONE]) && phone_e164(own->field[PHONE], country, out);
+}
+
+static bool set_phone(json_t *contact, const struct person *person, const char *default_country,
+                      struct contact_notes *notes)
+{
+    const struct address *of[] = {&person->billing, &person->shipping};
+    char phone[PHONE_SIZE];
+    for (int i = 0; i < 2; i++) {
+        const char *typed = of[i]->field[PHONE];
+        if (*typed && read_phone(of[i], of[1 - i], default_country, phone)) {
+            notes->phone_left_out[0] = '\0';
+            notes->phone_shared = phone_has_extension(typed);
+            return set(contact, "phone", phone);
+        }
+        if (*typed && !notes->phone_left_out[0])
+            mask_phone(typed, notes->phone_left_out, sizeof notes->phone_left_out);
+    }
+    return true;
+}
+
+/* -- place -- */
 
 /* ISO 3166-1 alpha-2, upper-case; "" for anything else, and for those that the vendor's list of countries
  * lacks. */
 static void read_country(const char *typed, char out[3])
 {
-    static const char *const lacking[] = {"BL", "BQ", "CW", "SS"};
+    static const char *const lacking[] = {"BL", "BQ", "CW", "SS", NULL};
     out[0] = '\0';
-    typed += strspn(typed, " ");
-    if (!is_letter(typed[0]) || !is_letter(typed[1]) || typed[2 + strspn(typed + 2, " ")])
+    if (!is_letter(typed[0]) || !is_letter(typed[1]) || typed[2])
         return;
     out[0] = (char)(typed[0] & ~0x20);
     out[1] = (char)(typed[1] & ~0x20);
     out[2] = '\0';
-    for (size_t i = 0; i < sizeof lacking / sizeof *lacking; i++)
-        if (!strcmp(out, lacking[i]))
-            out[0] = '\0';
+    if (is_one_of(out, lacking, false))
+        out[0] = '\0';
 }
 
-/* The phone's numbering plan is that of the country as typed, also of one that GHL does not know. */
-static bool set_country_and_phone(json_t *contact, const struct order *order)
+/* GHL has one line where WooCommerce has two. A second line that does not fit is left out whole. */
+static bool set_lines(json_t *contact, const char *one, const char *two)
 {
-    char *typed_country = text_clean(order_billing(order, "country"), CONTACT_FIELD_MAX);
-    char *typed_phone = text_clean(order_billing(order, "phone"), CONTACT_FIELD_MAX);
-    bool good = typed_country && typed_phone;
-    if (good) {
-        char country[3], phone[PHONE_SIZE];
-        read_country(typed_country, country);
-        good = set(contact, "country", country) &&
-               (!phone_e164(typed_phone, typed_country, phone) || set(contact, "phone", phone));
-    }
-    free(typed_country);
-    free(typed_phone);
+    struct buf both;
+    buf_init(&both, 2 * CONTACT_FIELD_MAX + 2);
+    bool good = buf_addf(&both, "%s%s%s", one, *one && *two ? ", " : "", two) &&
+                set(contact, "address1", both.len <= CONTACT_FIELD_MAX ? both.data : one);
+    buf_wipe(&both);
     return good;
 }
 
-/* -- name -- */
-
-static bool has(const json_t *contact, const char *key)
+static bool set_place(json_t *contact, char *const *place, const char *country)
 {
-    return json_object_get(contact, key) != NULL;
+    return set(contact, "city", place[CITY]) && set(contact, "state", region_name(country, place[STATE])) &&
+           set(contact, "postalCode", place[POSTCODE]) && set_lines(contact, place[LINE_1], place[LINE_2]);
 }
 
-/* Where email or phone find the contact, a missing name stays missing: the one that GHL has is not
- * overwritten. */
-bool contact_give_name(json_t *contact, const struct order *order, const char *shop)
+/* -- the contact -- */
+
+static bool set_name(json_t *contact, const struct address *name)
 {
-    if (has(contact, "email") || has(contact, "phone") || has(contact, "firstName") ||
-        has(contact, "lastName"))
-        return true;
-    if (has(contact, "companyName"))
-        return set(contact, "firstName", json_text(contact, "companyName"));
-    char *name = NULL;
-    bool good =
-        asprintf(&name, "%s order %.100s", shop, order->number) >= 0 && set_clean(contact, "firstName", name);
-    free(name);
-    return good;
+    return set(contact, "firstName", name->field[FIRST]) && set(contact, "lastName", name->field[LAST]) &&
+           set(contact, "companyName", name->field[COMPANY]);
 }
 
-json_t *contact_of(const struct order *order, const char *shop)
+static bool set_all(json_t *contact, const struct order *order, const struct person *person,
+                    const char *default_country, struct contact_notes *notes)
 {
-    static const struct {
-        const char *key, *field;
-    } plain[] = {
-        {"firstName", "first_name"}, {"lastName", "last_name"},  {"companyName", "company"}, {"city", "city"},
-        {"state", "state"},          {"postalCode", "postcode"},
-    };
+    char country[3];
+    read_country(first_of(person->place->field[COUNTRY], person->billing.field[COUNTRY],
+                          person->shipping.field[COUNTRY]),
+                 country);
+    return set_name(contact, person->name) && set_place(contact, person->place->field, country) &&
+           set_email(contact, order, notes) && set(contact, "country", country) &&
+           set_phone(contact, person, default_country, notes);
+}
+
+json_t *contact_of(const struct order *order, const char *default_country, struct contact_notes *notes)
+{
+    struct person person;
+    *notes = (struct contact_notes){.phone_shared = false};
+    if (!person_read(order, &person))
+        return NULL;
     json_t *contact = json_object();
-    bool good = contact != NULL;
-    for (size_t i = 0; good && i < sizeof plain / sizeof *plain; i++)
-        good = set_clean(contact, plain[i].key, order_billing(order, plain[i].field));
-    if (good && set_address(contact, order) && set_email(contact, order) &&
-        set_country_and_phone(contact, order) && contact_give_name(contact, order, shop))
-        return contact;
-    json_decref(contact);
-    return NULL;
+    if (contact && !set_all(contact, order, &person, default_country, notes)) {
+        json_decref(contact);
+        contact = NULL;
+    }
+    person_free(&person);
+    return contact;
+}
+
+char *contact_standin_name(const json_t *contact, const struct order *order, const char *shop)
+{
+    const char *company = json_text(contact, "companyName");
+    char *name = NULL;
+    if (*company)
+        return strdup(company);
+    return asprintf(&name, "%s order %s", shop, order->number) < 0 ? NULL : name;
 }

@@ -1,13 +1,11 @@
-#include "order/order.h"
-#include "base/clock.h"
 #include "base/text.h"
+#include "order/order_work.h"
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <strings.h>
 
 #define ID_DIGITS_MAX 19
-#define NUMBER_MAX 255 /* bytes of a number that are looked at, to know whether there is one */
 
 /* -- why a body is no order -- */
 
@@ -141,11 +139,10 @@ static struct order_verdict other_body(const json_t *body)
 
 /* -- reading an order -- */
 
-/* A whole number above 0; leading zeros (a string's only) are cut. Digits alone: "1e3" and "54.0" are no ids.
- */
-static bool read_id(const json_t *body, char out[24])
+/* Leading zeros (a string's only) are cut. Digits alone: "1e3" and "54.0" are no ids. */
+bool order_read_id(const json_t *body, const char *key, char out[24])
 {
-    const char *text = json_text(body, "id");
+    const char *text = json_text(body, key);
     size_t n = strspn(text, "0123456789");
     if (text[n])
         return false;
@@ -157,128 +154,6 @@ static bool read_id(const json_t *body, char out[24])
         return false;
     memcpy(out, text, n + 1);
     return true;
-}
-
-/* What people see as the number; the id where nothing of it can be seen: a name must tell orders apart. */
-static bool read_number(struct order *order)
-{
-    char *seen = text_clean(json_text(order->json, "number"), NUMBER_MAX);
-    bool good = seen && (*seen || !json_object_set_new(order->json, "number", json_string(order->id)));
-    free(seen);
-    order->number = json_text(order->json, "number");
-    return good;
-}
-
-/* WooCommerce writes a refund as "-5.00"; whatever the sign, a refund takes away. */
-static struct decimal sum_refunds(const json_t *refunds)
-{
-    struct decimal sum = {0}, total;
-    struct json_walk walk = {.list = refunds};
-    for (const json_t *refund; (refund = json_walk(&walk));) {
-        if (!decimal_parse(json_text(refund, "total"), &total))
-            continue;
-        if (total.units > 0)
-            total = decimal_negate(total);
-        if (!decimal_add(sum, total, &sum))
-            break;
-    }
-    return sum;
-}
-
-static int64_t read_time(const json_t *body, const char *key)
-{
-    int64_t seconds;
-    return clock_parse_iso(json_text(body, key), &seconds) && seconds > 0 ? seconds : 0;
-}
-
-static char lower(char c)
-{
-    return (char)(c >= 'A' && c <= 'Z' ? c + ('a' - 'A') : c);
-}
-
-/* The bytes of a URL's path that belong to the site itself: what comes before the REST API's part, in each of
- * WordPress's forms: /wp-json/..., /index.php/wp-json/..., /?rest_route=/..., /index.php?rest_route=/... */
-static size_t site_path_len(const char *path)
-{
-    static const char *const part[] = {"/wp-json", "/index.php", "/?", "?", "#"};
-    size_t n = strlen(path);
-    for (size_t i = 0; i < sizeof part / sizeof *part; i++) {
-        const char *at = strstr(path, part[i]);
-        if (at && (size_t)(at - path) < n)
-            n = (size_t)(at - path);
-    }
-    while (n > 0 && path[n - 1] == '/')
-        n--;
-    return n;
-}
-
-char *order_site(const char *url)
-{
-    bool secure = !strncasecmp(url, "https://", 8);
-    if (!secure && strncasecmp(url, "http://", 7) != 0)
-        return strdup("");
-    const char *host = url + (secure ? 8 : 7);
-    size_t host_len = strcspn(host, "/?#");
-    const char *path = host + host_len;
-    size_t path_len = site_path_len(path);
-    for (size_t i = 0; i < host_len + path_len; i++)
-        if ((unsigned char)host[i] <= ' ' || host[i] == '@' || host[i] == '\\')
-            return strdup("");
-    const char *port = secure ? ":443" : ":80";
-    size_t port_len = strlen(port);
-    if (host_len > port_len && !memcmp(host + host_len - port_len, port, port_len))
-        host_len -= port_len;
-    if (host_len > 0 && host[host_len - 1] == '.')
-        host_len--;
-    if (host_len == 0)
-        return strdup("");
-
-    char *site = malloc(host_len + path_len + 1);
-    if (!site)
-        return NULL;
-    for (size_t i = 0; i < host_len; i++)
-        site[i] = lower(host[i]);
-    memcpy(site + host_len, path, path_len);
-    site[host_len + path_len] = '\0';
-    return site;
-}
-
-/* The signed links name the shop. Not every version sends them. */
-static bool read_links(struct order *order)
-{
-    const json_t *links = json_object_get(order->json, "_links");
-    struct json_walk walk = {.list = json_object_get(links, "self")};
-    const char *href = json_text(json_walk(&walk), "href");
-    order->site = order_site(href);
-    if (!order->site)
-        return false;
-    if (!*order->site) {
-        order->admin_url = strdup("");
-        return order->admin_url != NULL;
-    }
-    const char *scheme = strncasecmp(href, "https:", 6) ? "http" : "https";
-    if (asprintf(&order->admin_url, "%s://%s/wp-admin/post.php?post=%s&action=edit", scheme, order->site,
-                 order->id) < 0) {
-        order->admin_url = NULL;
-        return false;
-    }
-    return true;
-}
-
-static bool read_order(struct order *order)
-{
-    json_t *body = order->json;
-    if (!read_number(order))
-        return false;
-    order->status = json_text(body, "status");
-    if (!strncmp(order->status, "wc-", 3))
-        order->status += 3;
-    order->currency = json_text(body, "currency");
-    order->has_total = decimal_parse(json_text(body, "total"), &order->total);
-    order->refunds = sum_refunds(json_object_get(body, "refunds"));
-    order->created_s = read_time(body, "date_created_gmt");
-    order->modified_s = read_time(body, "date_modified_gmt");
-    return read_links(order);
 }
 
 static struct order_verdict judge(struct order *order, const struct order_headers *headers)
@@ -296,11 +171,11 @@ static struct order_verdict judge(struct order *order, const struct order_header
         return verdict;
     if (!deleted && !looks_like_order(body))
         return other_body(body);
-    if (!read_id(body, order->id))
+    if (!order_read_id(body, "id", order->id))
         return not_order("no_id",
                          "the body's id is no order number: it should be a whole number above 0, of up "
                          "to 19 digits");
-    if (!read_order(order))
+    if (!order_read(order) || !order_read_links(order))
         return out_of_memory();
     if (deleted) {
         verdict.kind = ORDER_DELETED;
@@ -309,10 +184,15 @@ static struct order_verdict judge(struct order *order, const struct order_header
     return verdict;
 }
 
+static struct order order_none(void)
+{
+    return (struct order){.number = "", .status = "", .currency = "", .order_key = ""};
+}
+
 struct order_verdict order_parse(const char *bytes, size_t len, const struct order_headers *headers,
                                  struct order *out)
 {
-    *out = (struct order){.number = "", .status = "", .currency = ""};
+    *out = order_none();
     if (is_empty(bytes, len))
         return not_order("empty_body", "the body is empty: WooCommerce could not write this order as JSON (a "
                                        "plugin's broken meta data, often)");
@@ -333,8 +213,21 @@ void order_free(struct order *order)
 {
     json_decref(order->json);
     free(order->site);
+    free(order->link_site);
     free(order->admin_url);
-    *order = (struct order){.number = "", .status = "", .currency = ""};
+    *order = order_none();
+}
+
+const json_t *order_meta(const json_t *meta_data, const char *key)
+{
+    const json_t *found = NULL;
+    struct json_walk walk = {.list = meta_data};
+    for (const json_t *entry; (entry = json_walk(&walk));) {
+        const json_t *name = json_object_get(entry, "key");
+        if (json_is_string(name) ? !strcmp(json_string_value(name), key) : walk.key && !strcmp(walk.key, key))
+            found = json_is_string(name) ? json_object_get(entry, "value") : entry;
+    }
+    return found;
 }
 
 const char *order_billing(const struct order *order, const char *field)

@@ -11,6 +11,8 @@
 #include "base/json.h"
 #include <stdint.h>
 
+#define ORDER_WORD_MAX 100 /* bytes of a number, a status and the like */
+
 /* The unsigned headers of a delivery. They may narrow or refuse, never widen. NULL or "" = absent. */
 struct order_headers {
     const char *topic;    /* X-WC-Webhook-Topic: "order.created" */
@@ -28,16 +30,28 @@ enum order_kind {
 struct order {
     json_t *json;       /* owned; the whole body, numbers as strings, with a "number" in every case */
     char id[24];        /* decimal digits, no leading zero, not "0" */
-    const char *number; /* what people see; the id where a body has none. Borrowed from json */
+    const char *number; /* what people see, without a "#" before it; the id if a body has none. Borrowed from
+                           json, as the next ones are: plain text of at most ORDER_WORD_MAX bytes */
     const char *status; /* without "wc-"; "" when the body has none */
     const char *currency;
+    const char *order_key; /* "wc_order_..."; "" = none. It differs if an id was given out again */
+    char parent_id[24];    /* the order that this one is a part of; "" = none */
+    bool sub_order;        /* it has a parent, and is no renewal of a subscription */
+    bool erased;           /* the shop erased the person: what it says of one is a stand-in */
+
     struct decimal total;   /* as sent, not reduced by refunds */
     struct decimal refunds; /* sum of refunds[].total, a negative number or 0 */
-    bool has_total;
-    int64_t created_s;  /* date_created_gmt, s since 1970; 0 = missing */
-    int64_t modified_s; /* date_modified_gmt; 0 = missing */
-    char *site; /* owned; host and path before /wp-json of the signed _links, lower-case host, no final slash,
-                   "" = no links */
+    bool has_total;         /* both are known */
+    int places;             /* decimals that the shop writes its amounts with, 0 to 4 */
+    char amount_note[128];  /* why they are not ("total: '1,234' may be two amounts"); "" = they are known */
+
+    /* s since 1970, of date_*_gmt; 0 = missing. The API's version 1 has no such dates: date_* is taken then,
+     * whatever its zone, and the legacy API's *_at. */
+    int64_t created_s, paid_s, modified_s;
+
+    char *site;      /* owned; which shop this is, by the signed _links: lower-case host without "www.", path
+                        without a language's directory, no final slash; "" = no links */
+    char *link_site; /* owned; the same as the link has it: "www.shop.example.com/de" */
     char *admin_url; /* owned; "https://host/path/wp-admin/post.php?post=ID&action=edit"; "" = no links. It
                         leads to the order in either of WooCommerce's storages: one redirects it (its
                         PostsRedirectionController), the other has no address but this one */
@@ -62,10 +76,19 @@ void order_free(struct order *order);
  * http(s) URL. malloc'ed; NULL when out of memory. */
 char *order_site(const char *url);
 
+/* Makes the addresses of one shop one, in place: "www.shop.example.com/de" -> "shop.example.com". A
+ * language's directory is two letters, alone or with a region or script ("pt-br", "zh-hans"), first or last
+ * in the path; "wp" is none, WordPress itself often lives there. */
+void order_site_normalise(char *site);
+
 /* May an order of WooCommerce have a value at this path ("billing.city", "line_items.0.sku")? The members of
  * an order, of its addresses and of its lines are known; below meta data, taxes, images and links anything
  * may be. */
 bool order_may_have(const char *path);
+
+/* The value of key in a list of meta data, which is one of {key, value} or an object; of several the last
+ * one, NULL = none. Borrowed. */
+const json_t *order_meta(const json_t *meta_data, const char *key);
 
 /* The billing field ("email"), trimmed by the caller; "" when missing. Borrowed. */
 const char *order_billing(const struct order *order, const char *field);

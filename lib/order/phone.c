@@ -112,9 +112,11 @@ static const struct {
 #define HABITS (sizeof habit / sizeof *habit)
 #define DIGITS_MAX 20      /* more than any prefix and number together */
 #define E164_DIGITS_MAX 15 /* ITU-T E.164 */
+#define RUN_MIN 7          /* digits in a row that no subscriber's number has */
 
 struct typed {
     bool plus;
+    bool extension;
     size_t n;
     char digits[DIGITS_MAX + 1];
 };
@@ -183,7 +185,8 @@ static bool read_typed(const char *s, struct typed *out)
         } else if (c == '+' && !out->plus && out->n == 0) {
             out->plus = true;
         } else {
-            return out->n > 0 && is_extension(s);
+            out->extension = out->n > 0 && is_extension(s);
+            return out->extension;
         }
     }
     return true;
@@ -330,4 +333,45 @@ bool phone_e164(const char *typed, const char *country, char out[PHONE_SIZE])
     if (c && !strcmp(c->code, "1") && starts_with(number.digits, "011"))
         return from_international(number.digits + 3, out); /* how North America dials abroad */
     return c && from_national(c, number.digits, out);
+}
+
+/* -- numbers that are nobody's, or everybody's -- */
+
+/* Each digit the one before and `step`, where 9 is followed by 0 and 0 by 9. */
+static bool is_run(const char *digits, size_t n, int step)
+{
+    for (size_t i = 1; i < n; i++)
+        if ((digits[i - 1] - '0' + 10 + step) % 10 != digits[i] - '0')
+            return false;
+    return n >= RUN_MIN;
+}
+
+static bool is_made_up(const char *digits)
+{
+    size_t n = strlen(digits);
+    return is_run(digits, n, 1) || is_run(digits, n, -1) ||
+           (n >= RUN_MIN && is_run(digits + n - RUN_MIN, RUN_MIN, 0));
+}
+
+bool phone_is_placeholder(const char *typed)
+{
+    struct typed number;
+    if (!read_typed(typed, &number) || number.n == 0)
+        return false;
+    const char *digits = number.digits;
+    bool abroad = number.plus || starts_with(digits, "00");
+    if (is_made_up(digits) || is_made_up(digits + strspn(digits, "0")) || !digits[strspn(digits, "0")])
+        return true;
+    if (!number.plus && abroad)
+        digits += 2;
+    for (size_t i = 0; abroad && i < COUNTRIES; i++)
+        if (starts_with(digits, table[i].code) && is_made_up(digits + strlen(table[i].code)))
+            return true;
+    return false;
+}
+
+bool phone_has_extension(const char *typed)
+{
+    struct typed number;
+    return read_typed(typed, &number) && number.extension;
 }

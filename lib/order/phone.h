@@ -16,6 +16,13 @@
  * Arabic and Persian digits; an extension ("ext 5", "x5", "#5") is dropped. False: leave the phone out. */
 bool phone_e164(const char *typed, const char *country, char out[PHONE_SIZE]);
 
+/* Is it what people type who keep their number to themselves: digits that only ascend or descend
+ * ("123456789"), or that are one digit ("+0 000 000 0000", "600000000")? */
+bool phone_is_placeholder(const char *typed);
+
+/* Does an extension follow the number? Then it is a switchboard's, and several people share it. */
+bool phone_has_extension(const char *typed);
+
 /* Is there a country of this ISO code, in any case? */
 bool phone_knows_country(const char *country);
 

@@ -47,8 +47,8 @@ static bool is_space(char c)
     return c == ' ' || (c >= '\t' && c <= '\r');
 }
 
-/* The byte behind the tag that begins at s. Quotes hide ">", tags may stand in tags, and one that does not end
- * goes up to the text's end. "<!" and "<?" are no different for what a password generator makes. */
+/* The byte behind the tag that begins at s. Quotes hide ">", tags may stand in tags, and one that does not
+ * end goes up to the text's end. "<!" and "<?" are no different for what a password generator makes. */
 static const char *behind_tag(const char *s)
 {
     char quote = '\0';

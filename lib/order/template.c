@@ -153,14 +153,33 @@ bool template_check_paths(const char *text, struct error *e)
     return true;
 }
 
+static bool is_path(const struct piece *p, const char *name)
+{
+    return p->is_path && p->len == strlen(name) && !memcmp(p->text, name, p->len);
+}
+
 bool template_uses(const char *text, const char *name)
 {
     struct piece p;
     const char *at = text;
     while (next_piece(text, &at, NULL, &p, NULL) == STEP_PIECE)
-        if (p.is_path && p.len == strlen(name) && !memcmp(p.text, name, p.len))
+        if (is_path(&p, name))
             return true;
     return false;
+}
+
+bool template_uses_only(const char *text, const char *const *names)
+{
+    struct piece p;
+    const char *at = text;
+    while (next_piece(text, &at, NULL, &p, NULL) == STEP_PIECE) {
+        const char *const *name = names;
+        while (p.is_path && *name && !is_path(&p, *name))
+            name++;
+        if (p.is_path && !*name)
+            return false;
+    }
+    return true;
 }
 
 /* -- values: what a piece stands for, as clean texts that are not empty -- */

@@ -44,6 +44,9 @@ bool template_check_paths(const char *text, struct error *e) MUST_CHECK;
 /* Does it use {name}? */
 bool template_uses(const char *text, const char *name);
 
+/* Does it use none but these names (NULL ends them)? */
+bool template_uses_only(const char *text, const char *const *names);
+
 /* One text of at most `max` bytes (TEMPLATE_VALUE_MAX and less), added to out: values of an array are joined
  * by ", ". HTML entities in values are decoded, control characters dropped. Where it would be longer its
  * longest values lose their ends ("..."), never what the template says itself, {number} and {id}. False when

@@ -1,9 +1,12 @@
 /* Computed names of the template language: {items}, {value}, {customer.name} ... */
 #include "base/text.h"
 #include "order/attribution.h"
+#include "order/contact.h"
 #include "order/template_work.h"
 #include <stdlib.h>
 #include <string.h>
+
+#define VALUE_PLACES 4
 
 bool template_add_text(json_t *values, const char *text)
 {
@@ -35,33 +38,52 @@ static bool help_admin_url(json_t *values, const struct template_scope *scope)
     return template_add_text(values, scope->order->admin_url);
 }
 
+/* With the decimals that the shop writes: "30.80", not "30.8". */
+static bool add_amount(json_t *values, const struct order *order, struct decimal amount)
+{
+    char text[DECIMAL_TEXT_SIZE];
+    decimal_format(amount, VALUE_PLACES, text);
+    size_t n = strlen(text), places = n - strcspn(text, ".");
+    if (places == 0 && order->places > 0)
+        text[n++] = '.';
+    for (places -= places > 0; places < (size_t)order->places && n < sizeof text - 1; places++)
+        text[n++] = '0';
+    text[n] = '\0';
+    return template_add_text(values, text);
+}
+
 static bool help_value(json_t *values, const struct template_scope *scope)
 {
     struct decimal value;
-    char text[DECIMAL_TEXT_SIZE];
-    if (!scope->order->has_total || !decimal_add(scope->order->total, scope->order->refunds, &value))
+    const struct order *order = scope->order;
+    if (!order->has_total || !decimal_add(order->total, order->refunds, &value))
         return true;
-    decimal_format(value, 4, text);
-    return template_add_text(values, text);
+    return add_amount(values, order, value);
 }
 
 static bool help_refunded(json_t *values, const struct template_scope *scope)
 {
-    char text[DECIMAL_TEXT_SIZE];
-    decimal_format(decimal_negate(scope->order->refunds), 4, text);
-    return template_add_text(values, text);
+    const struct order *order = scope->order;
+    if (!order->has_total)
+        return true;
+    return order->refunds.units ? add_amount(values, order, decimal_negate(order->refunds))
+                                : template_add_text(values, "0");
 }
 
 static bool help_customer_name(json_t *values, const struct template_scope *scope)
 {
-    struct buf name;
-    const char *first = order_billing(scope->order, "first_name");
-    const char *last = order_billing(scope->order, "last_name");
-    buf_init(&name, strlen(first) + strlen(last) + 1);
-    bool good = buf_addf(&name, "%s %s", first, last) && template_add_text(values, name.data);
-    buf_wipe(&name);
-    return good &&
-           (json_array_size(values) || template_add_text(values, order_billing(scope->order, "company")));
+    char *name = contact_name(scope->order);
+    bool good = name && template_add_text(values, name);
+    free(name);
+    return good;
+}
+
+static bool help_customer_note(json_t *values, const struct template_scope *scope)
+{
+    char *note = text_clean_lines(json_text(scope->order->json, "customer_note"), TEMPLATE_VALUE_MAX);
+    bool good = note && (!*note || !json_array_append_new(values, json_string(note)));
+    free(note);
+    return good;
 }
 
 static bool help_items(json_t *values, const struct template_scope *scope)
@@ -119,6 +141,7 @@ static const struct {
     {"value", help_value},
     {"refunded", help_refunded},
     {"customer.name", help_customer_name},
+    {"customer_note", help_customer_note},
     {"items", help_items},
     {"date_paid", help_date_paid},
     {"date_created", help_date_created},

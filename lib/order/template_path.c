@@ -29,19 +29,6 @@ static bool add_value(json_t *values, const json_t *value)
     return true;
 }
 
-/* meta_data is a list of {key, value}, or an object of key: value. */
-static const json_t *find_meta(const json_t *meta, const char *key)
-{
-    const json_t *found = NULL;
-    struct json_walk walk = {.list = meta};
-    for (const json_t *entry; (entry = json_walk(&walk));) {
-        const json_t *name = json_object_get(entry, "key");
-        if (json_is_string(name) ? !strcmp(json_string_value(name), key) : walk.key && !strcmp(walk.key, key))
-            found = json_is_string(name) ? json_object_get(entry, "value") : entry;
-    }
-    return found;
-}
-
 /* A member by its name; of a list the element at that place, also where its keys have gaps. NULL = none. */
 static const json_t *pick(const json_t *at, const char *name)
 {
@@ -71,7 +58,7 @@ bool template_find(json_t *values, json_t *each, const json_t *at, const char *p
     const json_t *next = pick(at, segment);
     const json_t *meta = json_object_get(at, "meta_data");
     if (!next && rest && meta && !strcmp(segment, "meta"))
-        return add_value(values, find_meta(meta, rest));
+        return add_value(values, order_meta(meta, rest));
     if (next)
         return rest ? template_find(values, each, next, rest) : add_value(values, next);
     if (!is_list(at))

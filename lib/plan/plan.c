@@ -1,5 +1,4 @@
 #include "plan/plan.h"
-#include "base/redact.h"
 #include "base/text.h"
 #include "order/contact.h"
 #include "order/template.h"
@@ -77,15 +76,17 @@ static bool set_name(json_t *opportunity, const struct config *config, const str
     return good;
 }
 
-/* The total less the refunds. A total that is no amount is no value: none is better than a wrong one. */
-static bool set_value(json_t *opportunity, const struct order *order)
+/* The total less the refunds. An amount that is not known is no value: none is better than a wrong one. */
+static bool set_value(struct plan *plan, const struct order *order)
 {
     struct decimal value;
     char text[DECIMAL_TEXT_SIZE];
-    if (!order->has_total || !decimal_add(order->total, order->refunds, &value))
+    if (!order->has_total || !decimal_add(order->total, order->refunds, &value)) {
+        memcpy(plan->amount_note, order->amount_note, sizeof plan->amount_note);
         return true;
+    }
     decimal_format(value, VALUE_PLACES, text);
-    return !json_object_set_new(opportunity, "monetaryValue", json_decimal(text));
+    return !json_object_set_new(plan->opportunity, "monetaryValue", json_decimal(text));
 }
 
 static const char *find_stage(const struct config *config, const char *status)
@@ -94,17 +95,36 @@ static const char *find_stage(const struct config *config, const char *status)
     return stage ? stage : "";
 }
 
+/* What tells nothing of a person, whatever the shop is. */
+static const char *const impersonal[] = {"number",       "id",        "shop",        "status", "currency",
+                                         "total",        "value",     "refunded",    "items",  "admin_url",
+                                         "date_created", "date_paid", "created_via", NULL};
+
+/* Of an erased order a name that tells of a person would tell of the stand-in. */
+static bool tells_name(const struct plan *plan, const struct config *config)
+{
+    return !plan->erased || template_uses_only(config->opportunity_name, impersonal);
+}
+
+/* Status and stage, unless the opportunity keeps those it has. */
+static bool set_status(struct plan *plan, const struct config *config, const char *status)
+{
+    return plan->follows ||
+           (set(plan->opportunity, "status", outcome_name(plan->outcome)) &&
+            (plan->status_only || set(plan->opportunity, "stage", find_stage(config, status))));
+}
+
 static bool plan_opportunity(struct plan *plan, const struct config *config,
                              const struct template_scope *scope)
 {
-    const struct order *order = scope->order;
     plan->opportunity = json_object();
-    if (!plan->opportunity || !set(plan->opportunity, "status", outcome_name(plan->outcome)))
+    if (!plan->opportunity || !set_status(plan, config, scope->order->status))
         return false;
-    return plan->status_only ||
-           (set_name(plan->opportunity, config, scope) && set_value(plan->opportunity, order) &&
-            set(plan->opportunity, "stage", find_stage(config, order->status)) &&
-            set_fields(plan->opportunity, &config->opportunity_fields, scope));
+    if (plan->status_only)
+        return true;
+    return (!tells_name(plan, config) || set_name(plan->opportunity, config, scope)) &&
+           set_value(plan, scope->order) &&
+           (plan->erased || set_fields(plan->opportunity, &config->opportunity_fields, scope));
 }
 
 /* -- tags, note, source -- */
@@ -137,6 +157,8 @@ static bool add_distinct(json_t *tags, const json_t *more)
 static bool plan_tags_remove(struct plan *plan, const struct config *config,
                              const struct template_scope *scope)
 {
+    if (plan->follows)
+        return true; /* these go at a status that the map names */
     bool good = (plan->tags_remove = json_array()) != NULL;
     for (size_t i = 0; good && i < config->tags_remove.count; i++) {
         if (strcmp(config->tags_remove.item[i].key, scope->order->status) != 0)
@@ -161,7 +183,7 @@ static bool add_phone_line(const struct plan *plan, struct buf *text)
 
 static bool plan_source(struct plan *plan, const struct config *config, const struct template_scope *scope)
 {
-    bool none = plan->status_only || !strcasecmp(config->source, "no");
+    bool none = plan->status_only || plan->erased || !strcasecmp(config->source, "no");
     plan->source = none ? strdup("") : render_line(config->source, scope);
     return plan->source != NULL;
 }
@@ -242,33 +264,62 @@ static bool plan_hashes(struct plan *plan, const unsigned char *key)
 
 /* -- the plan -- */
 
-static bool plan_phone_left_out(struct plan *plan, const struct order *order)
+static bool plan_contact(struct plan *plan, const struct config *config, const struct template_scope *scope)
 {
-    char *typed = text_clean(order_billing(order, "phone"), CONTACT_FIELD_MAX);
-    if (typed && *typed && !*plan_phone(plan))
-        mask_phone(typed, plan->phone_left_out, sizeof plan->phone_left_out);
-    bool good = typed != NULL;
-    free(typed);
-    return good;
+    struct contact_notes notes;
+    plan->contact = contact_of(scope->order, config->default_country, &notes);
+    if (!plan->contact)
+        return false;
+    memcpy(plan->phone_left_out, notes.phone_left_out, sizeof plan->phone_left_out);
+    memcpy(plan->email_left_out, notes.email_left_out, sizeof plan->email_left_out);
+    plan->phone_shared = notes.phone_shared;
+    if (!*json_text(plan->contact, "firstName") && !*json_text(plan->contact, "lastName")) {
+        free(plan->standin_name);
+        plan->standin_name = contact_standin_name(plan->contact, scope->order, plan->shop);
+    }
+    return plan->standin_name && set_fields(plan->contact, &config->contact_fields, scope);
 }
 
 static bool plan_content(struct plan *plan, const struct config *config, const struct template_scope *scope)
 {
-    if (plan->status_only)
-        return true;
-    plan->contact = contact_of(scope->order, plan->shop);
-    if (!plan->contact || !plan_phone_left_out(plan, scope->order))
-        return false;
-    return set_fields(plan->contact, &config->contact_fields, scope) && plan_tags(plan, config, scope) &&
-           plan_tags_remove(plan, config, scope) && plan_note(plan, config, scope);
+    return plan->status_only || plan->erased ||
+           (plan_contact(plan, config, scope) && plan_tags(plan, config, scope) &&
+            plan_tags_remove(plan, config, scope) && plan_note(plan, config, scope));
+}
+
+static bool is_one_of(const char *status, const char *const *list)
+{
+    for (; *list; list++)
+        if (!strcmp(status, *list))
+            return true;
+    return false;
+}
+
+/* Statuses of WooCommerce's own: carts that were not sent off, and orders that are not paid. */
+static const char *const drafts[] = {"checkout-draft", "auto-draft", "draft", NULL},
+                         *const unpaid[] = {"pending", "on-hold", "cancelled", "failed", "trash", NULL};
+
+/* What kind of order it is, and of state. */
+static void plan_kind(struct plan *plan, const struct order *order, const struct config *config)
+{
+    plan->outcome = config_outcome(config, order->status);
+    /* only the body of an order.deleted has no status of its own */
+    plan->status_only = !json_object_get(order->json, "status");
+    plan->follows = !plan->status_only && !is_one_of(order->status, drafts) &&
+                    !pair_find(&config->status_map, order->status);
+    plan->unmapped_paid = plan->follows && (order->paid_s || !is_one_of(order->status, unpaid));
+    plan->erased = order->erased;
+    plan->sub_order = order->sub_order;
+    plan->sale_s = order->paid_s ? order->paid_s : order->created_s;
 }
 
 static bool plan_key(struct plan *plan, const char *shop, const char *id)
 {
     plan->shop = strdup(shop);
+    plan->standin_name = strdup("");
     if (asprintf(&plan->key, "%s:%s", shop, id) < 0)
         plan->key = NULL;
-    return plan->shop && plan->key;
+    return plan->shop && plan->key && plan->standin_name;
 }
 
 enum plan_result plan_make(const struct order *order, const char *source, const struct config *config,
@@ -281,16 +332,14 @@ enum plan_result plan_make(const struct order *order, const char *source, const 
         error_set(e,
                   "WOO_SHOPS does not name %s; a staging copy of the shop should not send to this URL, a new "
                   "address of the shop belongs into WOO_SHOPS",
-                  *order->site ? order->site : "the shop of a body without links");
+                  *order->link_site ? order->link_site : "the shop of a body without links");
         return PLAN_FOREIGN_SHOP;
     }
     const struct template_scope scope = {order, shop};
-    out->outcome = config_outcome(config, order->status);
-    /* only the body of an order.deleted has no status of its own */
-    out->status_only = !json_object_get(order->json, "status");
+    plan_kind(out, order, config);
     if (!plan_key(out, shop, order->id) || !plan_source(out, config, &scope))
         goto failed;
-    if (out->outcome == OUTCOME_IGNORE)
+    if (out->outcome == OUTCOME_IGNORE && !out->follows)
         return PLAN_OK;
     if (plan_opportunity(out, config, &scope) && plan_content(out, config, &scope) &&
         plan_hashes(out, hash_key))
@@ -311,9 +360,22 @@ void plan_free(struct plan *plan)
     json_decref(plan->opportunity);
     free(plan->note);
     free(plan->source);
+    free(plan->standin_name);
     free(plan->key);
     free(plan->shop);
     *plan = (struct plan){0};
+}
+
+bool plan_is_before(const struct plan *plan, int64_t start_s)
+{
+    return plan->sale_s > 0 && plan->sale_s < start_s;
+}
+
+bool plan_name_new_contact(struct plan *plan)
+{
+    json_t *contact = plan->contact;
+    return *plan_email(plan) || *plan_phone(plan) || !*plan->standin_name ||
+           !json_object_set_new(contact, "firstName", json_string(plan->standin_name));
 }
 
 const char *plan_email(const struct plan *plan)

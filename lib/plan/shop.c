@@ -2,49 +2,81 @@
 #include <stdlib.h>
 #include <string.h>
 
-static bool is_alias(const char *alias, const char *site, bool any_path)
+/* -- one address -- */
+
+static const char *bare(const char *site)
 {
-    size_t n = strlen(alias);
-    if (any_path && !strchr(alias, '/'))
-        return !strncmp(site, alias, n) && (site[n] == '/' || !site[n]);
-    return !strcmp(site, alias);
+    return strncmp(site, "www.", 4) ? site : site + 4;
 }
 
-static bool is_shop(const struct shop_rule *shop, const char *site, bool any_path)
+/* An address of an order, as it is and normalised. */
+struct address {
+    const char *as_sent;
+    char *normal; /* owned */
+};
+
+/* Does it lie at the alias, but for "www." and a language's directory? */
+static bool is_at(const char *alias, const struct address *address)
 {
+    return !strcmp(bare(alias), bare(address->as_sent)) || !strcmp(bare(alias), address->normal);
+}
+
+/* The same; of an alias without a path the host alone counts. */
+static bool is_on(const char *alias, const struct address *address)
+{
+    const char *site = bare(address->as_sent);
+    size_t n = strlen(bare(alias));
+    if (strchr(alias, '/'))
+        return is_at(alias, address);
+    return !strncmp(site, bare(alias), n) && (site[n] == '/' || !site[n]);
+}
+
+/* -- of several shops -- */
+
+/* The alias that is the very address is longer than any that is it without a directory. */
+static const char *find(const struct config *config, const struct address *address)
+{
+    const char *name = NULL;
+    size_t longest = 0;
+    for (size_t i = 0; *address->as_sent && i < config->shops.count; i++)
+        for (size_t j = 0; j < config->shops.item[i].alias_count; j++) {
+            const char *alias = config->shops.item[i].alias[j];
+            if (!strcmp(alias, address->as_sent))
+                return config->shops.item[i].name;
+            if (strlen(alias) > longest && is_at(alias, address)) {
+                longest = strlen(alias);
+                name = config->shops.item[i].name;
+            }
+        }
+    return name;
+}
+
+/* -- the one shop -- */
+
+/* The links are signed; the header is not, so it may only refuse. */
+static const char *find_only(const struct config *config, const struct address *address)
+{
+    const struct shop_rule *shop = &config->shops.item[0];
+    if (!*address->as_sent)
+        return config->shop;
     for (size_t i = 0; i < shop->alias_count; i++)
-        if (is_alias(shop->alias[i], site, any_path))
-            return true;
-    return false;
-}
-
-static const char *find(const struct config *config, const char *site)
-{
-    for (size_t i = 0; *site && i < config->shops.count; i++)
-        if (is_shop(&config->shops.item[i], site, false))
-            return config->shops.item[i].name;
+        if (is_on(shop->alias[i], address))
+            return config->shop;
     return NULL;
-}
-
-/* May this body be the one shop's? The links are signed; the header is not, so it may only refuse. */
-static bool may_be_the_shop(const struct config *config, const char *links, const char *source)
-{
-    const char *site = *links ? links : source;
-    return !*site || is_shop(&config->shops.item[0], site, true);
 }
 
 const char *shop_of(const struct order *order, const char *source, const struct config *config)
 {
     if (config->shops.count == 0)
         return config->shop;
-    if (config->shops.count > 1 && *order->site)
-        return find(config, order->site);
-    char *site = order_site(source ? source : "");
+    char *of_source = order_site(source ? source : "");
+    struct address address = {*order->link_site ? order->link_site : of_source, NULL};
     const char *name = NULL;
-    if (site && config->shops.count > 1)
-        name = find(config, site);
-    else if (site && may_be_the_shop(config, order->site, site))
-        name = config->shop;
-    free(site);
+    if (address.as_sent && (address.normal = strdup(address.as_sent))) {
+        order_site_normalise(address.normal);
+        name = config->shops.count > 1 ? find(config, &address) : find_only(config, &address);
+    }
+    free(address.normal);
+    free(of_source);
     return name;
 }

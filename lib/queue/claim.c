@@ -225,7 +225,7 @@ static void identify(struct order_record *r, const struct arrival *a, const stru
     /* Nothing of it was accepted yet, though somebody may have brought its ids. A deletion says nothing of its age. */
     if (!r->arrived_ms)
         r->look =
-            a->status_only || !order_is_fresh(a->created_s, a->up_ms,
+            a->status_only || a->moved || !order_is_fresh(a->created_s, a->up_ms,
                                               a->arrived_ms < terms->now_ms ? a->arrived_ms : terms->now_ms);
     if (*a->order_key)
         SET(r->order_key, a->order_key);

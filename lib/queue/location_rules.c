@@ -122,6 +122,33 @@ enum memory memory_check(struct location_record *l, const char *known_id, int64_
     return MEMORY_MOVED;
 }
 
+bool location_has_shop(const struct location_record *l, const char *shop)
+{
+    size_t len = strlen(shop);
+
+    for (const char *at = strstr(l->shops, shop); at && len; at = strstr(at + len, shop))
+        if ((at == l->shops || at[-1] == ' ') && (at[len] == ' ' || !at[len]))
+            return true;
+    return false;
+}
+
+bool location_saw_shop(struct location_record *l, const char *shop, const char *site)
+{
+    char all[sizeof l->shops];
+    bool changed = false;
+
+    if (!location_has_shop(l, shop) && strlen(l->shops) + strlen(shop) + 2 <= sizeof l->shops) {
+        text_format(all, sizeof all, "%s%s%s", l->shops, l->shops[0] ? " " : "", shop);
+        SET(l->shops, all);
+        changed = true;
+    }
+    if (!l->site[0] && *site) {
+        SET(l->site, site);
+        changed = true;
+    }
+    return changed;
+}
+
 /* -- the rate limiter -- */
 
 #define BURST 2

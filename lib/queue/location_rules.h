@@ -43,6 +43,11 @@ enum memory {
 enum memory memory_check(struct location_record *location, const char *known_id, int64_t known_first_use_ms,
                          const char *server, const char *new_id, int64_t now_ms);
 
+/* An order of this shop (its name in keys), from this site ("" = it does not say), was accepted. True if that is news. */
+bool location_saw_shop(struct location_record *location, const char *shop, const char *site);
+/* Was an order ever accepted under this name? */
+bool location_has_shop(const struct location_record *location, const char *shop);
+
 /* -- the rate limiter -- */
 
 struct limiter_terms {

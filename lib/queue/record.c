@@ -55,6 +55,8 @@ static const struct field order_fields[] = {
     TEXT(order_record, "p1", link.part[1]),
     TEXT(order_record, "p2", link.part[2]),
     TEXT(order_record, "p3", link.part[3]),
+    TEXT(order_record, "email", link.email),
+    FLAG(order_record, "made", link.made),
     INT(order_record, "unsettled", link.unsettled_ms),
     INT(order_record, "expires", expires_ms),
 };
@@ -65,6 +67,8 @@ static const struct field location_fields[] = {
     INT(location_record, "first_use", first_use_ms),
     INT(location_record, "up", up_ms),
     INT(location_record, "lost", lost_ms),
+    TEXT(location_record, "shops", shops),
+    TEXT(location_record, "site", site),
     INT(location_record, "reconcile", reconcile_ms),
     INT(location_record, "failures", failures),
     INT(location_record, "opened", opened),

@@ -49,6 +49,8 @@ struct order_link {
     char opportunity[RECORD_ID_SIZE];           /* "" = unknown */
     int64_t gone_ms;                            /* since GHL says that it does not exist; 0 = it does */
     char part[RECORD_PARTS][RECORD_SHORT_SIZE]; /* hash of what GHL holds of each part; "" = unknown */
+    char email[RECORD_SHORT_SIZE];              /* hash of the email that the order last had; "" = none */
+    bool made;                                  /* the contact was made for this order */
     int64_t
         unsettled_ms; /* until then a write of unknown outcome may be carried out, over a later one; 0 = none */
 };
@@ -96,6 +98,8 @@ struct location_record {
     int64_t first_use_ms;        /* the installation */
     int64_t up_ms;               /* since then it forgot nothing; 0 = since ever */
     int64_t lost_ms;             /* when it last was found to have lost its memory; 0 = never */
+    char shops[RECORD_REASON_SIZE]; /* names under which orders were accepted, a space between */
+    char site[RECORD_REASON_SIZE];  /* without WOO_SHOPS: the one site whose orders are accepted */
     int64_t reconcile_ms;        /* a reconcile is wanted since; 0 = nobody asked */
 
     /* the circuit breaker */

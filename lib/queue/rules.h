@@ -48,6 +48,7 @@ struct arrival {
     enum origin origin;
     enum arrival_kind kind;
     bool status_only;      /* order.deleted: nothing but an id; what is known of the order's content stays */
+    bool moved; /* it stood under another key before: it may have an opportunity */
     bool sold;             /* RECOVERED: the order was sold, whatever this body says */
     const char *order_key; /* hash; "" = the body has none: the newest order of that id is meant */
     int64_t created_s;     /* 0 = the body does not say: now */

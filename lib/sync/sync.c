@@ -342,11 +342,20 @@ static enum step prepare(struct sync_work *w, struct planned *made)
     return sync_stop(w, SYNC_END_REFUSE, "foreign_shop");
 }
 
+/* "shop:1001" and "shop:1001/HASH" are keys of the plan "shop:1001". */
+static bool has_its_key(const struct sync_work *w)
+{
+    size_t len = strlen(w->plan->key);
+    return !strncmp(w->work->key, w->plan->key, len) && (!w->work->key[len] || w->work->key[len] == '/');
+}
+
 /* Must this version reach GHL at all? */
 static enum step wanted(struct sync_work *w)
 {
     const struct order_record *record = &w->work->record;
 
+    if (!has_its_key(w))
+        return sync_stop(w, SYNC_END_LEAVE, SYNC_OTHER_KEY);
     if (record->sold || w->link.opportunity[0] || record->attempt.kind != ATTEMPT_NONE || record->look)
         return STEP_NEXT;
     return stop_not_sold(w);

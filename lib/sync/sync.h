@@ -21,6 +21,7 @@ struct sync_outcome {
     enum sync_result result;
     char ghl_id[GHL_ID_SIZE]; /* DONE: the opportunity's id */
     char reason[64];          /* a word: "ghl_unavailable", "ghl_limit", "in_flight", "paused", "never_sold" ... */
+#define SYNC_OTHER_KEY "other_key" /* left: the order's key is not its plan's any more */
     bool left; /* the store did not hear how it ended: another worker may have the order, or only *work holds it */
 };
 

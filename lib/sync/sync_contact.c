@@ -1,172 +1,27 @@
 #include "base/clock.h"
 #include "base/text.h"
-#include "order/contact.h"
 #include "sync/sync_work.h"
-#include <inttypes.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <strings.h>
 
-#define CONTACT_LEASE_MARGIN_MS 5000 /* beyond the end of the work's last call */
-#define CONTACT_WAIT_MS 50           /* between two tries to lock a customer whom another order is writing */
-#define CONTACT_WAIT_MAX_MS 3000
-#define CONTACT_RETRY_MS 2000
-#define NAMESAKE_SLACK_S 600 /* between GHL's clock and ours; one of yesterday is another */
-#define NEW_SLACK_S 60       /* the same, for what may have had no source before */
-#define NAMESAKES_MAX 20     /* so many contacts of one name, the newest, are looked at for an order's opportunity */
-#define IN_FLIGHT_RETRY_MS 30000
+#define RETRY_MS 2000
+#define NEW_SLACK_S 60 /* between GHL's clock and ours, for what may have had no source before */
+#define TOLD_TTL_MS (30LL * 24 * 3600 * 1000)
 
-/* -- two orders of one customer at once -- */
-
-struct customer {
-    char hash[2][RECORD_SHORT_SIZE];
-    size_t n;
-    int64_t newest_s; /* the newest order date that wrote this contact */
-};
-
-static bool hash_customer(const struct sync_work *w, struct customer *c)
-{
-    const char *value[2] = {plan_email(w->plan), plan_phone(w->plan)};
-    static const char *const label[2] = {"contact email", "contact phone"};
-
-    *c = (struct customer){0};
-    for (int i = 0; i < 2; i++) {
-        char lower[320];
-        size_t len = strlen(value[i]);
-        if (len == 0 || len >= sizeof lower)
-            continue;
-        for (size_t j = 0; j <= len; j++)
-            lower[j] =
-                (char)(value[i][j] >= 'A' && value[i][j] <= 'Z' ? value[i][j] + ('a' - 'A') : value[i][j]);
-        if (!app_hash(w->app, label[i], lower, c->hash[c->n]))
-            return false;
-        c->n++;
-    }
-    /* In sorted order, so that two workers never wait for each other. */
-    if (c->n == 2 && strcmp(c->hash[0], c->hash[1]) > 0) {
-        char swap[RECORD_SHORT_SIZE];
-        memcpy(swap, c->hash[0], sizeof swap);
-        memcpy(c->hash[0], c->hash[1], sizeof swap);
-        memcpy(c->hash[1], swap, sizeof swap);
-    }
-    return true;
-}
-
-#define NAME_SIZE (RECORD_SHORT_SIZE + 16)
-static void lock_name(const struct customer *c, size_t i, char out[NAME_SIZE])
-{
-    snprintf(out, NAME_SIZE, "customer/%s", c->hash[i]);
-}
-
-static void unlock_customer(struct sync_work *w, const struct customer *c, size_t n)
-{
-    char name[NAME_SIZE];
-
-    for (size_t i = 0; i < n; i++) {
-        lock_name(c, i, name);
-        if (store_unlock(w->app->store, name, w->work->token) == STORE_UNAVAILABLE)
-            log_event(w->app->log, LOG_LEVEL_WARN, "store", NULL,
-                      "The store did not take back a customer's lock; it ends by itself: %s",
-                      store_trouble(w->app->store));
-    }
-}
-
-/* All or none. */
-static enum store_result try_lock(struct sync_work *w, const struct customer *c)
-{
-    int64_t ttl_ms = clock_left_ms(w->deadline_mono_ms) + CONTACT_LEASE_MARGIN_MS;
-    char name[NAME_SIZE];
-
-    for (size_t i = 0; i < c->n; i++) {
-        lock_name(c, i, name);
-        enum store_result result = store_lock(w->app->store, name, w->work->token, ttl_ms);
-        if (result != STORE_OK) {
-            unlock_customer(w, c, i);
-            return result;
-        }
-    }
-    return STORE_OK;
-}
-
-/* The date of the newest order that wrote this customer. */
-static enum store_result read_newest(struct sync_work *w, struct customer *c)
-{
-    char name[NAME_SIZE], *kept = NULL;
-
-    for (size_t i = 0; i < c->n; i++) {
-        snprintf(name, sizeof name, "wrote/%s", c->hash[i]);
-        enum store_result result = store_get(w->app->store, name, &kept);
-        if (result != STORE_OK && result != STORE_NONE)
-            return result;
-        int64_t wrote_s = kept ? strtoll(kept, NULL, 10) : 0;
-        c->newest_s = wrote_s > c->newest_s ? wrote_s : c->newest_s;
-        free(kept);
-        kept = NULL;
-    }
-    return STORE_OK;
-}
-
-static enum step lock_customer(struct sync_work *w, struct customer *c)
-{
-    int64_t give_up = clock_mono_ms() + CONTACT_WAIT_MAX_MS;
-
-    if (!hash_customer(w, c))
-        return sync_stop_retry(w, CONTACT_RETRY_MS, false, "out_of_memory");
-    for (;;) {
-        enum store_result result = try_lock(w, c);
-        if (result == STORE_OK && (result = read_newest(w, c)) == STORE_OK)
-            return STEP_NEXT;
-        if (result != STORE_NONE)
-            return sync_stop(w, SYNC_END_LEAVE, "store_unavailable");
-        if (clock_mono_ms() > give_up || clock_left_ms(w->deadline_mono_ms) == 0 ||
-            !clock_sleep_ms(CONTACT_WAIT_MS, w->app->stop))
-            return sync_stop_retry(w, CONTACT_RETRY_MS, false, "contact_busy");
-    }
-}
-
-static void note_wrote(struct sync_work *w, const struct customer *c)
-{
-    /* An order without a date counts as the newest there is known; neither it nor one of later must make
-     * later ones look old. */
-    int64_t now_s = clock_wall_ms() / 1000,
-            wrote_s = w->plan->created_s > now_s ? now_s : w->plan->created_s;
-    char name[NAME_SIZE], text[24];
-
-    if (wrote_s <= c->newest_s)
-        return;
-    snprintf(text, sizeof text, "%" PRId64, wrote_s);
-    for (size_t i = 0; i < c->n; i++) {
-        snprintf(name, sizeof name, "wrote/%s", c->hash[i]);
-        if (store_put(w->app->store, name, text, w->app->config.link_ttl_ms) != STORE_OK)
-            log_event(w->app->log, LOG_LEVEL_WARN, "store", NULL,
-                      "The store did not keep which order wrote this customer last: %s",
-                      store_trouble(w->app->store));
-    }
-}
-
-/* -- the contact itself -- */
-
-/* What is sent of the contact. An older order than the one that wrote it last overwrites nothing: it only
- * finds the contact. */
-static json_t *contact_body(const struct sync_work *w, bool older)
-{
-    if (!older)
-        return json_deep_copy(w->plan->contact);
-    const char *email = plan_email(w->plan);
-    return *email ? json_pack("{ss}", "email", email) : json_pack("{ss}", "phone", plan_phone(w->plan));
-}
+/* -- what GHL is told beside the fields -- */
 
 /* Also one whose first answer was lost: then GHL says that it knows the contact, which came into being since
  * the order was accepted, and has no source. */
 static bool is_new(const struct sync_work *w, const struct ghl_answer *answer)
 {
     const json_t *contact = json_object_get(answer->json, "contact");
-    int64_t accepted_s = (clock_wall_ms() - (store_now_ms(w->app->store) - w->work->record.current.accepted_ms)) / 1000, added_s;
+    int64_t age_ms = store_now_ms(w->app->store) - w->work->record.current.accepted_ms, added_s;
 
     return answer->created ||
            (!*json_text(contact, "source") && clock_parse_iso(json_text(contact, "dateAdded"), &added_s) &&
-            added_s >= accepted_s - NEW_SLACK_S);
+            added_s >= (clock_wall_ms() - age_ms) / 1000 - NEW_SLACK_S);
 }
 
 /* A source is told to a new contact only: the one that a known contact has stays. A call of its own, because
@@ -179,9 +34,9 @@ static void tell_source(struct sync_work *w)
 
     if (body) {
         if (ghl_contact_update(w->app->ghl, &call, w->link.contact, body, &answer) != GHL_OK) {
-            struct log_about about = {.order = w->plan->key, .status = answer.status};
+            struct log_about about = {.order = w->work->key, .status = answer.status};
             log_event(w->app->log, LOG_LEVEL_WARN, "degraded", &about,
-                      "The new contact's source could not be told: %s %s", ghl_result_name(answer.result),
+                      "GHL did not take the new contact's source: %s %s", ghl_result_name(answer.result),
                       answer.message);
         }
         ghl_answer_free(&answer);
@@ -189,22 +44,87 @@ static void tell_source(struct sync_work *w)
     json_decref(body);
 }
 
-static void log_phone(const struct sync_work *w)
+/* A note for the owner on a contact, once. It is no reason to hold up the order. */
+static void tell_note(struct sync_work *w, const char *contact, const char *text)
 {
-    struct log_about about = {.order = w->plan->key};
+    char name[RECORD_ID_SIZE + RECORD_SHORT_SIZE + 8], hash[RECORD_SHORT_SIZE], *kept = NULL;
+    struct log_about about = {.order = w->work->key};
+    struct ghl_answer answer;
+    struct ghl_call call = sync_call(w);
+
+    if (!app_hash(w->app, "note", text, hash))
+        return;
+    snprintf(name, sizeof name, "told/%s/%s", contact, hash);
+    if (store_get(w->app->store, name, &kept) == STORE_NONE) {
+        if (ghl_note_create(w->app->ghl, &call, contact, text, &answer) != GHL_OK)
+            log_event(w->app->log, LOG_LEVEL_WARN, "degraded", &about, "GHL did not take a note on a contact: %s %s",
+                      ghl_result_name(answer.result), answer.message);
+        else if (store_put(w->app->store, name, "1", TOLD_TTL_MS) != STORE_OK)
+            log_event(w->app->log, LOG_LEVEL_WARN, "store", &about, "The store did not keep that a note is written: %s",
+                      store_trouble(w->app->store));
+        ghl_answer_free(&answer);
+    }
+    free(kept);
+}
+
+static void log_left_out(const struct sync_work *w)
+{
+    struct log_about about = {.order = w->work->key};
+
     if (w->plan->phone_left_out[0])
         log_event(w->app->log, LOG_LEVEL_INFO, "phone", &about,
                   "The phone %s is not complete, or not one of its country: the contact gets none",
                   w->plan->phone_left_out);
+    if (w->plan->email_left_out[0])
+        log_event(w->app->log, LOG_LEVEL_WARN, "email", &about,
+                  "The email %s is no address that GHL takes: the contact gets none", w->plan->email_left_out);
 }
 
-/* GHL gave this contact. */
-static void take_contact(struct sync_work *w, const struct ghl_answer *answer)
+/* Digits alone: GHL may write a phone in another way. */
+static bool same_phone(const char *a, const char *b)
 {
-    if (strcmp(w->link.contact, answer->id) != 0) /* another's tags and notes say nothing of it */
+    for (;;) {
+        a += strcspn(a, "0123456789");
+        b += strcspn(b, "0123456789");
+        if (*a != *b || !*a)
+            return *a == *b;
+        a++;
+        b++;
+    }
+}
+
+/* What GHL answers is compared with what was meant. */
+static void compare(const struct sync_work *w, const json_t *sent, const json_t *has)
+{
+    static const char *const fields[] = {"email", "phone", "firstName", "lastName"};
+    struct log_about about = {.order = w->work->key};
+
+    for (size_t i = 0; i < sizeof fields / sizeof *fields && json_object_size(has) > 1; i++) {
+        const char *meant = json_text(sent, fields[i]), *is = json_text(has, fields[i]);
+        bool shown = json_object_get(has, fields[i]) || !strcmp(fields[i], "phone");
+        if (*meant && shown && (!strcmp(fields[i], "phone") ? !same_phone(meant, is) : strcasecmp(meant, is) != 0))
+            log_event(w->app->log, LOG_LEVEL_WARN, "differs", &about,
+                      "GHL took this order's contact, but its %s is %s: it may belong to another contact", fields[i],
+                      *is ? "another one" : "not there");
+    }
+}
+
+/* -- writing a contact -- */
+
+/* GHL gave this contact. */
+static void take_contact(struct sync_work *w, const json_t *sent, const struct ghl_answer *answer)
+{
+    const json_t *contact = json_object_get(answer->json, "contact");
+
+    if (strcmp(w->link.contact, answer->id) != 0) { /* another's tags and notes say nothing of it */
         w->link.part[PLAN_TAGS][0] = w->link.part[PLAN_NOTE][0] = '\0';
+        w->link.made = is_new(w, answer);
+    }
     text_copy(w->link.contact, sizeof w->link.contact, answer->id);
-    sync_tags_seen(w, json_object_get(answer->json, "contact"));
+    sync_tags_seen(w, contact);
+    compare(w, sent, contact);
+    if (*w->plan->source && is_new(w, answer))
+        tell_source(w);
 }
 
 /* Upserts; an optional field that GHL does not take is left out, once each. *bare: neither email nor phone is left. */
@@ -221,197 +141,235 @@ static enum step upsert(struct sync_work *w, json_t *body, bool *bare)
     sync_wrote(w, PLAN_CONTACT, &answer);
     bool again = result != GHL_OK && sync_drop_refused(w, "contact", body, &answer);
     enum step step = STEP_NEXT;
-    if (result == GHL_OK) {
-        take_contact(w, &answer);
-        if (*w->plan->source && is_new(w, &answer))
-            tell_source(w);
-    } else if (!again) {
+    if (result == GHL_OK)
+        take_contact(w, body, &answer);
+    else if (!again)
         step = sync_stop_answer(w, "contact", &answer);
-    }
     ghl_answer_free(&answer);
     return again ? upsert(w, body, bare) : step;
 }
 
-/* -- a contact with neither email nor phone: a create that must not happen twice -- */
-
-static void full_name(const json_t *contact, char *out, size_t size)
-{
-    const char *first = json_text(contact, "firstName"), *last = json_text(contact, "lastName"),
-               *name = json_text(contact, "name");
-
-    if (*first || *last)
-        snprintf(out, size, "%s%s%s", first, *first && *last ? " " : "", last);
-    else
-        snprintf(out, size, "%s", name);
-}
-
-/* GHL's search is one for a text anywhere: a contact that only resembles it is somebody else. */
-static bool is_named(const json_t *contact, const char *name)
-{
-    char full[512];
-
-    full_name(contact, full, sizeof full);
-    return !strcasecmp(full, name) && !*json_text(contact, "email") && !*json_text(contact, "phone");
-}
-
-/* Has the recorded create happened? The newest contact of that name, not older than the attempt, is ours. */
-static enum step look_for_contact(struct sync_work *w, const char *name)
-{
-    const struct order_attempt *attempt = &w->work->record.attempt;
-    int64_t ago_s = (store_now_ms(w->app->store) - attempt->at_ms) / 1000, left_ms = sync_in_flight_ms(w), added_s;
-    int64_t since_s = clock_wall_ms() / 1000 - ago_s - NAMESAKE_SLACK_S;
-    struct ghl_answer answer;
-    struct ghl_call call = sync_call(w);
-    enum step step = STEP_NEXT;
-    char id[GHL_ID_SIZE] = "";
-    const json_t *contact;
-    size_t i;
-
-    if (ghl_contact_search(w->app->ghl, &call, name, &answer) != GHL_OK)
-        step = sync_stop_answer(w, "contact search", &answer);
-    json_array_foreach(step == STEP_NEXT ? json_object_get(answer.json, "contacts") : NULL, i, contact)
-    {
-        if (!*id && is_named(contact, name) && clock_parse_iso(json_text(contact, "dateAdded"), &added_s) &&
-            added_s >= since_s)
-            (void)ghl_take_id(json_text(contact, "id"), id);
-    }
-    ghl_answer_free(&answer);
-    if (*id) {
-        sync_holds(w, PLAN_CONTACT);
-        return sync_learn(w, id, "");
-    }
-    if (step == STEP_NEXT && left_ms > 0)
-        step = sync_stop_retry(w, left_ms < IN_FLIGHT_RETRY_MS ? left_ms : IN_FLIGHT_RETRY_MS, false, "in_flight");
-    return step;
-}
-
-static enum step settle_attempt(struct sync_work *w)
-{
-    char *text = NULL;
-    enum store_result result = orders_attempt_note(&w->app->orders, w->work, &text);
-
-    if (result == STORE_UNAVAILABLE)
-        return sync_stop(w, SYNC_END_LEAVE, "store_unavailable");
-    json_t *note = text ? json_loads(text, 0, NULL) : NULL;
-    enum step step = look_for_contact(w, json_text(note, "name"));
-    json_decref(note);
-    free(text);
-    return step;
-}
-
-/* One POST, recorded before it is sent. */
-static enum step send_create(struct sync_work *w, json_t *contact, bool *again)
-{
-    struct ghl_answer answer;
-    struct ghl_call call = sync_call(w);
-    char full[512];
-
-    *again = false;
-    full_name(contact, full, sizeof full);
-    json_t *note = json_pack("{ss}", "name", full);
-    call.send_deadline_mono_ms = clock_mono_ms() + WRITE_SEND_MS; /* from before it is recorded */
-    enum step step = sync_attempt(w, ATTEMPT_CONTACT, note);
-    json_decref(note);
-    if (step == STEP_STOP)
-        return step;
-    if (ghl_contact_create(w->app->ghl, &call, contact, &answer) == GHL_OK) {
-        sync_wrote(w, PLAN_CONTACT, &answer);
-        take_contact(w, &answer);
-        step = sync_learn(w, answer.id, "");
-    } else {
-        step = sync_attempt_answered(w, &answer);
-        *again = step == STEP_NEXT && sync_drop_refused(w, "contact", contact, &answer);
-        if (*again && w->work->record.attempt.kind == ATTEMPT_CONTACT) /* refused: it may be there all the same */
-            step = look_for_contact(w, full);
-        else if (step == STEP_NEXT && !*again)
-            step = sync_stop_answer(w, "contact create", &answer);
-        *again = *again && step == STEP_NEXT && !w->link.contact[0];
-    }
-    ghl_answer_free(&answer);
-    return step;
-}
-
-static enum step create(struct sync_work *w)
-{
-    json_t *contact = json_deep_copy(w->plan->contact);
-    enum step step = STEP_NEXT;
-
-    if (!contact || (*w->plan->source &&
-                     json_object_set_new(contact, "source", json_string(w->plan->source)) != 0)) {
-        json_decref(contact);
-        return sync_stop_retry(w, CONTACT_RETRY_MS, true, "out_of_memory");
-    }
-    for (bool again = true; again && step == STEP_NEXT;)
-        step = send_create(w, contact, &again);
-    json_decref(contact);
-    return step;
-}
-
-/* -- a contact that this order has -- */
-
-/* `body` is what to tell it. */
+/* One known contact; nobody else is matched. */
 static enum step update(struct sync_work *w, json_t *body)
 {
     struct ghl_answer answer;
     struct ghl_call call = sync_call(w);
     enum step step = STEP_NEXT;
 
+    if (!json_object_size(body)) {
+        sync_holds(w, PLAN_CONTACT);
+        return STEP_NEXT;
+    }
     sync_writes(w, PLAN_CONTACT);
     enum ghl_result result = ghl_contact_update(w->app->ghl, &call, w->link.contact, body, &answer);
     sync_wrote(w, PLAN_CONTACT, &answer);
     bool again = result != GHL_OK && sync_drop_refused(w, "contact", body, &answer);
-    if (result == GHL_GONE)
+    if (result == GHL_OK)
+        compare(w, body, json_object_get(answer.json, "contact"));
+    else if (result == GHL_GONE)
         step = STEP_CONTACT_GONE;
-    else if (result != GHL_OK && !again)
+    else if (!again)
         step = sync_stop_answer(w, "contact update", &answer);
     ghl_answer_free(&answer);
     return again ? update(w, body) : step;
 }
 
-static enum step by_name(struct sync_work *w)
+/* -- who the customer is -- */
+
+/* A contact that GHL has. */
+struct known {
+    char id[GHL_ID_SIZE]; /* "" = there is none */
+    char email[320];
+};
+
+static enum step find(struct sync_work *w, const char *email, const char *phone, struct known *known)
 {
-    if (w->work->record.attempt.kind == ATTEMPT_CONTACT && !w->link.contact[0] && settle_attempt(w) == STEP_STOP)
-        return STEP_STOP;
-    if (!w->link.contact[0])
-        return create(w);
-    return sync_differs(w, PLAN_CONTACT) ? update(w, w->plan->contact) : STEP_NEXT;
+    struct ghl_answer answer;
+    struct ghl_call call = sync_call(w);
+    enum step step = STEP_NEXT;
+
+    *known = (struct known){0};
+    if (ghl_contact_find(w->app->ghl, &call, email, phone, &answer) == GHL_OK) {
+        memcpy(known->id, answer.id, sizeof answer.id);
+        text_copy(known->email, sizeof known->email,
+                  json_text(json_object_get(answer.json, "contact"), "email"));
+    } else {
+        step = sync_stop_answer(w, "contact look-up", &answer);
+    }
+    ghl_answer_free(&answer);
+    return step;
 }
 
-/* The opportunity that was found says whose it is. A person may have given that contact another email since. */
-static enum step of_opportunity(struct sync_work *w)
+/* The phone is another person's: this contact goes without it, and a note says so. */
+static enum step without_phone(struct sync_work *w, json_t *body, bool *bare)
 {
-    json_t *body = json_deep_copy(w->plan->contact);
+    struct log_about about = {.order = w->work->key};
+    struct buf text;
 
-    if (!body)
-        return sync_stop_retry(w, CONTACT_RETRY_MS, true, "out_of_memory");
-    json_object_del(body, "email");
+    buf_init(&text, 512);
     json_object_del(body, "phone");
-    enum step step = json_object_size(body) ? update(w, body) : STEP_NEXT;
-    json_decref(body);
+    enum step step = upsert(w, body, bare);
+    if (step == STEP_NEXT && !*bare) {
+        log_event(w->app->log, LOG_LEVEL_WARN, "shared_phone", &about,
+                  "Another contact in GHL, with another email, has this order's phone: it stays there, and a note on "
+                  "this order's contact says so");
+        if (buf_addf(&text, "The phone %s of order #%s belongs to another contact.", plan_phone(w->plan),
+                     w->plan->number))
+            tell_note(w, w->link.contact, text.data);
+    }
+    buf_wipe(&text);
     return step;
+}
+
+/*
+ * Email is identity; a phone alone never merges two people. Upserting both is safe only if nobody with another email has
+ * the phone: GHL may match by it, and then replaces that person's email.
+ */
+static enum step first_contact(struct sync_work *w, json_t *body, bool *bare)
+{
+    const char *email = plan_email(w->plan), *phone = w->plan->phone_shared ? "" : plan_phone(w->plan);
+    struct known by_phone, by_email;
+
+    *bare = false;
+    if (w->plan->phone_shared && *email)
+        json_object_del(body, "phone");
+    if (!*phone)
+        return upsert(w, body, bare);
+    if (find(w, "", phone, &by_phone) == STEP_STOP)
+        return STEP_STOP;
+    if (!*by_phone.id || (*email && !strcasecmp(by_phone.email, email)) || (!*email && !*by_phone.email))
+        return upsert(w, body, bare);
+    if (!*email) { /* it is found by its phone, and keeps what it has */
+        json_object_clear(body);
+        text_copy(w->link.contact, sizeof w->link.contact, by_phone.id);
+        sync_holds(w, PLAN_CONTACT);
+        return STEP_NEXT;
+    }
+    if (*by_phone.email)
+        return without_phone(w, body, bare);
+    if (find(w, email, "", &by_email) == STEP_STOP)
+        return STEP_STOP;
+    if (*by_email.id)
+        return without_phone(w, body, bare);
+    text_copy(w->link.contact, sizeof w->link.contact, by_phone.id); /* the same person, who had no email yet */
+    return update(w, body);
+}
+
+/* The order names another customer now, and the opportunity cannot be moved: both are told. */
+static enum step tell_both(struct sync_work *w, const char *other)
+{
+    struct log_about about = {.order = w->work->key, .ghl_id = w->link.contact};
+    struct buf text;
+    bool bare = false;
+    enum step step = STEP_NEXT;
+    char mine[RECORD_ID_SIZE];
+
+    text_copy(mine, sizeof mine, w->link.contact);
+    if (!*other) { /* it is somebody whom GHL does not know yet */
+        json_t *body = json_deep_copy(w->plan->contact);
+        step = body ? first_contact(w, body, &bare) : sync_stop_retry(w, RETRY_MS, true, "out_of_memory");
+        json_decref(body);
+        if (step != STEP_NEXT)
+            return step;
+        other = w->link.contact;
+    }
+    buf_init(&text, 512);
+    if (buf_addf(&text, "Order #%s was given to another customer in the shop; its opportunity cannot be moved.",
+                 w->plan->number)) {
+        tell_note(w, mine, text.data);
+        if (*other)
+            tell_note(w, other, text.data);
+    }
+    buf_free(&text);
+    text_copy(w->link.contact, sizeof w->link.contact, mine); /* the opportunity's */
+    log_event(w->app->log, LOG_LEVEL_WARN, "other_customer", &about,
+              "The order has another customer's email now. GHL's API cannot move its opportunity: it stays with the "
+              "contact that it has, and both contacts have a note");
+    if (store_count(w->app->store, "count/other_customer", 0, NULL) != STORE_OK)
+        log_event(w->app->log, LOG_LEVEL_WARN, "store", &about, "The store did not count this: %s",
+                  store_trouble(w->app->store));
+    sync_holds(w, PLAN_CONTACT);
+    return STEP_NEXT;
+}
+
+/* The order's email was corrected, or added. */
+static enum step corrected(struct sync_work *w, json_t *body)
+{
+    struct known known;
+
+    if (find(w, plan_email(w->plan), "", &known) == STEP_STOP)
+        return STEP_STOP;
+    bool ours = w->link.made || !w->link.email[0]; /* the contact is this order's own, or had no email from it */
+    if (!strcmp(known.id, w->link.contact) || (!*known.id && ours))
+        return update(w, body);
+    if (!w->link.opportunity[0]) { /* nothing hangs on the old one yet */
+        bool bare;
+        return first_contact(w, body, &bare);
+    }
+    return tell_both(w, known.id);
+}
+
+/* -- the step -- */
+
+/* What is sent of the contact. An older order than the one that wrote it last overwrites nothing: it only
+ * finds the contact. */
+static json_t *body_of(const struct sync_work *w, bool older)
+{
+    const char *email = plan_email(w->plan);
+
+    if (!older)
+        return json_deep_copy(w->plan->contact);
+    return *email ? json_pack("{ss}", "email", email) : json_pack("{ss}", "phone", plan_phone(w->plan));
+}
+
+static enum step write_contact(struct sync_work *w, json_t *body, const char *email_hash, bool *bare)
+{
+    *bare = false;
+    if (!w->link.contact[0])
+        return first_contact(w, body, bare);
+    if (*email_hash && strcmp(email_hash, w->link.email) != 0 && !w->found)
+        return corrected(w, body);
+    /* Its email is what it was; a person may have given the contact another one since. */
+    json_object_del(body, "email");
+    if (w->found || w->plan->phone_shared)
+        json_object_del(body, "phone");
+    return update(w, body);
+}
+
+/* GHL takes neither email nor phone of it. */
+static enum step by_name(struct sync_work *w)
+{
+    if (w->work->record.attempt.kind == ATTEMPT_CONTACT && !w->link.contact[0] && sync_contact_settle(w) == STEP_STOP)
+        return STEP_STOP;
+    if (!w->link.contact[0])
+        return sync_contact_create(w);
+    return sync_differs(w, PLAN_CONTACT) ? update(w, w->plan->contact) : STEP_NEXT;
 }
 
 static enum step by_email_or_phone(struct sync_work *w)
 {
-    struct customer customer;
+    char email_hash[RECORD_SHORT_SIZE];
+    struct sync_customer customer;
     bool bare = false;
 
-    if (lock_customer(w, &customer) == STEP_STOP)
+    if (!app_hash(w->app, "contact email", plan_email(w->plan), email_hash))
+        return sync_stop_retry(w, RETRY_MS, true, "out_of_memory");
+    if (sync_customer_lock(w, &customer) == STEP_STOP)
         return STEP_STOP;
     bool older = w->plan->created_s > 0 && customer.newest_s > w->plan->created_s;
-    json_t *body = contact_body(w, older);
-    enum step step = body ? upsert(w, body, &bare) : sync_stop_retry(w, CONTACT_RETRY_MS, true, "out_of_memory");
+    json_t *body = body_of(w, older);
+    enum step step = body ? write_contact(w, body, email_hash, &bare)
+                          : sync_stop_retry(w, RETRY_MS, true, "out_of_memory");
     if (step == STEP_NEXT && !bare && !older)
-        note_wrote(w, &customer);
-    unlock_customer(w, &customer, customer.n);
+        sync_customer_wrote(w, &customer);
+    sync_customer_unlock(w, &customer);
     json_decref(body);
+    if (step == STEP_NEXT && !bare && *email_hash)
+        text_copy(w->link.email, sizeof w->link.email, email_hash);
     if (step != STEP_NEXT || !bare)
         return step;
-    /* GHL takes neither email nor phone of it. */
     json_object_del(w->plan->contact, "email");
     json_object_del(w->plan->contact, "phone");
-    if (!contact_give_name(w->plan->contact, &w->planned->order, w->plan->shop))
-        return sync_stop_retry(w, CONTACT_RETRY_MS, true, "out_of_memory");
     return by_name(w);
 }
 
@@ -421,8 +379,6 @@ enum step sync_contact(struct sync_work *w)
         return STEP_NEXT;
     if (sync_fields(w, FIELDS_CONTACT, w->plan->contact, NULL) == STEP_STOP)
         return STEP_STOP;
-    log_phone(w);
-    if (w->found)
-        return of_opportunity(w);
+    log_left_out(w);
     return *plan_email(w->plan) || *plan_phone(w->plan) ? by_email_or_phone(w) : by_name(w);
 }

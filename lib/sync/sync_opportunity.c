@@ -404,5 +404,5 @@ enum step sync_opportunity(struct sync_work *w)
 {
     if (w->link.opportunity[0])
         return update(w);
-    return w->work->record.sold && !w->plan->status_only ? create(w) : STEP_NEXT;
+    return w->work->record.sold && !w->plan->status_only && w->link.contact[0] ? create(w) : STEP_NEXT;
 }

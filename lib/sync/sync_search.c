@@ -24,6 +24,22 @@ enum step sync_wanted(struct sync_work *w, struct sync_wanted *wanted, char fiel
     return step;
 }
 
+/* Does the key stand for this very order? It may have stood under another name of its shop. */
+static bool is_this_order(const struct sync_work *w, const char *key)
+{
+    const char *order_key = w->work->record.order_key;
+    struct store_reply *reply;
+    bool same;
+
+    if (!strcmp(key, w->plan->key) || !strcmp(key, w->work->key))
+        return true;
+    reply = *order_key ? malloc(sizeof *reply) : NULL;
+    same = reply && store_read(w->app->store, key, reply) == STORE_OK && reply->order.version &&
+           !strcmp(reply->order.order_key, order_key);
+    free(reply);
+    return same;
+}
+
 /* A mark decides, whatever the name; an opportunity without one may be from a time before GHL_ORDER_FIELD was set. */
 bool sync_is_wanted(const struct sync_work *w, const json_t *opportunity, const struct sync_wanted *wanted)
 {
@@ -34,7 +50,7 @@ bool sync_is_wanted(const struct sync_work *w, const json_t *opportunity, const 
         created_s < wanted->not_before_s)
         return false;
     if (*mark)
-        return !strcmp(mark, w->plan->key) || !strcmp(mark, w->work->key);
+        return is_this_order(w, mark);
     return *wanted->name && !strcmp(json_text(opportunity, "name"), wanted->name);
 }
 
@@ -152,7 +168,7 @@ enum store_result sync_own(struct sync_work *w, const char *opportunity, enum sy
     if (result != STORE_OK)
         return result;
     int64_t its_date = strtoll(kept, &key, 10);
-    bool is_mine = *key == ' ' && !strcmp(key + 1, w->work->key);
+    bool is_mine = *key == ' ' && (!strcmp(key + 1, w->work->key) || is_this_order(w, key + 1));
     bool newer = !is_mine && how == OWNER_TAKE_OVER && its_date <= order_date(w);
     free(kept);
     if (newer)

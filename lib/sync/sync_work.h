@@ -125,6 +125,24 @@ enum sync_owner { OWNER_TAKE, OWNER_TAKE_OVER, OWNER_LOOK };
  * LOOK, has it now. NONE: another order owns it. UNAVAILABLE. */
 enum store_result sync_own(struct sync_work *w, const char *opportunity, enum sync_owner how);
 
+/* -- the customer, whom several orders may write -- */
+
+struct sync_customer {
+    char hash[2][RECORD_SHORT_SIZE]; /* of email and phone */
+    size_t n;
+    int64_t newest_s; /* the date of the newest order that wrote this customer */
+};
+/* Locks the plan's customer. STEP_STOP: another order has it, or the store is away. */
+enum step sync_customer_lock(struct sync_work *w, struct sync_customer *customer);
+void sync_customer_unlock(struct sync_work *w, const struct sync_customer *customer);
+/* This order wrote it. */
+void sync_customer_wrote(struct sync_work *w, const struct sync_customer *customer);
+
+/* A contact that GHL cannot match: created once. */
+enum step sync_contact_create(struct sync_work *w);
+/* Such a create was begun: fills link.contact if it was carried out. */
+enum step sync_contact_settle(struct sync_work *w);
+
 /* GHL showed the contact as it is: tags that are right already need no call. */
 void sync_tags_seen(struct sync_work *w, const json_t *contact);
 

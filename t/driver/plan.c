@@ -20,14 +20,49 @@ static bool read_all(FILE *in, struct buf *out)
     return room != NULL;
 }
 
+/* What holds, by its name. */
+static bool add_flags(json_t *shown, const struct plan *plan)
+{
+    const struct {
+        const char *name;
+        bool holds;
+    } flags[] = {{"follows", plan->follows},
+                 {"unmapped_paid", plan->unmapped_paid},
+                 {"erased", plan->erased},
+                 {"sub_order", plan->sub_order},
+                 {"phone_shared", plan->phone_shared}};
+    for (size_t i = 0; i < sizeof flags / sizeof *flags; i++)
+        if (flags[i].holds && json_object_set_new(shown, flags[i].name, json_true()) != 0)
+            return false;
+    return true;
+}
+
+static bool add_texts(json_t *shown, const struct plan *plan)
+{
+    const struct {
+        const char *name, *text;
+    } texts[] = {{"standin_name", plan->standin_name},
+                 {"amount_note", plan->amount_note},
+                 {"email_left_out", plan->email_left_out}};
+    for (size_t i = 0; i < sizeof texts / sizeof *texts; i++)
+        if (*texts[i].text && json_object_set_new(shown, texts[i].name, json_string(texts[i].text)) != 0)
+            return false;
+    return true;
+}
+
 static json_t *plan_as_json(const struct plan *plan)
 {
-    return json_pack("{ss ss ss sb sI sI sO* sO* sO* sO* ss* ss ss}", "key", plan->key, "number",
-                     plan->number, "outcome", outcome_name(plan->outcome), "status_only", plan->status_only,
-                     "created_s", (json_int_t)plan->created_s, "modified_s", (json_int_t)plan->modified_s,
-                     "contact", plan->contact, "tags", plan->tags, "tags_remove", plan->tags_remove,
-                     "opportunity", plan->opportunity, "note", plan->note, "source", plan->source,
-                     "phone_left_out", plan->phone_left_out);
+    json_t *shown =
+        json_pack("{ss ss ss sb sI sI sI sO* sO* sO* sO* ss* ss ss}", "key", plan->key, "number",
+                  plan->number, "outcome", outcome_name(plan->outcome), "status_only", plan->status_only,
+                  "created_s", (json_int_t)plan->created_s, "modified_s", (json_int_t)plan->modified_s,
+                  "sale_s", (json_int_t)plan->sale_s, "contact", plan->contact, "tags", plan->tags,
+                  "tags_remove", plan->tags_remove, "opportunity", plan->opportunity, "note", plan->note,
+                  "source", plan->source, "phone_left_out", plan->phone_left_out);
+    if (shown && add_flags(shown, plan) && add_texts(shown, plan))
+        return shown;
+    json_decref(shown);
+    return NULL;
 }
 
 static json_t *planned(const struct order *order, const char *source)

@@ -15,18 +15,14 @@
 #include <stdint.h>
 
 struct clients {
-    char *path; /* owned; DATA_DIR/clients.map */
-    int fd;
-    _Atomic uint64_t *words; /* NULL = not mapped */
+    _Atomic uint64_t *words; /* NULL = not mapped; the mapping lives on in a child */
 };
 
-/* Only takes note of the place. False when out of memory. */
-bool clients_init(struct clients *clients, const char *dir) MUST_CHECK;
 void clients_close(struct clients *clients);
 
-/* Counts one request of this client (any text) on this day (days since 1970). A file that is missing, short
- * or strange is made anew. False with the error set when it cannot be mapped. */
-bool clients_count(struct clients *clients, const char *client, int64_t day, int64_t *count,
+/* Counts one request of this client (any text) on this day (days since 1970). The file, DIR/clients.map, is made if
+ * it is missing. False with the error set if it cannot be mapped. */
+bool clients_count(struct clients *clients, const char *dir, const char *client, int64_t day, int64_t *count,
                    struct error *e) MUST_CHECK;
 
 #endif

@@ -271,6 +271,8 @@ enum store_result db_end(struct db *db)
         db_rollback(db);
         return db_failure(db);
     }
+    if (db->writing && !db->lazy)
+        writer_lock_note(&db->lock, db->clock.noted_ms);
     if (db->writing)
         writer_lock_release(&db->lock);
     db->trouble.text[0] = '\0';

@@ -27,7 +27,8 @@ struct db {
     struct writer_lock lock; /* held while a transaction writes */
     struct store_clock clock;
     sqlite3 *sqlite;           /* NULL = not open */
-    char file[RECORD_ID_SIZE]; /* which file it is: device, inode and birth */
+    char file[RECORD_ID_SIZE]; /* which file it is: device, inode, birth, and how often it came back older */
+    int64_t lost;              /* how often it came back older than it was */
     bool network;              /* on a network file system: no WAL */
     bool lazy;                 /* commits are not synced just now */
     struct {

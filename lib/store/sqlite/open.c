@@ -1,3 +1,4 @@
+#include "base/files.h"
 #include "base/log.h"
 #include "store/sqlite/db.h"
 #include <errno.h>
@@ -10,34 +11,16 @@
 #include <unistd.h>
 
 #define APPLICATION_ID 0x776f6f67 /* "woog" */
+#define DB_SETTINGS "PRAGMA secure_delete=ON; PRAGMA trusted_schema=OFF; PRAGMA temp_store=MEMORY;"
 
-/* -- directory and file -- */
+/* -- the file -- */
 
-static bool make_directory(const char *dir, struct error *e)
+/* SQLite gives its other files the mode of this one. By its name only: closing any descriptor of a file that is in
+ * use would drop SQLite's locks of this whole process. */
+static bool make_file(const struct db *db, int dir, struct error *e)
 {
     struct stat st;
-
-    if (mkdir(dir, 0700) != 0 && errno != EEXIST) {
-        if (errno == ENOENT)
-            error_set(e, "DATA_DIR=%s: its parent directory does not exist: create it, or name another place",
-                      dir);
-        else
-            error_set(e, "DATA_DIR=%s: cannot be made: %s: make it, owned by the user that runs this program",
-                      dir, strerror(errno));
-        return false;
-    }
-    if (stat(dir, &st) != 0 || !S_ISDIR(st.st_mode)) {
-        error_set(e, "DATA_DIR=%s: is no directory: name a directory of this program's own", dir);
-        return false;
-    }
-    return true;
-}
-
-/* SQLite gives its other files the mode of this one. */
-static bool make_file(const struct db *db, struct error *e)
-{
-    struct stat st;
-    int fd = open(db->path, O_RDWR | O_CREAT | O_EXCL | O_CLOEXEC, 0600);
+    int fd = openat(dir, "store.db", O_RDWR | O_CREAT | O_EXCL | O_CLOEXEC, 0600);
 
     if (fd >= 0)
         close(fd);
@@ -46,8 +29,7 @@ static bool make_file(const struct db *db, struct error *e)
                   db->path, strerror(errno));
         return false;
     }
-    /* By name only: closing any descriptor of the file would drop SQLite's locks of this whole process. */
-    if (stat(db->path, &st) == 0 && (st.st_mode & 077) != 0)
+    if (fd < 0 && fstatat(dir, "store.db", &st, 0) == 0 && (st.st_mode & 077) != 0)
         log_event(db->log, LOG_LEVEL_WARN, "store", NULL,
                   "%s can be read by others (mode %04o): it holds customers' data, make it 0600", db->path,
                   (unsigned)(st.st_mode & 07777));
@@ -80,35 +62,6 @@ bool db_is_network(int64_t statfs_type)
     return false;
 }
 
-/* -- settings of the connection, each looked at afterwards: SQLite ignores what it cannot do -- */
-
-static bool pragma(struct db *db, const char *name, const char *value, const char *want)
-{
-    char sql[64], got[16] = "";
-    sqlite3_stmt *statement = NULL;
-
-    snprintf(sql, sizeof sql, "PRAGMA %s=%s", name, value);
-    if (sqlite3_exec(db->sqlite, sql, NULL, NULL, NULL) != SQLITE_OK)
-        db_sqlite_failed(db);
-    snprintf(sql, sizeof sql, "PRAGMA %s", name);
-    if (!db->failed && sqlite3_prepare_v2(db->sqlite, sql, -1, &statement, NULL) != SQLITE_OK)
-        db_sqlite_failed(db);
-    if (!db->failed && sqlite3_step(statement) == SQLITE_ROW)
-        db_text(statement, 0, got, sizeof got);
-    sqlite3_finalize(statement);
-    if (!db->failed && strcmp(got, want) != 0)
-        db_fail(db, "PRAGMA %s=%s: SQLite answers \"%s\" instead of \"%s\"", name, value, got, want);
-    return !db->failed;
-}
-
-static bool set_up(struct db *db)
-{
-    /* Without WAL the directory must be synced, too, when the journal goes, which only EXTRA does. */
-    return (db->network ? pragma(db, "synchronous", "EXTRA", "3") : pragma(db, "synchronous", "FULL", "2")) &&
-           pragma(db, "secure_delete", "ON", "1") && pragma(db, "trusted_schema", "OFF", "0") &&
-           pragma(db, "temp_store", "MEMORY", "2");
-}
-
 /* -- what a usable file has: journal, tables, the namespace's row, this boot's clock -- */
 
 /* Changes with any table or column: there is no reading of another form. Never 0, which an empty file has. */
@@ -127,17 +80,27 @@ static bool find_namespace(struct db *db)
     return db->namespace_id != 0;
 }
 
+/* What store.lock notes is at most what store.db knows, unless that is older than it was: a backup that was copied
+ * over it, or a log (-wal) that was deleted. */
 static bool find_clock(struct db *db, int64_t *last_ms)
 {
     char boot[CLOCK_BOOT_ID_SIZE];
     bool mine = false;
-    sqlite3_stmt *row = db_query(db, "SELECT boot, shift, last FROM clock", "");
+    int64_t noted_ms = writer_lock_noted(&db->lock); /* before the row: a writer changes the row first */
+    sqlite3_stmt *row = db_query(db, "SELECT boot, ahead, last, lost FROM clock", "");
 
+    *last_ms = db->lost = 0;
     if (db_next(db, row)) {
         db_text(row, 0, boot, sizeof boot);
         *last_ms = sqlite3_column_int64(row, 2);
-        mine = store_clock_use(&db->clock, boot, sqlite3_column_int64(row, 1), *last_ms);
+        db->lost = sqlite3_column_int64(row, 3);
+        mine =
+            store_clock_use(&db->clock, boot, sqlite3_column_int64(row, 1), *last_ms) && noted_ms <= *last_ms;
         db_done(row);
+    }
+    if (noted_ms > *last_ms) {
+        *last_ms = noted_ms;
+        db->lost++;
     }
     return mine;
 }
@@ -179,12 +142,13 @@ static void make_tables(struct db *db)
 }
 
 /* Under the writers' lock. */
-static bool make(struct db *db)
+static void make(struct db *db)
 {
     int64_t last_ms = 0;
 
-    if (!pragma(db, "journal_mode", db->network ? "DELETE" : "WAL", db->network ? "delete" : "wal"))
-        return false;
+    if (sqlite3_exec(db->sqlite, db->network ? "PRAGMA journal_mode=DELETE" : "PRAGMA journal_mode=WAL", NULL,
+                     NULL, NULL) != SQLITE_OK)
+        db_sqlite_failed(db);
     db_run(db, "BEGIN IMMEDIATE", "");
     make_tables(db);
     if (!db->failed && !find_namespace(db)) {
@@ -193,66 +157,78 @@ static bool make(struct db *db)
     }
     if (!db->failed && !find_clock(db, &last_ms)) {
         store_clock_begin(&db->clock, last_ms);
-        db_run(db, "INSERT OR REPLACE INTO clock(id, boot, shift, last) VALUES(1, ?, ?, ?)", "tii",
-               db->clock.boot, db->clock.offset_ms, db->clock.noted_ms);
+        db_run(db, "INSERT OR REPLACE INTO clock(id, boot, ahead, last, lost) VALUES(1, ?, ?, ?, ?)", "tiii",
+               db->clock.boot, db->clock.offset_ms, db->clock.noted_ms, db->lost);
     }
     db_run(db, "COMMIT", "");
-    return !db->failed;
 }
 
 /* -- opening -- */
 
-/* A file that was put back from a backup is another one. */
-static bool name_file(struct db *db, struct error *e)
-{
-    struct statx st;
-
-    if (statx(AT_FDCWD, db->path, 0, STATX_INO | STATX_BTIME, &st) != 0) {
-        error_set(e, "%s: cannot be looked at: %s", db->path, strerror(errno));
-        return false;
-    }
-    bool birth = st.stx_mask & STATX_BTIME;
-    snprintf(db->file, sizeof db->file, "%x.%x-%llx-%llx.%x", st.stx_dev_major, st.stx_dev_minor,
-             (unsigned long long)st.stx_ino, birth ? (unsigned long long)st.stx_btime.tv_sec : 0,
-             birth ? st.stx_btime.tv_nsec : 0);
-    return true;
-}
-
-static bool open_sqlite(struct db *db, struct error *e)
+static bool open_sqlite(struct db *db, int dir)
 {
     struct statfs fs;
-    int code = sqlite3_open_v2(db->path, &db->sqlite, SQLITE_OPEN_READWRITE | SQLITE_OPEN_NOMUTEX, NULL);
 
-    if (code != SQLITE_OK) {
-        error_set(e, "%s: cannot be opened: %s", db->path,
-                  db->sqlite ? sqlite3_errmsg(db->sqlite) : "out of memory");
+    db->network = fstatfs(dir, &fs) == 0 && db_is_network((int64_t)fs.f_type);
+    if (sqlite3_open_v2(db->path, &db->sqlite, SQLITE_OPEN_READWRITE | SQLITE_OPEN_NOMUTEX, NULL) !=
+        SQLITE_OK) {
+        db_sqlite_failed(db);
         return false;
     }
     sqlite3_extended_result_codes(db->sqlite, 1);
     sqlite3_busy_timeout(db->sqlite, DB_WAIT_MS); /* others than this program's writers, such as a backup */
-    db->network = statfs(db->dir, &fs) == 0 && db_is_network((int64_t)fs.f_type);
-    return true;
+    /* Without WAL the directory must be synced, too, when the journal goes, which only EXTRA does. */
+    if (sqlite3_exec(db->sqlite,
+                     db->network ? DB_SETTINGS "PRAGMA synchronous=EXTRA"
+                                 : DB_SETTINGS "PRAGMA synchronous=FULL",
+                     NULL, NULL, NULL) != SQLITE_OK)
+        db_sqlite_failed(db);
+    return !db->failed;
+}
+
+/* A file that was put back from a backup is another one. */
+static void name_file(struct db *db, int dir)
+{
+    struct statx st;
+
+    if (statx(dir, "store.db", 0, STATX_INO | STATX_BTIME, &st) != 0) {
+        db_fail(db, "cannot be looked at: %s", strerror(errno));
+        return;
+    }
+    bool birth = st.stx_mask & STATX_BTIME;
+    snprintf(db->file, sizeof db->file, "%x.%x-%llx-%llx.%x-%lld", st.stx_dev_major, st.stx_dev_minor,
+             (unsigned long long)st.stx_ino, birth ? (unsigned long long)st.stx_btime.tv_sec : 0,
+             birth ? st.stx_btime.tv_nsec : 0, (long long)db->lost);
+}
+
+static bool connect_in(struct db *db, int dir, struct error *e)
+{
+    if (!writer_lock_open(&db->lock, dir, e) || !make_file(db, dir, e))
+        return false;
+    if (open_sqlite(db, dir) && !is_ready(db) && !db->failed) {
+        if (!writer_lock_take(&db->lock, DB_WAIT_MS, e))
+            return false;
+        make(db);
+        writer_lock_release(&db->lock);
+    }
+    if (!db->failed)
+        name_file(db, dir);
+    if (db->failed && e != &db->trouble)
+        *e = db->trouble;
+    return !db->failed;
 }
 
 bool db_connect(struct db *db, struct error *e)
 {
-    bool good = false;
+    int dir = files_open_dir(db->dir, e);
 
     db->failed = db->full = db->lazy = false;
-    if (!make_directory(db->dir, e) || !writer_lock_open(&db->lock, db->dir, e))
+    if (dir < 0) {
+        error_prefix(e, "DATA_DIR");
         return false;
-    if (!make_file(db, e) || !open_sqlite(db, e) || !name_file(db, e))
-        goto out;
-    good = set_up(db) && is_ready(db);
-    if (!good && !db->failed) {
-        if (!writer_lock_take(&db->lock, DB_WAIT_MS, e))
-            goto out;
-        good = make(db);
-        writer_lock_release(&db->lock);
     }
-    if (!good && e != &db->trouble)
-        *e = db->trouble;
-out:
+    bool good = connect_in(db, dir, e);
+    close(dir);
     if (!good)
         db_disconnect(db);
     return good;

@@ -38,7 +38,7 @@ void *sqlite_open(const struct config *config, const char *space, struct log *lo
         return NULL;
     }
     self->db.lock = (struct writer_lock)WRITER_LOCK_CLOSED;
-    if (!clients_init(&self->clients, config->data_dir) || !tables_init(self->tables, &self->schema))
+    if (!tables_init(self->tables, &self->schema))
         error_set(e, "Out of memory");
     else if (db_open(&self->db, config->data_dir, space, self->schema, log, e))
         return self;
@@ -211,7 +211,8 @@ static bool count_client(struct sqlite *self, const char *client, int64_t *count
     char name[256];
 
     snprintf(name, sizeof name, "%lld:%s", (long long)self->db.namespace_id, client);
-    return clients_count(&self->clients, name, store_clock_now(&self->db.clock) / DAY_MS, count, e);
+    return clients_count(&self->clients, self->db.dir, name, store_clock_now(&self->db.clock) / DAY_MS, count,
+                         e);
 }
 
 static enum store_result sqlite_count_client(void *state, const char *client, int64_t *count)

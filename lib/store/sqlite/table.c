@@ -1,13 +1,13 @@
 #include "store/sqlite/table.h"
-#include "base/digest.h"
 #include <stdlib.h>
 #include <string.h>
 
 #define SQL_MAX 16384
-#define HEX_MIN 16 /* characters from which hex digits are kept as half as many bytes */
 
 static const char *const index_columns[INDEXES] = {
     [INDEX_DUE] = "by_due", [INDEX_DEAD] = "by_dead", [INDEX_AGE] = "by_age"};
+
+/* Rows are found by an index of their own (no WITHOUT ROWID): with rows this long that is flatter and smaller. */
 
 /* Parameters of every statement, then one for each index, then one for each field. */
 enum { AT_NAMESPACE = 1, AT_KEY, AT_VERSION, AT_NOW, AT_UNTIL, AT_INDEX, AT_FIELD = AT_INDEX + INDEXES };
@@ -40,7 +40,7 @@ static void add_schema(struct buf *sql, const struct record_type *type)
     buf_addf(sql, "CREATE TABLE %ss(namespace INTEGER NOT NULL, key TEXT NOT NULL, version INTEGER NOT NULL",
              t);
     add_columns(sql, type, ", ", true, false);
-    buf_adds(sql, ", PRIMARY KEY(namespace, key)) WITHOUT ROWID;");
+    buf_adds(sql, ", PRIMARY KEY(namespace, key));");
     if (type != &order_record_type)
         return;
     buf_addf(sql, "CREATE INDEX %ss_until ON %ss(until) WHERE until IS NOT NULL;", t, t);
@@ -85,13 +85,15 @@ bool tables_init(struct table tables[TABLES], char **schema)
 
     buf_init(&sql, SQL_MAX);
     buf_init(&all, SQL_MAX);
-    buf_adds(&all, "CREATE TABLE namespaces(id INTEGER PRIMARY KEY, name TEXT NOT NULL UNIQUE);"
-                   "CREATE TABLE clock(id INTEGER PRIMARY KEY, boot TEXT, shift INTEGER, last INTEGER);"
-                   "CREATE TABLE blobs(namespace INTEGER, id TEXT, bytes BLOB, PRIMARY KEY(namespace, id))"
-                   " WITHOUT ROWID;"
-                   "CREATE TABLE vals(namespace INTEGER, name TEXT, value TEXT, until INTEGER,"
-                   " PRIMARY KEY(namespace, name)) WITHOUT ROWID;"
-                   "CREATE INDEX vals_until ON vals(until) WHERE until IS NOT NULL;");
+    buf_adds(
+        &all,
+        "CREATE TABLE namespaces(id INTEGER PRIMARY KEY, name TEXT NOT NULL UNIQUE);"
+        "CREATE TABLE clock(id INTEGER PRIMARY KEY, boot TEXT, ahead INTEGER, last INTEGER, lost INTEGER);"
+        "CREATE TABLE blobs(namespace INTEGER, id TEXT, bytes BLOB, PRIMARY KEY(namespace, id))"
+        " WITHOUT ROWID;"
+        "CREATE TABLE vals(namespace INTEGER, name TEXT, value TEXT, until INTEGER,"
+        " PRIMARY KEY(namespace, name)) WITHOUT ROWID;"
+        "CREATE INDEX vals_until ON vals(until) WHERE until IS NOT NULL;");
     for (size_t i = 0; i < TABLES; i++) {
         struct table *t = &tables[i];
         *t = (struct table){.type = types[i]};
@@ -128,61 +130,26 @@ const struct table *table_of(const struct table tables[TABLES], const struct rec
     return &tables[i];
 }
 
-/* -- fields: hashes and ids are hex digits, kept as bytes -- */
-
-static int digit(char c)
-{
-    return c >= '0' && c <= '9' ? c - '0' : c >= 'a' && c <= 'f' ? c - 'a' + 10 : -1;
-}
-
-/* How many bytes these hex digits are; 0 = it is another text. */
-static size_t unhex(const char *text, size_t len, unsigned char *out)
-{
-    if (len < HEX_MIN || len % 2)
-        return 0;
-    for (size_t i = 0; i < len; i++) {
-        int value = digit(text[i]);
-        if (value < 0)
-            return 0;
-        out[i / 2] = (unsigned char)(i % 2 ? out[i / 2] | value : value << 4);
-    }
-    return len / 2;
-}
+/* -- rows -- */
 
 static int bind_field(sqlite3_stmt *row, int at, const struct field *field, const void *record)
 {
     const char *text = (const char *)record + field->offset;
-    unsigned char bytes[FIELD_VALUE_SIZE];
+    int64_t number = field_number(field, record);
 
-    if (field->type != FIELD_TEXT) {
-        int64_t number = field_number(field, record);
-        return number ? sqlite3_bind_int64(row, at, number) : sqlite3_bind_null(row, at);
-    }
-    size_t len = strlen(text), n = unhex(text, len, bytes);
-    if (n)
-        return sqlite3_bind_blob(row, at, bytes, (int)n, SQLITE_TRANSIENT);
-    return len ? sqlite3_bind_text(row, at, text, (int)len, SQLITE_STATIC) : sqlite3_bind_null(row, at);
+    if (field->type == FIELD_TEXT && *text)
+        return sqlite3_bind_text(row, at, text, -1, SQLITE_STATIC);
+    return number ? sqlite3_bind_int64(row, at, number) : sqlite3_bind_null(row, at);
 }
 
 static bool read_field(sqlite3_stmt *row, int column, const struct field *field, void *record)
 {
-    char text[FIELD_VALUE_SIZE];
-    size_t n = (size_t)sqlite3_column_bytes(row, column);
-
-    switch (sqlite3_column_type(row, column)) {
-    case SQLITE_NULL: return true; /* at its default */
-    case SQLITE_INTEGER: return field_set_number(field, record, sqlite3_column_int64(row, column));
-    case SQLITE_TEXT: return field_set(field, record, (const char *)sqlite3_column_text(row, column));
-    case SQLITE_BLOB:
-        if (2 * n >= sizeof text)
-            return false;
-        digest_hex(sqlite3_column_blob(row, column), n, text);
-        return field_set(field, record, text);
-    default: return false;
-    }
+    if (sqlite3_column_type(row, column) == SQLITE_NULL)
+        return true; /* at its default */
+    const char *text = (const char *)sqlite3_column_text(row, column);
+    return field->type == FIELD_TEXT ? text && field_set(field, record, text)
+                                     : field_set_number(field, record, sqlite3_column_int64(row, column));
 }
-
-/* -- rows -- */
 
 void table_read(struct db *db, const struct table *table, int64_t namespace_id, const char *key, bool expired,
                 void *record)

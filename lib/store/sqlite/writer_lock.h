@@ -21,13 +21,17 @@ struct writer_lock {
         -1, -1                                                                                               \
     }
 
-/* Opens (and makes, 0600) DIR/store.queue and DIR/store.lock. They are never deleted. */
-bool writer_lock_open(struct writer_lock *lock, const char *dir, struct error *e) MUST_CHECK;
+/* Opens (and makes, 0600) store.queue and store.lock in this directory. They are never deleted. */
+bool writer_lock_open(struct writer_lock *lock, int dir, struct error *e) MUST_CHECK;
 /* After a fork the child must close and open anew: the descriptors share their locks with the parent's. */
 void writer_lock_close(struct writer_lock *lock);
 
 /* False, with the error set, if others held it for wait_ms. */
 bool writer_lock_take(struct writer_lock *lock, int64_t wait_ms, struct error *e) MUST_CHECK;
 void writer_lock_release(struct writer_lock *lock);
+
+/* A number that store.lock holds beside store.db; 0 = none yet. Noted under the lock; lost if it can't be written. */
+int64_t writer_lock_noted(const struct writer_lock *lock);
+void writer_lock_note(const struct writer_lock *lock, int64_t number);
 
 #endif

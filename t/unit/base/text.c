@@ -49,6 +49,34 @@ static void test_clean(void)
     cleans("\x01 \x02", 255, "");
 }
 
+/* What is no markup does not become any; one decoding of "&amp;lt;" makes no "<" either. */
+static void test_markup(void)
+{
+    cleans("&lt;img src=x onerror=alert(1)&gt;", 255, "&lt;img src=x onerror=alert(1)&gt;");
+    cleans("&#60;b&#x3E; &#x3c;&#0062;", 255, "&#60;b&#x3E; &#x3c;&#0062;");
+    cleans("&amp;lt;b&amp;gt;", 255, "&lt;b&gt;");
+    cleans("\"&quot;&lsaquo;", 255, "\"\"\xE2\x80\xB9");
+}
+
+static void has_lines(const char *typed, size_t max, const char *want)
+{
+    char *got = text_clean_lines(typed, max);
+    is_str(got, want, "lines of \"%.30s\"", want);
+    free(got);
+}
+
+static void test_lines(void)
+{
+    has_lines("one", 255, "one");
+    has_lines(" a  b \r\n\tc ", 255, "a b\nc");
+    has_lines("\n\na\n\n\n\nb\n\n", 255, "a\n\nb");
+    has_lines("a\n\x01\nb &amp;\xE2\x80\xA8"
+              "c",
+              255, "a\n\nb &\nc");
+    has_lines("a\n\nb", 3, "a");
+    has_lines("a\n\nb", 4, "a\n\nb");
+}
+
 static void test_limit(void)
 {
     cleans("abcdef", 3, "abc");
@@ -121,6 +149,8 @@ int main(void)
 {
     test_clean();
     test_limit();
+    test_markup();
+    test_lines();
     test_cut();
     test_copy();
     test_lower();

@@ -85,9 +85,9 @@ static void test_whole(void)
     is_str(order.status, "completed", "the status without wc-");
     is_int(order.created_s, 1795567399, "created");
     is_int(order.modified_s, 1795567400, "modified");
-    is_str(order.site, "shop.example.com/de", "site");
-    is_str(order.admin_url, "https://shop.example.com/de/wp-admin/post.php?post=43&action=edit",
-           "admin page");
+    is_str(order.link_site, "shop.example.com/de", "the site of the link");
+    is_str(order.site, "shop.example.com", "the shop's site");
+    is_str(order.admin_url, "https://shop.example.com/wp-admin/post.php?post=43&action=edit", "admin page");
     order_free(&order);
 }
 
@@ -145,14 +145,144 @@ static void test_amounts(void)
     is_total("\"10\"", "[{\"total\":\"2.5\"}]", "7.5");
     is_total("\"10\"", "{\"0\":{\"total\":\"-1\"},\"2\":{\"total\":\"-2\"}}", "7");
     is_total("\"10\"", "[{\"total\":null},{\"total\":[]},{},null,7,\"-5\",[]]", "10");
+    is_total("\"10\"", "[{\"total\":\"about 2\"}]", "none");
+    is_total("\"149,90\"", "[{\"total\":\"-20,00\"}]", "129.9");
     is_total("\"10\"", "null", "10");
     is_total("\"10\"", "\"-5\"", "10");
     is_total("\"\"", "[]", "none");
     is_total("null", "[]", "none");
     is_total("[\"5\"]", "[]", "none");
     is_total("true", "[]", "none");
-    is_total("\"1,234.50\"", "[]", "none");
+    is_total("\"1,234.50\"", "[]", "1234.5");
+    is_total("\"1,234\"", "[]", "none");
     is_total("1e30", "[]", "none");
+}
+
+static void is_note(const char *members, const char *note, int places)
+{
+    char body[400];
+    struct order order;
+    snprintf(body, sizeof body, "{\"id\":1,\"status\":\"completed\",\"order_key\":\"k\"%s}", members);
+    (void)parse(body, NULL, NULL, &order);
+    is_str(order.amount_note, note, "note of %s", members);
+    ok(order.has_total == !*note, "and the amounts are %sknown", *note ? "not " : "");
+    is_int(order.places, places, "and their decimals");
+    order_free(&order);
+}
+
+static void test_amount_notes(void)
+{
+    is_note(",\"total\":\"150.00\"", "", 2);
+    is_note(",\"total\":\"150\"", "", 0);
+    is_note(",\"total\":\"6.125\"", "", 3);
+    is_note(",\"total\":19.989999999999998", "", 0);
+    is_note(",\"total\":150,\"refunds\":[{\"total\":\"-19.20\"}]", "", 2);
+    is_note("", "total is missing", 0);
+    is_note(",\"total\":\" \"", "total is missing", 0);
+    is_note(",\"total\":\"1,234\"", "total '1,234' may be either of two amounts", 0);
+    is_note(",\"total\":\"soon: <b>\"", "total is no amount", 0);
+    is_note(",\"total\":\"1\",\"refunds\":[{\"total\":\"-1\"},{\"total\":\"1,000\"}]",
+            "refunds.1.total '1,000' may be either of two amounts", 0);
+    is_note(",\"total\":\"-999999999999999999\",\"refunds\":[{\"total\":\"-999999999999999999\"}]",
+            "total less refunds has more than 18 digits", 0);
+}
+
+/* Numbers, keys and the like: plain, of a bounded length, and never doubled. */
+static void test_words(void)
+{
+    static const struct {
+        const char *number, *want;
+    } cases[] = {{"#1001", "1001"}, {"# 1001 ", "1001"},  {"W-1", "W-1"}, {"#", "7"},
+                 {"\\u200b", "7"},  {"<b>5</b>", "b5/b"}, {"a#1", "a#1"}};
+    struct order order;
+    char body[1200], longest[501];
+    for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
+        snprintf(body, sizeof body, "{\"id\":7,\"status\":\"x\",\"total\":\"1\",\"number\":\"%s\"}",
+                 cases[i].number);
+        (void)parse(body, NULL, NULL, &order);
+        is_str(order.number, cases[i].want, "number %s", cases[i].number);
+        is_str(json_text(order.json, "number"), cases[i].want, "and templates see the same");
+        order_free(&order);
+    }
+    memset(longest, 'x', sizeof longest - 1);
+    longest[sizeof longest - 1] = '\0';
+    snprintf(body, sizeof body, "{\"id\":7,\"status\":\"wc-%s\",\"total\":\"1\",\"order_key\":\"%s\"}",
+             longest, longest);
+    (void)parse(body, NULL, NULL, &order);
+    is_int(strlen(order.order_key), ORDER_WORD_MAX, "an endless key is cut");
+    ok(strlen(order.status) <= ORDER_WORD_MAX, "and an endless status");
+    order_free(&order);
+    (void)parse("{\"id\":7,\"status\":\"wc-\",\"order_key\":\"wc_order_Ab1\"}", NULL, NULL, &order);
+    is_str(order.order_key, "wc_order_Ab1", "the key");
+    is_str(order.status, "wc-", "a status is never nothing");
+    order_free(&order);
+    (void)parse("{\"id\":7,\"status\":\"<>\",\"total\":\"1\"}", NULL, NULL, &order);
+    is_str(order.status, "unknown", "not even one that cannot be seen");
+    is_str(order.order_key, "", "no key");
+    order_free(&order);
+}
+
+static void is_kind(const char *members, bool erased, bool sub_order)
+{
+    char body[400];
+    struct order order;
+    snprintf(body, sizeof body, "{\"id\":7,\"status\":\"completed\",\"total\":\"1\",%s}", members);
+    (void)parse(body, NULL, NULL, &order);
+    ok(order.erased == erased, "%s: %serased", members, erased ? "" : "not ");
+    ok(order.sub_order == sub_order, "%s: %sa sub-order", members, sub_order ? "" : "not ");
+    order_free(&order);
+}
+
+static void test_kinds(void)
+{
+    is_kind("\"meta_data\":[{\"key\":\"_anonymized\",\"value\":\"yes\"}]", true, false);
+    is_kind("\"meta_data\":{\"_anonymized\":true}", true, false);
+    is_kind("\"meta_data\":[{\"key\":\"_anonymized\",\"value\":\"no\"}]", false, false);
+    is_kind("\"meta_data\":[{\"key\":\"_anonymized\",\"value\":\"\"}]", false, false);
+    is_kind("\"billing\":{\"first_name\":\"[deleted]\"}", true, false);
+    is_kind("\"billing\":{\"email\":\"Deleted@Site.invalid\"}", true, false);
+    is_kind("\"billing\":{\"email\":\"1a2b@site.invalid\"}", true, false);
+    is_kind("\"shipping\":{\"address_1\":\"[deleted]\"}", true, false);
+    is_kind("\"billing\":{\"first_name\":\"deleted\",\"email\":\"a@site.invalid.example.com\"}", false,
+            false);
+    is_kind("\"customer_ip_address\":\"0.0.0.0\"", false, false);
+    is_kind("\"parent_id\":100", false, true);
+    is_kind("\"parent_id\":\"100\"", false, true);
+    is_kind("\"parent_id\":0", false, false);
+    is_kind("\"parent_id\":\"\"", false, false);
+    is_kind("\"parent_id\":null", false, false);
+    is_kind("\"parent_id\":5,\"meta_data\":[{\"key\":\"_subscription_renewal\",\"value\":\"77\"}]", false,
+            false);
+    is_kind("\"parent_id\":5,\"meta_data\":[{\"key\":\"_subscription_renewal\",\"value\":77}]", false, false);
+    is_kind("\"parent_id\":5,\"created_via\":\"subscription\"", false, false);
+    is_kind("\"parent_id\":5,\"meta_data\":[{\"key\":\"_subscription_renewal\",\"value\":\"\"}]", false,
+            true);
+}
+
+static void is_dated(const char *members, int64_t created, int64_t paid, int64_t modified)
+{
+    char body[400];
+    struct order order;
+    snprintf(body, sizeof body, "{\"id\":7,\"status\":\"completed\",\"total\":\"1\",%s}", members);
+    (void)parse(body, NULL, NULL, &order);
+    is_int(order.created_s, created, "created: %s", members);
+    is_int(order.paid_s, paid, "paid");
+    is_int(order.modified_s, modified, "modified");
+    order_free(&order);
+}
+
+static void test_dates(void)
+{
+    is_dated("\"date_created_gmt\":\"2026-11-25T00:43:19\",\"date_created\":\"2026-11-24T19:43:19\","
+             "\"date_paid_gmt\":\"2026-11-25T00:43:20\",\"date_modified_gmt\":\"2026-11-25T00:43:21\"",
+             1795567399, 1795567400, 1795567401);
+    /* version 1 of the API */
+    is_dated("\"date_created\":\"2026-11-25T00:43:19\",\"date_paid\":null,\"date_modified\":\"2026-11-25T00:"
+             "43:21\"",
+             1795567399, 0, 1795567401);
+    is_dated("\"created_at\":\"2026-11-25T00:43:19Z\",\"updated_at\":\"2026-11-25T00:43:21Z\"", 1795567399, 0,
+             1795567401);
+    is_dated("\"date_created_gmt\":\"soon\"", 0, 0, 0);
 }
 
 static void test_deleted(void)
@@ -305,6 +435,9 @@ static void test_site(void)
         {"http://localhost:8080/wp-json/", "localhost:8080"},
         {"http://[::1]:8080/shop", "[::1]:8080/shop"},
         {"https://example.com./", "example.com"},
+        {"https://example.com/api/wc/v3/orders/43", "example.com"},
+        {"https://example.com/shop/api/wc/v3/orders/43", "example.com/shop"},
+        {"https://example.com/wc/versions/wp-json/wc/v3/orders/1", "example.com/wc/versions"},
         {"https://user:pw@example.com/", ""},
         {"https://exa mple.com/", ""},
         {"https://example.com/a\nb/wp-json/", ""},
@@ -321,17 +454,89 @@ static void test_site(void)
     }
 }
 
+static void test_same_site(void)
+{
+    static const struct {
+        const char *site, *want;
+    } cases[] = {
+        {"shop.example.com", "shop.example.com"},
+        {"www.shop.example.com", "shop.example.com"},
+        {"shop.example.com/de", "shop.example.com"},
+        {"www.shop.example.com/pt-br", "shop.example.com"},
+        {"shop.example.com/pt_BR", "shop.example.com"},
+        {"shop.example.com/zh-hans", "shop.example.com"},
+        {"shop.example.com/es-419", "shop.example.com"},
+        {"shop.example.com/shop/de", "shop.example.com/shop"},
+        {"shop.example.com/de/shop", "shop.example.com/shop"},
+        {"shop.example.com/shop", "shop.example.com/shop"},
+        {"shop.example.com/wp", "shop.example.com/wp"},
+        {"shop.example.com/b2b", "shop.example.com/b2b"},
+        {"shop.example.com/de-archive", "shop.example.com/de-archive"},
+        {"shop.example.com:8443/de", "shop.example.com:8443"},
+        {"", ""},
+    };
+    for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
+        char site[64];
+        snprintf(site, sizeof site, "%s", cases[i].site);
+        order_site_normalise(site);
+        is_str(site, cases[i].want, "%s", cases[i].site);
+    }
+}
+
+static void is_admin(const char *href, const char *image, const char *want)
+{
+    char body[500], url[200];
+    struct order order;
+    snprintf(body, sizeof body,
+             "{\"id\":7,\"status\":\"completed\",\"line_items\":[{\"image\":{\"src\":\"\"}},{\"image\":{"
+             "\"src\":\"%s\"}}],"
+             "\"_links\":{\"self\":[{\"href\":\"%s/wp-json/wc/v3/orders/7\"}]}}",
+             image, href);
+    (void)parse(body, NULL, NULL, &order);
+    snprintf(url, sizeof url, "%s/wp-admin/post.php?post=7&action=edit", want);
+    is_str(order.admin_url, url, "%s, picture %s", href, image);
+    order_free(&order);
+}
+
+static void test_admin_url(void)
+{
+    is_admin("https://example.com", "", "https://example.com");
+    is_admin("http://example.com/shop", "", "http://example.com/shop");
+    is_admin("https://example.com/de", "", "https://example.com");
+    is_admin("https://example.com/shop/de", "", "https://example.com/shop");
+    /* WordPress in a directory of its own: pictures lie in it, the site does not */
+    is_admin("https://example.com", "https://example.com/wp/wp-content/uploads/a.png",
+             "https://example.com/wp");
+    is_admin("https://www.example.com/de", "https://WWW.example.com/core/wp-content/a.png",
+             "https://www.example.com/core");
+    is_admin("https://example.com/shop", "https://example.com/shop/wp-content/a.png",
+             "https://example.com/shop");
+    is_admin("https://example.com/shop", "https://cdn.example.com/x/wp-content/a.png",
+             "https://example.com/shop");
+    is_admin("https://example.com/shop", "https://example.com/pictures/a.png?of=/wp-content/",
+             "https://example.com/shop");
+    /* a network's sites share the directory of pictures */
+    is_admin("https://example.com/de", "https://example.com/wp-content/uploads/sites/2/a.png",
+             "https://example.com/de");
+}
+
 int main(void)
 {
     test_minimal();
     test_whole();
     test_id();
     test_amounts();
+    test_amount_notes();
+    test_words();
+    test_kinds();
+    test_dates();
     test_deleted();
     test_not_orders();
     test_other_resources();
     test_bad_json();
     test_any_type();
     test_site();
+    test_same_site();
+    test_admin_url();
     return tap_done();
 }

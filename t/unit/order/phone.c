@@ -190,10 +190,49 @@ static void test_doubt(void)
     is_phone("\xC2", "US", "");
 }
 
+static void test_placeholders(void)
+{
+    static const char *const nobody[] = {"123456789",
+                                         "1234567",
+                                         "0123456789",
+                                         "9876543210",
+                                         "+34 123 456 789",
+                                         "0034123456789",
+                                         "+1 (234) 567-8901",
+                                         "01 23 45 67 89",
+                                         "111-111-1111",
+                                         "+0 000 000 0000",
+                                         "0",
+                                         "000",
+                                         "600000000",
+                                         "+1 555 555 5555",
+                                         "+45 12345678",
+                                         "5555555"};
+    static const char *const somebody[] = {"+12125550123", "212-345-6789",    "123457",   "+34612345678",
+                                           "0800 1234567", "+4930123456",     "555-0100", "",
+                                           "n/a",          "+1 800 555 0000", "121212121"};
+    for (size_t i = 0; i < sizeof nobody / sizeof *nobody; i++)
+        ok(phone_is_placeholder(nobody[i]), "%s is nobody's", nobody[i]);
+    for (size_t i = 0; i < sizeof somebody / sizeof *somebody; i++)
+        ok(!phone_is_placeholder(somebody[i]), "'%s' may be somebody's", somebody[i]);
+}
+
+static void test_extensions(void)
+{
+    ok(phone_has_extension("+1 555 555 0123 ext 5") && phone_has_extension("212 555 0123x12") &&
+           phone_has_extension("212 555 0123 #5"),
+       "extensions");
+    ok(!phone_has_extension("+1 555 555 0123") && !phone_has_extension("ext 5") && !phone_has_extension("") &&
+           !phone_has_extension("555 0123 call me"),
+       "no extensions");
+}
+
 int main(void)
 {
     test_countries();
     test_forms();
     test_doubt();
+    test_placeholders();
+    test_extensions();
     return tap_done();
 }

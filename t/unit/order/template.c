@@ -65,7 +65,7 @@ static void test_paths(void)
     renders("{missing.path|-}", "-");
     renders("{billing|-}", "-");
     renders("{date_created_gmt|-}", "-");
-    renders("{customer_note}", "a b");
+    renders("{customer_note}", "a\nb");
     renders("{prices_include_tax}", "no");
     renders("{{literal}} {{{id}}}", "{literal} {43}");
     renders("{id}{,} {{,}}", "43, {,}");
@@ -100,7 +100,7 @@ static void test_helpers(void)
     renders("{shop} {status}", "main processing");
     renders("{customer.name}", "Jane & Jo Example");
     renders("{items}", "2 \xc3\x97 Tee, 1 \xc3\x97 Cap, 1 \xc3\x97 Tee");
-    renders("{value} of {total}, {refunded} back", "20 of 21.76, 1.76 back");
+    renders("{value} of {total}, {refunded} back", "20.00 of 21.76, 1.76 back");
     renders("{admin_url}", "https://shop.example.com/wp-admin/post.php?post=43&action=edit");
     renders("{date_paid}", "2026-11-24");
     renders("{date_created|unknown}", "unknown");

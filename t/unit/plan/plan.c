@@ -118,16 +118,165 @@ static void test_status(void)
             "{\"monetaryValue\":150,\"name\":\"Order #1001\",\"stage\":\"Paid\",\"status\":\"won\"}",
             "a stage by status");
     unmake(&m);
-    m = make("{\"id\":1,\"status\":\"pending\",\"total\":\"1\"}", NULL, NULL);
-    ok(m.result == PLAN_OK && m.plan.outcome == OUTCOME_IGNORE, "a status that is not mapped is ignored");
-    ok(!m.plan.contact && !m.plan.opportunity && !*m.plan.fingerprint, "and has nothing to send");
-    is_str(m.plan.key, "shop:1", "but a key");
-    unmake(&m);
     m = make("{\"id\":1,\"status\":\"wc-shipped\",\"total\":\"1\"}", NULL, open);
     is_int(m.plan.outcome, OUTCOME_OPEN, "a plugin's own status, mapped");
     unmake(&m);
     m = make("{\"id\":1,\"status\":\"cancelled\",\"total\":\"1\"}", NULL, NULL);
     is_int(m.plan.outcome, OUTCOME_ABANDONED, "cancelled");
+    unmake(&m);
+}
+
+/* A status that the map does not name: what GHL has of the order follows, but for its status. */
+static void test_unmapped(void)
+{
+    static const char *const set[][2] = {{"GHL_STATUS_MAP", "processing:won,on-hold:-"},
+                                         {"GHL_STAGE_MAP", "shipped:Sent"},
+                                         {"GHL_TAGS", "a"},
+                                         {"GHL_TAGS_REMOVE", "shipped:b"},
+                                         {0}};
+    struct made m = make(
+        "{\"id\":1,\"status\":\"shipped\",\"total\":\"10\",\"refunds\":[{\"total\":\"-4\"}]," BILLING "}",
+        NULL, set);
+    ok(m.result == PLAN_OK && m.plan.outcome == OUTCOME_IGNORE && m.plan.follows,
+       "an unmapped status is ignored, and follows");
+    is_json(m.plan.opportunity, "{\"monetaryValue\":6,\"name\":\"Order #1\"}", "without status and stage");
+    is_json(m.plan.contact, "{\"email\":\"john@example.com\",\"firstName\":\"John\",\"lastName\":\"Doe\"}",
+            "with its contact");
+    is_json(m.plan.tags, "[\"a\"]", "and tags");
+    ok(!m.plan.tags_remove, "none to take off");
+    is_int(strlen(m.plan.fingerprint), 64, "a fingerprint");
+    is_int(strlen(m.plan.part_hash[PLAN_OPPORTUNITY]), 64, "and hashes");
+    unmake(&m);
+    m = make("{\"id\":1,\"status\":\"on-hold\",\"total\":\"10\"}", NULL, set);
+    ok(m.result == PLAN_OK && m.plan.outcome == OUTCOME_IGNORE && !m.plan.follows && !m.plan.unmapped_paid,
+       "a status that is mapped to nothing is ignored");
+    ok(!m.plan.contact && !m.plan.opportunity && !*m.plan.fingerprint, "and has nothing to send");
+    is_str(m.plan.key, "shop:1", "but a key");
+    unmake(&m);
+}
+
+static void is_unmapped_paid(const char *fields, bool want)
+{
+    char body[200];
+    snprintf(body, sizeof body, "{\"id\":1,\"total\":\"10\",%s}", fields);
+    struct made m = make(body, NULL, NULL);
+    ok(m.plan.unmapped_paid == want, "%s: %sto be told", fields, want ? "" : "not ");
+    unmake(&m);
+}
+
+static void test_unmapped_paid(void)
+{
+    static const char *const unpaid[] = {"pending", "on-hold", "checkout-draft", "auto-draft", "draft"};
+    char fields[100];
+    is_unmapped_paid("\"status\":\"awaiting-fulfillment\",\"date_paid_gmt\":\"2026-11-25T00:43:19\"", true);
+    is_unmapped_paid("\"status\":\"awaiting-fulfillment\"", true);
+    is_unmapped_paid("\"status\":\"pending\",\"date_paid_gmt\":\"2026-11-25T00:43:19\"", true);
+    is_unmapped_paid("\"status\":\"processing\",\"date_paid_gmt\":\"2026-11-25T00:43:19\"", false);
+    for (size_t i = 0; i < sizeof unpaid / sizeof *unpaid; i++) {
+        snprintf(fields, sizeof fields, "\"status\":\"%s\",\"date_paid_gmt\":null", unpaid[i]);
+        is_unmapped_paid(fields, false);
+    }
+    struct made m = make("{\"id\":1,\"total\":\"10\",\"status\":\"checkout-draft\"}", NULL, NULL);
+    ok(!m.plan.follows && !m.plan.contact, "a draft is not planned at all");
+    unmake(&m);
+}
+
+static void test_sale(void)
+{
+    struct made m =
+        make(BODY("\"date_created_gmt\":\"2026-11-25T00:43:19\",\"date_paid_gmt\":\"2026-11-25T00:43:29\""),
+             NULL, NULL);
+    is_int(m.plan.sale_s, 1795567409, "a sale is made when it is paid");
+    ok(plan_is_before(&m.plan, 1795567410) && !plan_is_before(&m.plan, 1795567409),
+       "before the next second alone");
+    unmake(&m);
+    m = make(BODY("\"date_created_gmt\":\"2026-11-25T00:43:19\",\"date_paid_gmt\":null"), NULL, NULL);
+    is_int(m.plan.sale_s, 1795567399, "or, not paid, when it is created");
+    unmake(&m);
+    m = make(BODY(BILLING), NULL, NULL);
+    ok(m.plan.sale_s == 0 && !plan_is_before(&m.plan, INT64_MAX),
+       "an order without dates is never of the past");
+    ok(!m.plan.sub_order, "and no part of another");
+    unmake(&m);
+    m = make(BODY("\"parent_id\":5"), NULL, NULL);
+    ok(m.plan.sub_order, "one with a parent is");
+    unmake(&m);
+}
+
+#define ERASED                                                                                               \
+    "\"billing\":{\"first_name\":\"[deleted]\",\"email\":\"deleted@site.invalid\",\"city\":\"[deleted]\"},"  \
+    "\"meta_data\":[{\"key\":\"_anonymized\",\"value\":\"yes\"},{\"key\":\"vat\",\"value\":\"V-1\"}]"
+
+/* Nothing of a person whom the shop erased, and nothing of the stand-ins. */
+static void test_erased(void)
+{
+    static const char *const all[][2] = {{"GHL_OPPORTUNITY_NAME", "{customer.name}: {number}"},
+                                         {"GHL_TAGS", "from-{billing.city}"},
+                                         {"GHL_NOTE", "yes"},
+                                         {"GHL_SOURCE", "{billing.city|shop}"},
+                                         {"GHL_CONTACT_FIELDS", "a={billing.city}"},
+                                         {"GHL_OPPORTUNITY_FIELDS", "b={meta.vat}"},
+                                         {"GHL_STAGE_MAP", "processing:Paid"},
+                                         {0}};
+    struct made m = make(BODY(ERASED), NULL, all);
+    ok(m.result == PLAN_OK && m.plan.erased && !m.plan.status_only, "an erased order");
+    ok(!m.plan.contact && !m.plan.tags && !m.plan.note, "no contact, tags, note");
+    is_str(m.plan.source, "", "no source");
+    is_str(m.plan.standin_name, "", "no name for a new contact");
+    is_str(plan_email(&m.plan), "", "no email");
+    is_json(m.plan.opportunity, "{\"monetaryValue\":150,\"stage\":\"Paid\",\"status\":\"won\"}",
+            "status, stage and value follow");
+    is_int(strlen(m.plan.fingerprint), 64, "a fingerprint");
+    unmake(&m);
+    m = make(BODY(ERASED), NULL, NULL);
+    is_str(json_text(m.plan.opportunity, "name"), "Order #1001", "a name that tells of no person is told");
+    ok(plan_name_new_contact(&m.plan) && !m.plan.contact, "there is no contact to name");
+    unmake(&m);
+}
+
+static void test_standin_name(void)
+{
+    struct made m = make(
+        BODY("\"billing\":{\"first_name\":\"-\",\"last_name\":\"Guest\",\"city\":\"Leeds\"}"), NULL, NULL);
+    is_json(m.plan.contact, "{\"city\":\"Leeds\"}", "a contact without a name");
+    is_str(m.plan.standin_name, "shop order 1001", "a name if it is new");
+    ok(plan_name_new_contact(&m.plan), "it is");
+    is_json(m.plan.contact, "{\"city\":\"Leeds\",\"firstName\":\"shop order 1001\"}", "and gets it");
+    unmake(&m);
+    m = make(BODY("\"billing\":{\"email\":\"a@example.com\"}"), NULL, NULL);
+    ok(plan_name_new_contact(&m.plan), "one with an email");
+    is_json(m.plan.contact, "{\"email\":\"a@example.com\"}", "needs none");
+    unmake(&m);
+    m = make(BODY("\"billing\":{\"last_name\":\"Lee\"}"), NULL, NULL);
+    is_str(m.plan.standin_name, "", "one with a name has no other");
+    unmake(&m);
+}
+
+static void test_notes_for_the_log(void)
+{
+    static const char *const us[][2] = {{"DEFAULT_COUNTRY", "us"}, {0}};
+    struct made m =
+        make("{\"id\":1,\"status\":\"completed\",\"total\":\"1,234\",\"billing\":{\"email\":\"jo@exmaple\","
+             "\"phone\":\"(212) 555-0123 ext 5\"}}",
+             NULL, us);
+    is_str(m.plan.amount_note, "total '1,234' may be either of two amounts", "why there is no value");
+    is_json(m.plan.opportunity, "{\"name\":\"Order #1\",\"status\":\"won\"}", "and there is none");
+    is_str(m.plan.email_left_out, "j***@exmaple", "which email is none");
+    is_str(plan_phone(&m.plan), "+12125550123", "DEFAULT_COUNTRY tells how a phone is written");
+    ok(m.plan.phone_shared, "and it is a switchboard's");
+    unmake(&m);
+    m = make("{\"id\":54}", "order.deleted", NULL);
+    is_str(m.plan.amount_note, "", "a deleted order has no value to miss");
+    unmake(&m);
+}
+
+static void test_note_lines(void)
+{
+    static const char *const set[][2] = {
+        {"GHL_NOTE", "{customer_note}"}, {"GHL_OPPORTUNITY_NAME", "#{number} {customer_note}"}, {0}};
+    struct made m = make(BODY("\"number\":\"#5\",\"customer_note\":\"one\\r\\ntwo &lt;b&gt;\""), NULL, set);
+    is_str(m.plan.note, "one\ntwo &lt;b&gt;", "a customer's note keeps its lines, and becomes no markup");
+    is_str(json_text(m.plan.opportunity, "name"), "#5 one two &lt;b&gt;", "a name is one line, with one #");
     unmake(&m);
 }
 
@@ -178,7 +327,7 @@ static void test_templates(void)
     m = make(BODY(BILLING "," ITEMS), NULL, yes);
     is_str(m.plan.note,
            "Order #1001 of an unknown day is processing.\nItems: 2 \xc3\x97 Tee, 1 \xc3\x97 Cap\n"
-           "Total: 150.00 USD; after refunds: 150 USD\nPayment: none\nCustomer's note: none",
+           "Total: 150.00 USD; after refunds: 150.00 USD\nPayment: none\nCustomer's note: none",
            "the note by default");
     unmake(&m);
 }
@@ -342,6 +491,13 @@ int main(void)
     test_default();
     test_value();
     test_status();
+    test_unmapped();
+    test_unmapped_paid();
+    test_sale();
+    test_erased();
+    test_standin_name();
+    test_notes_for_the_log();
+    test_note_lines();
     test_deleted();
     test_templates();
     test_fields();

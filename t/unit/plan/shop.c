@@ -12,7 +12,7 @@ static void is_shop(size_t first, size_t count, const char *site, const char *so
     char copy[100];
     struct config config = {.shop = shop, .shops = {rules + first, count}};
     memcpy(copy, site, strlen(site) + 1);
-    struct order order = {.site = copy};
+    struct order order = {.link_site = copy};
     is_str(shop_of(&order, source, &config), want, "%zu shops, links to \"%s\", source \"%s\"", count, site,
            source ? source : "(none)");
 }
@@ -63,10 +63,49 @@ static void test_several(void)
     is_shop(0, 2, "", NULL, NULL);
 }
 
+/* One shop's addresses: "www." or not, and the directories of languages. */
+static void test_same_shop(void)
+{
+    is_shop(0, 2, "shop.example.com/de", "", "main");
+    is_shop(0, 2, "www.shop.example.com/pt-br", "", "main");
+    is_shop(0, 2, "example.org/trade/de", "", "trade");
+    is_shop(0, 2, "example.org/de/trade", "", "trade");
+    is_shop(0, 2, "www.example.org/trade", "", "trade");
+    is_shop(0, 2, "", "https://www.example.org/trade/fr/", "trade");
+    is_shop(0, 2, "shop.example.com/shop", "", NULL);
+    is_shop(1, 1, "www.example.org/trade/de", "", "shop");
+    is_shop(1, 1, "example.org/de", "", NULL);
+}
+
+/* An alias comes before what it would be without a language's directory. */
+static void test_longest(void)
+{
+    static char plain[] = "example.com", german[] = "example.com/de";
+    static char *plain_alias[] = {plain}, *german_alias[] = {german};
+    static struct shop_rule two[] = {{main_name, plain_alias, 1}, {trade_name, german_alias, 1}};
+    static struct shop_rule turned[] = {{trade_name, german_alias, 1}, {main_name, plain_alias, 1}};
+    const struct {
+        const char *site, *want;
+    } cases[] = {{"example.com", "main"},         {"example.com/de", "trade"},
+                 {"www.example.com/de", "trade"}, {"example.com/fr", "main"},
+                 {"example.com/de/fr", "trade"},  {"www.example.com", "main"},
+                 {"example.com/staging", NULL},   {"example.net/de", NULL}};
+    for (size_t i = 0; i < sizeof cases / sizeof *cases; i++)
+        for (int t = 0; t < 2; t++) {
+            char copy[100];
+            struct config config = {.shop = shop, .shops = {t ? turned : two, 2}};
+            memcpy(copy, cases[i].site, strlen(cases[i].site) + 1);
+            struct order order = {.link_site = copy};
+            is_str(shop_of(&order, "", &config), cases[i].want, "%s", cases[i].site);
+        }
+}
+
 int main(void)
 {
     test_none();
     test_one();
     test_several();
+    test_same_shop();
+    test_longest();
     return tap_done();
 }

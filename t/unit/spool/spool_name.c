@@ -9,7 +9,7 @@
 static void comes_back_as_it_was(void)
 {
     static const char *const names[] = {
-        NAME, NAME ".damaged",
+        NAME, (NAME ".damaged"),
         "0000000000000r0123456789ab.nabcdef012345.d0123456789abcdef.o0000000000000000.f00u0000000000.ids"};
 
     for (size_t i = 0; i < sizeof names / sizeof *names; i++) {
@@ -29,9 +29,9 @@ static void takes_no_other(void)
         "README",
         ".temp-0123456789abcdef",
         "1790000000000r0123456789ab.nabcdef012345.delivery",
-        NAME "x",
-        NAME ".locked",
-        NAME ".damaged.damaged",
+        (NAME "x"),
+        (NAME ".locked"),
+        (NAME ".damaged.damaged"),
         "179000000000r0123456789ab.nabcdef012345.w0123456789abcdef.o00112233445566ff.f03u1790000004.delivery",
         "1790000000000r0123456789ab.nabcdef012345.w0123456789abcdef.o00112233445566fg.f03u1790000004."
         "delivery",

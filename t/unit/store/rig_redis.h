@@ -1,0 +1,15 @@
+/* rig_redis: a private redis-server on a unix socket in the rig's directory. */
+#ifndef WOO_GHL_T_STORE_RIG_REDIS_H
+#define WOO_GHL_T_STORE_RIG_REDIS_H
+
+#include "store/rig.h"
+
+/* Starts it, and waits until it answers; extra (may be NULL) are more arguments, a NULL after the last. */
+bool rig_server_start(struct rig *rig, const char *const extra[]);
+void rig_server_stop(struct rig *rig);
+/* One command by another client, its words separated by spaces; its reply as text, "" = nil or an array. */
+void rig_ask(const struct rig *rig, const char *command, char *out, size_t size);
+long long rig_ask_number(const struct rig *rig, const char *command);
+void rig_tell(const struct rig *rig, const char *command); /* asserts that the reply is OK */
+
+#endif
