@@ -86,6 +86,7 @@ static const struct script scripts[] = {
     {"not fresh: created earlier", "sells A 100 created=120 > queued; is look=1"},
     {"not fresh: the store may have forgotten it", "sells A 100 created=5 up=119 > queued; is look=1"},
     {"fresh again: the store is up for two minutes", "sells A 100 created=5 up=120 > queued; is look=0"},
+    {"not fresh: it stood under another key", "sells A 100 created=5 moved > queued; is look=1"},
     {"fresh when it came into the spool", "sells A 100 spool created=3610 ago=3600 > queued; is look=0"},
     {"dated two days ahead: not fresh", "sells A 100 created=-200000 > queued; is look=1"},
     {"an end of an order that is not fresh is looked for",
