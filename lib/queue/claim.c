@@ -158,10 +158,14 @@ static bool is_latest(const struct order_record *r, const struct arrival *a, con
     return !strcmp(r->fingerprint, a->fingerprint);
 }
 
-/* Other bytes of the latest second. */
+/* Bytes of the latest second. But those of the latest version are news if it has no fingerprint. */
 static bool is_replay(const struct order_record *r, const struct arrival *a, const struct timing *t)
 {
-    return t->same_second && !a->status_only && r->fingerprint[0] && has_bytes(r, a->bytes);
+    const char *space = strrchr(r->bytes, ' '), *last = space ? space + 1 : r->bytes;
+
+    if (!r->fingerprint[0] && rules_has_word(last, a->bytes, bytes_len(a->bytes)))
+        return false;
+    return t->same_second && !a->status_only && has_bytes(r, a->bytes);
 }
 
 /* An older version says that the order was sold after all. */
@@ -184,7 +188,7 @@ static enum claim sold_late(struct order_record *r, const struct arrival *a, con
      * When the end comes again, it is news: it may bring another value. */
     if (!r->status[0])
         SET(r->status, a->status);
-    r->fingerprint[0] = r->bytes[0] = '\0';
+    r->fingerprint[0] = '\0';
     r->sold = *changed = true;
     put_body(&r->current, r, a, terms->now_ms);
     SET(r->current.status, r->status);

@@ -37,7 +37,7 @@ struct order_attempt {
     char blob[RECORD_TOKEN_SIZE]; /* sealed: what to look for */
     int64_t at_ms;
     int64_t window_ms; /* how long after at_ms it may still come true unseen; grows with GHL's trouble */
-    bool refused;      /* GHL refused it; the window is only the search's lag */
+    bool refused;      /* GHL refused it: one look is enough, it needs no waiting */
     char watch[128];   /* "BOOT=MS ...": when each machine's boot first knew of it, by that boot's clock */
 };
 

@@ -130,8 +130,9 @@ bool order_renew(struct order_record *r, const char *token, const struct queue_t
 bool order_attempt(struct order_record *r, const char *token, enum attempt_kind kind, const char *blob,
                    int64_t window_ms, const char *boot, int64_t boot_ms, const struct queue_terms *terms)
 {
-    /* One that may still come true is not forgotten for another. */
-    if (r->attempt.kind != ATTEMPT_NONE && order_attempt_age_ms(r, boot, boot_ms) < r->attempt.window_ms)
+    /* What may still come true is not forgotten for another. */
+    if ((r->attempt.kind == ATTEMPT_CONTACT || r->attempt.kind == ATTEMPT_OPPORTUNITY) &&
+        !r->attempt.refused && order_attempt_age_ms(r, boot, boot_ms) < r->attempt.window_ms)
         return false;
     if (!order_renew(r, token, terms))
         return false;
@@ -153,10 +154,7 @@ bool order_attempt_ends(struct order_record *r, const char *token, enum attempt_
         if (window_ms > r->attempt.window_ms)
             r->attempt.window_ms = window_ms;
         break;
-    case ATTEMPT_REFUSED:
-        r->attempt.refused = true;
-        r->attempt.window_ms = window_ms;
-        break;
+    case ATTEMPT_REFUSED: r->attempt.refused = true; break;
     case ATTEMPT_IMPOSSIBLE: clear_attempt(r); break;
     }
     return true;

@@ -118,13 +118,14 @@ bool order_renew(struct order_record *record, const char *token, const struct qu
 
 /* -- what a worker learns -- */
 
-/* About to send a create. False: the lease is not the token's, or the attempt before may still come true. */
+/* About to send a create. False: the lease is not the token's, or the create before, of a contact or an opportunity,
+ * may still come true: it is within its window, and was not refused. */
 bool order_attempt(struct order_record *record, const char *token, enum attempt_kind kind, const char *blob,
                    int64_t window_ms, const char *boot, int64_t boot_ms, const struct queue_terms *terms);
 
 enum attempt_end {
-    ATTEMPT_UNKNOWN, /* it may have been carried out: its window is this long */
-    ATTEMPT_REFUSED, /* GHL refused it, but may have carried it out: a search shows it within this window */
+    ATTEMPT_UNKNOWN,    /* it may have been carried out: its window is this long */
+    ATTEMPT_REFUSED,    /* GHL refused it: look once before another */
     ATTEMPT_IMPOSSIBLE, /* it never left: forget it */
 };
 bool order_attempt_ends(struct order_record *record, const char *token, enum attempt_end end,

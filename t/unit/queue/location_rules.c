@@ -124,6 +124,30 @@ static void test_memory(void)
     }
 }
 
+static void test_shops(void)
+{
+    struct location_record l = {0};
+    char name[41] = "";
+
+    ok(!location_has_shop(&l, "a") && !location_has_shop(&l, ""), "no shop yet");
+    ok(location_saw_shop(&l, "shop", ""), "the first is news");
+    ok(!location_saw_shop(&l, "shop", ""), "once");
+    ok(location_saw_shop(&l, "myshop", "") && location_saw_shop(&l, "sho", ""), "others, too");
+    ok(location_has_shop(&l, "shop") && location_has_shop(&l, "myshop") && location_has_shop(&l, "sho"),
+       "all are known");
+    ok(!location_has_shop(&l, "hop") && !location_has_shop(&l, "my") && !location_has_shop(&l, "shops"),
+       "but no part of a name");
+    ok(location_saw_shop(&l, "shop", "shop.example.com"), "its site is news");
+    ok(!location_saw_shop(&l, "shop", "other.example.com"), "the first site stays");
+    is_str(l.site, "shop.example.com", "it is the first one");
+    memset(name, 'x', sizeof name - 1);
+    for (int i = 0; i < 20; i++) {
+        name[0] = (char)('a' + i);
+        (void)location_saw_shop(&l, name, "");
+    }
+    ok(strlen(l.shops) < sizeof l.shops && location_has_shop(&l, "shop"), "too many: the first ones stay");
+}
+
 /* -- the rate limiter -- */
 
 static const struct limiter_terms usual = {.count = 100, .window_ms = 10000, .per_day = 200000};
@@ -287,6 +311,7 @@ int main(void)
     test_breaker();
     test_pause();
     test_memory();
+    test_shops();
     test_limiter_rate();
     test_limiter_walks();
     test_limiter_hears();

@@ -1,13 +1,17 @@
 /*
- * The model check: every order in which deliveries, two workers, GHL and the clock may meet, up to a number of
- * deliveries and faults. It walks depth first and knows the states that it has visited.
+ * The model check: every order in which deliveries, two workers, GHL and the clock may meet, up to a number
+ * of deliveries and faults. It walks depth first and knows the states that it has visited.
  *
- * In every state: GHL never holds two opportunities of the order; no create is sent unless a search could have seen the
- * one before; no two workers may write; the latest version is the newest, and the last body that was accepted is in
- * the queue, or a dead letter, or was finished. When all is quiet, GHL holds what the newest version says. And from
- * every state all becomes quiet if nothing fails any more.
+ * In every state: GHL never holds two opportunities of the order; no create is sent unless a search could
+ * have seen the one before; no two workers may write; the latest version is the newest, and the last body
+ * that was accepted is in the queue, or a dead letter, or was finished. When all is quiet, GHL holds what the
+ * newest version says. And from every state all becomes quiet if nothing fails any more.
  *
- * Then each rule is broken once, and the walk has to find it. MODEL_BREAK=N breaks one alone and shows how it fails.
+ * GHL's search lags. But what GHL carried out though it refused it, the search shows at once: a worker looks
+ * for that only once.
+ *
+ * Then each rule is broken once, and the walk has to find it. MODEL_BREAK=N breaks one alone and shows how it
+ * fails.
  */
 #include "model_steps.h"
 #include "tap.h"
@@ -393,7 +397,7 @@ static const char *const breaks[BROKENS] = {
     [BROKEN_COMMIT] = "a commit ignores the version",
     [BROKEN_ATTEMPT] = "no attempt is recorded",
     [BROKEN_LEASE] = "a lease is given twice",
-    [BROKEN_REFUSED] = "a refused create is repeated at once",
+    [BROKEN_REFUSED] = "a refused create is repeated without a look",
     [BROKEN_UNSETTLED] = "a late write is not waited for",
     [BROKEN_BEGUN] = "work that began before a late write's window ended counts",
     [BROKEN_BYTES] = "the bytes of a second are forgotten",

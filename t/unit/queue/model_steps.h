@@ -1,14 +1,14 @@
 /*
  * model_steps: what can happen in the model's world. Each step is one commit, one call to GHL, or time.
  *
- * A commit is one step though a worker reads, decides and commits: if another commit came between, the store says
- * CHANGED and the worker decides anew, so what counts is the moment of the commit. Deliveries show that (`races`):
- * they read in one step and commit in another.
+ * A commit is one step though a worker reads, decides and commits: if another commit came between, the store
+ * says CHANGED and the worker decides anew, so what counts is the moment of the commit. Deliveries show that
+ * (`races`): they read in one step and commit in another.
  *
- * The worker's protocol: it never creates without a committed attempt, and only at once after it. If there is an attempt,
- * or the order is not fresh, it searches first. It creates again only if the attempt was older than its window
- * when the search began. It writes only while its lease is confirmed. A part is unknown from before its write until
- * it is answered.
+ * The worker's protocol: it never creates without a committed attempt, and only at once after it. If there is
+ * an attempt, or the order is not fresh, it searches first. It creates again only if the attempt was older
+ * than its window when the search began, or was refused. It writes only while its lease is confirmed. A part
+ * is unknown from before its write until it is answered.
  */
 #ifndef WOO_GHL_MODEL_STEPS_H
 #define WOO_GHL_MODEL_STEPS_H
@@ -152,7 +152,8 @@ static void load(struct world *w, const struct model *m, unsigned i)
                                         .follows = r->current.follows,
                                         .sold = r->sold,
                                         .look = r->look && m->broken != BROKEN_LOOK,
-                                        .attempt = r->attempt,
+                                        .attempt = r->attempt && !(r->refused && m->broken == BROKEN_REFUSED),
+                                        .refused = r->refused,
                                         .attempt_age = r->attempt_age,
                                         .attempt_window = r->attempt_window,
                                         .lease_left = (uint8_t)r->lease_left,
@@ -221,7 +222,7 @@ static void finish(struct world *w, const struct model *m, unsigned i)
 }
 
 /* Ends the attempt (AT_UNKNOWN, AT_REFUSED), then the work. */
-static void give_up(struct world *w, const struct model *m, unsigned i)
+static void give_up(struct world *w, unsigned i)
 {
     struct mini_worker *p = &w->worker[i];
     struct order_link link = belief(p);
@@ -232,8 +233,7 @@ static void give_up(struct world *w, const struct model *m, unsigned i)
     if (p->at == AT_UNKNOWN)
         has_lease = order_attempt_ends(&r, token_of(i), ATTEMPT_UNKNOWN, WINDOW * TICK_MS);
     else if (p->at == AT_REFUSED)
-        has_lease = order_attempt_ends(&r, token_of(i), ATTEMPT_REFUSED,
-                                       m->broken == BROKEN_REFUSED ? 0 : LAG * TICK_MS);
+        has_lease = order_attempt_ends(&r, token_of(i), ATTEMPT_REFUSED, 0);
     else if (p->at == AT_CREATE) /* too late for it to leave */
         has_lease = order_attempt_ends(&r, token_of(i), ATTEMPT_IMPOSSIBLE, 0);
     if (has_lease && (p->at == AT_REFUSED || p->at == AT_REFUSE))
@@ -274,7 +274,7 @@ static void record_attempt(struct world *w, const struct model *m, unsigned i)
         p->lease_left = LEASE;
     }
     p->fresh = 1;
-    p->attempt = p->attempt_age = p->attempt_window = 0;
+    p->attempt = p->attempt_age = p->attempt_window = p->refused = 0;
     p->at = AT_CREATE;
 }
 
@@ -302,11 +302,11 @@ static void search(struct world *w, const struct model *m, unsigned i)
 {
     struct mini_worker *p = &w->worker[i];
 
-    if (w->unseen && w->unseen_age >= (w->unseen_refused ? LAG : LAND + LAG))
+    if (w->unseen && (w->unseen_refused || w->unseen_age >= LAND + LAG))
         w->unseen = w->unseen_age = w->unseen_refused = 0;
     if (w->opportunities && w->opportunity_age >= LAG)
         p->at = AT_ADOPT;
-    else if (p->attempt && p->attempt_age < p->attempt_window && m->broken != BROKEN_WINDOW)
+    else if (p->attempt && !p->refused && p->attempt_age < p->attempt_window && m->broken != BROKEN_WINDOW)
         p->at = AT_RETRY;
     else
         p->at = p->sold ? AT_ATTEMPT : AT_FINISH;
@@ -338,6 +338,8 @@ static void create(struct world *w, unsigned i, enum outcome outcome)
     w->unseen_refused = outcome >= REFUSED;
     if (outcome == DONE || outcome == DONE_UNHEARD || outcome == REFUSED_BUT_DONE)
         make_opportunity(w, p->version, plan_status(p));
+    if (outcome == REFUSED_BUT_DONE)
+        w->opportunity_age = LAG;
     if (outcome == LATE)
         hold(w->create, &(struct mini_write){1, p->version, plan_status(p), 0});
     p->fresh = 0;
@@ -387,7 +389,7 @@ static void work(struct world *w, const struct model *m, unsigned i, enum outcom
         if (p->fresh)
             create(w, i, outcome);
         else
-            give_up(w, m, i);
+            give_up(w, i);
         break;
     case AT_LEARN:
     case AT_ADOPT: learn(w, i); break;
@@ -396,7 +398,7 @@ static void work(struct world *w, const struct model *m, unsigned i, enum outcom
     case AT_UNKNOWN:
     case AT_REFUSED:
     case AT_RETRY:
-    case AT_REFUSE: give_up(w, m, i); break;
+    case AT_REFUSE: give_up(w, i); break;
     }
 }
 

@@ -1,8 +1,10 @@
 /*
- * model_world: the world that model.c walks through. One order; its record in the store; two workers; GHL; a clock.
+ * model_world: the world that model.c walks through. One order; its record in the store; two workers; GHL; a
+ * clock.
  *
- * All of it is small numbers without padding, so that a state is compared and hashed as bytes. Times are ticks from
- * now: a tick makes them smaller. The rules see whole records, which are made from the small one and read back.
+ * All of it is small numbers without padding, so that a state is compared and hashed as bytes. Times are
+ * ticks from now: a tick makes them smaller. The rules see whole records, which are made from the small one
+ * and read back.
  */
 #ifndef WOO_GHL_MODEL_WORLD_H
 #define WOO_GHL_MODEL_WORLD_H
@@ -35,7 +37,7 @@ enum broken {
     BROKEN_COMMIT,       /* a commit does not compare the version */
     BROKEN_ATTEMPT,      /* a create is sent before its attempt is recorded */
     BROKEN_LEASE,        /* a lease is given twice */
-    BROKEN_REFUSED,      /* a refused create is repeated at once */
+    BROKEN_REFUSED,      /* a refused create is repeated without a look */
     BROKEN_UNSETTLED,    /* a late write is not waited for */
     BROKEN_BEGUN,        /* also a lease from before the window's end counts as after it */
     BROKEN_BYTES,        /* the bytes of a second are forgotten */
@@ -79,7 +81,7 @@ enum at {
 
 /* A worker's local variables. */
 struct mini_worker {
-    uint8_t at, version, status, follows, sold, look, attempt, attempt_age, attempt_window;
+    uint8_t at, version, status, follows, sold, look, attempt, attempt_age, attempt_window, refused;
     uint8_t fresh; /* its attempt was recorded in this tick: the create may leave */
     uint8_t lease_left, opportunity, part_version, part_status, unsettled;
 };

@@ -6,6 +6,7 @@
  *       ago=S      arrived so many seconds ago          created=S  created so many seconds ago
  *       up=S       the store forgot nothing since then  bytes=X    other bytes than the fingerprint says
  *       hash=H     hashed with another key              key=K      hash of the order_key
+ *       moved              it stood under another key   sold       it was, whatever it says
  *       status=X   instead of the kind's own            to=T       leased to the token T at once
  *   lease T [early]            finish T [next=U]        retry T S [counted] [hold]      refuse T
  *   renew T                    attempt T KIND WINDOW_S  unknown T WINDOW_S, refused T WINDOW_S, impossible T
@@ -85,6 +86,7 @@ static void arrives(struct run *run, enum arrival_kind kind, bool deleted)
                                           : ORIGIN_WEBHOOK,
         .kind = kind,
         .status_only = deleted,
+        .moved = has(run, "moved"),
         .sold = has(run, "sold"),
         .order_key = key ? key : "",
         .created_s = created ? run->now_ms / 1000 - number(created) : 0,

@@ -86,6 +86,7 @@ static const struct script scripts[] = {
     {"not fresh: created earlier", "sells A 100 created=120 > queued; is look=1"},
     {"not fresh: the store may have forgotten it", "sells A 100 created=5 up=119 > queued; is look=1"},
     {"fresh again: the store is up for two minutes", "sells A 100 created=5 up=120 > queued; is look=0"},
+    {"not fresh: it stood under another key", "sells A 100 created=5 moved > queued; is look=1"},
     {"fresh when it came into the spool", "sells A 100 spool created=3610 ago=3600 > queued; is look=0"},
     {"dated two days ahead: not fresh", "sells A 100 created=-200000 > queued; is look=1"},
     {"an end of an order that is not fresh is looked for",
@@ -118,6 +119,10 @@ static const struct script scripts[] = {
      "next; is current=B sold=1"},
     {"also if its lease just ran out", "ends B 110 created=900 to=t > leased; +61; sells A 100 > stale; is "
                                        "sold=1; finish t > queued; is current=B sold=1"},
+    {"a late sale: what its end replaced within a second is no news, the end is",
+     "follows A 100 > ignored; ends B 100 > ignored; sells C 90 > queued; follows A 100 > duplicate; is "
+     "current=C; "
+     "ends B 100 > queued; is current=B; follows A 100 > duplicate; ends B 100 > duplicate"},
     {"a second late sale is stale",
      "ends C 120 > ignored; sells A 100 > queued; sells B 110 > stale; is current=A"},
 
@@ -240,7 +245,7 @@ static const struct script scripts[] = {
     {"it survives a dead letter and its revival",
      "sells A 100 to=t > leased; attempt t opportunity 60; refused t 70 > yes; refuse t > dead; is "
      "attempt=opportunity "
-     "refused=1 window=70; requeue > due; is attempt=opportunity refused=1"},
+     "refused=1 window=60; requeue > due; is attempt=opportunity refused=1"},
     {"the id of its create ends it", "sells A 100 to=t > leased; attempt t opportunity 60; learn t c1 - > "
                                      "kept; is attempt=opportunity; learn t c1 o1 > "
                                      "kept; is attempt=- opp=o1"},
@@ -257,6 +262,13 @@ static const struct script scripts[] = {
     {"an attempt whose outcome is unknown is not replaced by another kind's",
      "sells A 100 to=t > leased; attempt t opportunity 60 > yes; attempt t contact 60 > no; is "
      "attempt=opportunity; +61; "
+     "attempt t contact 60 > yes; is attempt=contact"},
+    {"nor by another of its kind; unless it was refused",
+     "sells A 100 to=t > leased; attempt t opportunity 60 > yes; unknown t 90; attempt t opportunity 60 > "
+     "no; refused t 0 > "
+     "yes; attempt t opportunity 60 > yes; is refused=0 window=60"},
+    {"a note's attempt stops nothing",
+     "sells A 100 to=t > leased; attempt t note 60 > yes; attempt t note 60 > yes; "
      "attempt t contact 60 > yes; is attempt=contact"},
 
     /* -- ids -- */
