@@ -66,7 +66,7 @@ static void work_on(struct drain *d, struct order_work *work)
     memcpy(key, work->key, sizeof key);
     struct sync_outcome outcome = sync_order(d->app, work, NULL, began + budget_ms);
     if (outcome.left)
-        accept_rescue(d->app, work, strcmp(outcome.reason, "store_unavailable") != 0);
+        accept_rescue(d->app, work, outcome.reason);
     order_work_free(work);
     about.order = key;
     about.reason = outcome.reason;
