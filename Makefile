@@ -53,13 +53,11 @@ ALL_CFLAGS := -std=c11 -D_GNU_SOURCE $(CFLAGS) $(WARN) $(HARDEN) $(if $(TLS_PC),
               $(if $(CRASH),-DWOO_GHL_CRASH) -Ilib -It/unit -I$(BUILD)/gen $(shell pkg-config --cflags $(PKG) $(FCGI_PC) $(TLS_PC))
 LIBS    := $(shell pkg-config --libs $(PKG) $(TLS_PC)) $(if $(FCGI_PC),$(shell pkg-config --libs $(FCGI_PC)),-lfcgi)
 
-# While the house is rebuilt: the folders that are.
-PARTS    = lib
-LIB_SRC  = $(filter-out $(if $(CRASH),,lib/base/crash.c),$(sort $(shell find $(PARTS) -name '*.c')))
+LIB_SRC  = $(filter-out $(if $(CRASH),,lib/base/crash.c),$(sort $(shell find lib -name '*.c')))
 LIB_OBJ  = $(LIB_SRC:lib/%.c=$(BUILD)/lib/%.o)
 LUA      = $(wildcard lib/store/redis/lua/*.lua)
 UNIT_AID = t/unit/tap.c $(wildcard t/unit/store/rig*.c)
-UNIT     = $(patsubst %.c,$(BUILD)/%,$(filter-out $(UNIT_AID),$(sort $(shell find $(wildcard $(PARTS:lib/%=t/unit/%)) -name '*.c'))))
+UNIT     = $(patsubst %.c,$(BUILD)/%,$(filter-out $(UNIT_AID),$(sort $(shell find t/unit -name '*.c'))))
 UNIT_SRC = $(UNIT:$(BUILD)/%=%.c)
 DRIVERS  = $(patsubst t/driver/%.c,$(BUILD)/t/driver/%,$(wildcard t/driver/*.c))
 LONG     = $(wildcard t/cases.t t/crash-points.t t/store-gone.t t/corpus-cgi.t t/corpus-nginx-redis.t t/walks.t)
