@@ -38,24 +38,12 @@ static bool make_file(const struct db *db, int dir, struct error *e)
 
 bool db_is_network(int64_t statfs_type)
 {
-    static const uint32_t types[] = {
-        0x6969,     /* NFS */
-        0x517b,     /* SMB */
-        0xff534d42, /* CIFS */
-        0xfe534d42, /* SMB2 */
-        0x65735546, /* FUSE: sshfs, s3fs, glusterfs */
-        0x01021997, /* 9P */
-        0x5346414f, /* AFS */
-        0x6b414653, /* kAFS */
-        0x00c36400, /* Ceph */
-        0x73757245, /* Coda */
-        0x0bd00bd0, /* Lustre */
-        0x47504653, /* GPFS */
-        0x7461636f, /* OCFS2 */
-        0x01161970, /* GFS2 */
-        0x786f4256, /* VirtualBox's shared folders */
-        0xbacbacbc, /* VMware's */
-    };
+    /* NFS, SMB, CIFS, SMB2, FUSE (sshfs, s3fs, glusterfs), 9P, AFS, kAFS, Ceph, Coda, Lustre, GPFS, OCFS2, GFS2, the
+     * shared folders of VirtualBox and VMware: linux/magic.h, and statfs(2) */
+    static const uint32_t types[] = {0x6969,     0x517b,     0xff534d42, 0xfe534d42, 0x65735546, 0x01021997,
+                                     0x5346414f, 0x6b414653, 0x00c36400, 0x73757245, 0x0bd00bd0, 0x47504653,
+                                     0x7461636f, 0x01161970, 0x786f4256, 0xbacbacbc};
+
     for (size_t i = 0; i < sizeof types / sizeof *types; i++)
         if ((uint32_t)statfs_type == types[i])
             return true;

@@ -132,6 +132,10 @@ static const struct script scripts[] = {
     {"a deletion waits behind a worker with the newest content",
      "sells A 100 to=t > leased; sells B 110 > busy; deleted D > busy; is body=body-A current=A waiting=D "
      "next-status=trash"},
+    {"a deletion: what came before it is no news, a restored order is",
+     "sells A 100 > queued; deleted D > queued; +5; sells A 100 > duplicate; is status=trash; sells B 100 > "
+     "queued; "
+     "is current=B"},
     {"a deletion repeated is the same",
      "sells A 100 > queued; deleted D > queued; +5; deleted D > duplicate"},
     {"restored and deleted again", "sells A 100 > queued; +5; deleted D > queued; +5; sells B 1008 > queued; "
