@@ -137,7 +137,8 @@ static void answer(int fd)
         "HTTP/1.1 %d X\r\nConnection: close\r\nContent-Type: application/json\r\n"
         "Content-Length: %zu\r\n%s\r\n%s",
         reply->status, strlen(body),
-        reply->day_over ? "X-RateLimit-Daily-Remaining: 0\r\nX-RateLimit-Daily-Reset: 7200000\r\n" : "", body);
+        reply->day_over ? "X-RateLimit-Daily-Remaining: 0\r\nX-RateLimit-Daily-Reset: 7200000\r\n" : "",
+        body);
     if (len >= (int)sizeof sent || send(fd, sent, (size_t)len, MSG_NOSIGNAL) != len)
         abort();
 }
@@ -239,10 +240,11 @@ bool ghl_app(const struct sandbox *sandbox, const char *const more[], struct app
 
 void order_waits(struct app *app, const char *body)
 {
-    const struct accept_delivery delivery = {.bytes = body,
-                                             .len = strlen(body),
-                                             .headers = {.topic = "order.updated", .resource = "order", .source = ""},
-                                             .origin = ORIGIN_WEBHOOK};
+    const struct accept_delivery delivery = {
+        .bytes = body,
+        .len = strlen(body),
+        .headers = {.topic = "order.updated", .resource = "order", .source = ""},
+        .origin = ORIGIN_WEBHOOK};
     struct acceptance acceptance;
 
     accept_delivery(app, &delivery, &acceptance);

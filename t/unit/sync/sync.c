@@ -101,7 +101,8 @@ static void a_write_begins_well_before_that(struct world *world)
 {
     GHL_DOES({.status = 503, .took_ms = 50000});
     order(&world->app, 1);
-    is_int(work(&world->app, 1).result, SYNC_DONE, "given a call that fails 10 s before the end of its lease");
+    is_int(work(&world->app, 1).result, SYNC_DONE,
+           "given a call that fails 10 s before the end of its lease");
     is_str(ghl_calls(), UPSERT UPSERT TAGS CREATE NOTE, "it is sent again");
 }
 
@@ -133,7 +134,8 @@ static void a_worker_that_slept(struct world *world)
 
 static void a_create_is_not_sent_late(struct world *world)
 {
-    GHL_DOES({.status = 200}, {.status = 200}, {.status = 429}, {.status = 429}, {.status = 429}, {.status = 200});
+    GHL_DOES({.status = 200}, {.status = 200}, {.status = 429}, {.status = 429}, {.status = 429},
+             {.status = 200});
     order(&world->app, 1);
     is_str(work(&world->app, 1).reason, "ghl_limit", "given a create that GHL has no time for");
     is_str(ghl_calls(), UPSERT TAGS CREATE CREATE CREATE,
@@ -175,7 +177,8 @@ static void a_version_that_waits_behind_it(struct world *world)
                              "\"billing\":{\"email\":\"a1@example.com\"}}");
     struct sync_outcome outcome = sync_order(&world->app, &mine, NULL, clock_mono_ms() + WORK_MS);
     is_int(outcome.result, SYNC_DONE, "and a newer version behind it: %s", outcome.reason);
-    is_str(ghl_calls(), UPSERT TAGS CREATE NOTE "PUT /opportunities/opportunity1\n", "both are written, in turn");
+    is_str(ghl_calls(), UPSERT TAGS CREATE NOTE "PUT /opportunities/opportunity1\n",
+           "both are written, in turn");
     ok(ghl_was_told("PUT /opportunities/opportunity1", "\"lost\""), "the newer one last");
     is_int(sandbox_sizes(&world->app).count[INDEX_DUE], 0, "nothing waits");
 }
@@ -189,7 +192,8 @@ static void ghls_day_is_over(struct world *world)
     is_str(work(&world->app, 1).reason, "ghl_limit", "given the last call of the day");
     is_str(ghl_calls(), UPSERT, "there is no other");
     int64_t due_ms = due_in_ms(&world->app, "shop:1");
-    ok(due_ms > 4 * MINUTE_MS && due_ms <= 5 * MINUTE_MS, "it is asked again in 5 min: %lld ms", (long long)due_ms);
+    ok(due_ms > 4 * MINUTE_MS && due_ms <= 5 * MINUTE_MS, "it is asked again in 5 min: %lld ms",
+       (long long)due_ms);
     is_int(sandbox_order(&world->app, "shop:1").attempts, 0, "that is no attempt");
 }
 
@@ -224,7 +228,8 @@ static void one_order_is_refused(struct world *world)
     order(&world->app, 1);
     order(&world->app, 2);
     is_int(work(&world->app, 1).result, SYNC_DEAD, "given an opportunity that GHL refuses");
-    is_str(ghl_calls(), UPSERT TAGS CREATE SEARCH SEARCH_OF("contact1"), "it is looked for once, as it may be there");
+    is_str(ghl_calls(), UPSERT TAGS CREATE SEARCH SEARCH_OF("contact1"),
+           "it is looked for once, as it may be there");
     struct order_record dead = sandbox_order(&world->app, "shop:1");
     ok(dead.dead_ms && dead.current.id[0], "it is a dead letter, with its body");
     ok(strstr(dead.reason, "status 422"), "which says why: %s", dead.reason);
@@ -292,7 +297,8 @@ static void a_pipeline_that_is_there(struct world *world)
 {
     GHL_DOES({.status = 200}, {.status = 200},
              {.status = 422, .body = "{\"statusCode\":422,\"message\":[\"The pipelineId is invalid\"]}"},
-             {.call = "GET /opportunities/pipelines", .status = 200,
+             {.call = "GET /opportunities/pipelines",
+              .status = 200,
               .body = "{\"pipelines\":[{\"id\":\"fakePipelineAAAAAAAA\",\"name\":\"Shop\",\"stages\":[]}]}"});
     order(&world->app, 1);
     is_int(work(&world->app, 1).result, SYNC_DEAD, "given a pipeline that GHL names and has");
@@ -306,7 +312,8 @@ static void a_403_of_one_order(struct world *world)
         GHL_DOES({.status = 403},
                  {.call = "GET /opportunities/pipelines", .status = 200, .body = "{\"pipelines\":[]}"});
         struct sync_outcome outcome = work(&world->app, 1);
-        is_str(outcome.reason, i < 3 ? "ghl_refused" : "dead_letter", "given a 403 of this order alone, time %d", i);
+        is_str(outcome.reason, i < 3 ? "ghl_refused" : "dead_letter",
+               "given a 403 of this order alone, time %d", i);
     }
     is_int(sandbox_location(&world->app).paused_ms, 0, "nothing is paused");
 }
@@ -316,7 +323,8 @@ static void a_refusal_while_ghl_is_not_well(struct world *world)
     order(&world->app, 1);
     for (int i = 0; i < 5; i++) {
         GHL_DOES({.status = 403}, {.call = "GET /opportunities/pipelines", .status = 503, .always = true});
-        is_str(work(&world->app, 1).reason, "ghl_refused", "given a 403 when nobody can tell whose fault it is");
+        is_str(work(&world->app, 1).reason, "ghl_refused",
+               "given a 403 when nobody can tell whose fault it is");
         ok(!sandbox_order(&world->app, "shop:1").dead_ms, "the order is not blamed");
         time_passes(10 * MINUTE_MS);
     }
@@ -331,8 +339,8 @@ static int64_t failures(struct world *world)
 
 static void the_breaker_hears(struct world *world)
 {
-    GHL_DOES({.status = 503}, {.status = 503}, {.status = 503}, {.status = 503}, {.status = 429}, {.status = 429},
-             {.status = 429}, {.status = 429}, {.status = 404});
+    GHL_DOES({.status = 503}, {.status = 503}, {.status = 503}, {.status = 503}, {.status = 429},
+             {.status = 429}, {.status = 429}, {.status = 429}, {.status = 404});
     order(&world->app, 1);
     is_str(work(&world->app, 1).reason, "ghl_unavailable", "given an order that GHL does not answer");
     is_int(failures(world), 4, "four times");
@@ -348,7 +356,7 @@ int main(void)
 {
 #define CASE(name)                                                                                           \
     {                                                                                                        \
-        #name, name                                                                                          \
+#name, name                                                                                          \
     }
     static const struct {
         const char *name;
