@@ -61,7 +61,7 @@ for my $store (qw(sqlite redis)) {
     subtest "$store: parked orders are told, and again before their content goes" => sub {
         my $server = $new->();
         $ghl->fault({ match => { path => '^/opportunities/$' }, do => { status => 422, body => { message => ['monetaryValue must be a number'] } } });
-        is deliver($server, 1), '{"status":"queued","reason":"parked"}', 'given a parked order';
+        is deliver($server, 1), '{"status":"queued","reason":"dead_letter"}', 'given a parked order';
         like told($server, 'parked', 1)->[0], qr/^Order shop:1 is parked .*monetaryValue must be a number/, 'it is told';
         ok $server->drain_as_of(26 * $DAY), 'four days before DEAD_LETTER_TTL';
         unlike $server->log, qr/event=expiring/, 'nothing is said';

@@ -504,7 +504,7 @@ test 'a parked order whose content was deleted' => sub {
     for my $order (@orders) {
         $ghl->fault({ match => { method => 'POST', path => '^/opportunities/$' },
             do => { status => 422, body => { statusCode => 422, message => [$says[$order->{id} - 1]] } } });
-        is deliver($server, $order->{raw}), '{"status":"queued","reason":"parked"}', 'given a parked order';
+        is deliver($server, $order->{raw}), '{"status":"queued","reason":"dead_letter"}', 'given a parked order';
     }
     $ghl->clear_faults;
     is $server->drain_as_of(120), 1, 'and a drain after DEAD_LETTER_TTL';
