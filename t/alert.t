@@ -58,18 +58,23 @@ for my $store (qw(sqlite redis)) {
         $server->stop;
     };
 
-    subtest "$store: parked orders are told, and again before their content goes" => sub {
+    subtest "$store: dead letters are told, and again before their content goes" => sub {
         my $server = $new->();
         $ghl->fault({ match => { path => '^/opportunities/$' }, do => { status => 422, body => { message => ['monetaryValue must be a number'] } } });
+<<<<<<< HEAD
         is deliver($server, 1), '{"status":"queued","reason":"dead_letter"}', 'given a parked order';
         like told($server, 'parked', 1)->[0], qr/^Order shop:1 is parked .*monetaryValue must be a number/, 'it is told';
+=======
+        is deliver($server, 1), '{"status":"queued","reason":"dead_letter"}', 'given a dead letter';
+        like told($server, 'dead_letter', 1)->[0], qr/^Order shop:1 is parked .*monetaryValue must be a number/, 'it is told';
+>>>>>>> 55a78fd1ae546b0fab8a67ed8f8fec974ef23707
         ok $server->drain_as_of(26 * $DAY), 'four days before DEAD_LETTER_TTL';
         unlike $server->log, qr/event=expiring/, 'nothing is said';
         ok $server->drain_as_of(27.5 * $DAY), 'two days and a half before';
-        like told($server, 'expiring', 1)->[0], qr/^1 parked orders lose their content within 3 days/, 'it is told';
-        like $server->log, qr/level=warn event=expiring .*1 parked orders/, 'and said in the log';
+        like told($server, 'expiring', 1)->[0], qr/^1 dead letters lose their content within 3 days/, 'it is told';
+        like $server->log, qr/level=warn event=expiring .*1 dead letters/, 'and said in the log';
         ok $server->drain_as_of(31 * $DAY), 'after DEAD_LETTER_TTL';
-        like $server->log, qr/event=expired .*1 parked orders/, 'it has lost its content';
+        like $server->log, qr/event=expired .*1 dead letters/, 'it has lost its content';
         is scalar @{ told($server, 'expiring', 1) }, 1, 'that it is about to is not told any more';
         unlike file_of($server->dir . '/told'), qr/ann\@example/, 'nobody is named';
         $server->stop;

@@ -75,7 +75,7 @@ for my $store (qw(redis sqlite)) {
             $redis ? (REDIS_URL => $redis->url) : (),
         })->start;
 
-        # Some with an attempt of unknown outcome, some refused and parked, some waiting, some done, some spooled.
+        # Some with an attempt of unknown outcome, some refused for good, some waiting, some done, some spooled.
         $ghl->fault({ match => { method => 'POST', path => '^/opportunities/$' }, times => 2, do => { reset => 'after' } },
             { match => { method => 'POST', path => '^/contacts/upsert$' }, skip => 2, times => 2, do => { status => 400,
                 body => { message => 'no' } } });

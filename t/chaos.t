@@ -221,7 +221,7 @@ for my $case (@cases) {
         calm(\%world);
         note sprintf 'calm after %.1f s', time - $began;
         my $status = status_of($world{server}[0]);
-        is_deeply [@$status{qw(waiting parked)}], [0, 0], 'nothing waits and nothing is parked' or diag explain $status;
+        is_deeply [@$status{qw(waiting dead_letters)}], [0, 0], 'nothing waits and nothing is a dead letter' or diag explain $status;
         is_deeply [map { glob $_->dir . '/data/spool/*' } @{ $world{server} }], [], 'the spools are empty';
         is $world{ghl}->limits->{violations}, 0, "GHL's limits are kept" unless $case{forgets};    # their count is lost, too
         judge(\%world, $plan, @answers);

@@ -53,7 +53,7 @@ subtest 'wrong arguments' => sub {
         like $said, $says, '... says why';
     }
     for my $date ('2026-11-25', '2026-11-25T08:00:00', '2026-11-25T08:00:00Z', '36h') {
-        is $server->command('failed', 'retry', '--since', $date)->{out}, "0 are due again\n", "--since $date";
+        is $server->command('failed', 'retry', '--since', $date)->{out}, "No matching orders.\n", "--since $date";
     }
 };
 
@@ -65,7 +65,7 @@ subtest 'a store that is away' => sub {
     my $dir = $server->dir;
     for my $case (
         [{ REDIS_URL => "redis://127.0.0.1:$port" }, "Redis at 127.0.0.1 port $port: cannot connect: Connection refused"],
-        [{ DATA_DIR => "$dir/none/data" }, "DATA_DIR=$dir/none/data: its parent directory does not exist: create it, or name another place"],
+        [{ DATA_DIR => "$dir/none/data" }, "DATA_DIR: $dir/none/data: cannot be made, its parent directory does not exist; make that first"],
     ) {
         my ($settings, $why) = @$case;
         my $other = WooGHL::Server->new(mode => 'cgi', settings => { LOG => 'stderr', %$settings });

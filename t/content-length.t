@@ -94,7 +94,7 @@ subtest 'no body' => sub {
 };
 
 subtest 'none of it left anything behind' => sub {
-    like $server->command('status')->{out}, qr/^waiting 0, due 0, .* parked 0$/m, 'nothing waits, nothing is parked';
+    like $server->command('status')->{out}, qr/^waiting 0, due 0, .* dead letters 0$/m, 'nothing waits, nothing is a dead letter';
     is $server->errors, '', 'nothing on standard error';
 };
 

@@ -44,12 +44,12 @@ for my $store (qw(sqlite redis)) {
             my $server = $new->();
             deliver($server, 'slow1', 'slow2');
             $ghl->fault({ match => { body => 'slow' }, times => 2, do => { status => 503, headers => { 'Retry-After' => 3600 } } });
-            is $server->command('drain')->{out}, "drained: 0 synced, 0 needed nothing, 2 wait on, 0 parked; 2 in the queue\n", 'for an hour';
+            is $server->command('drain')->{out}, "drained: 0 synced, 0 needed nothing, 2 wait on, 0 dead letters; 2 in the queue\n", 'for an hour';
             deliver($server, 'bad3', 'bad4', 'good5');
             $ghl->fault({ match => { path => '^/contacts/upsert$', body => 'bad' }, times => 0, do => { status => 403, html => 1 } });
             $ghl->clear_calls;
             is $server->command('drain', '--now', '--jobs', $jobs)->{out},
-                "drained: 3 synced, 0 needed nothing, 2 wait on, 0 parked; 2 in the queue\n", 'given two that GHL refuses, a drain';
+                "drained: 3 synced, 0 needed nothing, 2 wait on, 0 dead letters; 2 in the queue\n", 'given two that GHL refuses, a drain';
             is_deeply looked_at(), { map { $_ => 1 } qw(slow1 slow2 bad3 bad4 good5) }, 'looks at each once';
             is_deeply [sort map { $_->{name} } $ghl->opportunities], ['Order #1', 'Order #2', 'Order #5'], 'which brings the others to GHL';
         };
@@ -86,8 +86,8 @@ subtest 'a drain that is told to stop' => sub {
     $ghl->wait_calls(1, 20, path => '/contacts/upsert');
     $drain->signal('TERM');
     is $drain->wait(20), 0, 'ends well';
-    is file_of($out), "drained: 1 synced, 0 needed nothing, 0 wait on, 0 parked; 2 in the queue\n", 'with the order that it had in hand';
-    is $server->command('drain')->{out}, "drained: 2 synced, 0 needed nothing, 0 wait on, 0 parked; 0 in the queue\n", 'the next does the others';
+    is file_of($out), "drained: 1 synced, 0 needed nothing, 0 wait on, 0 dead letters; 2 in the queue\n", 'with the order that it had in hand';
+    is $server->command('drain')->{out}, "drained: 2 synced, 0 needed nothing, 0 wait on, 0 dead letters; 0 in the queue\n", 'the next does the others';
 };
 
 subtest 'a drain on a terminal' => sub {

@@ -21,7 +21,7 @@ sub gap {
     my $answer = $server->request(POST => '/woo-order', { 'Content-Type' => 'application/json',
         'X-WC-Webhook-Signature' => hmac_sha256_base64($body, $WooGHL::Server::SECRET) . '=' }, $body);
     is $answer->{body}, '{"status":"queued","reason":"later"}', "$what: an order waits";
-    is $server->command('drain')->{out}, "drained: 1 synced, 0 needed nothing, 0 wait on, 0 parked; 0 in the queue\n", 'a drain brings it';
+    is $server->command('drain')->{out}, "drained: 1 synced, 0 needed nothing, 0 wait on, 0 dead letters; 0 in the queue\n", 'a drain brings it';
     my @calls = $ghl->calls;
     is_deeply [map { $_->{path} } @calls], [('/contacts/upsert') x ($status ? 2 : 1), '/opportunities/'], 'by these calls';
     return $calls[1]{time} - $calls[0]{time};

@@ -42,7 +42,7 @@ sub deliver {
         'X-WC-Webhook-Topic' => 'order.created', 'X-WC-Webhook-Signature' => hmac_sha256_base64($body, $SECRET) . '=' }, $body)->{body};
 }
 
-sub queue { my ($status) = grep {/"waiting"/} $server->command('status', '--json')->{out}; return join ' ', $status =~ /"(?:waiting|parked)":(\d+)/g }
+sub queue { my ($status) = grep {/"waiting"/} $server->command('status', '--json')->{out}; return join ' ', $status =~ /"(?:waiting|dead_letters)":(\d+)/g }
 sub names { return [map { $_->{name} } $ghl->opportunities] }
 
 # After the effect; the search shows it only later.
@@ -94,7 +94,7 @@ for my $odd (['no id', {}], ['an id too long', { id => 'x' x 64 }], ['an id of o
         like deliver(order()), qr/"queued"/, 'given a create whose outcome is unknown';
         ok $server->drain_as_of($_), 'a drain' for 300, 600;
         is_deeply names(), ['Order #1'], 'makes no other' or diag $server->log;
-        is queue(), '0 1', 'it is parked';
+        is queue(), '0 1', 'it is a dead letter';
         like $server->log, qr/reason=bad_id /, 'the log says why';
     };
 }

@@ -53,12 +53,12 @@ test 'an order whose webhook never came' => sub {
     $woo->put($woo->order(1001, total => '21.76'), $woo->order(1002, status => 'on-hold'));
     is reconcile($server), said(2, 1, 0, 1), 'one is new, one is of a status that is not mapped';
     is_deeply [$ghl->sent], [], 'GHL is left to the drain';
-    is drain($server), "drained: 1 synced, 0 needed nothing, 0 wait on, 0 parked; 0 in the queue\n", 'which brings it';
+    is drain($server), "drained: 1 synced, 0 needed nothing, 0 wait on, 0 dead letters; 0 in the queue\n", 'which brings it';
     is_deeply cards(), { 'Order #1001' => 'won 21.76' }, 'to GHL';
     is_deeply [map { $_->{email} } $ghl->contacts], ['c1001@example.com'], 'with its customer';
     $ghl->clear_calls;
     is reconcile($server), said(2, 0, 1, 1), 'once more: it is known';
-    is drain($server), "drained: 0 synced, 0 needed nothing, 0 wait on, 0 parked; 0 in the queue\n", 'nothing waits';
+    is drain($server), "drained: 0 synced, 0 needed nothing, 0 wait on, 0 dead letters; 0 in the queue\n", 'nothing waits';
     is deliver($server, $woo->order(1001, total => '21.76')->{raw}), '{"status":"skipped","reason":"duplicate"}', 'the webhook comes after all';
     is_deeply [$ghl->sent], [], 'GHL is not called';
     my ($call) = $woo->calls;
@@ -75,7 +75,7 @@ test 'one that a webhook brought' => sub {
     $ghl->clear_calls;
     $woo->put(@orders);
     is reconcile($server), said(3, 1, 1, 1), 'the known one is known; the refund of what was never sold is ignored';
-    is drain($server), "drained: 1 synced, 0 needed nothing, 0 wait on, 0 parked; 0 in the queue\n", 'a status that was missed';
+    is drain($server), "drained: 1 synced, 0 needed nothing, 0 wait on, 0 dead letters; 0 in the queue\n", 'a status that was missed';
     is_deeply cards(), { 'Order #1' => 'won 48.97', 'Order #3' => 'won 1' }, 'is in GHL';
     $woo->put($woo->order(1, status => 'refunded', modified => $NOW - 5, created => $NOW - 60), $woo->order(3, status => 'trash', modified => $NOW - 5, total => '1.00'));
     is reconcile($server), said(3, 2, 0, 1), 'a refund and a deletion that were missed';
@@ -229,7 +229,7 @@ test 'a webhook comes while the list is under way' => sub {
         is deliver($server, $woo->order(1, modified => $second, status => $status)->{raw}), '{"status":"synced","ghl_id":"fakeOppo000000000001"}', "$status, of the same second";
     }
     is $run->wait(30), 0, 'the run ends well';
-    is drain($server), "drained: 0 synced, 0 needed nothing, 0 wait on, 0 parked; 0 in the queue\n", 'what was read before';
+    is drain($server), "drained: 0 synced, 0 needed nothing, 0 wait on, 0 dead letters; 0 in the queue\n", 'what was read before';
     is_deeply cards(), { 'Order #1' => 'lost 48.97' }, 'changes nothing back';
 };
 
@@ -497,14 +497,14 @@ test 'a dry run' => sub {
     is reconcile($server), said(1, 1, 0, 0), 'for the real one it is new';
 }, 'sqlite';
 
-test 'a parked order whose content was deleted' => sub {
+test 'a dead letter whose content was deleted' => sub {
     my $server = new_server(DEAD_LETTER_TTL => '1m');
     my @says = ('monetaryValue must be a number', 'name must be a string', 'monetaryValue must not be less than 0', 'name should not be empty');
     my @orders = map { $woo->order($_) } 1 .. 4;
     for my $order (@orders) {
         $ghl->fault({ match => { method => 'POST', path => '^/opportunities/$' },
             do => { status => 422, body => { statusCode => 422, message => [$says[$order->{id} - 1]] } } });
-        is deliver($server, $order->{raw}), '{"status":"queued","reason":"dead_letter"}', 'given a parked order';
+        is deliver($server, $order->{raw}), '{"status":"queued","reason":"dead_letter"}', 'given a dead letter';
     }
     $ghl->clear_faults;
     is $server->drain_as_of(120), 1, 'and a drain after DEAD_LETTER_TTL';
@@ -525,7 +525,7 @@ test 'a parked order whose content was deleted' => sub {
         . "woo_ghl failed: shop:4: what the shop holds of it now needs nothing in GHL (its status is not mapped, or it was never sold): drop it\n", '... but two, and why';
     like drain($server), qr/^drained: 2 synced/, 'they are drained';
     is_deeply cards(), { 'Order #1' => 'won 48.97', 'Order #2' => 'won 48.97' }, 'and in GHL';
-    is $server->command('failed', 'list')->{out} =~ s/.*\n(?=\d+ parked)//sr, "2 parked\n", 'the others are parked still';
+    is $server->command('failed', 'list')->{out} =~ s/.*\n(?=\d+ dead letters)//sr, "2 dead letters\n", 'the others are dead letters still';
     deliver($server, '{nonsense');
     is $server->drain_as_of(240), 1, 'given bytes that were no order';
     like $server->command('failed', 'retry', '--all')->{err}, qr/^woo_ghl failed: bad:[0-9a-f]+: its bytes were no order, so it cannot be read from the shop again: drop it$/m, 'those cannot be read again';

@@ -233,6 +233,12 @@ static void take_claimed(struct visit *v, const struct orders_claimed *claimed, 
     case CLAIM_IGNORED:
         if (is_past(v))
             count(v, "before_start");
+        /* A deletion names nothing to look for; a reconcile finds the whole order in the bin. */
+        if (v->planned.plan.status_only && v->app->orders.location.lost_ms &&
+            orders_location(&v->app->orders, wish_rule, NULL) != STORE_OK) {
+            spool(v, store_trouble(v->app->store));
+            return;
+        }
         if (v->planned.plan.unmapped_paid)
             accept_alert_unmapped(v->app, &v->planned);
         end(v, ACCEPTED_IGNORED,

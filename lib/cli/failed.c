@@ -302,9 +302,9 @@ static int change_many(struct app *app, struct change *change, int64_t since_ms,
     if (!change->done && !change->left)
         printf("No matching orders.\n");
     else if (change->left)
-        printf("%ld orders are %s, %ld could not be.\n", change->done, what, change->left);
+        printf("%ld are %s, %ld could not be\n", change->done, what, change->left);
     else
-        printf("%ld orders are %s.\n", change->done, what);
+        printf("%ld are %s\n", change->done, what);
     return EX_OK;
 }
 

@@ -111,9 +111,7 @@ static void take_version(struct order_record *r, const struct arrival *a, const 
         SET(r->status, a->status);
         r->ended = a->kind == ARRIVAL_ENDS;
     }
-    if (a->status_only)
-        r->bytes[0] = '\0'; /* "deleted" has the same bytes each time */
-    else
+    if (!a->status_only) /* "deleted" has the same bytes each time, and no time: what came before it stays known */
         add_bytes(r, a->bytes, t->same_second);
     take_time(r, a, t);
 }

@@ -48,7 +48,7 @@ package WooGHL::Case;
 #   holds                           exactly these, in the order in which they were made; `holds nothing`
 #       contact {...}
 #       card {...}
-#   queue {"waiting":1,"parked":0}  what `status --json` says
+#   queue {"waiting":1,"dead_letters":0}  what `status --json` says
 #   log has TEXT | log lacks TEXT   the log since the case began
 #   log has N times TEXT            in N of its lines
 #

@@ -93,8 +93,9 @@ static void the_limiter_is_a_record(struct rig *rig)
 #define PROCESSES 25
 #define COMMITS 4
 
-static int add_attempts(struct rig *rig)
+static int add_attempts(const struct rig *parent)
 {
+    struct rig child = *parent, *rig = &child;
     int left = COMMITS;
 
     rig->state = rig_open(rig, rig->space);

@@ -184,9 +184,12 @@ enum store_result rig_put(struct rig *rig, const char *key, const struct order_r
                           const struct order_record *after, int64_t *version)
 {
     struct rig_commit commit;
+    enum store_result result = STORE_TOO_LATE;
 
-    rig_commit_init(&commit, key, before, after, rig_now(rig));
-    enum store_result result = rig_commit_run(rig, &commit);
+    for (int tries = 0; result == STORE_TOO_LATE && tries < 9; tries++) { /* a slow machine */
+        rig_commit_init(&commit, key, before, after, rig_now(rig));
+        result = rig_commit_run(rig, &commit);
+    }
     if (version)
         *version = commit.version;
     return result;

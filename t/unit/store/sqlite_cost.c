@@ -33,7 +33,7 @@ static void what_is_synced(void)
         goto out;
     struct order_record order = rig_queued(rig_now(&rig), BODY), before;
     for (int i = 0; i < 2; i++) {
-        char key[16];
+        char key[32];
         snprintf(key, sizeof key, "shop:%d", i);
         syncs = 0;
         is_result(rig_put(&rig, key, NULL, &order, NULL), STORE_OK, "a new order");
