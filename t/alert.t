@@ -61,13 +61,8 @@ for my $store (qw(sqlite redis)) {
     subtest "$store: dead letters are told, and again before their content goes" => sub {
         my $server = $new->();
         $ghl->fault({ match => { path => '^/opportunities/$' }, do => { status => 422, body => { message => ['monetaryValue must be a number'] } } });
-<<<<<<< HEAD
-        is deliver($server, 1), '{"status":"queued","reason":"dead_letter"}', 'given a parked order';
-        like told($server, 'parked', 1)->[0], qr/^Order shop:1 is parked .*monetaryValue must be a number/, 'it is told';
-=======
         is deliver($server, 1), '{"status":"queued","reason":"dead_letter"}', 'given a dead letter';
         like told($server, 'dead_letter', 1)->[0], qr/^Order shop:1 is parked .*monetaryValue must be a number/, 'it is told';
->>>>>>> 55a78fd1ae546b0fab8a67ed8f8fec974ef23707
         ok $server->drain_as_of(26 * $DAY), 'four days before DEAD_LETTER_TTL';
         unlike $server->log, qr/event=expiring/, 'nothing is said';
         ok $server->drain_as_of(27.5 * $DAY), 'two days and a half before';
