@@ -56,7 +56,7 @@ LIBS    := $(shell pkg-config --libs $(PKG) $(TLS_PC)) $(if $(FCGI_PC),$(shell p
 LIB_SRC  = $(filter-out $(if $(CRASH),,lib/base/crash.c),$(sort $(shell find lib -name '*.c')))
 LIB_OBJ  = $(LIB_SRC:lib/%.c=$(BUILD)/lib/%.o)
 LUA      = $(wildcard lib/store/redis/lua/*.lua)
-UNIT_AID = t/unit/tap.c $(wildcard t/unit/store/rig*.c)
+UNIT_AID = t/unit/tap.c t/unit/sandbox.c $(wildcard t/unit/*/rig*.c)
 UNIT     = $(patsubst %.c,$(BUILD)/%,$(filter-out $(UNIT_AID),$(sort $(shell find t/unit -name '*.c'))))
 UNIT_SRC = $(UNIT:$(BUILD)/%=%.c)
 DRIVERS  = $(patsubst t/driver/%.c,$(BUILD)/t/driver/%,$(wildcard t/driver/*.c))

@@ -111,9 +111,7 @@ static void take_version(struct order_record *r, const struct arrival *a, const 
         SET(r->status, a->status);
         r->ended = a->kind == ARRIVAL_ENDS;
     }
-    if (a->status_only)
-        r->bytes[0] = '\0'; /* "deleted" has the same bytes each time */
-    else
+    if (!a->status_only) /* "deleted" has the same bytes each time, and no time: what came before it stays known */
         add_bytes(r, a->bytes, t->same_second);
     take_time(r, a, t);
 }
@@ -165,7 +163,7 @@ static bool is_replay(const struct order_record *r, const struct arrival *a, con
 
     if (!r->fingerprint[0] && rules_has_word(last, a->bytes, bytes_len(a->bytes)))
         return false;
-    return t->same_second && !a->status_only && has_bytes(r, a->bytes);
+    return t->same_second && a->modified_s && !a->status_only && has_bytes(r, a->bytes);
 }
 
 /* An older version says that the order was sold after all; or it has what to look for, and the deletion of an order that
@@ -259,8 +257,11 @@ enum claim order_claim(struct order_record *r, const struct arrival *a, const st
             take_time(r, a, &t);
             *changed = true;
         }
-        return CLAIM_DUPLICATE;
+        return is_nothing(r, a) ? CLAIM_IGNORED : CLAIM_DUPLICATE;
     }
+    /* A deletion of an unknown order has no time: a sale that comes later must not look older than it. */
+    if (a->status_only && !r->arrived_ms && is_nothing(r, a))
+        return CLAIM_IGNORED;
     identify(r, a, terms);
     if (is_nothing(r, a)) {
         if (!t.older) {

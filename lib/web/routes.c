@@ -13,7 +13,7 @@
 
 #define RETRY_AFTER_UNAVAILABLE "60"
 #define DAY_S (24 * 3600)
-#define WORK_NEEDS_MS 5000 /* with less time left no work begins */
+#define WORK_NEEDS_MS 5000  /* with less time left no work begins */
 #define WORK_WAITED_MS 3000 /* a delivery that waited so long for its worker is kept and answered at once */
 
 /* One request on its way down. */
@@ -138,8 +138,9 @@ static bool is_ping(const struct visit *v)
 }
 
 /* The client whose requests are counted together: an IPv4 address, or an IPv6 address's /64. Only its hash is
- * kept. */
-static bool hash_client(const struct app *app, const char *address, char out[RECORD_SHORT_SIZE])
+ * kept. Signed requests are counted apart: what anybody can send must not hold up a shop behind the same address. */
+static bool hash_client(const struct app *app, const char *address, bool is_signed,
+                        char out[RECORD_SHORT_SIZE])
 {
     static const unsigned char mapped[12] = {[10] = 0xff, [11] = 0xff};
     unsigned char bytes[16];
@@ -155,7 +156,7 @@ static bool hash_client(const struct app *app, const char *address, char out[REC
         what = is_mapped ? bytes + 12 : bytes;
         len = is_mapped ? 4 : 8;
     }
-    if (!digest_label_hex(app->hash_key, DIGEST_LEN, "client", what, len, hex))
+    if (!digest_label_hex(app->hash_key, DIGEST_LEN, is_signed ? "client signed" : "client", what, len, hex))
         return false;
     text_copy(out, RECORD_SHORT_SIZE, hex);
     return true;
@@ -208,11 +209,13 @@ static void receive(struct visit *v)
         return;
     }
     (void)app_ready(app, &e); /* what cannot be stored is spooled */
-    if (!hash_client(app, request->remote_addr, v->client)) {
+    bool is_signed =
+        signature_verify(&app->keys, request->signature, v->body.data, v->body.len) != SIGNATURE_NONE;
+    if (!hash_client(app, request->remote_addr, is_signed, v->client)) {
         answer_unavailable(v->response);
         return;
     }
-    if (!signature_verify(&app->keys, request->signature, v->body.data, v->body.len)) {
+    if (!is_signed) {
         refuse_unsigned(v);
         return;
     }
@@ -239,7 +242,8 @@ static void health(struct visit *v)
 
     if (app_ready(v->app, &e) && store_sizes(v->app->store, &sizes) == STORE_OK)
         answer(v->response, 200, "status",
-               v->app->orders.location.paused_ms || drain_is_overdue(v->app, &sizes) ? "degraded" : "ok", NULL, NULL);
+               v->app->orders.location.paused_ms || drain_is_overdue(v->app, &sizes) ? "degraded" : "ok",
+               NULL, NULL);
     else
         answer_unavailable(v->response);
 }

@@ -68,11 +68,11 @@ void redis_word_number(struct redis_words *words, int64_t number)
 
 void redis_word_key(struct redis_words *words, const char *base, const char *kind, const char *name)
 {
-    add_length(&words->text, '$', strlen(base) + 1 + strlen(kind) + (name ? 1 + strlen(name) : 0));
+    add_length(&words->text, '$', strlen(base) + 1 + strlen(kind) + (name && *name ? 1 + strlen(name) : 0));
     buf_adds(&words->text, base);
     buf_addc(&words->text, ':');
     buf_adds(&words->text, kind);
-    if (name) {
+    if (name && *name) {
         buf_addc(&words->text, ':');
         buf_adds(&words->text, name);
     }
@@ -167,7 +167,8 @@ enum store_result redis_run(struct redis *r, redisReply **reply, size_t n)
     struct redis_connection *c = &r->connection;
     redisReply *again = NULL;
 
-    memset(reply, 0, n * sizeof *reply);
+    for (size_t i = 0; i < n; i++)
+        reply[i] = NULL;
     r->deadline_mono_ms = r->began_mono_ms + c->timeout_ms + redis_extra_ms(r->out.text.len);
     if (!redis_ready(c, r->deadline_mono_ms))
         return STORE_UNAVAILABLE;
@@ -206,35 +207,42 @@ static bool is_full(const redisReply *reply)
     return is_error(reply, "OOM ") || strstr(reply->str, "-OOM command not allowed") != NULL;
 }
 
+enum store_result redis_nonsense(struct redis *r)
+{
+    (void)redis_fail(&r->connection, "answers what no Redis does");
+    return STORE_UNAVAILABLE;
+}
+
 enum store_result redis_expect(struct redis *r, const redisReply *reply, int type)
 {
     if (reply->type == type)
         return STORE_OK;
-    if (reply->type != REDIS_REPLY_ERROR) {
-        redis_fail(&r->connection, "answers what no Redis does");
-        return STORE_UNAVAILABLE;
-    }
+    if (reply->type != REDIS_REPLY_ERROR)
+        return redis_nonsense(r);
     if (is_full(reply)) {
         (void)redis_trouble(r, "Redis has no memory left (maxmemory): %s", reply->str);
         return STORE_FULL;
     }
     if (strstr(reply->str, "READONLY"))
         r->connection.address_count = 0; /* its name may lead to the new primary by now */
-    redis_fail(&r->connection, "%s", reply->str);
+    (void)redis_fail(&r->connection, "%s", reply->str);
     return STORE_UNAVAILABLE;
+}
+
+enum store_result redis_expect_list(struct redis *r, const redisReply *reply, size_t n)
+{
+    enum store_result result = redis_expect(r, reply, REDIS_REPLY_ARRAY);
+    return result == STORE_OK && reply->elements != n ? redis_nonsense(r) : result;
 }
 
 enum store_result redis_expect_time(struct redis *r, const redisReply *reply, int64_t *now_ms)
 {
-    enum store_result result = redis_expect(r, reply, REDIS_REPLY_ARRAY);
-    int64_t ms = result == STORE_OK ? redis_learn_time(&r->connection, reply) : -1;
+    enum store_result result = redis_expect_list(r, reply, 2);
+    int64_t ms = result == STORE_OK ? redis_learn_time(&r->connection, reply) : 0;
 
-    if (result == STORE_OK && ms < 0) {
-        redis_fail(&r->connection, "TIME tells no time");
-        result = STORE_UNAVAILABLE;
-    }
-    if (result == STORE_OK)
-        *now_ms = ms + r->shift_ms;
+    if (ms < 0)
+        return redis_nonsense(r);
+    *now_ms = result == STORE_OK ? ms + r->shift_ms : *now_ms;
     return result;
 }
 

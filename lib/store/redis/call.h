@@ -12,7 +12,7 @@
  *     redis_free(reply, 2);
  *
  * Formats: single spaces separate words; %s = a text, %d = an int64_t, %k = a key (kind and name, two texts; a name of
- * NULL: the kind alone). Keys are `{prefix:location}:KIND:NAME` or `{prefix:location}:KIND`: one hash tag, so that
+ * "": the kind alone). Keys are `{prefix:location}:KIND:NAME` or `{prefix:location}:KIND`: one hash tag, so that
  * they are on one server.
  */
 #ifndef WOO_GHL_STORE_REDIS_CALL_H
@@ -78,6 +78,10 @@ enum store_result redis_ask_script(struct redis *r, redisReply **reply, int type
 /* OK: the reply is of the type (REDIS_REPLY_...). FULL: Redis has no memory for it. Otherwise UNAVAILABLE, and the
  * connection is given up: a server that answers so is not fit for use. */
 enum store_result redis_expect(struct redis *r, const redisReply *reply, int type) MUST_CHECK;
+/* The same of a list of n elements. */
+enum store_result redis_expect_list(struct redis *r, const redisReply *reply, size_t n) MUST_CHECK;
+/* The reply is none that Redis gives: UNAVAILABLE, and the connection is given up. */
+enum store_result redis_nonsense(struct redis *r) MUST_CHECK;
 /* The reply of TIME as the store's time. OK, UNAVAILABLE. */
 enum store_result redis_expect_time(struct redis *r, const redisReply *reply, int64_t *now_ms) MUST_CHECK;
 /* The store's time as far as is known without asking. */

@@ -275,24 +275,19 @@ enum store_result redis_count_client(void *state, const char *client, int64_t *c
 static enum store_result read_result(struct redis *r, const struct backend_commit *commit,
                                      const redisReply *reply, void *current, int64_t *now_ms)
 {
-    enum store_result result = redis_expect(r, reply, REDIS_REPLY_ARRAY);
+    enum store_result result = redis_expect_list(r, reply, 3);
 
-    if (result != STORE_OK)
-        return result;
-    if (reply->elements < 2 || reply->element[0]->type != REDIS_REPLY_STRING) {
-        redis_fail(&r->connection, "the commit's script answers what it cannot");
-        return STORE_UNAVAILABLE;
-    }
-    const char *word = reply->element[0]->str;
-    result = redis_expect_time(r, reply->element[1], now_ms);
-    if (result != STORE_OK || !strcmp(word, "OK"))
+    if (result == STORE_OK)
+        result = redis_expect(r, reply->element[0], REDIS_REPLY_STRING);
+    if (result == STORE_OK)
+        result = redis_expect_time(r, reply->element[1], now_ms);
+    const char *word = result == STORE_OK ? reply->element[0]->str : "OK";
+    if (!strcmp(word, "OK"))
         return result;
     if (!strcmp(word, "TOO_LATE"))
         return STORE_TOO_LATE;
-    if (strcmp(word, "CHANGED") != 0 || reply->elements < 3) {
-        redis_fail(&r->connection, "the commit's script answers what it cannot");
-        return STORE_UNAVAILABLE;
-    }
+    if (strcmp(word, "CHANGED") != 0)
+        return redis_nonsense(r);
     result = redis_read_record(r, commit->type, reply->element[2], current);
     return result == STORE_OK ? STORE_CHANGED : result;
 }
@@ -316,7 +311,7 @@ enum store_result redis_commit(void *state, const struct backend_commit *commit,
         add_client(r, client, redis_now_ms(r));
     redis_add_script(r, SCRIPT_COMMIT, &tail);
     if (location)
-        redis_add(r, "HGETALL %k", location_record_type.name, NULL);
+        redis_add(r, "HGETALL %k", location_record_type.name, "");
     result = redis_run(r, reply, n);
     redis_words_free(&tail);
     if (result != STORE_OK)

@@ -48,7 +48,7 @@ void redis_connection_free(struct redis_connection *c)
     redis_url_free(&c->url);
 }
 
-void redis_fail(struct redis_connection *c, const char *fmt, ...)
+bool redis_fail(struct redis_connection *c, const char *fmt, ...)
 {
     char text[sizeof c->trouble.text];
     va_list args;
@@ -63,6 +63,7 @@ void redis_fail(struct redis_connection *c, const char *fmt, ...)
         error_set(&c->trouble, "Redis at %s: %s", c->url.path, text);
     else
         error_set(&c->trouble, "Redis at %s port %s: %s", c->url.host, c->url.port, text);
+    return false;
 }
 
 int64_t redis_extra_ms(size_t bytes)
@@ -79,10 +80,8 @@ static bool resolve(struct redis_connection *c)
     if (c->url.path) {
         struct sockaddr_un *name = (struct sockaddr_un *)&c->address[0].address;
         size_t n = strlen(c->url.path);
-        if (n >= sizeof name->sun_path) {
-            redis_fail(c, "a socket's path has at most %zu characters", sizeof name->sun_path - 1);
-            return false;
-        }
+        if (n >= sizeof name->sun_path)
+            return redis_fail(c, "a socket's path has at most %zu characters", sizeof name->sun_path - 1);
         name->sun_family = AF_UNIX;
         memcpy(name->sun_path, c->url.path, n + 1);
         c->address[0].len = sizeof *name;
@@ -90,10 +89,8 @@ static bool resolve(struct redis_connection *c)
         return true;
     }
     int code = getaddrinfo(c->url.host, c->url.port, &hints, &list);
-    if (code != 0) {
-        redis_fail(c, "the host's name has no address: %s", gai_strerror(code));
-        return false;
-    }
+    if (code != 0)
+        return redis_fail(c, "the host's name has no address: %s", gai_strerror(code));
     c->address_count = 0;
     for (const struct addrinfo *a = list; a && c->address_count < REDIS_ADDRESSES; a = a->ai_next) {
         struct redis_address *to = &c->address[c->address_count++];
@@ -168,18 +165,16 @@ static bool start_tls(struct redis_connection *c)
     long verified = ssl ? SSL_get_verify_result(ssl) : X509_V_OK;
     SSL_free(ssl);
     if (verified != X509_V_OK)
-        redis_fail(c, "TLS: the certificate is refused: %s", X509_verify_cert_error_string(verified));
-    else
-        redis_fail(c, "TLS: %s", c->context->err ? c->context->errstr : "it cannot start");
-    return false;
+        return redis_fail(c, "TLS: the certificate is refused: %s", X509_verify_cert_error_string(verified));
+    return redis_fail(c, "TLS: %s", c->context->err ? c->context->errstr : "it cannot start");
 }
 #else
 static bool start_tls(struct redis_connection *c)
 {
     if (!c->url.tls)
         return true;
-    redis_fail(c, "this program was built without TLS for Redis (hiredis_ssl); use redis:// or unix://");
-    return false;
+    return redis_fail(c,
+                      "this program was built without TLS for Redis (hiredis_ssl): use redis:// or unix://");
 }
 #endif
 
@@ -193,15 +188,12 @@ static bool open_context(struct redis_connection *c, int64_t deadline)
         return false;
     for (size_t i = 0; i < c->address_count && fd < 0; i++)
         fd = open_socket(&c->address[i], deadline);
-    if (fd < 0) {
-        redis_fail(c, "cannot connect: %s", strerror(errno));
-        return false;
-    }
+    if (fd < 0)
+        return redis_fail(c, "cannot connect: %s", strerror(errno));
     c->context = redisConnectFd(fd);
     if (!c->context) {
         close(fd);
-        redis_fail(c, "out of memory");
-        return false;
+        return redis_fail(c, "out of memory");
     }
     if (!start_tls(c))
         return false;
@@ -267,23 +259,18 @@ static bool read_greeting(struct redis_connection *c, redisReply *const *reply, 
     char role[16];
 
     for (size_t i = 0; i + 3 < n; i++)
-        if (reply[i]->type == REDIS_REPLY_ERROR) {
-            redis_fail(c, "it refuses user, password or database: %s", reply[i]->str);
-            return false;
-        }
-    if (redis_learn_time(c, reply[n - 3]) < 0) {
-        redis_fail(c, "cannot be used: %s",
-                   reply[n - 3]->type == REDIS_REPLY_ERROR ? reply[n - 3]->str : "TIME tells no time");
-        return false;
-    }
+        if (reply[i]->type == REDIS_REPLY_ERROR)
+            return redis_fail(c, "it refuses user, password or database: %s", reply[i]->str);
+    if (redis_learn_time(c, reply[n - 3]) < 0)
+        return redis_fail(c, "cannot be used: %s",
+                          reply[n - 3]->type == REDIS_REPLY_ERROR ? reply[n - 3]->str : "TIME tells no time");
     redis_info(reply[n - 2], "\nrun_id:", c->run_id, sizeof c->run_id);
     if (!*c->run_id)
         memcpy(c->run_id, "unknown", sizeof "unknown");
     redis_info(reply[n - 1], "\nrole:", role, sizeof role);
     if (!strcmp(role, "slave")) {
         c->address_count = 0;
-        redis_fail(c, "it is a replica; REDIS_URL must name the primary");
-        return false;
+        return redis_fail(c, "it is a replica: REDIS_URL must name the primary");
     }
     return true;
 }
@@ -312,8 +299,7 @@ static bool greet(struct redis_connection *c, int64_t deadline)
     buf_wipe(&out);
     for (size_t i = 0; i < n; i++)
         freeReplyObject(reply[i]);
-    return good &&
-           (set_timeout(c->context->fd, c->timeout_ms) || (redis_fail(c, "%s", strerror(errno)), false));
+    return good && (set_timeout(c->context->fd, c->timeout_ms) || redis_fail(c, "%s", strerror(errno)));
 }
 
 bool redis_ready(struct redis_connection *c, int64_t deadline_mono_ms)
@@ -348,46 +334,34 @@ static bool wait_for(int fd, short events, int64_t deadline)
 static bool flush(struct redis_connection *c, int64_t deadline)
 {
     for (int done = 0;;) {
-        if (redisBufferWrite(c->context, &done) != REDIS_OK) {
-            redis_fail(c, "cannot send: %s", c->context->errstr);
-            return false;
-        }
+        if (redisBufferWrite(c->context, &done) != REDIS_OK)
+            return redis_fail(c, "cannot send: %s", c->context->errstr);
         if (done)
             return true;
-        if (!wait_for(c->context->fd, POLLOUT, deadline)) {
-            redis_fail(c, "took no command within %lld ms", (long long)c->timeout_ms);
-            return false;
-        }
+        if (!wait_for(c->context->fd, POLLOUT, deadline))
+            return redis_fail(c, "took no command in time: REDIS_TIMEOUT is %lld ms",
+                              (long long)c->timeout_ms);
     }
 }
 
 /* The next reply. A read without a poll(2) before it waits as long as the socket's timeout says. */
-static redisReply *receive(struct redis_connection *c, int64_t deadline)
+static bool receive(struct redis_connection *c, redisReply **reply, int64_t deadline)
 {
-    void *reply = NULL;
+    void *got = NULL;
 
-    for (;;) {
-        if (redisGetReplyFromReader(c->context, &reply) != REDIS_OK) {
-            redis_fail(c, "cannot be understood: %s", c->context->errstr);
-            return NULL;
-        }
-        if (reply)
-            return reply;
-        size_t got = c->context->reader->len;
-        if (got > REPLY_MAX) {
-            redis_fail(c, "answers more than %d bytes", REPLY_MAX);
-            return NULL;
-        }
+    while (redisGetReplyFromReader(c->context, &got) == REDIS_OK && !got) {
+        size_t len = c->context->reader->len;
         bool fresh = clock_left_ms(deadline) + FRESH_MS >= c->timeout_ms;
-        if (!fresh && !wait_for(c->context->fd, POLLIN, deadline + redis_extra_ms(got))) {
-            redis_fail(c, "did not answer within %lld ms", (long long)c->timeout_ms);
-            return NULL;
-        }
-        if (redisBufferRead(c->context) != REDIS_OK) {
-            redis_fail(c, "went away: %s", c->context->errstr);
-            return NULL;
-        }
+        if (len > REPLY_MAX)
+            return redis_fail(c, "answers more than %d bytes", REPLY_MAX);
+        if (!fresh && !wait_for(c->context->fd, POLLIN, deadline + redis_extra_ms(len)))
+            return redis_fail(c, "did not answer in time: REDIS_TIMEOUT is %lld ms",
+                              (long long)c->timeout_ms);
+        if (redisBufferRead(c->context) != REDIS_OK)
+            return redis_fail(c, "went away: %s", c->context->errstr);
     }
+    *reply = got;
+    return got || redis_fail(c, "cannot be understood: %s", c->context->errstr);
 }
 
 bool redis_exchange(struct redis_connection *c, const struct buf *commands, size_t n, redisReply **reply,
@@ -396,13 +370,11 @@ bool redis_exchange(struct redis_connection *c, const struct buf *commands, size
     size_t got = 0;
 
     if (commands->failed ||
-        redisAppendFormattedCommand(c->context, commands->data, commands->len) != REDIS_OK) {
-        redis_fail(c, "no memory for %zu bytes of commands", commands->len);
-        return false;
-    }
+        redisAppendFormattedCommand(c->context, commands->data, commands->len) != REDIS_OK)
+        return redis_fail(c, "no memory for %zu bytes of commands", commands->len);
     if (!flush(c, deadline_mono_ms))
         return false;
-    while (got < n && (reply[got] = receive(c, deadline_mono_ms)) != NULL)
+    while (got < n && receive(c, &reply[got], deadline_mono_ms))
         got++;
     if (got == n) {
         c->works_mono_ms = clock_mono_ms();

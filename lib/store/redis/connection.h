@@ -54,8 +54,8 @@ bool redis_ready(struct redis_connection *c, int64_t deadline_mono_ms) MUST_CHEC
  * the connection gone and every reply NULL: no reply in time. Needs redis_ready. */
 bool redis_exchange(struct redis_connection *c, const struct buf *commands, size_t n, redisReply **reply,
                     int64_t deadline_mono_ms) MUST_CHECK;
-/* Ends the connection and begins the wait. */
-void redis_fail(struct redis_connection *c, const char *fmt, ...) PRINTF_LIKE(2, 3);
+/* Ends the connection and begins the wait. Returns false. */
+bool redis_fail(struct redis_connection *c, const char *fmt, ...) PRINTF_LIKE(2, 3);
 /* The reply of TIME, in ms; also remembered. -1 = it is none. */
 int64_t redis_learn_time(struct redis_connection *c, const redisReply *time);
 /* The value of "name:value\r\n" in INFO's reply, "" = not told. */

@@ -29,10 +29,8 @@ static enum store_result read_page(struct redis *r, const redisReply *page, int6
     for (size_t i = 0; result == STORE_OK && i + 1 < page->elements && *n < max; i += 2) {
         const redisReply *key = page->element[i];
         struct store_entry *to = &list[*n];
-        if (key->type != REDIS_REPLY_STRING || !parse_score(page->element[i + 1], &to->at_ms)) {
-            redis_fail(&r->connection, "an index holds what is no time");
-            return STORE_UNAVAILABLE;
-        }
+        if (key->type != REDIS_REPLY_STRING || !parse_score(page->element[i + 1], &to->at_ms))
+            return redis_nonsense(r);
         if (key->len >= sizeof to->key || strlen(key->str) != key->len ||
             (to->at_ms == from_ms && *after && strcmp(key->str, after) <= 0))
             continue; /* too long, or with a NUL: not written by this program */
@@ -54,7 +52,7 @@ enum store_result redis_list(void *state, enum order_index index, int64_t from_m
     *n = 0;
     while (result == STORE_OK && more) {
         result = redis_ask(r, &reply, REDIS_REPLY_ARRAY, "ZRANGEBYSCORE %k %d +inf WITHSCORES LIMIT %d %d",
-                           redis_index_kind[index], NULL, from_ms, offset, page);
+                           redis_index_kind[index], "", from_ms, offset, page);
         if (result == STORE_OK)
             result = read_page(r, reply, from_ms, after, max, list, n);
         more = result == STORE_OK && *n < max && reply->elements == 2 * (size_t)page;
@@ -74,10 +72,10 @@ enum store_result redis_sizes(void *state, struct store_sizes *out)
     *out = (struct store_sizes){0};
     redis_begin(r);
     for (int i = 0; i < INDEXES; i++) {
-        redis_add(r, "ZCARD %k", redis_index_kind[i], NULL);
-        redis_add(r, "ZRANGE %k 0 0 WITHSCORES", redis_index_kind[i], NULL);
+        redis_add(r, "ZCARD %k", redis_index_kind[i], "");
+        redis_add(r, "ZRANGE %k 0 0 WITHSCORES", redis_index_kind[i], "");
     }
-    redis_add(r, "ZCOUNT %k -inf %d", redis_index_kind[INDEX_DUE], NULL, redis_now_ms(r));
+    redis_add(r, "ZCOUNT %k -inf %d", redis_index_kind[INDEX_DUE], "", redis_now_ms(r));
     redis_add(r, "TIME");
     enum store_result result = redis_run(r, reply, N);
     for (int i = 0; result == STORE_OK && i < INDEXES; i++) {

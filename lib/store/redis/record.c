@@ -8,15 +8,15 @@
 
 /* -- fields -- */
 
-static int digit(char c)
+static unsigned digit(char c)
 {
-    return c >= '0' && c <= '9' ? c - '0' : c >= 'a' && c <= 'f' ? c - 'a' + 10 : -1;
+    return c >= '0' && c <= '9' ? (unsigned)(c - '0') : c >= 'a' && c <= 'f' ? (unsigned)(c - 'a') + 10 : 16;
 }
 
 static bool is_hex(const char *text, size_t len)
 {
     for (size_t i = 0; i < len; i++)
-        if (digit(text[i]) < 0)
+        if (digit(text[i]) > 15)
             return false;
     return len >= HEX_MIN && len % 2 == 0;
 }
@@ -26,12 +26,12 @@ size_t redis_pack(const struct field *field, const void *record, char out[FIELD_
     field_get(field, record, out);
     size_t len = strlen(out);
     if (field->type == FIELD_TEXT && is_hex(out, len)) {
-        int first = digit(out[0]) << 4 | digit(out[1]);
-        for (size_t i = 1; i < len / 2; i++)
-            out[i + 1] = (char)(digit(out[2 * i]) << 4 | digit(out[2 * i + 1]));
+        for (size_t i = 0; i < len / 2; i++)
+            out[i] = (char)(digit(out[2 * i]) << 4 | digit(out[2 * i + 1]));
+        len /= 2;
+        memmove(out + 1, out, len);
         out[0] = REDIS_PACKED;
-        out[1] = (char)first;
-        return len / 2 + 1;
+        return len + 1;
     }
     if ((out[0] == REDIS_PACKED || out[0] == REDIS_PLAIN) && len + 1 < FIELD_VALUE_SIZE) {
         memmove(out + 1, out, len + 1);
@@ -93,10 +93,8 @@ enum store_result redis_read_record(struct redis *r, const struct record_type *t
     memset(record, 0, type->size);
     for (size_t i = 0; result == STORE_OK && i + 1 < reply->elements; i += 2) {
         const redisReply *name = reply->element[i], *value = reply->element[i + 1];
-        if (name->type != REDIS_REPLY_STRING || value->type != REDIS_REPLY_STRING) {
-            redis_fail(&r->connection, "answers what no Redis does");
-            return STORE_UNAVAILABLE;
-        }
+        if (name->type != REDIS_REPLY_STRING || value->type != REDIS_REPLY_STRING)
+            return redis_nonsense(r);
         const struct field *field = find_field(type, name->str, &hint);
         bool good = true;
         if (field)
@@ -121,10 +119,10 @@ enum store_result redis_read(void *state, const struct record_type *type, const 
     redisReply *reply[3];
 
     redis_begin(r);
-    redis_add(r, "HGETALL %k", type->name, key);
+    redis_add(r, "HGETALL %k", type->name, key ? key : "");
     redis_add(r, "TIME");
     if (location)
-        redis_add(r, "HGETALL %k", location_record_type.name, NULL);
+        redis_add(r, "HGETALL %k", location_record_type.name, "");
     enum store_result result = redis_run(r, reply, n);
     if (result == STORE_OK)
         result = redis_expect_time(r, reply[1], now_ms);

@@ -37,10 +37,10 @@ static enum store_result run_value(struct redis *r, const char *kind, const char
     enum store_result result = redis_ask_script(r, &reply, REDIS_REPLY_ARRAY, SCRIPT_VALUE, "1 %k %s %s %d",
                                                 kind, name, when, value, ttl_ms);
 
-    if (result == STORE_OK && (reply->elements != 2 || reply->element[0]->type != REDIS_REPLY_INTEGER)) {
-        redis_fail(&r->connection, "the values' script answers what it cannot");
-        result = STORE_UNAVAILABLE;
-    }
+    if (result == STORE_OK)
+        result = redis_expect_list(r, reply, 2);
+    if (result == STORE_OK)
+        result = redis_expect(r, reply->element[0], REDIS_REPLY_INTEGER);
     if (result == STORE_OK && reply->element[1]->type == REDIS_REPLY_STRING)
         result = copy_text(r, reply->element[1], out);
     if (result == STORE_OK && reply->element[0]->integer != 1)
@@ -85,7 +85,7 @@ enum store_result redis_count(void *state, const char *name, int64_t ttl_ms, int
 
 /* -- lists of values -- */
 
-/* Keys that SCAN found; it may find one twice. */
+/* Keys that SCAN found, some of them twice. */
 struct found {
     char *name[VALUES_MAX]; /* owned: without the namespace */
     size_t count;
@@ -93,16 +93,10 @@ struct found {
 
 static bool keep_name(struct found *found, const char *name)
 {
-    for (size_t i = 0; i < found->count; i++)
-        if (!strcmp(found->name[i], name))
-            return true;
-    if (found->count < VALUES_MAX) {
-        found->name[found->count] = strdup(name);
-        if (!found->name[found->count])
-            return false;
-        found->count++;
-    }
-    return true;
+    if (found->count == VALUES_MAX)
+        return true;
+    found->name[found->count] = strdup(name);
+    return found->name[found->count] && ++found->count > 0;
 }
 
 /* "BASE:val:PREFIX*" as a pattern of SCAN. */
@@ -130,12 +124,9 @@ static enum store_result scan(struct redis *r, const char *pattern, char cursor[
     enum store_result result = redis_ask(r, &reply, REDIS_REPLY_ARRAY, "SCAN %s MATCH %s COUNT %d", cursor,
                                          pattern, (int64_t)SCAN_STEP);
 
-    if (result == STORE_OK &&
-        (reply->elements != 2 || reply->element[0]->type != REDIS_REPLY_STRING ||
-         reply->element[0]->len >= 24 || reply->element[1]->type != REDIS_REPLY_ARRAY)) {
-        redis_fail(&r->connection, "SCAN answers what it cannot");
-        result = STORE_UNAVAILABLE;
-    }
+    if (result == STORE_OK && (reply->elements != 2 || reply->element[0]->type != REDIS_REPLY_STRING ||
+                               reply->element[0]->len >= 24 || reply->element[1]->type != REDIS_REPLY_ARRAY))
+        result = redis_nonsense(r);
     if (result == STORE_OK)
         memcpy(cursor, reply->element[0]->str, reply->element[0]->len + 1);
     for (size_t i = 0; result == STORE_OK && i < reply->element[1]->elements; i++) {
@@ -168,23 +159,24 @@ static int by_name(const void *a, const void *b)
 /* Reads what they hold, all in one round trip; one that expired meanwhile is left out. */
 static enum store_result read_values(struct redis *r, struct found *found, struct buf *out)
 {
-    redisReply **reply = calloc(found->count + 1, sizeof *reply);
+    redisReply **reply = calloc(found->count + 1, sizeof(redisReply *));
 
     if (!reply)
         return redis_trouble(r, NO_MEMORY);
-    qsort(found->name, found->count, sizeof *found->name, by_name);
+    qsort(found->name, found->count, sizeof(char *), by_name);
     redis_begin(r);
     for (size_t i = 0; i < found->count; i++)
         redis_add(r, "GET %k", "val", found->name[i]);
     enum store_result result = redis_run(r, reply, found->count);
     for (size_t i = 0; result == STORE_OK && i < found->count; i++) {
-        if (reply[i]->type == REDIS_REPLY_NIL)
+        bool twice = i > 0 && !strcmp(found->name[i], found->name[i - 1]);
+        if (twice || reply[i]->type == REDIS_REPLY_NIL)
             continue;
         result = redis_expect(r, reply[i], REDIS_REPLY_STRING);
-        if (result != STORE_OK)
-            break;
-        buf_add(out, found->name[i], strlen(found->name[i]) + 1);
-        buf_add(out, reply[i]->str, strlen(reply[i]->str) + 1);
+        if (result == STORE_OK) {
+            buf_add(out, found->name[i], strlen(found->name[i]) + 1);
+            buf_add(out, reply[i]->str, strlen(reply[i]->str) + 1);
+        }
     }
     if (result == STORE_OK && out->failed)
         result = redis_trouble(r, NO_MEMORY);

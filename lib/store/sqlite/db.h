@@ -18,8 +18,7 @@
 #define DB_WAIT_MS 3000  /* for other writers */
 
 struct db {
-    const char *dir;    /* DATA_DIR */
-    const char *schema; /* SQL that makes the tables of an empty file */
+    const char *dir; /* DATA_DIR */
     struct log *log;
     char *path;              /* DIR/store.db */
     char *namespace_name;    /* the namespace */
@@ -45,9 +44,9 @@ struct db {
 
 /* -- life cycle -- */
 
-/* Opens the file, and makes directory, file, tables and the namespace's row if they are missing. dir, schema and
- * log must outlive it; namespace_name is copied. False with the error set; nothing is left behind then. */
-bool db_open(struct db *db, const char *dir, const char *namespace_name, const char *schema, struct log *log,
+/* Opens the file, and makes directory, file, tables and the namespace's row if they are missing. dir and log
+ * must outlive it; namespace_name is copied. False with the error set; nothing is left behind then. */
+bool db_open(struct db *db, const char *dir, const char *namespace_name, struct log *log,
              struct error *e) MUST_CHECK;
 void db_close(struct db *db);
 /* Closes the connection and the locks; the next transaction opens them again. */

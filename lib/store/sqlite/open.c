@@ -1,6 +1,7 @@
 #include "base/files.h"
 #include "base/log.h"
 #include "store/sqlite/db.h"
+#include "store/sqlite/schema.h"
 #include <errno.h>
 #include <fcntl.h>
 #include <stdio.h>
@@ -11,6 +12,7 @@
 #include <unistd.h>
 
 #define APPLICATION_ID 0x776f6f67 /* "woog" */
+#define SQL_MAX 16384
 #define DB_SETTINGS "PRAGMA secure_delete=ON; PRAGMA trusted_schema=OFF; PRAGMA temp_store=MEMORY;"
 
 /* -- the file -- */
@@ -51,16 +53,6 @@ bool db_is_network(int64_t statfs_type)
 }
 
 /* -- what a usable file has: journal, tables, the namespace's row, this boot's clock -- */
-
-/* Changes with any table or column: there is no reading of another form. Never 0, which an empty file has. */
-static int64_t schema_version(const struct db *db)
-{
-    uint32_t hash = 0x811c9dc5;
-
-    for (const char *c = db->schema; *c; c++)
-        hash = (hash ^ (unsigned char)*c) * 0x01000193;
-    return hash >> 1 | 1;
-}
 
 static bool find_namespace(struct db *db)
 {
@@ -105,16 +97,16 @@ static bool is_ready(struct db *db)
         db_done(row);
     }
     return !strcmp(journal, db->network ? "delete" : "wal") &&
-           db_integer(db, 0, "PRAGMA user_version", "") == schema_version(db) && find_namespace(db) &&
+           db_integer(db, 0, "PRAGMA user_version", "") == schema_version() && find_namespace(db) &&
            find_clock(db, &last_ms);
 }
 
 static void make_tables(struct db *db)
 {
-    char sql[96];
+    struct buf sql;
     int64_t version = db_integer(db, 0, "PRAGMA user_version", "");
 
-    if (version == schema_version(db) || db->failed)
+    if (version == schema_version() || db->failed)
         return;
     if (version && db_integer(db, 0, "PRAGMA application_id", "") == APPLICATION_ID)
         db_fail(
@@ -122,11 +114,13 @@ static void make_tables(struct db *db)
             "another version of woo_ghl made it: let that one work off its orders, then move the file away");
     else if (version || db_integer(db, 0, "SELECT count(*) FROM sqlite_schema", ""))
         db_fail(db, "is a database of another program: name another DATA_DIR");
-    snprintf(sql, sizeof sql, "PRAGMA application_id=%d; PRAGMA user_version=%lld", APPLICATION_ID,
-             (long long)schema_version(db));
-    if (!db->failed && (sqlite3_exec(db->sqlite, db->schema, NULL, NULL, NULL) != SQLITE_OK ||
-                        sqlite3_exec(db->sqlite, sql, NULL, NULL, NULL) != SQLITE_OK))
+    buf_init(&sql, SQL_MAX);
+    if (!schema_create(&sql) || !buf_addf(&sql, "PRAGMA application_id=%d; PRAGMA user_version=%lld",
+                                          APPLICATION_ID, (long long)schema_version()))
+        db_fail(db, "out of memory");
+    if (!db->failed && sqlite3_exec(db->sqlite, sql.data, NULL, NULL, NULL) != SQLITE_OK)
         db_sqlite_failed(db);
+    buf_free(&sql);
 }
 
 /* Under the writers' lock. */
@@ -234,12 +228,11 @@ void db_disconnect(struct db *db)
     writer_lock_close(&db->lock);
 }
 
-bool db_open(struct db *db, const char *dir, const char *namespace_name, const char *schema, struct log *log,
-             struct error *e)
+bool db_open(struct db *db, const char *dir, const char *namespace_name, struct log *log, struct error *e)
 {
     size_t size = strlen(dir) + sizeof "/store.db";
 
-    *db = (struct db){.dir = dir, .schema = schema, .log = log, .lock = WRITER_LOCK_CLOSED};
+    *db = (struct db){.dir = dir, .log = log, .lock = WRITER_LOCK_CLOSED};
     clock_boot_id(db->clock.boot);
     db->path = malloc(size);
     db->namespace_name = strdup(namespace_name);

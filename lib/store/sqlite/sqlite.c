@@ -11,8 +11,7 @@
 struct sqlite {
     struct db db;
     struct clients clients;
-    struct table tables[TABLES];
-    char *schema;
+    struct tables tables;
     char told[RECORD_ID_SIZE]; /* the file that `server` told last; "" = it was never asked */
 };
 
@@ -24,8 +23,7 @@ static void sqlite_close(void *state)
 
     db_close(&self->db);
     clients_close(&self->clients);
-    tables_free(self->tables);
-    free(self->schema);
+    tables_free(&self->tables);
     free(self);
 }
 
@@ -33,16 +31,11 @@ void *sqlite_open(const struct config *config, const char *space, struct log *lo
 {
     struct sqlite *self = calloc(1, sizeof *self);
 
-    if (!self) {
+    if (!self)
         error_set(e, "Out of memory");
-        return NULL;
-    }
-    self->db.lock = (struct writer_lock)WRITER_LOCK_CLOSED;
-    if (!tables_init(self->tables, &self->schema))
-        error_set(e, "Out of memory");
-    else if (db_open(&self->db, config->data_dir, space, self->schema, log, e))
+    else if (db_open(&self->db, config->data_dir, space, log, e))
         return self;
-    sqlite_close(self);
+    free(self);
     return NULL;
 }
 
@@ -228,7 +221,7 @@ static enum store_result sqlite_count_client(void *state, const char *client, in
 
 static void read_record(struct sqlite *self, const struct record_type *type, const char *key, void *record)
 {
-    table_read(&self->db, table_of(self->tables, type), self->db.namespace_id, key ? key : "", false, record);
+    table_read(&self->db, &self->tables, type, self->db.namespace_id, key ? key : "", false, record);
 }
 
 static enum store_result sqlite_read(void *state, const struct record_type *type, const char *key,
@@ -305,7 +298,7 @@ static enum store_result sqlite_commit(void *state, const struct backend_commit 
         db_rollback(db);
         return db->failed ? STORE_UNAVAILABLE : STORE_TOO_LATE;
     }
-    bool done = table_write(db, table_of(self->tables, c->type), c);
+    bool done = table_write(db, &self->tables, c);
     if (done && c->order)
         commit_order(db, c);
     if (!done)
@@ -404,7 +397,7 @@ static bool expire_order(struct sqlite *self)
     int64_t namespace_id = sqlite3_column_int64(row, 0);
     db_text(row, 1, key, sizeof key);
     db_done(row);
-    table_remove(db, table_of(self->tables, &order_record_type), namespace_id, key);
+    table_remove(db, &self->tables, namespace_id, key);
     return true;
 }
 

@@ -29,7 +29,7 @@ static bool is_due(const struct world *w, const struct model *m)
     return m->broken == BROKEN_LEASE || (r->lease ? r->lease_left <= 0 : !r->due);
 }
 
-static size_t deliveries(const struct world *w, struct step *list)
+static size_t deliveries(const struct world *w, const struct model *m, struct step *list)
 {
     size_t n = 0;
 
@@ -42,6 +42,9 @@ static size_t deliveries(const struct world *w, struct step *list)
             list[n++] = (struct step){STEP_SAME_SECOND, 0, how};
         }
     }
+    /* A deletion names nothing that could be searched for. */
+    if (w->newest && w->versions + 1 < BEFORE && !m->before)
+        list[n++] = (struct step){STEP_DELETE, 0, 0};
     for (uint8_t version = 1; version <= w->versions; version++)
         list[n++] = (struct step){STEP_AGAIN, version, 0};
     return n;
@@ -66,12 +69,16 @@ static size_t steps_of(const struct world *w, const struct model *m, struct step
         if (w->put[i].sent)
             list[n++] = (struct step){STEP_LAND_PUT, i, 0};
     }
+    if (w->spooled)
+        list[n++] = (struct step){STEP_SPOOLED, 0, 0};
     if (may_tick(w))
         list[n++] = (struct step){STEP_TICK, 0, 0};
-    n += deliveries(w, list + n);
+    n += deliveries(w, m, list + n);
     for (uint8_t i = 0; i < WORKERS && w->faults; i++) {
         if (w->worker[i].at != AT_REST)
             list[n++] = (struct step){STEP_CRASH, i, 0};
+        if (w->worker[i].at == AT_LEARN)
+            list[n++] = (struct step){STEP_WORK, i, NOT_DONE};
         if (writes(&w->worker[i]) && (w->worker[i].lease_left || m->broken == BROKEN_CONFIRM))
             for (uint8_t how = DONE + 1; how < OUTCOMES; how++)
                 list[n++] = (struct step){STEP_WORK, i, how};
@@ -85,7 +92,7 @@ static size_t steps_of(const struct world *w, const struct model *m, struct step
 
 static bool is_quiet(const struct world *w)
 {
-    bool quiet = !w->arriving && (!w->record.current.version || w->record.dead);
+    bool quiet = !w->arriving && !w->spooled && (!w->record.current.version || w->record.dead);
 
     for (size_t i = 0; i < WORKERS; i++)
         quiet = quiet && w->worker[i].at == AT_REST;
@@ -129,7 +136,7 @@ static const char *check(const struct world *w, const struct model *m)
         return "two workers may write";
     if (w->newest && r->latest != w->newest && !(w->late && !r->latest))
         return "the latest version is not the newest";
-    if (w->accepted && r->current.version != w->accepted && r->waiting.version != w->accepted &&
+    if (w->accepted && r->current.print != w->accepted && r->waiting.print != w->accepted &&
         w->finished != w->accepted)
         return "an accepted version vanished";
     return is_quiet(w) ? check_quiet(w, m) : NULL;
@@ -315,8 +322,9 @@ static void walk_free(struct walk *walk)
 
 static void show(const struct world *w, const struct step *s)
 {
-    static const char *const kinds[] = {"newer", "older", "same second", "again",       "commit",   "lease",
-                                        "work",  "crash", "requeue",     "late create", "late PUT", "tick"};
+    static const char *const kinds[] = {"newer",       "older",    "same second", "deleted", "again",
+                                        "commit",      "lease",    "work",        "crash",   "requeue",
+                                        "late create", "late PUT", "spooled id",  "tick"};
     static const char *const ats[] = {"rest",    "search",  "attempt", "create", "learn", "adopt",
                                       "unknown", "refused", "PUT",     "finish", "retry", "refuse"};
     static const char *const outcomes[] = {"done", "done, no answer", "not done, no answer",
@@ -370,7 +378,7 @@ static const struct model models[] = {
     {.name = "two deliveries, one fault", .deliveries = 2, .faults = 1},
     {.name = "two deliveries, two faults", .deliveries = 2, .faults = 2},
     {.name = "three deliveries, no fault", .deliveries = 3, .faults = 0},
-    {.name = "races: two deliveries, one fault", .deliveries = 2, .faults = 1, .races = true},
+    {.name = "races: two deliveries, no fault", .deliveries = 2, .faults = 0, .races = true},
     {.name = "an old order, unknown to GHL", .deliveries = 2, .faults = 1, .old = true},
     {.name = "an old order that GHL has", .deliveries = 2, .faults = 1, .old = true, .before = true},
 };
@@ -381,6 +389,7 @@ static const struct model deep[] = {
     {.name = "three deliveries, one fault", .deliveries = 3, .faults = 1},
     {.name = "three deliveries, two faults", .deliveries = 3, .faults = 2},
     {.name = "four deliveries, no fault", .deliveries = 4, .faults = 0},
+    {.name = "races: two deliveries, two faults", .deliveries = 2, .faults = 2, .races = true},
     {.name = "races: three deliveries, no fault", .deliveries = 3, .faults = 0, .races = true},
     {.name = "an old order that GHL has, three deliveries",
      .deliveries = 3,

@@ -19,6 +19,7 @@ enum step_kind {
     STEP_NEWER, /* how: enum arrival_kind */
     STEP_OLDER,
     STEP_SAME_SECOND,
+    STEP_DELETE,
     STEP_AGAIN, /* who: the version */
     STEP_COMMIT,
     STEP_LEASE, /* who: the worker, as below */
@@ -27,6 +28,7 @@ enum step_kind {
     STEP_REQUEUE,
     STEP_LAND_CREATE, /* who: which of the pending */
     STEP_LAND_PUT,
+    STEP_SPOOLED, /* an id from the spool is learned */
     STEP_TICK,
 };
 
@@ -42,10 +44,12 @@ static enum claim claim(const struct model *m, const struct world *w, uint8_t ve
                         struct order_record *r, bool *changed)
 {
     char fingerprint[3], status[3], body[3];
-    struct arrival a = {.kind = (enum arrival_kind)w->kind[version],
+    bool deleted = w->kind[version] == DELETED;
+    struct arrival a = {.kind = deleted ? ARRIVAL_ENDS : (enum arrival_kind)w->kind[version],
+                        .status_only = deleted,
                         .order_key = "",
                         .created_s = m->old ? 1 : 0,
-                        .modified_s = NOW_S - 1000 + w->modified[version],
+                        .modified_s = deleted ? 0 : NOW_S - 1000 + w->modified[version],
                         .arrived_ms = NOW_MS,
                         .fingerprint = fingerprint,
                         .hash_id = "h1",
@@ -84,7 +88,7 @@ static void note_delivery(struct world *w, uint8_t version, enum claim result)
         w->newest_mapped = version;
     w->was_sold = w->was_sold || w->kind[version] == ARRIVAL_SELLS;
     if (accepted) {
-        w->late = older;
+        w->late = older || w->kind[version] == DELETED;
         w->accepted = version;
         if (w->finished == version)
             w->finished = 0;
@@ -148,6 +152,7 @@ static void load(struct world *w, const struct model *m, unsigned i)
     const struct mini_record *r = &w->record;
 
     w->worker[i] = (struct mini_worker){.version = r->current.version,
+                                        .print = r->current.print,
                                         .status = r->current.status,
                                         .follows = r->current.follows,
                                         .sold = r->sold,
@@ -214,7 +219,7 @@ static void finish(struct world *w, const struct model *m, unsigned i)
     enum end end = order_finish(&r, token_of(i), &link, token_of(i), &terms);
     shrink(&r, &w->record);
     if (end == END_DONE || end == END_NEXT)
-        w->finished = p->version;
+        w->finished = p->print;
     if (end == END_NEXT)
         load(w, m, i);
     else
@@ -392,6 +397,13 @@ static void work(struct world *w, const struct model *m, unsigned i, enum outcom
             give_up(w, i);
         break;
     case AT_LEARN:
+        if (outcome == NOT_DONE) { /* the store is away */
+            w->spooled = 1;
+            rest(w, i);
+            break;
+        }
+        learn(w, i);
+        break;
     case AT_ADOPT: learn(w, i); break;
     case AT_PUT: put(w, m, i, outcome); break;
     case AT_FINISH: finish(w, m, i); break;
@@ -403,6 +415,16 @@ static void work(struct world *w, const struct model *m, unsigned i, enum outcom
 }
 
 /* -- all steps -- */
+
+static void learn_spooled(struct world *w)
+{
+    struct order_record r;
+
+    expand(&w->record, &r);
+    (void)order_learn(&r, "", "", "o1", &terms);
+    shrink(&r, &w->record);
+    w->spooled = 0;
+}
 
 static void requeue(struct world *w)
 {
@@ -422,6 +444,7 @@ static void take(struct world *w, const struct model *m, const struct step *s)
     case STEP_NEWER: arrive_new(w, m, s->how, 2); break;
     case STEP_OLDER: arrive_new(w, m, s->how, -1); break;
     case STEP_SAME_SECOND: arrive_new(w, m, s->how, 0); break;
+    case STEP_DELETE: arrive_new(w, m, DELETED, 0); break;
     case STEP_AGAIN: arrive(w, m, s->who); break;
     case STEP_COMMIT: commit_delivery(w, m); break;
     case STEP_LEASE: lease(w, m, s->who); break;
@@ -437,6 +460,7 @@ static void take(struct world *w, const struct model *m, const struct step *s)
         w->status = w->put[s->who].status;
         memset(&w->put[s->who], 0, sizeof w->put[s->who]);
         break;
+    case STEP_SPOOLED: learn_spooled(w); break;
     case STEP_TICK: tick(w); break;
     }
 }

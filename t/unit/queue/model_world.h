@@ -25,7 +25,8 @@
 #define VERSIONS 5
 #define WORKERS 2
 #define PENDING 2
-#define BEFORE VERSIONS /* what an opportunity holds that was there before the store was */
+#define DELETED (ARRIVAL_FOLLOWS + 1) /* a kind of arrival: an end that has no content */
+#define BEFORE VERSIONS               /* what an opportunity holds that was there before the store was */
 
 /* What may be broken, to see that it is found. */
 enum broken {
@@ -51,7 +52,7 @@ enum broken {
 };
 
 struct mini_body {
-    uint8_t version, status, follows; /* version 0: there is none; status 0: the version's own */
+    uint8_t version, print, status, follows; /* version: whose content, 0 = none; status 0: that version's */
 };
 
 /* struct order_record */
@@ -81,7 +82,7 @@ enum at {
 
 /* A worker's local variables. */
 struct mini_worker {
-    uint8_t at, version, status, follows, sold, look, attempt, attempt_age, attempt_window, refused;
+    uint8_t at, version, print, status, follows, sold, look, attempt, attempt_age, attempt_window, refused;
     uint8_t fresh; /* its attempt was recorded in this tick: the create may leave */
     uint8_t lease_left, opportunity, part_version, part_status, unsettled;
 };
@@ -97,6 +98,7 @@ struct world {
     struct mini_record before; /* as that read it */
     uint8_t opportunities, opportunity_age, version, status; /* GHL */
     struct mini_write create[PENDING], put[PENDING];
+    uint8_t spooled; /* the opportunity's id waits in the spool */
     /* what really happened, for the invariants */
     uint8_t kind[VERSIONS], modified[VERSIONS], versions, seen, newest, newest_mapped, was_sold, late;
     uint8_t accepted, finished; /* the last body that was accepted; the version that was last finished */
@@ -133,14 +135,15 @@ static uint8_t number_in(const char *text)
 static void expand_body(const struct mini_body *body, struct order_body *out)
 {
     put_text(out->id, 'b', body->version);
-    put_text(out->fingerprint, 'v', body->version);
+    put_text(out->fingerprint, 'v', body->print);
     put_text(out->status, 's', body->status);
     out->follows = body->follows;
 }
 
 static struct mini_body shrink_body(const struct order_body *body)
 {
-    return (struct mini_body){number_in(body->id), number_in(body->status), body->follows};
+    return (struct mini_body){number_in(body->id), number_in(body->fingerprint), number_in(body->status),
+                              body->follows};
 }
 
 static void put_part(char *out, unsigned version, unsigned status)

@@ -1,54 +1,13 @@
-/* store/redis: what only Redis can do to it. Scripts forgotten, a hung server, refusals, restarts, nonsense. */
+/* store/redis: scripts forgotten, a hung server, restarts, refusals, and what a server promises. */
 #include "base/clock.h"
 #include "store/rig_redis.h"
-#include <errno.h>
-#include <fcntl.h>
-#include <poll.h>
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/socket.h>
 #include <sys/stat.h>
-#include <sys/un.h>
-#include <unistd.h>
 
-#define BODY "b0b0b0b0b0b0b0b0b0b0b0b0b0b0b0b0"
 #define NOTE "c0c0c0c0c0c0c0c0c0c0c0c0c0c0c0c0"
-#define TIMEOUT_MS 300
-#define BASE "{t:0}"
-
-/* A server of its own, and a store with a short REDIS_TIMEOUT on it. */
-static bool begin(struct rig *rig)
-{
-    if (!rig_begin(rig, &rig_redis))
-        return false;
-    rig->config.redis_timeout_ms = TIMEOUT_MS;
-    return rig_reopen(rig);
-}
-
-static const char *trouble(const struct rig *rig)
-{
-    return rig->backend->trouble(rig->state);
-}
-
-static enum store_result read_order(struct rig *rig, const char *key, struct order_record *order)
-{
-    int64_t now_ms;
-    return rig->backend->read(rig->state, &order_record_type, key, order, NULL, &now_ms);
-}
-
-/* Commits a new order with a body, decided now. */
-static enum store_result put_body(struct rig *rig, const char *key, const void *bytes, size_t len)
-{
-    int64_t now = rig_now(rig);
-    struct order_record order = rig_queued(now, BODY);
-    struct rig_commit commit;
-
-    rig_commit_init(&commit, key, NULL, &order, now);
-    commit.order.blob[0] = (struct store_blob){BODY, bytes, len};
-    return rig_commit_run(rig, &commit);
-}
 
 /* Asks until it is answered again: the wait is 1 s. */
 static void comes_back(struct rig *rig, int64_t since_ms)
@@ -56,12 +15,12 @@ static void comes_back(struct rig *rig, int64_t since_ms)
     int64_t deadline = clock_mono_ms() + 20000;
     struct order_record order;
 
-    while (read_order(rig, "shop:1", &order) != STORE_OK && clock_left_ms(deadline) > 0)
+    while (rig_try_read(rig, "shop:1", &order) != STORE_OK && clock_left_ms(deadline) > 0)
         (void)clock_sleep_ms(10, NULL);
-    is_result(read_order(rig, "shop:1", &order), STORE_OK, "it is used again");
+    is_result(rig_try_read(rig, "shop:1", &order), STORE_OK, "it is used again");
     int64_t away_ms = clock_mono_ms() - since_ms;
     ok(away_ms >= 950, "after a wait of 1 s (%lld ms)", (long long)away_ms);
-    is_str(trouble(rig), "", "and nothing is wrong");
+    is_str(rig_trouble(rig), "", "and nothing is wrong");
 }
 
 /* -- scripts -- */
@@ -71,13 +30,13 @@ static void scripts_are_forgotten(struct rig *rig)
     char info[4096];
     int64_t count;
 
-    is_result(put_body(rig, "shop:1", "body", 4), STORE_OK, "given a server that knows the scripts");
+    is_result(rig_put_body(rig, "shop:1", "body", 4), STORE_OK, "given a server that knows the scripts");
     rig_tell(rig, "SCRIPT FLUSH");
-    is_result(put_body(rig, "shop:2", "body", 4), STORE_OK, "that it forgot: a commit is done");
+    is_result(rig_put_body(rig, "shop:2", "body", 4), STORE_OK, "that it forgot: a commit is done");
     is_result(rig->backend->lock(rig->state, "a", "t", MINUTE_MS), STORE_OK, "a lock is taken");
     is_result(rig->backend->count(rig->state, "c", 0, &count), STORE_OK, "and a counter counts");
     rig_tell(rig, "CONFIG RESETSTAT");
-    is_result(put_body(rig, "shop:3", "body", 4), STORE_OK, "then it knows them again");
+    is_result(rig_put_body(rig, "shop:3", "body", 4), STORE_OK, "then it knows them again");
     is_result(rig->backend->lock(rig->state, "a", "t", MINUTE_MS), STORE_OK, "that");
     is_result(rig->backend->count(rig->state, "c", 0, &count), STORE_OK, "and that");
     rig_ask(rig, "INFO commandstats", info, sizeof info);
@@ -91,23 +50,24 @@ static void a_hung_server(struct rig *rig)
 {
     struct order_record order;
 
-    is_result(put_body(rig, "shop:1", "body", 4), STORE_OK, "given a server");
+    is_result(rig_put_body(rig, "shop:1", "body", 4), STORE_OK, "given a server");
     kill(rig->server, SIGSTOP);
     int64_t began_ms = clock_mono_ms();
-    is_result(read_order(rig, "shop:1", &order), STORE_UNAVAILABLE, "that hangs");
+    is_result(rig_try_read(rig, "shop:1", &order), STORE_UNAVAILABLE, "that hangs");
     int64_t failed_ms = clock_mono_ms(), took_ms = failed_ms - began_ms;
-    ok(took_ms >= TIMEOUT_MS - 10 && took_ms < TIMEOUT_MS + 400, "answered within REDIS_TIMEOUT: %lld ms",
-       (long long)took_ms);
-    ok(strstr(trouble(rig), "did not answer within 300 ms"), "and told: %s", trouble(rig));
+    ok(took_ms >= RIG_TIMEOUT_MS - 10 && took_ms < RIG_TIMEOUT_MS + 400,
+       "answered within REDIS_TIMEOUT: %lld ms", (long long)took_ms);
+    ok(strstr(rig_trouble(rig), "did not answer in time: REDIS_TIMEOUT is 300 ms"), "and told: %s",
+       rig_trouble(rig));
     began_ms = clock_mono_ms();
-    is_result(read_order(rig, "shop:1", &order), STORE_UNAVAILABLE, "the next within 1 s");
+    is_result(rig_try_read(rig, "shop:1", &order), STORE_UNAVAILABLE, "the next within 1 s");
     ok(clock_mono_ms() - began_ms < 100, "does not even try");
     while (clock_mono_ms() - failed_ms < 1010)
         (void)clock_sleep_ms(10, NULL);
     began_ms = clock_mono_ms();
-    is_result(read_order(rig, "shop:1", &order), STORE_UNAVAILABLE, "the next after it does");
+    is_result(rig_try_read(rig, "shop:1", &order), STORE_UNAVAILABLE, "the next after it does");
     took_ms = clock_mono_ms() - began_ms;
-    ok(took_ms >= TIMEOUT_MS - 10 && took_ms < TIMEOUT_MS + 400,
+    ok(took_ms >= RIG_TIMEOUT_MS - 10 && took_ms < RIG_TIMEOUT_MS + 400,
        "also if it has to connect: REDIS_TIMEOUT for all: %lld ms", (long long)took_ms);
     failed_ms = clock_mono_ms();
     kill(rig->server, SIGCONT);
@@ -118,12 +78,12 @@ static void a_hung_server(struct rig *rig)
 static void late_commits_are_not_done(struct rig *rig)
 {
     int64_t now = rig_now(rig);
-    struct order_record order = rig_queued(now, BODY), found;
+    struct order_record order = rig_queued(now, RIG_BODY), found;
     struct rig_commit commit;
     char value[64];
 
     rig_commit_init(&commit, "shop:1", NULL, &order, now);
-    commit.order.blob[0] = (struct store_blob){BODY, "body", 4};
+    commit.order.blob[0] = (struct store_blob){RIG_BODY, "body", 4};
     commit.order.value[0] = (struct store_value){"mark", "1", 0};
     kill(rig->server, SIGSTOP);
     is_result(rig_commit_run(rig, &commit), STORE_UNAVAILABLE, "given a commit that a server hangs on");
@@ -132,7 +92,7 @@ static void late_commits_are_not_done(struct rig *rig)
     kill(rig->server, SIGCONT);
     comes_back(rig, failed_ms);
     is_int(rig_ask_number(rig, "DBSIZE"), 0, "it is not done when the server goes on");
-    is_result(read_order(rig, "shop:1", &found), STORE_OK, "the order is read");
+    is_result(rig_try_read(rig, "shop:1", &found), STORE_OK, "the order is read");
     is_int(found.version, 0, "and not there");
     is_str(rig_value(rig, "mark", value), "", "nor the value");
 }
@@ -142,13 +102,13 @@ static void a_server_that_is_away(struct rig *rig)
     struct order_record order;
     struct store_sizes sizes;
 
-    is_result(put_body(rig, "shop:1", "body", 4), STORE_OK, "given a server");
+    is_result(rig_put_body(rig, "shop:1", "body", 4), STORE_OK, "given a server");
     rig_server_stop(rig);
     int64_t began_ms = clock_mono_ms();
-    is_result(read_order(rig, "shop:1", &order), STORE_UNAVAILABLE, "that is gone");
+    is_result(rig_try_read(rig, "shop:1", &order), STORE_UNAVAILABLE, "that is gone");
     is_result(rig->backend->sizes(rig->state, &sizes), STORE_UNAVAILABLE, "for every call");
-    ok(clock_mono_ms() - began_ms < TIMEOUT_MS, "at once");
-    ok(strstr(trouble(rig), rig->redis_url + strlen("unix://")), "told by name: %s", trouble(rig));
+    ok(clock_mono_ms() - began_ms < RIG_TIMEOUT_MS, "at once");
+    ok(strstr(rig_trouble(rig), rig->redis_url + strlen("unix://")), "told by name: %s", rig_trouble(rig));
     if (rig_server_start(rig, NULL))
         comes_back(rig, began_ms);
 }
@@ -165,18 +125,18 @@ static void a_restarted_server(struct rig *rig)
         return;
     is_result(rig->backend->server(rig->state, before), STORE_OK, "given a server that keeps its data");
     is_int(strlen(before), 40, "by its run_id");
-    is_result(put_body(rig, "shop:1", "body", 4), STORE_OK, "and an order");
+    is_result(rig_put_body(rig, "shop:1", "body", 4), STORE_OK, "and an order");
     rig_server_stop(rig);
     if (!rig_server_start(rig, append))
         return;
-    while (read_order(rig, "shop:1", &order) != STORE_OK && clock_left_ms(deadline) > 0)
+    while (rig_try_read(rig, "shop:1", &order) != STORE_OK && clock_left_ms(deadline) > 0)
         (void)clock_sleep_ms(10, NULL); /* it reads its data first */
     is_int(order.version, 1, "when it was restarted, the order is read");
     next = order;
     next.attempts++;
     is_result(rig_put(rig, "shop:1", &order, &next, NULL), STORE_UNAVAILABLE,
               "nothing is committed to a server that was not told about");
-    ok(strstr(trouble(rig), "restarted"), "for that reason: %s", trouble(rig));
+    ok(strstr(rig_trouble(rig), "restarted"), "for that reason: %s", rig_trouble(rig));
     is_result(rig->backend->server(rig->state, after), STORE_OK, "told");
     ok(strcmp(before, after) != 0, "it is another");
     is_result(rig_put(rig, "shop:1", &order, &next, NULL), STORE_OK, "then it is committed");
@@ -186,10 +146,10 @@ static void a_connection_that_the_server_closed(struct rig *rig)
 {
     char answer[64];
 
-    is_result(put_body(rig, "shop:1", "body", 4), STORE_OK, "given a connection");
+    is_result(rig_put_body(rig, "shop:1", "body", 4), STORE_OK, "given a connection");
     rig_ask(rig, "CLIENT KILL TYPE normal SKIPME yes", answer, sizeof answer);
     is_str(answer, "1", "that the server closed");
-    is_result(put_body(rig, "shop:2", "body", 4), STORE_OK, "it costs no call");
+    is_result(rig_put_body(rig, "shop:2", "body", 4), STORE_OK, "it costs no call");
 }
 
 /* -- refusals -- */
@@ -207,12 +167,12 @@ static void a_full_server(struct rig *rig)
     char *there = NULL;
     int64_t count = 0;
 
-    is_result(put_body(rig, "shop:1", "body", 4), STORE_OK, "given an order");
+    is_result(rig_put_body(rig, "shop:1", "body", 4), STORE_OK, "given an order");
     fill(rig);
-    is_result(put_body(rig, "shop:2", "body", 4), STORE_FULL, "and no memory, a new body is refused");
-    ok(strstr(trouble(rig), "maxmemory"), "for that reason: %s", trouble(rig));
+    is_result(rig_put_body(rig, "shop:2", "body", 4), STORE_FULL, "and no memory, a new body is refused");
+    ok(strstr(rig_trouble(rig), "maxmemory"), "for that reason: %s", rig_trouble(rig));
     is_int(rig_read(rig, "shop:2").version, 0, "nothing of it is there");
-    is_int(rig_ask_number(rig, "ZCARD " BASE ":due"), 1, "not in an index either");
+    is_int(rig_ask_number(rig, "ZCARD " RIG_BASE ":due"), 1, "not in an index either");
 
     order = next = rig_read(rig, "shop:1");
     snprintf(next.lease, sizeof next.lease, "token");
@@ -230,32 +190,32 @@ static void a_full_server(struct rig *rig)
     order = rig_read(rig, "shop:1");
     next = rig_done(rig_now(rig));
     rig_commit_init(&commit, "shop:1", &order, &next, rig_now(rig));
-    commit.c.drop_blob[0] = BODY;
+    commit.c.drop_blob[0] = RIG_BODY;
     commit.c.drop_blob[1] = NOTE;
     commit.order.value[0] = (struct store_value){"idem", "1", MINUTE_MS};
     commit.order.count_client = "client";
     is_result(rig_commit_run(rig, &commit), STORE_OK, "and the order is finished");
     is_result(rig->backend->unlock(rig->state, "contact", "t"), STORE_OK, "the lock is given back");
-    is_int(rig_ask_number(rig, "EXISTS " BASE ":blob:" BODY " " BASE ":blob:" NOTE), 0,
+    is_int(rig_ask_number(rig, "EXISTS " RIG_BASE ":blob:" RIG_BODY " " RIG_BASE ":blob:" NOTE), 0,
            "the bodies are gone");
     is_result(rig->backend->count(rig->state, "counter", 0, &count), STORE_FULL, "a counter does not count");
     rig_tell(rig, "CONFIG SET maxmemory 0");
-    is_result(put_body(rig, "shop:2", "body", 4), STORE_OK, "with memory again, the body is taken");
+    is_result(rig_put_body(rig, "shop:2", "body", 4), STORE_OK, "with memory again, the body is taken");
 }
 
 static void a_replica(struct rig *rig)
 {
     int64_t began_ms;
 
-    is_result(put_body(rig, "shop:1", "body", 4), STORE_OK, "given a server");
+    is_result(rig_put_body(rig, "shop:1", "body", 4), STORE_OK, "given a server");
     rig_tell(rig, "REPLICAOF 127.0.0.1 1");
-    is_result(put_body(rig, "shop:2", "body", 4), STORE_UNAVAILABLE, "that became a replica");
+    is_result(rig_put_body(rig, "shop:2", "body", 4), STORE_UNAVAILABLE, "that became a replica");
     began_ms = clock_mono_ms();
-    ok(strstr(trouble(rig), "READONLY"), "told: %s", trouble(rig));
+    ok(strstr(rig_trouble(rig), "READONLY"), "told: %s", rig_trouble(rig));
     if (rig_reopen(rig)) {
         struct order_record order;
-        is_result(read_order(rig, "shop:1", &order), STORE_UNAVAILABLE, "nor is it read from then");
-        ok(strstr(trouble(rig), "it is a replica"), "told: %s", trouble(rig));
+        is_result(rig_try_read(rig, "shop:1", &order), STORE_UNAVAILABLE, "nor is it read from then");
+        ok(strstr(rig_trouble(rig), "it is a replica"), "told: %s", rig_trouble(rig));
     }
     rig_tell(rig, "REPLICAOF NO ONE");
     comes_back(rig, began_ms);
@@ -272,7 +232,7 @@ static void a_server_that_cannot_save(struct rig *rig)
     rig_server_stop(rig);
     if (!rig_server_start(rig, save) || !rig_reopen(rig))
         return;
-    is_result(put_body(rig, "shop:1", "body", 4), STORE_OK, "given a server");
+    is_result(rig_put_body(rig, "shop:1", "body", 4), STORE_OK, "given a server");
     snprintf(path, sizeof path, "%s/nothing.rdb", rig->dir); /* a directory cannot be replaced by a file */
     is_int(mkdir(path, 0700), 0, "that cannot write");
     rig_ask(rig, "BGSAVE", answer, sizeof answer);
@@ -280,8 +240,8 @@ static void a_server_that_cannot_save(struct rig *rig)
         (void)clock_sleep_ms(10, NULL);
         rig_ask(rig, "SET x 1", answer, sizeof answer);
     } while (strncmp(answer, "MISCONF", 7) != 0 && clock_left_ms(deadline) > 0);
-    is_result(put_body(rig, "shop:2", "body", 4), STORE_UNAVAILABLE, "whose disk fails");
-    ok(strstr(trouble(rig), "MISCONF"), "told: %s", trouble(rig));
+    is_result(rig_put_body(rig, "shop:2", "body", 4), STORE_UNAVAILABLE, "whose disk fails");
+    ok(strstr(rig_trouble(rig), "MISCONF"), "told: %s", rig_trouble(rig));
 }
 
 static void a_password(struct rig *rig)
@@ -305,13 +265,13 @@ static void a_password(struct rig *rig)
                  plain + strlen("unix://"));
         if (!rig_reopen(rig))
             continue;
-        is_result(read_order(rig, "shop:1", &order), cases[i].trouble ? STORE_UNAVAILABLE : STORE_OK,
+        is_result(rig_try_read(rig, "shop:1", &order), cases[i].trouble ? STORE_UNAVAILABLE : STORE_OK,
                   "given the credentials '%s'", cases[i].credentials);
         if (cases[i].trouble)
-            ok(strstr(trouble(rig), cases[i].trouble), "told: %s", trouble(rig));
-        ok(!strstr(trouble(rig), "p@ss") && !strstr(trouble(rig), "wrong@"), "without the password");
+            ok(strstr(rig_trouble(rig), cases[i].trouble), "told: %s", rig_trouble(rig));
+        ok(!strstr(rig_trouble(rig), "p@ss") && !strstr(rig_trouble(rig), "wrong@"), "without the password");
     }
-    is_result(put_body(rig, "shop:1", "body", 4), STORE_OK, "an order is committed");
+    is_result(rig_put_body(rig, "shop:1", "body", 4), STORE_OK, "an order is committed");
     memcpy(rig->redis_url, plain, sizeof plain);
 }
 
@@ -328,7 +288,7 @@ static void a_server_that_tells_little(struct rig *rig)
         return;
     is_result(rig->backend->server(rig->state, server), STORE_OK, "given a server that refuses INFO");
     is_str(server, "unknown", "its name is unknown");
-    is_result(put_body(rig, "shop:1", "body", 4), STORE_OK, "an order is committed");
+    is_result(rig_put_body(rig, "shop:1", "body", 4), STORE_OK, "an order is committed");
     is_result(rig->backend->about(rig->state, &about), STORE_OK, "what it promises");
     ok(!strncmp(about.durability, "unknown", 7), "is unknown: %s", about.durability);
 }
@@ -364,204 +324,6 @@ static void what_a_server_promises(struct rig *rig)
     ok(strstr(about.problem, "maxmemory-policy is allkeys-lru"), "it is a problem: %s", about.problem);
 }
 
-/* -- peers that are no good server -- */
-
-#define TIME "*2\r\n$10\r\n1700000000\r\n$1\r\n0\r\n"
-#define INFO "$0\r\n\r\n$0\r\n\r\n"
-
-struct peer {
-    int listener;
-    pid_t pid;
-};
-
-/* A unix socket in the rig's directory, to which rig->redis_url then leads. */
-static bool listen_at(struct rig *rig, const char *file, struct peer *peer)
-{
-    struct sockaddr_un name = {.sun_family = AF_UNIX};
-
-    snprintf(rig->redis_url, sizeof rig->redis_url, "unix://%s/%s", rig->dir, file);
-    snprintf(name.sun_path, sizeof name.sun_path, "%.60s/%.20s", rig->dir, file);
-    unlink(name.sun_path);
-    peer->listener = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0);
-    return ok(peer->listener >= 0 && bind(peer->listener, (const struct sockaddr *)&name, sizeof name) == 0 &&
-                  listen(peer->listener, 8) == 0,
-              "a peer listens");
-}
-
-static void end_peer(struct peer *peer)
-{
-    kill(peer->pid, SIGKILL);
-    (void)rig_wait(peer->pid);
-    close(peer->listener);
-}
-
-static void say(int fd, const char *text, int step_ms)
-{
-    for (size_t n = strlen(text); n > 0;) {
-        ssize_t done = write(fd, text, step_ms ? 1 : n);
-        if (done <= 0)
-            return;
-        text += done;
-        n -= (size_t)done;
-        if (step_ms)
-            (void)clock_sleep_ms(step_ms, NULL);
-    }
-}
-
-/* Answers the first bytes that come with the greeting and the next with the answer, then hangs up, or, if the answer
- * is NULL, is silent. */
-static void act(int listener, const char *greeting, const char *answer, int step_ms)
-{
-    char bytes[4096];
-    int fd = accept(listener, NULL, NULL);
-
-    if (fd >= 0 && read(fd, bytes, sizeof bytes) > 0)
-        say(fd, greeting, 0);
-    if (fd >= 0 && read(fd, bytes, sizeof bytes) > 0 && answer)
-        say(fd, answer, step_ms);
-    if (!answer)
-        pause();
-    _exit(0);
-}
-
-static void peers_that_talk_nonsense(struct rig *rig)
-{
-    static const struct {
-        const char *what, *greeting, *answer;
-        int step_ms;
-        const char *trouble;
-    } cases[] = {
-        {"loads its data", "-LOADING Redis is loading the dataset in memory\r\n" INFO, "", 0, "LOADING"},
-        {"tells no time", "*0\r\n" INFO, "", 0, "TIME tells no time"},
-        {"is no Redis", "HTTP/1.1 400 Bad Request\r\n\r\n", "", 0, "cannot be understood"},
-        {"hangs up", TIME INFO, "", 0, "went away"},
-        {"hangs up within its reply", TIME INFO, "*2\r\n$1\r\nv\r\n$9", 0, "went away"},
-        {"is silent", TIME INFO, NULL, 0, "did not answer within 300 ms"},
-        {"is slow", TIME INFO, "*2\r\n$1\r\nv\r\n$1\r\n1\r\n" TIME, 40, "did not answer within 300 ms"},
-        {"answers with numbers", TIME INFO, ":1\r\n:2\r\n", 0, "what no Redis does"},
-        {"answers with a list in a list", TIME INFO, "*2\r\n$1\r\nv\r\n*0\r\n" TIME, 0, "what no Redis does"},
-        {"has a damaged version", TIME INFO, "*2\r\n$1\r\nv\r\n$2\r\n1x\r\n" TIME, 0, "damaged"},
-        {"has a negative version", TIME INFO, "*2\r\n$1\r\nv\r\n$2\r\n-1\r\n" TIME, 0, "damaged"},
-        {"has no version", TIME INFO, "*2\r\n$3\r\ndue\r\n$1\r\n1\r\n" TIME, 0, "no version"},
-        {"has a version of another kind", TIME INFO,
-         "*4\r\n$1\r\nv\r\n$1\r\n1\r\n$7\r\nattempt\r\n$2\r\n99\r\n" TIME, 0, "its field attempt"},
-        {"has a number that is too large", TIME INFO,
-         "*4\r\n$1\r\nv\r\n$1\r\n1\r\n$3\r\ndue\r\n$20\r\n99999999999999999999\r\n" TIME, 0, "its field due"},
-        {"has a time of nonsense", TIME INFO, "*0\r\n*2\r\n$2\r\n-1\r\n$1\r\n0\r\n", 0, "TIME tells no time"},
-        {"refuses", TIME INFO, "-NOPERM this user has no permissions\r\n" TIME, 0, "NOPERM"},
-    };
-    struct order_record order;
-    struct peer peer;
-
-    for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
-        if (!listen_at(rig, "peer.sock", &peer) || !rig_reopen(rig))
-            return;
-        fflush(stdout);
-        peer.pid = fork();
-        if (peer.pid == 0)
-            act(peer.listener, cases[i].greeting, cases[i].answer, cases[i].step_ms);
-        int64_t began_ms = clock_mono_ms();
-        is_result(read_order(rig, "shop:1", &order), STORE_UNAVAILABLE, "given a peer that %s",
-                  cases[i].what);
-        ok(clock_mono_ms() - began_ms < TIMEOUT_MS + 400, "it is known in time");
-        ok(strstr(trouble(rig), cases[i].trouble), "told: %s", trouble(rig));
-        end_peer(&peer);
-    }
-}
-
-/* -- slow links -- */
-
-/* Passes bytes on, in both directions, as fast as `per_ms` bytes a ms allow. */
-static void pass_slowly(int listener, const char *server, size_t per_ms)
-{
-    static char bytes[16384];
-    struct sockaddr_un name = {.sun_family = AF_UNIX};
-    int there = socket(AF_UNIX, SOCK_STREAM, 0), here = accept(listener, NULL, NULL);
-    int64_t began_ms = clock_mono_ms(), passed = 0;
-
-    snprintf(name.sun_path, sizeof name.sun_path, "%.100s", server);
-    if (here < 0 || there < 0 || connect(there, (const struct sockaddr *)&name, sizeof name) != 0)
-        _exit(1);
-    for (;;) {
-        struct pollfd p[2] = {{.fd = here, .events = POLLIN}, {.fd = there, .events = POLLIN}};
-        if (poll(p, 2, -1) < 0)
-            _exit(1);
-        if (passed == 0)
-            began_ms = clock_mono_ms();
-        for (int i = 0; i < 2; i++) {
-            ssize_t n = p[i].revents ? read(p[i].fd, bytes, sizeof bytes) : 0;
-            if (p[i].revents && n <= 0)
-                _exit(0);
-            for (ssize_t done = 0, more; done < n; done += more)
-                if ((more = write(p[1 - i].fd, bytes + done, (size_t)(n - done))) <= 0)
-                    _exit(0);
-            passed += n;
-        }
-        int64_t early_ms = passed / (int64_t)per_ms - (clock_mono_ms() - began_ms);
-        if (early_ms > 0)
-            (void)clock_sleep_ms(early_ms, NULL);
-        else
-            passed = 0; /* a pause is no credit */
-    }
-}
-
-static void big_bodies_over_slow_links(struct rig *rig)
-{
-    static const struct {
-        size_t per_ms;
-        enum store_result want;
-    } cases[] = {{2048, STORE_OK}, {300, STORE_UNAVAILABLE}};
-    const size_t len = (size_t)2 * 1024 * 1024;
-    char *bytes = calloc(1, len), server[2 * RIG_PATH_SIZE];
-    struct peer peer;
-    struct buf out;
-
-    buf_init(&out, STORE_BLOB_MAX);
-    snprintf(server, sizeof server, "%s", rig->redis_url + strlen("unix://"));
-    for (size_t i = 0; bytes && i < sizeof cases / sizeof *cases; i++) {
-        if (!listen_at(rig, "slow.sock", &peer) || !rig_reopen(rig))
-            break;
-        fflush(stdout);
-        peer.pid = fork();
-        if (peer.pid == 0)
-            pass_slowly(peer.listener, server, cases[i].per_ms);
-        int64_t began_ms = clock_mono_ms();
-        is_result(put_body(rig, i ? "shop:2" : "shop:1", bytes, len), cases[i].want,
-                  "given 2 MB over a link of %zu KB/s (%s)", cases[i].per_ms, trouble(rig));
-        int64_t took_ms = clock_mono_ms() - began_ms;
-        ok(took_ms > 2 * TIMEOUT_MS, "longer than REDIS_TIMEOUT: %lld ms", (long long)took_ms);
-        if (cases[i].want == STORE_OK) {
-            is_result(rig->backend->blob(rig->state, BODY, &out), STORE_OK, "and back (%s)", trouble(rig));
-            is_int(out.len, len, "whole");
-        }
-        end_peer(&peer);
-    }
-    snprintf(rig->redis_url, sizeof rig->redis_url, "unix://%.100s", server);
-    buf_free(&out);
-    free(bytes);
-}
-
-/* -- cost -- */
-
-static void what_an_order_costs(struct rig *rig)
-{
-    static const char location[] = "woo_ghl:ve9EPM428h8vShlRW1KT";
-    struct order_record order = rig_done(rig_now(rig));
-
-    snprintf(rig->space, sizeof rig->space, "%s", location);
-    if (!rig_reopen(rig))
-        return;
-    for (int i = 0; i < 100; i++) {
-        char key[32];
-        snprintf(key, sizeof key, "shop:%d", 100000 + i);
-        enum store_result result = rig_put(rig, key, NULL, &order, NULL);
-        if (result != STORE_OK)
-            is_result(result, STORE_OK, "an order is put");
-    }
-    long long bytes = rig_ask_number(rig, "MEMORY USAGE {woo_ghl:ve9EPM428h8vShlRW1KT}:order:shop:100050");
-    ok(bytes > 0 && bytes <= 600, "a remembered order needs %lld bytes", bytes);
-}
-
 int main(void)
 {
     static const struct rig_case cases[] = {
@@ -577,16 +339,6 @@ int main(void)
         RIG_CASE(a_password),
         RIG_CASE(a_server_that_tells_little),
         RIG_CASE(what_a_server_promises),
-        RIG_CASE(peers_that_talk_nonsense),
-        RIG_CASE(big_bodies_over_slow_links),
-        RIG_CASE(what_an_order_costs),
     };
-    for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
-        struct rig rig;
-        tap_note("%s", cases[i].name);
-        if (begin(&rig))
-            cases[i].run(&rig);
-        rig_end(&rig);
-    }
-    return tap_done();
+    return rig_redis_main(cases, sizeof cases / sizeof *cases);
 }

@@ -141,3 +141,41 @@ static void shift_redis(struct rig *rig, int64_t ms)
 
 const struct rig_kind rig_redis = {"redis",         &redis_backend, begin_redis,
                                    rig_server_stop, redis_open,     shift_redis};
+
+/* -- shorthand -- */
+
+int rig_redis_main(const struct rig_case *cases, size_t n)
+{
+    for (size_t i = 0; i < n; i++) {
+        struct rig rig;
+        tap_note("%s", cases[i].name);
+        bool begun = rig_begin(&rig, &rig_redis);
+        rig.config.redis_timeout_ms = RIG_TIMEOUT_MS;
+        if (begun && rig_reopen(&rig))
+            cases[i].run(&rig);
+        rig_end(&rig);
+    }
+    return tap_done();
+}
+
+const char *rig_trouble(const struct rig *rig)
+{
+    return rig->backend->trouble(rig->state);
+}
+
+enum store_result rig_try_read(struct rig *rig, const char *key, struct order_record *order)
+{
+    int64_t now_ms;
+    return rig->backend->read(rig->state, &order_record_type, key, order, NULL, &now_ms);
+}
+
+enum store_result rig_put_body(struct rig *rig, const char *key, const void *bytes, size_t len)
+{
+    int64_t now = rig_now(rig);
+    struct order_record order = rig_queued(now, RIG_BODY);
+    struct rig_commit commit;
+
+    rig_commit_init(&commit, key, NULL, &order, now);
+    commit.order.blob[0] = (struct store_blob){RIG_BODY, bytes, len};
+    return rig_commit_run(rig, &commit);
+}

@@ -12,4 +12,17 @@ void rig_ask(const struct rig *rig, const char *command, char *out, size_t size)
 long long rig_ask_number(const struct rig *rig, const char *command);
 void rig_tell(const struct rig *rig, const char *command); /* asserts that the reply is OK */
 
+/* -- shorthand -- */
+
+#define RIG_BODY "b0b0b0b0b0b0b0b0b0b0b0b0b0b0b0b0"
+#define RIG_TIMEOUT_MS 300 /* REDIS_TIMEOUT in: */
+#define RIG_BASE "{t:0}"   /* what keys begin with */
+
+/* Runs each case against a server of its own, with a store open on it. The exit code. */
+int rig_redis_main(const struct rig_case *cases, size_t n);
+const char *rig_trouble(const struct rig *rig);
+enum store_result rig_try_read(struct rig *rig, const char *key, struct order_record *order);
+/* Commits a new order with a body, decided now. */
+enum store_result rig_put_body(struct rig *rig, const char *key, const void *bytes, size_t len);
+
 #endif

@@ -2,7 +2,7 @@
 --
 -- KEYS: the record, then the key of each command. ARGV: the record's version, the earliest and the latest time
 -- (ms), then for each command: its name, how many words follow, these words.
--- Replies OK, CHANGED (with the record) or TOO_LATE, and the time.
+-- Replies OK, CHANGED or TOO_LATE, the time, and with CHANGED the record.
 --
 -- Redis refuses the first write of a script for want of memory, if that write may need some, but none after it:
 -- the order of the commands decides whether a commit can be refused (commit.c).
@@ -11,7 +11,7 @@ local now = time[1] * 1000 + math.floor(time[2] / 1000)
 if (redis.call('HGET', KEYS[1], 'v') or '0') ~= ARGV[1] then
     return {'CHANGED', time, redis.call('HGETALL', KEYS[1])}
 end
-if now < tonumber(ARGV[2]) or now > tonumber(ARGV[3]) then return {'TOO_LATE', time} end
+if now < tonumber(ARGV[2]) or now > tonumber(ARGV[3]) then return {'TOO_LATE', time, {}} end
 
 local at = 4
 for i = 2, #KEYS do
@@ -19,4 +19,4 @@ for i = 2, #KEYS do
     redis.call(ARGV[at], KEYS[i], unpack(ARGV, at + 2, at + 1 + words))
     at = at + 2 + words
 end
-return {'OK', time}
+return {'OK', time, {}}

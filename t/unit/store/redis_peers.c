@@ -1,0 +1,199 @@
+/* store/redis: peers that talk nonsense, and slow links. */
+#include "base/clock.h"
+#include "store/rig_redis.h"
+#include <poll.h>
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/socket.h>
+#include <sys/un.h>
+#include <unistd.h>
+
+/* -- peers that are no good server -- */
+
+#define TIME "*2\r\n$10\r\n1700000000\r\n$1\r\n0\r\n"
+#define INFO "$0\r\n\r\n$0\r\n\r\n"
+
+struct peer {
+    int listener;
+    pid_t pid;
+};
+
+/* A unix socket in the rig's directory, to which rig->redis_url then leads. */
+static bool listen_at(struct rig *rig, const char *file, struct peer *peer)
+{
+    struct sockaddr_un name = {.sun_family = AF_UNIX};
+
+    snprintf(rig->redis_url, sizeof rig->redis_url, "unix://%s/%s", rig->dir, file);
+    snprintf(name.sun_path, sizeof name.sun_path, "%.60s/%.20s", rig->dir, file);
+    unlink(name.sun_path);
+    peer->listener = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0);
+    return ok(peer->listener >= 0 && bind(peer->listener, (const struct sockaddr *)&name, sizeof name) == 0 &&
+                  listen(peer->listener, 8) == 0,
+              "a peer listens");
+}
+
+static void end_peer(struct peer *peer)
+{
+    kill(peer->pid, SIGKILL);
+    (void)rig_wait(peer->pid);
+    close(peer->listener);
+}
+
+static void say(int fd, const char *text, int step_ms)
+{
+    for (size_t n = strlen(text); n > 0;) {
+        ssize_t done = write(fd, text, step_ms ? 1 : n);
+        if (done <= 0)
+            return;
+        text += done;
+        n -= (size_t)done;
+        if (step_ms)
+            (void)clock_sleep_ms(step_ms, NULL);
+    }
+}
+
+/* Answers the first bytes that come with the greeting and the next with the answer, then hangs up, or, if the answer
+ * is NULL, is silent. */
+static void act(int listener, const char *greeting, const char *answer, int step_ms)
+{
+    char bytes[4096];
+    int fd = accept(listener, NULL, NULL);
+
+    if (fd >= 0 && read(fd, bytes, sizeof bytes) > 0)
+        say(fd, greeting, 0);
+    if (fd >= 0 && read(fd, bytes, sizeof bytes) > 0 && answer)
+        say(fd, answer, step_ms);
+    if (!answer)
+        pause();
+    _exit(0);
+}
+
+static void peers_that_talk_nonsense(struct rig *rig)
+{
+    static const struct {
+        const char *what, *greeting, *answer;
+        int step_ms;
+        const char *trouble;
+    } cases[] = {
+        {"loads its data", "-LOADING Redis is loading the dataset in memory\r\n" INFO, "", 0, "LOADING"},
+        {"tells no time", "*0\r\n" INFO, "", 0, "TIME tells no time"},
+        {"is no Redis", "HTTP/1.1 400 Bad Request\r\n\r\n", "", 0, "cannot be understood"},
+        {"hangs up", TIME INFO, "", 0, "went away"},
+        {"hangs up within its reply", TIME INFO, "*2\r\n$1\r\nv\r\n$9", 0, "went away"},
+        {"is silent", TIME INFO, NULL, 0, "did not answer in time: REDIS_TIMEOUT is 300 ms"},
+        {"is slow", TIME INFO, "*2\r\n$1\r\nv\r\n$1\r\n1\r\n" TIME, 40,
+         "did not answer in time: REDIS_TIMEOUT is 300 ms"},
+        {"answers with numbers", TIME INFO, ":1\r\n:2\r\n", 0, "what no Redis does"},
+        {"answers with a list in a list", TIME INFO, "*2\r\n$1\r\nv\r\n*0\r\n" TIME, 0, "what no Redis does"},
+        {"has a damaged version", TIME INFO, "*2\r\n$1\r\nv\r\n$2\r\n1x\r\n" TIME, 0, "damaged"},
+        {"has a negative version", TIME INFO, "*2\r\n$1\r\nv\r\n$2\r\n-1\r\n" TIME, 0, "damaged"},
+        {"has no version", TIME INFO, "*2\r\n$3\r\ndue\r\n$1\r\n1\r\n" TIME, 0, "no version"},
+        {"has a version of another kind", TIME INFO,
+         "*4\r\n$1\r\nv\r\n$1\r\n1\r\n$7\r\nattempt\r\n$2\r\n99\r\n" TIME, 0, "its field attempt"},
+        {"has a number that is too large", TIME INFO,
+         "*4\r\n$1\r\nv\r\n$1\r\n1\r\n$3\r\ndue\r\n$20\r\n99999999999999999999\r\n" TIME, 0, "its field due"},
+        {"has a time of nonsense", TIME INFO, "*0\r\n*2\r\n$2\r\n-1\r\n$1\r\n0\r\n", 0, "what no Redis does"},
+        {"refuses", TIME INFO, "-NOPERM this user has no permissions\r\n" TIME, 0, "NOPERM"},
+    };
+    struct order_record order;
+    struct peer peer;
+
+    for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
+        if (!listen_at(rig, "peer.sock", &peer) || !rig_reopen(rig))
+            return;
+        fflush(stdout);
+        peer.pid = fork();
+        if (peer.pid == 0)
+            act(peer.listener, cases[i].greeting, cases[i].answer, cases[i].step_ms);
+        int64_t began_ms = clock_mono_ms();
+        is_result(rig_try_read(rig, "shop:1", &order), STORE_UNAVAILABLE, "given a peer that %s",
+                  cases[i].what);
+        ok(clock_mono_ms() - began_ms < RIG_TIMEOUT_MS + 400, "it is known in time");
+        ok(strstr(rig_trouble(rig), cases[i].trouble), "told: %s", rig_trouble(rig));
+        end_peer(&peer);
+    }
+}
+
+/* -- slow links -- */
+
+/* Passes bytes on, in both directions, as fast as `per_ms` bytes a ms allow. */
+static void pass_slowly(int listener, const char *server, size_t per_ms)
+{
+    static char bytes[16384];
+    struct sockaddr_un name = {.sun_family = AF_UNIX};
+    int there = socket(AF_UNIX, SOCK_STREAM, 0), here = accept(listener, NULL, NULL);
+    int64_t began_ms = clock_mono_ms(), passed = 0;
+
+    snprintf(name.sun_path, sizeof name.sun_path, "%.100s", server);
+    if (here < 0 || there < 0 || connect(there, (const struct sockaddr *)&name, sizeof name) != 0)
+        _exit(1);
+    for (;;) {
+        struct pollfd p[2] = {{.fd = here, .events = POLLIN}, {.fd = there, .events = POLLIN}};
+        if (poll(p, 2, -1) < 0)
+            _exit(1);
+        if (passed == 0)
+            began_ms = clock_mono_ms();
+        for (int i = 0; i < 2; i++) {
+            ssize_t n = p[i].revents ? read(p[i].fd, bytes, sizeof bytes) : 0;
+            if (p[i].revents && n <= 0)
+                _exit(0);
+            for (ssize_t done = 0, more; done < n; done += more)
+                if ((more = write(p[1 - i].fd, bytes + done, (size_t)(n - done))) <= 0)
+                    _exit(0);
+            passed += n;
+        }
+        int64_t early_ms = passed / (int64_t)per_ms - (clock_mono_ms() - began_ms);
+        if (early_ms > 0)
+            (void)clock_sleep_ms(early_ms, NULL);
+        else
+            passed = 0; /* a pause is no credit */
+    }
+}
+
+static void big_bodies_over_slow_links(struct rig *rig)
+{
+    static const struct {
+        size_t per_ms;
+        enum store_result want;
+    } cases[] = {{2048, STORE_OK}, {300, STORE_UNAVAILABLE}};
+    const size_t len = (size_t)1024 * 1024;
+    char *bytes = calloc(1, len), server[2 * RIG_PATH_SIZE];
+    struct peer peer;
+    struct buf out;
+
+    buf_init(&out, STORE_BLOB_MAX);
+    snprintf(server, sizeof server, "%s", rig->redis_url + strlen("unix://"));
+    for (size_t i = 0; bytes && i < sizeof cases / sizeof *cases; i++) {
+        if (!listen_at(rig, "slow.sock", &peer) || !rig_reopen(rig))
+            break;
+        fflush(stdout);
+        peer.pid = fork();
+        if (peer.pid == 0)
+            pass_slowly(peer.listener, server, cases[i].per_ms);
+        int64_t began_ms = clock_mono_ms();
+        is_result(rig_put_body(rig, i ? "shop:2" : "shop:1", bytes, len), cases[i].want,
+                  "given 1 MB over a link of %zu KB/s (%s)", cases[i].per_ms, rig_trouble(rig));
+        int64_t took_ms = clock_mono_ms() - began_ms;
+        ok(took_ms > 2 * RIG_TIMEOUT_MS, "longer than REDIS_TIMEOUT: %lld ms", (long long)took_ms);
+        if (cases[i].want == STORE_OK) {
+            is_result(rig->backend->blob(rig->state, RIG_BODY, &out), STORE_OK, "and back (%s)",
+                      rig_trouble(rig));
+            is_int(out.len, len, "whole");
+        }
+        end_peer(&peer);
+    }
+    snprintf(rig->redis_url, sizeof rig->redis_url, "unix://%.100s", server);
+    buf_free(&out);
+    free(bytes);
+}
+
+int main(void)
+{
+    static const struct rig_case cases[] = {
+        RIG_CASE(peers_that_talk_nonsense),
+        RIG_CASE(big_bodies_over_slow_links),
+    };
+    return rig_redis_main(cases, sizeof cases / sizeof *cases);
+}
