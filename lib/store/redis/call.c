@@ -209,7 +209,7 @@ static bool is_full(const redisReply *reply)
 
 enum store_result redis_nonsense(struct redis *r)
 {
-    (void)redis_fail(&r->connection, "answers what no Redis does");
+    redis_give_up(&r->connection, "answers what no Redis does");
     return STORE_UNAVAILABLE;
 }
 
@@ -225,7 +225,7 @@ enum store_result redis_expect(struct redis *r, const redisReply *reply, int typ
     }
     if (strstr(reply->str, "READONLY"))
         r->connection.address_count = 0; /* its name may lead to the new primary by now */
-    (void)redis_fail(&r->connection, "%s", reply->str);
+    redis_give_up(&r->connection, "%s", reply->str);
     return STORE_UNAVAILABLE;
 }
 
