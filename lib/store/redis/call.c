@@ -172,8 +172,10 @@ enum store_result redis_run(struct redis *r, redisReply **reply, size_t n)
     r->deadline_mono_ms = r->began_mono_ms + c->timeout_ms + redis_extra_ms(r->out.text.len);
     if (!redis_ready(c, r->deadline_mono_ms))
         return STORE_UNAVAILABLE;
-    if (r->same_server && r->told && strcmp(r->server, c->run_id) != 0)
-        return redis_trouble(r, "Redis was restarted, or another server has taken its place");
+    if (r->same_server && r->told && strcmp(r->server, c->run_id) != 0) {
+        (void)redis_trouble(r, "Redis was restarted, or another server has taken its place");
+        return STORE_UNAVAILABLE;
+    }
     if (!redis_exchange(c, &r->out.text, r->commands, reply, r->deadline_mono_ms))
         return STORE_UNAVAILABLE;
     if (r->script == SCRIPT_NONE || !is_error(reply[r->script_at], "NOSCRIPT"))
