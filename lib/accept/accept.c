@@ -233,6 +233,14 @@ static void take_claimed(struct visit *v, const struct orders_claimed *claimed, 
     case CLAIM_IGNORED:
         if (is_past(v))
             count(v, "before_start");
+        /* A deletion names nothing to look for; a reconcile finds the whole order in the bin. */
+        if (v->planned.plan.status_only && v->app->orders.location.lost_ms &&
+            orders_location(&v->app->orders, wish_rule, NULL) != STORE_OK) {
+            spool(v, store_trouble(v->app->store));
+            return;
+        }
+        if (v->planned.plan.unmapped_paid)
+            accept_alert_unmapped(v->app, &v->planned);
         end(v, ACCEPTED_IGNORED,
             v->planned.plan.outcome == OUTCOME_IGNORE ? "status_not_mapped" : is_past(v) ? "before_start" : "never_sold");
         break;
@@ -350,6 +358,10 @@ static void accept_order(struct visit *v)
     if (plan->sub_order && v->app->config.sub_orders == SUB_ORDERS_IGNORE) {
         accept_alert_sub_order(v->app);
         ignore(v, LOG_LEVEL_INFO, "sub_order", "SUB_ORDERS=ignore: its parent order counts");
+        return;
+    }
+    if (plan->outcome == OUTCOME_IGNORE && !plan->follows) { /* a draft: nothing was bought */
+        ignore(v, LOG_LEVEL_INFO, "status_not_mapped", "GHL_STATUS_MAP does not name this order status");
         return;
     }
     if (!app_ready(v->app, &e)) {

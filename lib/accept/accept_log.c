@@ -102,7 +102,7 @@ void accept_log_worked(const struct app *app, const struct acceptance *a, const 
     case ACCEPTED_SYNCED:
         about.reason = NULL;
         log_event(app->log, LOG_LEVEL_INFO, "synced", &about, "Order #%s is %s in GHL", a->number,
-                  outcome_name(of->outcome));
+                  of->outcome == OUTCOME_IGNORE ? "up to date, its status as before," : outcome_name(of->outcome));
         break;
     case ACCEPTED_IGNORED:
         about.email = NULL;
@@ -123,21 +123,6 @@ void accept_note_plan(struct app *app, const struct planned *planned)
 
     if (*plan->amount_note)
         log_event(app->log, LOG_LEVEL_WARN, "amount", &about, "%s", plan->amount_note);
-    if (plan->unmapped_paid) {
-        char name[80];
-        snprintf(name, sizeof name, "unmapped/%.32s", planned->order.status);
-        if (store_count(app->store, name, 0, NULL) != STORE_OK)
-            log_event(app->log, LOG_LEVEL_WARN, "store", NULL, "The store did not count this status: %s",
-                      store_trouble(app->store));
-        log_event(app->log, LOG_LEVEL_WARN, "unmapped", &about,
-                  "A paid order has the status \"%.32s\", which GHL_STATUS_MAP does not name: it makes no opportunity. "
-                  "To count it, add %.32s:won to GHL_STATUS_MAP",
-                  planned->order.status, planned->order.status);
-        (void)alert_raise(app, ALERT_UNMAPPED,
-                          "Paid orders have the status \"%.32s\", which GHL_STATUS_MAP does not name: they make no "
-                          "opportunity. To count them, add %.32s:won to GHL_STATUS_MAP",
-                          planned->order.status, planned->order.status);
-    }
     if (plan->erased) {
         if (store_count(app->store, "count/erased", 0, NULL) != STORE_OK)
             log_event(app->log, LOG_LEVEL_WARN, "store", NULL, "The store did not count this: %s",
@@ -148,6 +133,24 @@ void accept_note_plan(struct app *app, const struct planned *planned)
                           "The shop erased the personal data of orders; GHL keeps what it has (GHL_ON_ERASE). See "
                           "`woo_ghl status` for how many");
     }
+}
+
+void accept_alert_unmapped(struct app *app, const struct planned *planned)
+{
+    struct log_about about = {.order = planned->plan.key};
+    char name[80];
+    snprintf(name, sizeof name, "unmapped/%.32s", planned->order.status);
+    if (store_count(app->store, name, 0, NULL) != STORE_OK)
+        log_event(app->log, LOG_LEVEL_WARN, "store", NULL, "The store did not count this status: %s",
+                  store_trouble(app->store));
+    log_event(app->log, LOG_LEVEL_WARN, "unmapped", &about,
+              "A paid order has the status \"%.32s\", which GHL_STATUS_MAP does not name: it makes no opportunity. "
+              "To count it, add %.32s:won to GHL_STATUS_MAP",
+              planned->order.status, planned->order.status);
+    (void)alert_raise(app, ALERT_UNMAPPED,
+                      "Paid orders have the status \"%.32s\", which GHL_STATUS_MAP does not name: they make no "
+                      "opportunity. To count them, add %.32s:won to GHL_STATUS_MAP",
+                      planned->order.status, planned->order.status);
 }
 
 void accept_alert_not_order(struct app *app, const struct order_verdict *verdict)

@@ -27,9 +27,11 @@ void accept_log_claimed(const struct app *app, const struct accept_delivery *del
                         const struct planned *planned);
 /* What the work brought. */
 void accept_log_worked(const struct app *app, const struct acceptance *a, const struct accept_about *about);
-/* What the plan could not read, and a paid status that is not mapped. */
+/* What the plan could not read, and what the shop erased. */
 void accept_note_plan(struct app *app, const struct planned *planned);
 
+/* A paid order makes no opportunity, because its status is not mapped. */
+void accept_alert_unmapped(struct app *app, const struct planned *planned);
 void accept_alert_not_order(struct app *app, const struct order_verdict *verdict);
 void accept_alert_sub_order(struct app *app);
 

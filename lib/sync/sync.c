@@ -104,6 +104,9 @@ static enum step stop_configuration(struct sync_work *w, const struct ghl_answer
 {
     struct ghl_call call = sync_call(w);
     struct ghl_answer looked;
+
+    if (answer->status < 300) /* our own look found it: a name in the settings that the location lacks */
+        return stop_paused(w, answer, BEHIND_MS);
     enum ghl_result result =
         resolve_check(w->app->ghl, &call, &w->cache, json_text(w->plan->opportunity, "stage"), &looked);
     ghl_answer_free(&looked);
@@ -298,6 +301,19 @@ enum step sync_fields(struct sync_work *w, enum fields_model model, json_t *part
     return step;
 }
 
+/* An opportunity is none without the others. */
+static bool is_optional(const char *what, const char *field)
+{
+    static const char *const optional[] = {"source", "monetaryValue", "assignedTo", "customFields"};
+
+    if (strcmp(what, "opportunity") != 0)
+        return true;
+    for (size_t i = 0; i < sizeof optional / sizeof *optional; i++)
+        if (!strcmp(optional[i], field))
+            return true;
+    return false;
+}
+
 bool sync_drop_refused(const struct sync_work *w, const char *what, json_t *body, const struct ghl_answer *answer)
 {
     struct log_about about = {.order = w->work->key, .trace_id = answer->trace_id, .status = answer->status};
@@ -305,7 +321,8 @@ bool sync_drop_refused(const struct sync_work *w, const char *what, json_t *body
     bool one = !strcmp(answer->field, "customFields") && answer->field_index >= 0 &&
                json_array_size(fields) > (size_t)answer->field_index;
 
-    if ((answer->result != GHL_REFUSED && answer->result != GHL_CONFIG) || !answer->field[0])
+    if ((answer->result != GHL_REFUSED && answer->result != GHL_CONFIG) || !answer->field[0] ||
+        !is_optional(what, answer->field))
         return false;
     if (one ? json_array_remove(fields, (size_t)answer->field_index) != 0
             : json_object_del(body, answer->field) != 0)

@@ -127,7 +127,11 @@ static enum step update_locked(struct sync_work *w)
         sync_fields(w, FIELDS_OPPORTUNITY, w->plan->opportunity, w->work->key) == STEP_STOP)
         return STEP_STOP;
     json_t *body = update_body(w, pipeline_id, stage_id);
-    enum step step = body ? send_update(w, body) : sync_stop_retry(w, RETRY_MS, true, "out_of_memory");
+    enum step step = STEP_NEXT;
+    if (!body)
+        step = sync_stop_retry(w, RETRY_MS, true, "out_of_memory");
+    else if (json_object_size(body))
+        step = send_update(w, body);
     json_decref(body);
     return step;
 }
