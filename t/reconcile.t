@@ -43,6 +43,17 @@ sub cards { return { map { $_->{name} => "$_->{status} $_->{monetaryValue}" } $g
 sub file_of { my ($path) = @_; open my $in, '<', $path or return ''; local $/; return scalar(<$in>) // '' }
 sub since_of { my ($run) = @_; return $run->{out} =~ /since (\S+?)Z:/ ? $1 : $run->{err} }
 
+# As if woo_ghl had been installed so many days ago: what this machine remembers of the store says when that was.
+sub installed {
+    my ($server, $days) = @_;
+    my ($file) = glob $server->dir . '/data/store-id.*';
+    my ($id) = split ' ', file_of($file);
+    open my $out, '>', $file or die "$file: $!";
+    printf $out "%s %d\n", $id, ($NOW - $days * 86400) * 1000;
+    close $out or die "$file: $!";
+    return;
+}
+
 # Runs on both stores unless it says otherwise.
 my @tests;
 sub test { my ($name, $code, $only) = @_; push @tests, [$name, $code, $only]; return }
@@ -57,7 +68,7 @@ test 'an order whose webhook never came' => sub {
     is_deeply cards(), { 'Order #1001' => 'won 21.76' }, 'to GHL';
     is_deeply [map { $_->{email} } $ghl->contacts], ['c1001@example.com'], 'with its customer';
     $ghl->clear_calls;
-    is reconcile($server), said(2, 0, 1, 1), 'once more: it is known';
+    is reconcile($server), said(2, 0, 2, 0), 'once more: both are known';
     is drain($server), "drained: 0 synced, 0 needed nothing, 0 wait on, 0 dead letters; 0 in the queue\n", 'nothing waits';
     is deliver($server, $woo->order(1001, total => '21.76')->{raw}), '{"status":"skipped","reason":"duplicate"}', 'the webhook comes after all';
     is_deeply [$ghl->sent], [], 'GHL is not called';
@@ -78,11 +89,11 @@ test 'one that a webhook brought' => sub {
     is drain($server), "drained: 1 synced, 0 needed nothing, 0 wait on, 0 dead letters; 0 in the queue\n", 'a status that was missed';
     is_deeply cards(), { 'Order #1' => 'won 48.97', 'Order #3' => 'won 1' }, 'is in GHL';
     $woo->put($woo->order(1, status => 'refunded', modified => $NOW - 5, created => $NOW - 60), $woo->order(3, status => 'trash', modified => $NOW - 5, total => '1.00'));
-    is reconcile($server), said(3, 2, 0, 1), 'a refund and a deletion that were missed';
+    is reconcile($server), said(3, 2, 1, 0), 'a refund and a deletion that were missed';
     drain($server);
     is_deeply cards(), { 'Order #1' => 'lost 48.97', 'Order #3' => 'abandoned 1' }, 'are told';
     $woo->put($woo->order(1, modified => $NOW - 5), $woo->order(3, modified => $NOW - 5, total => '1.00'));
-    is reconcile($server), said(3, 2, 0, 1), 'of the same second: both undone';
+    is reconcile($server), said(3, 2, 1, 0), 'of the same second: both undone';
     drain($server);
     is_deeply cards(), { 'Order #1' => 'won 48.97', 'Order #3' => 'won 1' }, 'and told';
 };
@@ -354,6 +365,7 @@ test 'a shop that cannot be read is told' => sub {
     like $text, qr/^woo_ghl shop: The shop's orders cannot be read, .* refuses the key/, 'that needs somebody';
     unlike $text, qr/answers 500/, 'and the other may pass by itself';
     unlink $file;
+    installed($server, 60);
     $redis->cli('FLUSHALL');    # a month is to be read
     $woo->reset->fault({ times => 0, do => { status => 500 } });
     is $server->command('reconcile')->{code}, $TEMPFAIL, 'given one that is away since more than a day';
@@ -379,7 +391,7 @@ test 'the settings' => sub {
     $server->set(WOO_URL => $woo->url . '/');
     $run = $server->command('reconcile');
     is $run->{code}, $CONFIG, 'one of them';
-    like $server->log, qr/WOO_CONSUMER_KEY is empty, and WOO_URL is set: /, '... names the next';
+    like $server->log, qr/WOO_CONSUMER_KEY is empty, but \w+ is set: /, '... names the next';
     $server->set($woo->wiring, WOO_URL => $woo->url . '/wp-json/wc/v3/');
     $woo->put($woo->order(1));
     is reconcile($server), said(1, 1, 0, 0), "the API's address does as well";
@@ -471,6 +483,7 @@ test 'a store that forgot' => sub {
     drain($server);
     my %card = map { $_->{name} => $_->{id} } $ghl->opportunities;
     is scalar keys %card, 2, 'with their cards';
+    installed($server, 60);
     if ($redis) { $redis->cli('FLUSHALL') }
     else { unlink glob $server->dir . '/data/store.db*' }
     is deliver($server, '{"id":1}', 'order.deleted'), '{"status":"ignored","reason":"never_sold"}', 'one is deleted after it forgot';
@@ -478,7 +491,7 @@ test 'a store that forgot' => sub {
     $woo->put($woo->order(1, status => 'trash', modified => $NOW - 10, created => $NOW - 21 * 86400), $woo->order(3, modified => $NOW - 25 * 86400));
     my $run = $server->command('reconcile', '--if-wanted');
     my $since = since_of($run);
-    ok $since ge gmt($NOW - 30 * 86400 - 660) && $since le gmt(time - 30 * 86400), "it reads a month ($since)";
+    ok $since ge gmt($NOW - 30 * 86400 - 660) && $since le gmt(time + 2 - 30 * 86400), "it reads a month ($since)";
     like $run->{out}, qr/: 2 orders read that .* 2 new,/, '... in which another order was lost, and the deletion, with all of it';
     is wanted($server), 0, 'it is done';
     is $server->drain_as_of(400), 1, 'a drain, when GHL shows all that was made';
@@ -499,7 +512,7 @@ test 'a dry run' => sub {
 
 test 'a dead letter whose content was deleted' => sub {
     my $server = new_server(DEAD_LETTER_TTL => '1m');
-    my @says = ('monetaryValue must be a number', 'name must be a string', 'monetaryValue must not be less than 0', 'name should not be empty');
+    my @says = ('name must be a string', 'name should not be empty', 'contactId must be a string', 'status must be a string');
     my @orders = map { $woo->order($_) } 1 .. 4;
     for my $order (@orders) {
         $ghl->fault({ match => { method => 'POST', path => '^/opportunities/$' },
@@ -520,12 +533,11 @@ test 'a dead letter whose content was deleted' => sub {
     $woo->put(@orders[0, 1], $woo->order(4, status => 'on-hold'));
     is $server->command('failed', 'retry', 'shop:1')->{out}, "shop:1 is due again\n", 'with it the order is read';
     $run = $server->command('failed', 'retry', '--all');
-    is $run->{out}, "1 are due again, 2 could not be\n", 'all of them';
-    is $run->{err}, "woo_ghl failed: shop:3: the shop has no such order any more: drop it\n"
-        . "woo_ghl failed: shop:4: what the shop holds of it now needs nothing in GHL (its status is not mapped, or it was never sold): drop it\n", '... but two, and why';
-    like drain($server), qr/^drained: 2 synced/, 'they are drained';
-    is_deeply cards(), { 'Order #1' => 'won 48.97', 'Order #2' => 'won 48.97' }, 'and in GHL';
-    is $server->command('failed', 'list')->{out} =~ s/.*\n(?=\d+ dead letters)//sr, "2 dead letters\n", 'the others are dead letters still';
+    is $run->{out}, "2 are due again, 1 could not be\n", 'all of them';
+    is $run->{err}, "woo_ghl failed: shop:3: the shop has no such order any more: drop it\n", '... but one, and why';
+    like drain($server), qr/^drained: 3 synced/, 'they are drained';
+    is_deeply cards(), { map { ("Order #$_" => 'won 48.97') } 1, 2, 4 }, 'and in GHL, also one whose status now is not mapped';
+    is $server->command('failed', 'list')->{out} =~ s/.*\n(?=\d+ dead letters)//sr, "1 dead letters\n", 'the other is a dead letter still';
     deliver($server, '{nonsense');
     is $server->drain_as_of(240), 1, 'given bytes that were no order';
     like $server->command('failed', 'retry', '--all')->{err}, qr/^woo_ghl failed: bad:[0-9a-f]+: its bytes were no order, so it cannot be read from the shop again: drop it$/m, 'those cannot be read again';

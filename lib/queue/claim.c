@@ -166,11 +166,15 @@ static bool is_replay(const struct order_record *r, const struct arrival *a, con
     return t->same_second && a->modified_s && !a->status_only && has_bytes(r, a->bytes);
 }
 
-/* An older version says that the order was sold after all. */
+/* An older version says that the order was sold after all; or it has what to look for, and the deletion of an order that
+ * the store does not know had not. */
 static enum claim sold_late(struct order_record *r, const struct arrival *a, const struct queue_terms *terms,
                             bool *changed)
 {
-    if (a->kind != ARRIVAL_SELLS || r->sold)
+    bool sells = a->kind == ARRIVAL_SELLS,
+         was_deletion = r->look && r->ended && !r->bytes[0] && !a->status_only && a->kind != ARRIVAL_FOLLOWS;
+
+    if ((!sells && !was_deletion) || r->sold)
         return CLAIM_STALE;
     if (r->current.id[0]) {
         /* The end that waits must make its opportunity. Whoever has it does not know: it is looked at once more. */
@@ -187,7 +191,8 @@ static enum claim sold_late(struct order_record *r, const struct arrival *a, con
     if (!r->status[0])
         SET(r->status, a->status);
     r->fingerprint[0] = '\0';
-    r->sold = *changed = true;
+    r->sold = sells;
+    *changed = true;
     put_body(&r->current, r, a, terms->now_ms);
     SET(r->current.status, r->status);
     return CLAIM_QUEUED;

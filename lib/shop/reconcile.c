@@ -75,8 +75,8 @@ static int64_t since(const struct location_record *location, const struct last *
         since_s = now_s - LOSS_S;
     if (loss_s < used_s - OVERLAP_S)
         loss_s = used_s - OVERLAP_S;
-    if (location->lost_ms != last->lost_ms && loss_s < since_s)
-        since_s = loss_s;
+    if (location->lost_ms != last->lost_ms && (loss_s < since_s || !last->began_s))
+        since_s = loss_s; /* the last run was lost, too */
     return since_s > 1 ? since_s : 1;
 }
 

@@ -451,7 +451,8 @@ enum store_result orders_attempt(struct orders *orders, struct order_work *work,
     struct step step = {.apply = apply_attempt, .kind = kind, .blob = id, .window_ms = window_ms};
     struct change change = {.blob = {id, note, strlen(note)}};
 
-    return make_token(id) ? take_step(orders, work, &step, &change) : STORE_UNAVAILABLE;
+    enum store_result result = make_token(id) ? take_step(orders, work, &step, &change) : STORE_UNAVAILABLE;
+    return result == STORE_OK && strcmp(work->record.attempt.blob, id) != 0 ? STORE_NONE : result;
 }
 
 static bool apply_attempt_end(struct order_record *r, const struct queue_terms *terms, struct step *s)

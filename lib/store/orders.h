@@ -82,7 +82,8 @@ enum store_result orders_lease(struct orders *, const char *key, int64_t untried
 /* -- the worker's steps; NONE = the lease is lost -- */
 
 enum store_result orders_renew(struct orders *, struct order_work *) MUST_CHECK;
-/* About to send a create; note (JSON) says what to look for. window_ms: see struct order_attempt. */
+/* About to send a create; note (JSON) says what to look for. window_ms: see struct order_attempt. NONE also if the
+ * create before it may still come true (order_attempt). */
 enum store_result orders_attempt(struct orders *, struct order_work *, enum attempt_kind, const char *note,
                                  int64_t window_ms) MUST_CHECK;
 enum store_result orders_attempt_ends(struct orders *, struct order_work *, enum attempt_end,

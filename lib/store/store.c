@@ -89,7 +89,7 @@ void store_trust(struct store *store, const char *server)
 
 static bool is_trusted(struct store *store)
 {
-    char server[RECORD_ID_SIZE];
+    char server[RECORD_ID_SIZE] = "";
 
     if (ASK(server, store->state, server) != STORE_OK)
         return false;

@@ -13,6 +13,7 @@
 #define GONE_RETRY_MS (5LL * 60 * 1000)
 #define LEASE_FRESH_MS 5000 /* a write's lease was confirmed since: the store's clock may jump */
 #define SEND_MARGIN_MS 5000 /* no write begins so shortly before the lease may run out */
+#define IN_FLIGHT_RETRY_MS 30000
 #define REFUSED_TRIES 3     /* of a 401 or 403 that is one order's own */
 #define START_BEFORE_S (24 * 3600)
 
@@ -242,9 +243,7 @@ int64_t sync_window_ms(const struct sync_work *w)
 {
     const struct location_record *location = &w->app->orders.location;
     int64_t window_ms = WRITE_SEND_MS + w->app->config.ghl_timeout_ms + SEARCH_LAG_MS;
-    bool trouble = location->opened || location->failures > 1 ||
-                   (location->trouble_ms && store_now_ms(w->app->store) - location->trouble_ms < window_ms &&
-                    location->failures > 0);
+    bool trouble = location->opened || location->failures > 1; /* this very call may be the one failure */
 
     return trouble && window_ms < TROUBLE_WINDOW_MS ? TROUBLE_WINDOW_MS : window_ms;
 }
@@ -259,10 +258,16 @@ int64_t sync_in_flight_ms(const struct sync_work *w)
 
 enum step sync_attempt(struct sync_work *w, enum attempt_kind kind, const json_t *note)
 {
+    const enum attempt_kind before = w->work->record.attempt.kind;
+    int64_t left_ms = sync_in_flight_ms(w);
     char *text = note ? json_dumps(note, JSON_COMPACT | JSON_SORT_KEYS) : NULL;
 
     if (!text)
         return sync_stop_retry(w, BACKOFF_MIN_MS, true, "out_of_memory");
+    if ((before == ATTEMPT_CONTACT || before == ATTEMPT_OPPORTUNITY) && left_ms > 0) {
+        free(text); /* its record is all that the create before is found by */
+        return sync_stop_retry(w, left_ms < IN_FLIGHT_RETRY_MS ? left_ms : IN_FLIGHT_RETRY_MS, false, "in_flight");
+    }
     enum store_result result = orders_attempt(&w->app->orders, w->work, kind, text, sync_window_ms(w));
     free(text);
     return result == STORE_OK ? STEP_NEXT : sync_stop_store(w, result);

@@ -255,33 +255,42 @@ static enum step first_contact(struct sync_work *w, json_t *body, bool *bare)
     return update(w, body);
 }
 
+/* The other customer whom the order names now, if GHL does not know one yet. What is known of the order's own contact
+ * stays as it is. */
+static enum step make_other(struct sync_work *w, char other[RECORD_ID_SIZE])
+{
+    const struct order_link mine = w->link;
+    json_t *body = json_deep_copy(w->plan->contact);
+    bool bare = false;
+    enum step step = body ? first_contact(w, body, &bare) : sync_stop_retry(w, RETRY_MS, true, "out_of_memory");
+    int64_t unsettled_ms = w->link.unsettled_ms;
+
+    json_decref(body);
+    text_copy(other, RECORD_ID_SIZE, bare ? "" : w->link.contact);
+    w->link = mine;
+    w->link.unsettled_ms = unsettled_ms;
+    w->tags_added = w->tags_removed = false;
+    return step == STEP_CONTACT_GONE ? sync_stop_retry(w, RETRY_MS, true, "contact_gone") : step;
+}
+
 /* The order names another customer now, and the opportunity cannot be moved: both are told. */
-static enum step tell_both(struct sync_work *w, const char *other)
+static enum step tell_both(struct sync_work *w, const char *known)
 {
     struct log_about about = {.order = w->work->key, .ghl_id = w->link.contact};
+    char other[RECORD_ID_SIZE];
     struct buf text;
-    bool bare = false;
-    enum step step = STEP_NEXT;
-    char mine[RECORD_ID_SIZE];
 
-    text_copy(mine, sizeof mine, w->link.contact);
-    if (!*other) { /* it is somebody whom GHL does not know yet */
-        json_t *body = json_deep_copy(w->plan->contact);
-        step = body ? first_contact(w, body, &bare) : sync_stop_retry(w, RETRY_MS, true, "out_of_memory");
-        json_decref(body);
-        if (step != STEP_NEXT)
-            return step;
-        other = w->link.contact;
-    }
+    text_copy(other, sizeof other, known);
+    if (!*other && make_other(w, other) == STEP_STOP)
+        return STEP_STOP;
     buf_init(&text, 512);
     if (buf_addf(&text, "Order #%s was given to another customer in the shop; its opportunity cannot be moved.",
                  w->plan->number)) {
-        tell_note(w, mine, text.data);
+        tell_note(w, w->link.contact, text.data);
         if (*other)
             tell_note(w, other, text.data);
     }
     buf_free(&text);
-    text_copy(w->link.contact, sizeof w->link.contact, mine); /* the opportunity's */
     log_event(w->app->log, LOG_LEVEL_WARN, "other_customer", &about,
               "The order has another customer's email now. GHL's API cannot move its opportunity: it stays with the "
               "contact that it has, and both contacts have a note");

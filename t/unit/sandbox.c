@@ -71,6 +71,11 @@ bool sandbox_app(const struct sandbox *sandbox, const char *const settings[], st
     return good;
 }
 
+enum store_result sandbox_lease(struct app *app, const char *key, struct order_work *work)
+{
+    return orders_lease(&app->orders, key, store_now_ms(app->store) + 1, work);
+}
+
 struct order_record sandbox_order(struct app *app, const char *key)
 {
     struct store_reply reply;

@@ -24,6 +24,9 @@ bool sandbox_open(const struct sandbox *sandbox, const char *const settings[], s
 /* The same, and its store must answer. */
 bool sandbox_app(const struct sandbox *sandbox, const char *const settings[], struct app *app);
 
+/* Leases this order, whenever it was tried, as a worker would. */
+enum store_result sandbox_lease(struct app *app, const char *key, struct order_work *work);
+
 /* -- what is there now -- */
 
 /* The order's record; version 0 = there is none. */

@@ -172,8 +172,10 @@ enum store_result redis_run(struct redis *r, redisReply **reply, size_t n)
     r->deadline_mono_ms = r->began_mono_ms + c->timeout_ms + redis_extra_ms(r->out.text.len);
     if (!redis_ready(c, r->deadline_mono_ms))
         return STORE_UNAVAILABLE;
-    if (r->same_server && r->told && strcmp(r->server, c->run_id) != 0)
-        return redis_trouble(r, "Redis was restarted, or another server has taken its place");
+    if (r->same_server && r->told && strcmp(r->server, c->run_id) != 0) {
+        (void)redis_trouble(r, "Redis was restarted, or another server has taken its place");
+        return STORE_UNAVAILABLE;
+    }
     if (!redis_exchange(c, &r->out.text, r->commands, reply, r->deadline_mono_ms))
         return STORE_UNAVAILABLE;
     if (r->script == SCRIPT_NONE || !is_error(reply[r->script_at], "NOSCRIPT"))
@@ -209,7 +211,7 @@ static bool is_full(const redisReply *reply)
 
 enum store_result redis_nonsense(struct redis *r)
 {
-    (void)redis_fail(&r->connection, "answers what no Redis does");
+    redis_give_up(&r->connection, "answers what no Redis does");
     return STORE_UNAVAILABLE;
 }
 
@@ -225,7 +227,7 @@ enum store_result redis_expect(struct redis *r, const redisReply *reply, int typ
     }
     if (strstr(reply->str, "READONLY"))
         r->connection.address_count = 0; /* its name may lead to the new primary by now */
-    (void)redis_fail(&r->connection, "%s", reply->str);
+    redis_give_up(&r->connection, "%s", reply->str);
     return STORE_UNAVAILABLE;
 }
 

@@ -11,9 +11,9 @@
  *         result = redis_expect(r, reply[0], REDIS_REPLY_ARRAY);
  *     redis_free(reply, 2);
  *
- * Formats: single spaces separate words; %s = a text, %d = an int64_t, %k = a key (kind and name, two texts; a name of
- * "": the kind alone). Keys are `{prefix:location}:KIND:NAME` or `{prefix:location}:KIND`: one hash tag, so that
- * they are on one server.
+ * Formats: single spaces separate words; %s = a text, %d = an int64_t, %k = a key (kind and name, two texts; a
+ * name of "": the kind alone). Keys are `{prefix:location}:KIND:NAME` or `{prefix:location}:KIND`: one hash tag,
+ * so that they are on one server.
  */
 #ifndef WOO_GHL_STORE_REDIS_CALL_H
 #define WOO_GHL_STORE_REDIS_CALL_H
@@ -61,22 +61,23 @@ struct redis {
 
 void redis_begin(struct redis *r);
 void redis_add(struct redis *r, const char *format, ...);
-/* Adds the script, at most one in a call. The tail, which must live until it was run, is the number of its keys, the
- * keys, the arguments. A server that does not know the script gets its text in a second round trip. */
+/* Adds the script, at most one in a call. The tail, which must live until it was run, is the number of its
+ * keys, the keys, the arguments. A server that does not know the script gets its text in a second round
+ * trip. */
 void redis_add_script(struct redis *r, enum redis_script which, const struct redis_words *tail);
 /* Sends them and waits for n replies, as many as were added. OK, or UNAVAILABLE and no replies. */
 enum store_result redis_run(struct redis *r, redisReply **reply, size_t n) MUST_CHECK;
 void redis_free(redisReply **reply, size_t n);
 
-/* A call of one command, or script, whose format is that of its tail. OK: *reply, the caller's, is of the type.
- * Otherwise it is NULL: NONE: Redis answers nil; or as redis_run and redis_expect say. */
+/* A call of one command, or script, whose format is that of its tail. OK: *reply, the caller's, is of the
+ * type. Otherwise it is NULL: NONE: Redis answers nil; or as redis_run and redis_expect say. */
 enum store_result redis_ask(struct redis *r, redisReply **reply, int type, const char *format,
                             ...) MUST_CHECK;
 enum store_result redis_ask_script(struct redis *r, redisReply **reply, int type, enum redis_script which,
                                    const char *format, ...) MUST_CHECK;
 
-/* OK: the reply is of the type (REDIS_REPLY_...). FULL: Redis has no memory for it. Otherwise UNAVAILABLE, and the
- * connection is given up: a server that answers so is not fit for use. */
+/* OK: the reply is of the type (REDIS_REPLY_...). FULL: Redis has no memory for it. Otherwise UNAVAILABLE,
+ * and the connection is given up: a server that answers so is not fit for use. */
 enum store_result redis_expect(struct redis *r, const redisReply *reply, int type) MUST_CHECK;
 /* The same of a list of n elements. */
 enum store_result redis_expect_list(struct redis *r, const redisReply *reply, size_t n) MUST_CHECK;

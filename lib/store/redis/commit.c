@@ -63,8 +63,8 @@ static bool has_large_value(const struct record_type *type, const void *record)
     return false;
 }
 
-/* HSET and HDEL of the fields that differ. False: none does. A hash that had a large value stays large when that is
- * gone: the record is written as a new one. */
+/* HSET and HDEL of the fields that differ. False: none does. A hash that had a large value stays large
+ * when that is gone: the record is written as a new one. */
 static bool add_fields(struct commands *c, const struct backend_commit *commit, int64_t version)
 {
     const struct record_type *type = commit->type;
@@ -120,8 +120,8 @@ static bool add_blobs(struct commands *c, const struct backend_commit *commit, b
     return any;
 }
 
-/* An order that waits, or is a dead letter, never expires by itself: its body and its place in the indexes would
- * stay. */
+/* An order that waits, or is a dead letter, never expires by itself: its body and its place in the indexes
+ * would stay. */
 static void add_indexes(struct commands *c, const struct backend_commit *commit, int64_t version)
 {
     bool queued = false;
@@ -168,9 +168,9 @@ static bool add_values(struct commands *c, const struct backend_commit *commit)
     return any;
 }
 
-/* Redis refuses the first write of a script if that may need memory and there is none, and no later one. So a commit
- * that brings a body begins with SET, which may be refused, and any other one with PERSIST, which never is: what
- * ends work, and frees memory, goes on. False: nothing is to be done. */
+/* Redis refuses the first write of a script if that may need memory and there is none, and no later one.
+ * So a commit that brings a body begins with SET, which may be refused, and any other one with PERSIST,
+ * which never is: what ends work, and frees memory, goes on. False: nothing is to be done. */
 static bool add_commands(struct commands *c, const struct backend_commit *commit, int64_t version)
 {
     bool blobs = add_blobs(c, commit, true);

@@ -48,7 +48,7 @@ void redis_connection_free(struct redis_connection *c)
     redis_url_free(&c->url);
 }
 
-bool redis_fail(struct redis_connection *c, const char *fmt, ...)
+void redis_give_up(struct redis_connection *c, const char *fmt, ...)
 {
     char text[sizeof c->trouble.text];
     va_list args;
@@ -63,7 +63,6 @@ bool redis_fail(struct redis_connection *c, const char *fmt, ...)
         error_set(&c->trouble, "Redis at %s: %s", c->url.path, text);
     else
         error_set(&c->trouble, "Redis at %s port %s: %s", c->url.host, c->url.port, text);
-    return false;
 }
 
 int64_t redis_extra_ms(size_t bytes)
@@ -108,8 +107,9 @@ static bool set_timeout(int fd, int64_t ms)
            setsockopt(fd, SOL_SOCKET, SO_SNDTIMEO, &t, sizeof t) == 0;
 }
 
-/* The connected socket, or -1 with errno set. Its timeout, which also ends connect(2), is what is left until the
- * deadline: connections are made at the beginning of an exchange, so that it is good for the later ones. */
+/* The connected socket, or -1 with errno set. Its timeout, which also ends connect(2), is what is left
+ * until the deadline: connections are made at the beginning of an exchange, so that it is good for the
+ * later ones. */
 static int open_socket(const struct redis_address *to, int64_t deadline)
 {
     const struct sockaddr *address = (const struct sockaddr *)&to->address;
@@ -253,7 +253,8 @@ static void add_command(struct buf *out, size_t *n, const char *const words[])
     ++*n;
 }
 
-/* Reads the replies of the greeting: AUTH and SELECT, if they were sent, then the three that `greet` ends with. */
+/* Reads the replies of the greeting: AUTH and SELECT, if they were sent, then the three that `greet` ends
+ * with. */
 static bool read_greeting(struct redis_connection *c, redisReply *const *reply, size_t n)
 {
     char role[16];
@@ -304,8 +305,8 @@ static bool greet(struct redis_connection *c, int64_t deadline)
 
 bool redis_ready(struct redis_connection *c, int64_t deadline_mono_ms)
 {
-    /* A server that was restarted has closed its end: known before anything is sent, it costs a new connection
-     * and not the exchange. */
+    /* A server that was restarted has closed its end: known before anything is sent, it costs a new
+     * connection and not the exchange. */
     if (c->context && poll(&(struct pollfd){.fd = c->context->fd, .events = POLLIN}, 1, 0) == 0)
         return true;
     redis_disconnect(c);
@@ -344,24 +345,31 @@ static bool flush(struct redis_connection *c, int64_t deadline)
     }
 }
 
-/* The next reply. A read without a poll(2) before it waits as long as the socket's timeout says. */
-static bool receive(struct redis_connection *c, redisReply **reply, int64_t deadline)
+/* Waits for more bytes, and reads them. A read without a poll(2) before it waits as long as the socket's
+ * timeout says. */
+static bool read_more(struct redis_connection *c, int64_t deadline)
 {
-    void *got = NULL;
+    size_t len = c->context->reader->len;
+    bool fresh = clock_left_ms(deadline) + FRESH_MS >= c->timeout_ms;
 
-    while (redisGetReplyFromReader(c->context, &got) == REDIS_OK && !got) {
-        size_t len = c->context->reader->len;
-        bool fresh = clock_left_ms(deadline) + FRESH_MS >= c->timeout_ms;
-        if (len > REPLY_MAX)
-            return redis_fail(c, "answers more than %d bytes", REPLY_MAX);
-        if (!fresh && !wait_for(c->context->fd, POLLIN, deadline + redis_extra_ms(len)))
-            return redis_fail(c, "did not answer in time: REDIS_TIMEOUT is %lld ms",
-                              (long long)c->timeout_ms);
-        if (redisBufferRead(c->context) != REDIS_OK)
-            return redis_fail(c, "went away: %s", c->context->errstr);
-    }
-    *reply = got;
-    return got || redis_fail(c, "cannot be understood: %s", c->context->errstr);
+    if (len > REPLY_MAX)
+        return redis_fail(c, "answers more than %d bytes", REPLY_MAX);
+    if (!fresh && !wait_for(c->context->fd, POLLIN, deadline + redis_extra_ms(len)))
+        return redis_fail(c, "did not answer in time: REDIS_TIMEOUT is %lld ms", (long long)c->timeout_ms);
+    return redisBufferRead(c->context) == REDIS_OK || redis_fail(c, "went away: %s", c->context->errstr);
+}
+
+static redisReply *receive(struct redis_connection *c, int64_t deadline)
+{
+    void *reply = NULL;
+
+    do
+        if (redisGetReplyFromReader(c->context, &reply) != REDIS_OK) {
+            redis_give_up(c, "cannot be understood: %s", c->context->errstr);
+            return NULL;
+        }
+    while (!reply && read_more(c, deadline));
+    return reply;
 }
 
 bool redis_exchange(struct redis_connection *c, const struct buf *commands, size_t n, redisReply **reply,
@@ -374,7 +382,7 @@ bool redis_exchange(struct redis_connection *c, const struct buf *commands, size
         return redis_fail(c, "no memory for %zu bytes of commands", commands->len);
     if (!flush(c, deadline_mono_ms))
         return false;
-    while (got < n && receive(c, &reply[got], deadline_mono_ms))
+    while (got < n && (reply[got] = receive(c, deadline_mono_ms)) != NULL)
         got++;
     if (got == n) {
         c->works_mono_ms = clock_mono_ms();

@@ -4,8 +4,8 @@
  * Every exchange has one deadline for all of it: connect, AUTH, SELECT and the replies. It grows with the bytes
  * that are sent and received, 1 s for each MB. After any failure the context is finished, and for REDIS_WAIT_MS
  * exchanges fail at once, so that a dead Redis costs a process one timeout a second and not one a request. The
- * address is resolved once; it is resolved anew if the server is a replica now, or if the known addresses have
- * not worked for a minute.
+ * address is resolved once; it is resolved anew if the server is a replica now, or if the known addresses have not
+ * worked for a minute.
  */
 #ifndef WOO_GHL_STORE_REDIS_CONNECTION_H
 #define WOO_GHL_STORE_REDIS_CONNECTION_H
@@ -50,12 +50,13 @@ int64_t redis_extra_ms(size_t bytes);
 /* Connected to a primary that still answers, as far as can be told without asking it. False with c->trouble
  * set. */
 bool redis_ready(struct redis_connection *c, int64_t deadline_mono_ms) MUST_CHECK;
-/* n commands in one round trip; reply[i] is the caller's, and may be an error reply. False with c->trouble set,
- * the connection gone and every reply NULL: no reply in time. Needs redis_ready. */
+/* n commands in one round trip; reply[i] is the caller's, and may be an error reply. False with c->trouble
+ * set, the connection gone and every reply NULL: no reply in time. Needs redis_ready. */
 bool redis_exchange(struct redis_connection *c, const struct buf *commands, size_t n, redisReply **reply,
                     int64_t deadline_mono_ms) MUST_CHECK;
-/* Ends the connection and begins the wait. Returns false. */
-bool redis_fail(struct redis_connection *c, const char *fmt, ...) PRINTF_LIKE(2, 3);
+/* Ends the connection and begins the wait. The macro is false, so that it can be returned. */
+void redis_give_up(struct redis_connection *c, const char *fmt, ...) PRINTF_LIKE(2, 3);
+#define redis_fail(c, ...) (redis_give_up((c), __VA_ARGS__), false)
 /* The reply of TIME, in ms; also remembered. -1 = it is none. */
 int64_t redis_learn_time(struct redis_connection *c, const redisReply *time);
 /* The value of "name:value\r\n" in INFO's reply, "" = not told. */

@@ -28,8 +28,8 @@ enum store_result redis_get(void *state, const char *name, char **out)
     return result;
 }
 
-/* Runs lua/value.lua. OK, NONE: the key has the value, or went, as wanted; or not. *out (may be NULL): what the key has
- * then; NULL = nothing. ttl_ms -1: it goes. */
+/* Runs lua/value.lua. OK, NONE: the key has the value, or went, as wanted; or not. *out (may be NULL):
+ * what the key has then; NULL = nothing. ttl_ms -1: it goes. */
 static enum store_result run_value(struct redis *r, const char *kind, const char *name, const char *when,
                                    const char *value, int64_t ttl_ms, char **out)
 {

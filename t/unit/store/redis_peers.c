@@ -54,8 +54,8 @@ static void say(int fd, const char *text, int step_ms)
     }
 }
 
-/* Answers the first bytes that come with the greeting and the next with the answer, then hangs up, or, if the answer
- * is NULL, is silent. */
+/* Answers the first bytes that come with the greeting and the next with the answer, then hangs up, or, if
+ * the answer is NULL, is silent. */
 static void act(int listener, const char *greeting, const char *answer, int step_ms)
 {
     char bytes[4096];

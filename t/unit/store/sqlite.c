@@ -392,8 +392,9 @@ static pid_t hold_lock(const struct rig *rig, int64_t for_ms)
         int lock_fd = open(lock, O_RDWR | O_CLOEXEC), queue_fd = open(queue, O_RDWR | O_CLOEXEC);
         if (flock(lock_fd, LOCK_EX) != 0 || write(ready[1], "", 1) != 1)
             _exit(1);
-        while (for_ms < 0)
-            pause();
+        if (for_ms < 0)
+            for (;;)
+                pause();
         while (flock(queue_fd, LOCK_EX | LOCK_NB) == 0) { /* nobody waits yet */
             flock(queue_fd, LOCK_UN);
             usleep(1000);
@@ -429,7 +430,6 @@ static void a_commit_waits_as_long_as_it_may(void)
     is_result(rig_commit_run(&rig, &commit), STORE_CHANGED, "a duplicate does not wait");
     kill(pid, SIGKILL);
     is_int(rig_wait(pid), -1, "then the other is killed");
-
     pid = hold_lock(&rig, 200);
     rig_commit_init(&commit, "shop:1", &before, &after, rig_now(&rig) - 900);
     is_result(rig_commit_run(&rig, &commit), STORE_TOO_LATE,

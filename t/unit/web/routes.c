@@ -374,7 +374,7 @@ static void later(void)
     ok(app_ready(app, &e), "opened again %s", e.text);
     answers(app, (struct sent){.body = VERSION("4", "processing", ""), .waited_ms = 4000}, 202,
             QUEUED("later"), "one that waited 4 s for its worker");
-    ok(orders_lease(&app->orders, "shop:1001", 0, &work) == STORE_OK, "another worker has the order");
+    ok(sandbox_lease(app, "shop:1001", &work) == STORE_OK, "another worker has the order");
     answers(app, (struct sent){.body = "{\"id\":1001,\"status\":\"refunded\",\"total\":\"150.00\"}"}, 202,
             QUEUED("busy"), "a newer version meanwhile");
     order_work_free(&work);
