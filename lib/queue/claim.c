@@ -212,8 +212,6 @@ static void accept_body(struct order_record *r, const struct arrival *a, bool le
     } else {
         put_body(body, r, a, terms->now_ms);
     }
-    if (!leased)
-        memset(&r->waiting, 0, sizeof r->waiting);
 }
 
 static enum claim queue(struct order_record *r, const struct arrival *a, const struct queue_terms *terms)
@@ -231,9 +229,9 @@ static void identify(struct order_record *r, const struct arrival *a, const stru
 {
     /* Nothing of it was accepted yet, though somebody may have brought its ids. A deletion says nothing of its age. */
     if (!r->arrived_ms)
-        r->look =
-            a->status_only || a->moved || !order_is_fresh(a->created_s, a->up_ms,
-                                              a->arrived_ms < terms->now_ms ? a->arrived_ms : terms->now_ms);
+        r->look = a->status_only || a->moved ||
+                  !order_is_fresh(a->created_s, a->up_ms,
+                                  a->arrived_ms < terms->now_ms ? a->arrived_ms : terms->now_ms);
     if (*a->order_key)
         SET(r->order_key, a->order_key);
     if (a->created_s)
@@ -282,7 +280,6 @@ enum claim order_claim(struct order_record *r, const struct arrival *a, const st
     if (!leased)
         rules_take_over(r, terms);
     accept_body(r, a, leased, terms);
-    r->expires_ms = 0;
     return leased ? CLAIM_BUSY : queue(r, a, terms);
 }
 
