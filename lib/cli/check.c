@@ -2,8 +2,10 @@
 #include "base/clock.h"
 #include "cli/mapping.h"
 #include "ghl/fields.h"
+#include "shop/webhooks.h"
 #include "shop/woo.h"
 #include <stdio.h>
+#include <string.h>
 #include <sysexits.h>
 
 #define CHECK_BUDGET_MS 15000
@@ -60,6 +62,29 @@ static bool check_ghl(struct app *app)
     return result == GHL_OK && mapping_check(app, &call);
 }
 
+/* Does the shop still deliver? A webhook that is disabled loses every order. */
+static bool check_webhooks(struct woo *woo)
+{
+    struct error e = ERROR_NONE;
+    struct buf trouble;
+    json_t *list = NULL;
+
+    if (woo_webhooks(woo, &list, &e) != WOO_OK) {
+        printf("webhooks   not known: %s\n", e.text);
+        return true;
+    }
+    buf_init(&trouble, 64L * 1024);
+    bool well = webhooks_are_well(list, false, &trouble);
+    char *rest = NULL;
+    if (!trouble.len)
+        printf("webhooks   ok\n");
+    for (char *line = trouble.len ? strtok_r(trouble.data, "\n", &rest) : NULL; line; line = strtok_r(NULL, "\n", &rest))
+        printf("webhooks   %s%s\n", well ? "" : "FAILED: ", line);
+    buf_free(&trouble);
+    json_decref(list);
+    return well;
+}
+
 /* Is there a shop, and may its orders be read? One is asked for. */
 static bool check_shop(struct app *app)
 {
@@ -79,6 +104,7 @@ static bool check_shop(struct app *app)
         printf("shop       ok\n");
     else
         printf("shop       FAILED: %s\n", e.text);
+    good = good && check_webhooks(woo);
     woo_page_free(&page);
     woo_free(woo);
     return good;

@@ -45,7 +45,6 @@ bool breaker_heard(struct location_record *l, bool success, int64_t now_ms)
             open_ms *= 2;
         l->opened++;
         l->open_until_ms = now_ms + (open_ms < BREAKER_LONGEST_MS ? open_ms : BREAKER_LONGEST_MS);
-        l->probe_until_ms = 0;
     }
     return true;
 }

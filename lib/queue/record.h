@@ -100,7 +100,7 @@ struct location_record {
     int64_t lost_ms;             /* when it last was found to have lost its memory; 0 = never */
     char shops[RECORD_REASON_SIZE]; /* names under which orders were accepted, a space between */
     char site[RECORD_REASON_SIZE];  /* without WOO_SHOPS: the one site whose orders are accepted */
-    int64_t reconcile_ms;        /* a reconcile is wanted since; 0 = nobody asked */
+    int64_t reconcile_ms;           /* a reconcile is wanted since; 0 = nobody asked */
 
     /* the circuit breaker */
     int64_t failures; /* of the transport, in a row */

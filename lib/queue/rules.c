@@ -90,7 +90,6 @@ void rules_take_over(struct order_record *r, const struct queue_terms *terms)
 static void done(struct order_record *r, const struct queue_terms *terms)
 {
     memset(&r->current, 0, sizeof r->current);
-    memset(&r->waiting, 0, sizeof r->waiting);
     rules_make_due(r, 0);
     r->attempts = r->dead_ms = 0;
     r->reason[0] = '\0';

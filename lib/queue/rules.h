@@ -48,7 +48,7 @@ struct arrival {
     enum origin origin;
     enum arrival_kind kind;
     bool status_only;      /* order.deleted: nothing but an id; what is known of the order's content stays */
-    bool moved; /* it stood under another key before: it may have an opportunity */
+    bool moved;            /* it stood under another key before: it may have an opportunity */
     bool sold;             /* RECOVERED: the order was sold, whatever this body says */
     const char *order_key; /* hash; "" = the body has none: the newest order of that id is meant */
     int64_t created_s;     /* 0 = the body does not say: now */
@@ -111,7 +111,8 @@ enum lease order_lease(struct order_record *record, const char *token, bool earl
                        const struct queue_terms *terms);
 
 /* Did a worker have the order at since_ms or later? */
-bool order_was_leased_since(const struct order_record *record, int64_t since_ms, const struct queue_terms *terms);
+bool order_was_leased_since(const struct order_record *record, int64_t since_ms,
+                            const struct queue_terms *terms);
 
 /* Is the lease the token's? Renews it. */
 bool order_renew(struct order_record *record, const char *token, const struct queue_terms *terms);

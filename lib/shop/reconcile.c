@@ -5,6 +5,7 @@
 #include "base/text.h"
 #include "order/order.h"
 #include "shop/reconcile_work.h"
+#include "shop/webhooks.h"
 #include "worker/unspool.h"
 #include <errno.h>
 #include <fcntl.h>
@@ -211,6 +212,25 @@ static bool lock_machine(const struct app *app, int *fd)
     return *fd < 0 || flock(*fd, LOCK_EX | LOCK_NB) == 0 || errno != EWOULDBLOCK;
 }
 
+/* A webhook that WooCommerce disabled is told to nobody else. */
+static void tell_webhooks(const struct run *run)
+{
+    struct error e = ERROR_NONE;
+    struct buf trouble;
+    json_t *list = NULL;
+
+    buf_init(&trouble, 64L * 1024);
+    if (woo_webhooks(run->woo, &list, &e) != WOO_OK)
+        log_event(run->app->log, LOG_LEVEL_INFO, "webhooks", NULL, "The shop's webhooks cannot be read: %s", e.text);
+    else if (!webhooks_are_well(list, true, &trouble)) {
+        trouble.data[strcspn(trouble.data, "\n")] = '\0'; /* the first says what to do; `check` says all */
+        log_event(run->app->log, LOG_LEVEL_ERROR, "webhooks", NULL, "%s", trouble.data);
+        (void)alert_raise(run->app, ALERT_SHOP, "%s", trouble.data);
+    }
+    buf_free(&trouble);
+    json_decref(list);
+}
+
 static enum reconcile_result read_shop(struct run *run, int64_t due_s)
 {
     enum reconcile_result result;
@@ -225,6 +245,8 @@ static enum reconcile_result read_shop(struct run *run, int64_t due_s)
         result = reconcile_walk(run, "trash");
     if (result == RECONCILE_DONE && run->counts->since_s <= due_s)
         result = finish(run);
+    if (result == RECONCILE_DONE)
+        tell_webhooks(run);
     if (result == RECONCILE_STOPPED)
         error_set(run->e, "it was told to stop; the next one begins where this one did");
     log_end(run, result);

@@ -375,3 +375,29 @@ enum woo_result woo_order(struct woo *woo, const char *id, struct woo_page *page
         result = refuse_content(woo, &page->answer, e);
     return result;
 }
+
+enum woo_result woo_webhooks(struct woo *woo, json_t **list, struct error *e)
+{
+    struct woo_page page = {0};
+    struct buf url;
+    enum woo_result result = WOO_REFUSED;
+
+    *list = NULL;
+    buf_init(&url, 16384);
+    http_answer_init(&page.answer);
+    if (buf_addf(&url, "%.*s/webhooks?per_page=%d", (int)(strlen(woo->api) - strlen("/orders")), woo->api, WOO_PAGE_MAX))
+        result = get(woo, url.data, &page, e);
+    else
+        error_set(e, "WOO_URL: out of memory, or the address is too long");
+    if (result == WOO_OK) {
+        *list = json_loadb(page.answer.body.data ? page.answer.body.data : "", page.answer.body.len, 0, NULL);
+        if (!json_is_array(*list)) {
+            json_decref(*list);
+            *list = NULL;
+            result = refuse_content(woo, &page.answer, e);
+        }
+    }
+    woo_page_free(&page);
+    buf_free(&url);
+    return result;
+}

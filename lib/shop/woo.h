@@ -22,6 +22,7 @@
 #define WOO_GHL_WOO_H
 
 #include "base/http_client.h"
+#include "base/json.h"
 #include "base/log.h"
 #include "config/config.h"
 
@@ -73,6 +74,8 @@ struct woo_query {
  * set the error. */
 enum woo_result woo_orders(struct woo *woo, struct woo_query *query, struct woo_page *page,
                            struct error *e) MUST_CHECK;
+/* The shop's webhooks: a JSON array of objects (id, name, status, topic, delivery_url ...), the caller's. */
+enum woo_result woo_webhooks(struct woo *woo, json_t **list, struct error *e) MUST_CHECK;
 /* One order, also from the bin. */
 enum woo_result woo_order(struct woo *woo, const char *id, struct woo_page *page, struct error *e) MUST_CHECK;
 

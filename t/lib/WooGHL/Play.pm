@@ -83,7 +83,7 @@ sub _begin {
     $self->_fill_ghl($case->{ghl} || {});
     $self->{redis} = $setup eq 'nginx' ? WooGHL::Server->redis : undef;
     $self->{shop} = $case->{shop} ? $self->_shop($case->{shop}) : undef;
-    my $server = $self->{server} = WooGHL::Server->for_ghl($ghl, mode => $setup, redis => $self->{redis},
+    my $server = $self->{server} = WooGHL::Server->for_ghl($ghl, mode => $setup, real_start => 1, redis => $self->{redis},
         workers => $case->{workers} || 4, command_s => $self->{limit} + 60);
     $server->set(ALERT_COMMAND => q{text=$(cat); printf '%s\n' "$text" >>} . $server->dir . '/alerts',
         $self->{shop} ? $self->{shop}->wiring : (), %{ $case->{settings} || {} });

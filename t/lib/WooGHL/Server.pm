@@ -81,7 +81,7 @@ sub new {
         LOG                => "$dir/log",
         DATA_DIR           => "$dir/data",
         DRAIN_AFTER        => 'off',
-        SALES_SINCE        => '2000-01-01',    # the fixtures are of any day
+        $option{real_start} ? () : (SALES_SINCE => '2000-01-01'),    # the fixtures are of any day
         $given{GHL_API_KEY} ? () : (GHL_DRY_RUN => 'yes'),
         %given,
     };

@@ -121,6 +121,8 @@ static void test_memory(void)
         is_int(memory_check(&l, l.store_id, 0, cases[i].want == MEMORY_MOVED ? "s2" : l.server, "other",
                             NOW + 1),
                MEMORY_SAME, "%s: then all is well", cases[i].what);
+        is_str(l.server, cases[i].want == MEMORY_MOVED ? "s2" : cases[i].server, "%s: the server",
+               cases[i].what);
     }
 }
 
@@ -146,6 +148,14 @@ static void test_shops(void)
         (void)location_saw_shop(&l, name, "");
     }
     ok(strlen(l.shops) < sizeof l.shops && location_has_shop(&l, "shop"), "too many: the first ones stay");
+    memset(&l, 0, sizeof l);
+    memset(name, 'y', 15);
+    name[15] = '\0'; /* 16 names and the spaces between fill it */
+    for (int i = 0; i < 17; i++) {
+        name[0] = (char)('a' + i);
+        ok(location_saw_shop(&l, name, "") == (i < 16) && location_has_shop(&l, name) == (i < 16), "shop %d",
+           i);
+    }
 }
 
 /* -- the rate limiter -- */
@@ -169,7 +179,8 @@ static void test_limiter_rate(void)
     ok(sum > 5000, "a crowd is spread");
     is_int(limiter_take(&l, &usual, 0, NOW - 2 * DAY), 0,
            "what was written before a clock was set back counts not");
-    ok(limiter_most(&usual, 10000) <= 99, "no window is allowed more than the limit");
+    is_int(limiter_most(&usual, 10000), 98, "less than 99 %% of the limit");
+    is_int(limiter_most(&usual, 0), 2, "two at once");
     for (int64_t count = 1; count < 400; count++)
         if (limiter_most(&(struct limiter_terms){count, 10000, 1}, 10000) > (count > 1 ? count : 2))
             ok(false, "a window of %d calls holds %d", (int)count,
@@ -260,6 +271,7 @@ static void test_limiter_hears(void)
         {"Retry-After: 86400", {86400000, -1, 0, false, -1, 0}, LIMITER_HOLD_MAX_MS, true},
         {"calls are left of the window", {0, 50, 10000, false, -1, 0}, 0, false},
         {"no call is left of the window", {0, 0, 10000, false, -1, 0}, 1000, true},
+        {"no call is left of the window, which is not said", {0, 0, 0, false, -1, 0}, 1000, true},
         {"no call is left of a window of a day", {0, 0, DAY - 1, false, -1, 0}, LIMITER_HOLD_MAX_MS, true},
         {"others use the limit: what is left is spread", {0, 9, 10000, true, -1, 0}, 100, true},
         {"calls are left of the day", {0, -1, 0, false, 1000, 0}, 0, false},
@@ -281,6 +293,23 @@ static void test_limiter_hears(void)
         is_int(limiter_take(&released, &usual, 0, NOW), 0, "%s: so a call goes", cases[i].what);
         is_int(limiter_take(&l, &usual, 0, NOW + cases[i].wait_ms), 0, "%s: then a call goes", cases[i].what);
     }
+}
+
+static void test_limiter_holds(void)
+{
+    struct limiter_record l = {0};
+
+    limiter_hear(&l, &usual, &(struct limiter_heard){60000, -1, 0, false, -1, 0}, NOW);
+    limiter_hear(&l, &usual, &(struct limiter_heard){3000, -1, 0, false, -1, 0}, NOW);
+    is_int(limiter_take(&l, &usual, -1, NOW), 60000, "the longer hold counts");
+    ok(l.hold_reason[0] != '\0', "it has a reason");
+    is_int(limiter_take(&l, &usual, 60000, NOW), 60000, "who waits so long takes its slot");
+    ok(!l.hold_reason[0], "then the reason is over");
+    l = (struct limiter_record){0};
+    limiter_hear(&l, &usual, &(struct limiter_heard){0, -1, 0, false, 7, 0}, NOW);
+    ok(l.day_left == 7 && l.day_until_ms == NOW + DAY, "what GHL says first of its day is known");
+    (void)limiter_take(&l, &usual, 0, NOW);
+    is_int(l.day_left, 6, "and counted down");
 }
 
 static void test_limiter_day(void)
@@ -315,6 +344,7 @@ int main(void)
     test_limiter_rate();
     test_limiter_walks();
     test_limiter_hears();
+    test_limiter_holds();
     test_limiter_day();
     return tap_done();
 }

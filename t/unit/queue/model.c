@@ -32,6 +32,7 @@ static bool is_due(const struct world *w, const struct model *m)
 static size_t deliveries(const struct world *w, const struct model *m, struct step *list)
 {
     size_t n = 0;
+    bool deleted = false;
 
     if (!w->deliveries || w->arriving)
         return 0;
@@ -42,11 +43,14 @@ static size_t deliveries(const struct world *w, const struct model *m, struct st
             list[n++] = (struct step){STEP_SAME_SECOND, 0, how};
         }
     }
-    /* A deletion names nothing that could be searched for. */
-    if (w->newest && w->versions + 1 < BEFORE && !m->before)
+    for (uint8_t version = 1; version <= w->versions; version++) {
+        deleted = deleted || w->kind[version] == DELETED;
+        if (w->kind[version] != DELETED || version == w->newest)
+            list[n++] = (struct step){STEP_AGAIN, version, 0};
+    }
+    /* A deletion names nothing that could be searched for, and no time: of two, nobody can tell which was first. */
+    if (w->newest && w->versions + 1 < BEFORE && !m->before && !deleted)
         list[n++] = (struct step){STEP_DELETE, 0, 0};
-    for (uint8_t version = 1; version <= w->versions; version++)
-        list[n++] = (struct step){STEP_AGAIN, version, 0};
     return n;
 }
 

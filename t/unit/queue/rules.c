@@ -9,6 +9,7 @@
  *       moved              it stood under another key   sold       it was, whatever it says
  *       status=X   instead of the kind's own            to=T       leased to the token T at once
  *   lease T [early]            finish T [next=U]        retry T S [counted] [hold]      refuse T
+ *   tried S                    was it leased in the last S seconds?
  *   renew T                    attempt T KIND WINDOW_S  unknown T WINDOW_S, refused T WINDOW_S, impossible T
  *   learn T CONTACT OPP        lose T                   requeue, drop, delete, keep
  *   +S                         time passes, in s        knows FIELD=VALUE ...  the worker's belief of GHL changes
@@ -23,7 +24,7 @@
 #include <string.h>
 
 #define BEGIN_S 1000000
-#define WORD 64
+#define WORD 80
 #define WORDS 12
 
 struct run {
@@ -127,6 +128,8 @@ static bool works(struct run *run)
         run->link = r->link;
     } else if (!strcmp(verb, "renew")) {
         run->said = order_renew(r, token, &terms) ? "yes" : "no";
+    } else if (!strcmp(verb, "tried")) {
+        run->said = order_was_leased_since(r, run->now_ms - number(token) * 1000, &terms) ? "yes" : "no";
     } else if (!strcmp(verb, "finish")) {
         run->said = ends[order_finish(r, token, &run->link, next, &terms)];
         if (next)
@@ -171,7 +174,8 @@ static bool learns(struct run *run)
             others[order_learn(r, strcmp(token, "-") != 0 ? token : "", *contact == '-' ? "" : contact,
                                *opportunity == '-' ? "" : opportunity, &terms)];
         r->version++;
-        run->link = r->link;
+        if (*token != '-') /* the worker's own answer */
+            run->link = r->link;
         return true;
     } else {
         return false;
@@ -230,7 +234,8 @@ static void show(const struct run *run, const char *field, char out[WORD])
                  {"note-part", r->link.part[3]},
                  {"key", r->order_key},
                  {"newest", r->newest},
-                 {"reason", r->reason}};
+                 {"reason", r->reason},
+                 {"note", r->attempt.blob}};
     const struct {
         const char *name;
         int64_t ms;
@@ -241,6 +246,10 @@ static void show(const struct run *run, const char *field, char out[WORD])
                  {"unsettled", r->link.unsettled_ms},
                  {"gone", r->link.gone_ms},
                  {"accepted", r->current.accepted_ms},
+                 {"created", r->created_s * 1000},
+                 {"began", r->attempt.at_ms},
+                 {"index-age", order_index_ms(r, INDEX_AGE) < 0 ? 0 : order_index_ms(r, INDEX_AGE)},
+                 {"index-dead", order_index_ms(r, INDEX_DEAD) < 0 ? 0 : order_index_ms(r, INDEX_DEAD)},
                  {"index-due", order_index_ms(r, INDEX_DUE) < 0 ? 0 : order_index_ms(r, INDEX_DUE)}};
     const struct {
         const char *name;
@@ -259,7 +268,7 @@ static void show(const struct run *run, const char *field, char out[WORD])
     for (size_t i = 0; i < sizeof texts / sizeof *texts; i++)
         if (!strcmp(field, texts[i].name))
             snprintf(out, WORD, "%.60s", *texts[i].text ? texts[i].text : "-");
-    for (char *space = strchr(out, ' '); space && !strcmp(field, "former"); space = strchr(space, ' '))
+    for (char *space = strchr(out, ' '); space; space = strchr(space, ' '))
         *space = ',';
     for (size_t i = 0; i < sizeof times / sizeof *times; i++)
         if (!strcmp(field, times[i].name))
@@ -380,9 +389,55 @@ static void play(const struct script *script)
 
 #include "scripts.h"
 
+/* -- what no script says -- */
+
+static void test_keys(void)
+{
+    struct order_record r = {.version = 1};
+    char key[RECORD_KEY_SIZE], name[200];
+
+    order_key_of("shop:1001", "0123456789abcdef0123", key);
+    is_str(key, "shop:1001/0123456789abcdef", "another order of the same id has a key of its own");
+    memset(name, 'x', sizeof name);
+    name[sizeof name - 1] = '\0';
+    order_key_of(name, "0123456789abcdef", key);
+    is_str(key + 120, "/0123456789abcdef", "whatever the name of its shop");
+    ok(!order_is_superseded(&r, "") && !r.newest[0], "an order without order_key supersedes none");
+    ok(order_is_superseded(&r, "k2") && !strcmp(r.newest, "k2"), "another does");
+    ok(!order_is_superseded(&r, "k2"), "once");
+    ok(order_is_superseded(&r, "k3") && !strcmp(r.newest, "k3"), "the next one, too");
+
+    struct run run = {.name = "deletions mean the newest", .record = r, .now_ms = BEGIN_S * 1000LL};
+    snprintf(run.step, sizeof run.step, "deleted D > other");
+    ok(step(&run), "a body without order_key means the newest order of its id");
+}
+
+/* Versions of one second, more than the record can hold: the last ones are known. */
+static void test_bytes(void)
+{
+    struct run run = {.name = "many bytes", .now_ms = (BEGIN_S + 1000) * 1000LL};
+    int known = 0;
+
+    for (int i = 0; i < 30; i++) {
+        snprintf(run.step, sizeof run.step, "sells v%d 100 bytes=%016d > queued", i, i);
+        ok(step(&run) && strlen(run.record.bytes) % 17 == 16, "version %d of a second", i);
+    }
+    for (int i = 0; i < 30; i++) {
+        struct run again = run;
+        snprintf(again.step, sizeof again.step, "sells again 100 bytes=%016d", i);
+        ok(step(&again), "version %d again", i);
+        known += !strcmp(again.said, "duplicate");
+        if (i >= 15)
+            is_str(again.said, "duplicate", "it is known");
+    }
+    is_int(known, 15, "fifteen are known");
+}
+
 int main(void)
 {
     for (size_t i = 0; i < sizeof scripts / sizeof *scripts; i++)
         play(&scripts[i]);
+    test_keys();
+    test_bytes();
     return tap_done();
 }

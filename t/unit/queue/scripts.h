@@ -7,12 +7,29 @@ static const struct script scripts[] = {
      "sells A 100 > queued; is current=A latest=A body=body-A sold=1 ended=0 look=0 due=0 "
      "accepted=0 changed=1 expires=- modified=100"},
     {"a new sale is leased at once", "sells A 100 to=t > leased; is lease=t until=60 current=A waiting=-"},
+    {"without a modified time other bytes are a later save, and the same bytes a redelivery",
+     "sells A - bytes=x > queued; +5; sells A - bytes=x > duplicate; is changed=0; sells A - bytes=y > duplicate; is "
+     "changed=1; +1; ends B - spool ago=3 > stale"},
     {"the same again changes nothing", "sells A 100 > queued; sells A 100 > duplicate; is changed=0"},
     {"saved without a change: what comes late is older",
      "sells A 100 > queued; sells A 120 > duplicate; is changed=1 modified=120; ends B 110 > stale"},
+    {"saved without a change: the bytes of the new second are known, those of the old one not",
+     "sells A 100 bytes=x > queued; sells A 120 bytes=y > duplicate; ends B 120 > queued; sells A2 120 "
+     "bytes=y > "
+     "duplicate; ends C 120 bytes=x > queued"},
     {"an end that was never sold is remembered",
      "ends A 100 > ignored; is changed=1 ended=1 current=- latest=A latest-status=refunded expires=1000; "
      "ends A 100 > ignored; ends B 90 > stale"},
+    {"an end is no nothing if the order was sold, is linked, is waited for or is a dead letter",
+     "sells A 100 to=t > leased; finish t > done; ends B 110 > queued"},
+    {"sold, as the spool knows", "ends A 100 recovered sold > queued"},
+    {"linked to a contact alone", "learn - c1 - > kept; ends A 100 > queued"},
+    {"its opportunity is gone",
+     "ends A 100 created=900 to=t > leased; knows gone=1; finish t > done; ends B 110 > queued"},
+    {"a create of it may come true",
+     "ends A 100 created=900 to=t > leased; attempt t opportunity 60; finish t > done; ends B 110 > queued"},
+    {"a dead letter whose body is deleted",
+     "ends A 100 created=900 to=t > leased; refuse t > dead; delete > yes; ends B 110 > queued"},
     {"an unmapped status of an unknown order is remembered",
      "follows A 100 > ignored; is changed=1 ended=0 latest=A latest-status=- modified=100; follows B 90 > "
      "stale"},
@@ -63,6 +80,8 @@ static const struct script scripts[] = {
      "follows B 100 > ignored; ends A 100 spool ago=1 > ignored; is ended=1 latest=A changed=1"},
     {"what was read from the shop before is older within a second",
      "sells B 100 > queued; +3; ends A 100 fetched ago=4 > stale; ends A 100 fetched > queued"},
+    {"what came out of the spool makes the latest arrival no earlier",
+     "sells A 100 > queued; ends B 100 spool ago=1 > queued; ends C 100 fetched ago=1 > stale"},
     {"what a worker could not hand back is never newer within one",
      "ends B 100 > ignored; sells A 100 recovered ago=10 > queued; is current=A status=refunded sold=1"},
     {"what a worker could not hand back is queued if the store forgot it",
@@ -123,10 +142,23 @@ static const struct script scripts[] = {
      "ends B 100 > queued; is current=B; follows A 100 > duplicate; ends B 100 > duplicate"},
     {"a second late sale is stale",
      "ends C 120 > ignored; sells A 100 > queued; sells B 110 > stale; is current=A"},
+    {"an older end says no late sale",
+     "ends B 110 created=900 > queued; ends A 100 > stale; is sold=0 changed=0"},
+    {"no late sale: the opportunity is there",
+     "ends B 110 created=900 to=t > leased; knows opp=o1; finish t > done; sells A 100 > stale"},
+    {"no late sale: the opportunity is gone",
+     "ends B 110 created=900 to=t > leased; knows gone=1; finish t > done; sells A 100 > stale"},
+    {"no late sale: a create may come true",
+     "ends B 110 created=900 to=t > leased; attempt t opportunity 60; finish t > done; sells A 100 > stale"},
+    {"no late sale: a dead letter without its body",
+     "ends B 110 created=900 to=t > leased; refuse t > dead; delete > yes; sells A 100 > stale"},
 
     /* -- deletion -- */
     {"a deletion ends what is known, with its content",
      "sells A 100 > queued; deleted D > queued; is body=body-A current=D status=trash ended=1 modified=100"},
+    {"a deletion of one that follows",
+     "sells A 100 > queued; follows B 110 > queued; is follows=1; +5; deleted D > "
+     "queued; is follows=0 body=body-B accepted=0"},
     {"a deletion waits behind a worker with the newest content",
      "sells A 100 to=t > leased; sells B 110 > busy; deleted D > busy; is body=body-A current=A waiting=D "
      "next-status=trash"},
@@ -146,6 +178,8 @@ static const struct script scripts[] = {
      "sells A 100 key=k1 > queued; ends B 110 key=k2 > other; ends C 120 > queued; is key=k1 current=C"},
     {"an order without one takes the first",
      "sells A 100 > queued; ends B 110 key=k1 > queued; is key=k1; ends C 120 key=k2 > other"},
+    {"when it was created",
+     "sells A 100 created=50 > queued; is created=-50; ends B 110 > queued; is created=-50"},
 
     /* -- the lease -- */
     {"a lease is one worker's", "sells A 100 > queued; lease t > taken; lease u > held; +59; renew t > yes; "
@@ -156,6 +190,11 @@ static const struct script scripts[] = {
     {"due at its time", "sells A 100 to=t > leased; retry t 30 > queued; +30; lease u > taken"},
     {"due too far ahead: a clock was set back",
      "sells A 100 to=t > leased; retry t 30 > queued; +-90000; lease u > taken"},
+    {"taken over, it is due, whenever it was due before",
+     "sells A 100 to=t > leased; retry t 3600 > queued; lease u early > taken; +60; lease v > taken"},
+    {"what was tried since", "sells A 100 > queued; tried 10 > no; +20; lease t > taken; tried 0 > yes; "
+                             "retry t 0 > queued; +5; tried 5 > yes; "
+                             "tried 4 > no; +-3600; tried 3600 > no"},
     {"a lease that ran out is taken over, and what was written is unknown",
      "sells A 100 to=t > leased; knows opp=o1 contact=c1 part=p note=n; finish t > done; is unsettled=-; "
      "ends B 110 "
@@ -166,6 +205,8 @@ static const struct script scripts[] = {
                                    "unsettled=119"},
     {"a contact that may come late is settled, too",
      "sells A 100 to=t > leased; attempt t contact 60 > yes; +60; lease u > taken; is unsettled=120"},
+    {"a contact that is known is settled alone",
+     "sells A 100 to=t > leased; learn t c1 - > kept; +60; lease u > taken; is unsettled=120"},
     {"a take over begins with what waited",
      "sells A 100 to=t > leased; ends B 110 > busy; +60; lease u > taken; is current=B waiting=-"},
     {"a worker whose lease ran out goes on if nobody took it",
@@ -192,11 +233,20 @@ static const struct script scripts[] = {
      "lease=u current=A"},
     {"an id that somebody else learned stays",
      "sells A 100 to=t > leased; learn - c1 o1 > kept; finish t > done; is opp=o1 contact=c1"},
+    {"the worker's own ids win",
+     "sells A 100 to=t > leased; knows opp=o1; finish t > done; is opp=o1 contact=-"},
     {"retried: counted, due, with its reason", "sells A 100 to=t > leased; retry t 30 counted > queued; is "
                                                "tries=1 due=30 current=A lease=-; +30; lease t > "
                                                "taken; retry t 5 > queued; is tries=1 due=5"},
     {"retried with a waiting body: that one, now",
      "sells A 100 to=t > leased; ends B 110 > busy; retry t 30 counted > queued; is current=B due=0 tries=0"},
+    {"what waited has fresh attempts and no reason",
+     "sells A 100 to=t > leased; retry t 5 counted > queued; is reason=GHL,is,away; +5; lease t > taken; "
+     "ends B 110 > busy; "
+     "finish t next=u > next; is tries=0 reason=-"},
+    {"so has a new version, and what is done", "sells A 100 to=t > leased; retry t 5 counted > queued; ends "
+                                               "B 110 > queued; is reason=-; lease t > taken; retry t 5; "
+                                               "lease t early > taken; finish t > done; is reason=- tries=0"},
     {"retried with a waiting body while work is held: later",
      "sells A 100 to=t > leased; ends B 110 > busy; retry t 30 hold > queued; is current=B due=30"},
     {"retried without the lease", "sells A 100 to=t > leased; retry u 30 > lost; is lease=t"},
@@ -204,8 +254,12 @@ static const struct script scripts[] = {
      "sells A 100 to=t > leased; retry t 30 counted; ends B 110 > queued; is tries=0 due=0"},
     {"refused: a dead letter", "sells A 100 to=t > leased; refuse t > dead; is dead=0 current=A lease=- "
                                "index-due=-; lease u early > not-due"},
+    {"refused: why, and what is known of GHL", "sells A 100 to=t > leased; knows opp=o9; refuse t > dead; is "
+                                               "reason=GHL,refused,it opp=o9 index-age=- index-dead=0"},
+    {"how long an order waits",
+     "sells A 100 to=t > leased; +5; is index-age=-5 index-dead=-; finish t > done; is index-age=-"},
     {"refused with a waiting body: that one",
-     "sells A 100 to=t > leased; ends B 110 > busy; refuse t > queued; is current=B dead=- due=0"},
+     "sells A 100 to=t > leased; ends B 110 > busy; refuse t > queued; is current=B dead=- due=0 lease=-"},
     {"refused without the lease", "sells A 100 to=t > leased; refuse u > lost; is dead=-"},
 
     /* -- writes of unknown outcome -- */
@@ -214,6 +268,8 @@ static const struct script scripts[] = {
      "due=120 part=- "
      "note-part=n unsettled=120; +120; lease u > taken; is unsettled=-; knows part=p; finish u > done; is "
      "part=p"},
+    {"why it waits then", "sells A 100 to=t > leased; knows opp=o1 unsettled=9; finish t > queued; is "
+                          "reason=a,write,to,GHL,whose,answer,was,lost,is,repeated,to,be,sure"},
     {"begun before the window was over, ended after it: once more",
      "sells A 100 to=t > leased; knows opp=o1 unsettled=10; retry t 0 > queued; lease t > taken; knows "
      "part=p; +11; "
@@ -239,6 +295,17 @@ static const struct script scripts[] = {
      "sells A 100 to=t > leased; attempt u opportunity 60 > no; is attempt=-; +30; attempt t opportunity 60 "
      "> yes; is "
      "attempt=opportunity window=60 until=60 refused=0"},
+    {"its note, and when it began",
+     "sells A 100 to=t > leased; +5; attempt t opportunity 60; +5; is note=note began=-5"},
+    {"the worker's id ends it, at the end", "sells A 100 to=t > leased; attempt t opportunity 60; knows "
+                                            "opp=o1 contact=c1; finish t > done; is attempt=-"},
+    {"of its own kind only", "sells A 100 to=t > leased; attempt t opportunity 60; knows contact=c1; finish "
+                             "t > done; is attempt=opportunity"},
+    {"a contact's, too", "sells A 100 to=t > leased; attempt t contact 60; retry t 0 > queued; is "
+                         "attempt=contact; lease t > taken; knows "
+                         "contact=c1; retry t 0 > queued; is attempt=-"},
+    {"and not by an opportunity",
+     "sells A 100 to=t > leased; attempt t contact 60; knows opp=o1; retry t 0 > queued; is attempt=contact"},
     {"it survives retries, versions and take overs",
      "sells A 100 to=t > leased; attempt t opportunity 60; unknown t 90 > yes; is window=90; unknown t 60; "
      "is window=90; "
@@ -287,6 +354,9 @@ static const struct script scripts[] = {
      "-; is former=c2,c1,c10"},
     {"a lost contact is a former one",
      "sells A 100 to=t > leased; learn t c1 o1; lose u > no; lose t > yes; is contact=- former=c1 opp=o1"},
+    {"ids of a done order are kept as long as it", "sells A 100 to=t > leased; finish t > done; +100; learn "
+                                                   "- c1 - > kept; is expires=1000; sells B 110 > queued; is "
+                                                   "expires=-; learn - - o1 > kept; is expires=-"},
     {"the worker's contact replaces the one that somebody else learned, which is a former one",
      "sells A 100 to=t > leased; learn - c9 - > kept; knows contact=c1; finish t > done; is contact=c1 "
      "former=c9"},
@@ -310,6 +380,8 @@ static const struct script scripts[] = {
      "sells B 110 to=t > leased; refuse t > dead; drop > yes; is dead=- current=- latest=B sold=0 "
      "expires=1000; "
      "sells A 100 > stale; ends C 120 > ignored; sells D 130 > queued"},
+    {"a requeued one waits anew",
+     "sells A 100 to=t > leased; refuse t > dead; +9; requeue > due; is accepted=0"},
     {"no dead letter", "sells A 100 > queued; drop > no; delete > no; requeue > none"},
     {"bytes that are no order", "keep > yes; is dead=0 body=bytes; keep > no; requeue > due"},
     {"gone in GHL: a person's hand looks for it again",
