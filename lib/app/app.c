@@ -199,7 +199,7 @@ bool app_ready(struct app *app, struct error *e)
         error_set(e, "%s", store_trouble(app->store));
         return false;
     }
-    return !strcmp(server, app->server) || memory_is_checked(app, server, e);
+    return (!strcmp(server, app->server) && app->orders.location.version) || memory_is_checked(app, server, e);
 }
 
 bool app_hash(const struct app *app, const char *label, const char *text, char out[RECORD_SHORT_SIZE])

@@ -43,10 +43,13 @@ static struct queue_terms terms_of(const struct orders *orders)
                                 .now_ms = store_now_ms(orders->store)};
 }
 
+/* A location's record is made before all others: without it the store was emptied, and forgot everything just now. */
 static void note_location(struct orders *orders, const struct store_reply *reply)
 {
     if (reply->location.version)
         orders->location = reply->location;
+    else if (orders->location.version)
+        orders->location = (struct location_record){.up_ms = store_now_ms(orders->store)};
 }
 
 /* -- one change of one order -- */

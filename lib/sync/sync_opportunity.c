@@ -8,6 +8,8 @@
 #include <string.h>
 
 #define CREATE_NEEDS_MS 5000     /* with less time left no create begins */
+#define CREATED_SLACK_MS 10000   /* the shop's clock may be so far ahead of the store's */
+#define DAY_MS (24LL * 3600 * 1000)
 #define IN_FLIGHT_RETRY_MS 20000 /* how often an unknown outcome is looked for */
 #define RETRY_MS 10000
 #define GONE_RETRY_MS (5LL * 60 * 1000) /* so much later an opportunity that is not found is asked for again */
@@ -383,6 +385,20 @@ static enum step find(struct sync_work *w, struct sync_found *found)
     return *wanted.name || *wanted.field ? sync_search(w, &wanted, found) : STEP_NEXT;
 }
 
+/* The store forgot something a moment ago: whatever was made just before that, GHL's search may not show yet. How long that
+ * may last, ms; 0 for an order that was surely created after it. */
+static int64_t unseen_ms(const struct sync_work *w)
+{
+    int64_t now_ms = store_now_ms(w->app->store), up_ms = w->app->orders.location.up_ms,
+            created_ms = w->work->record.created_s * 1000, left_ms = up_ms + sync_window_ms(w) - now_ms;
+
+    if (!up_ms || left_ms <= 0 || up_ms > now_ms)
+        return 0;
+    /* A shop's clock may be ahead, but not by a day. */
+    bool after = created_ms > up_ms + CREATED_SLACK_MS && (created_ms <= now_ms || created_ms > now_ms + DAY_MS);
+    return created_ms && after ? 0 : left_ms;
+}
+
 enum step sync_look(struct sync_work *w)
 {
     const struct order_record *record = &w->work->record;
@@ -395,6 +411,8 @@ enum step sync_look(struct sync_work *w)
         step = settle_attempt(w, &found);
     else if (record->look)
         step = find(w, &found);
+    if (step == STEP_NEXT && !*found.id && record->look && unseen_ms(w) > 0)
+        return sync_stop_retry(w, IN_FLIGHT_RETRY_MS, false, "in_flight");
     if (step != STEP_NEXT || !*found.id)
         return step;
     if (sync_own(w, found.id, OWNER_TAKE) == STORE_UNAVAILABLE)
