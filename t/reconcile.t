@@ -536,7 +536,7 @@ for my $one (qw(sqlite redis)) {
     $redis = $store eq 'redis' ? WooGHL::Server->redis : undef;
     for my $test (@tests) {
         my ($name, $code, $only) = @$test;
-        next if ($only && $only ne $store) || ($ENV{ONLY} && $name !~ /$ENV{ONLY}/);
+        next if ($only && $only ne $store) || (defined $ENV{CASE} && $name !~ /$ENV{CASE}/);
         my $began = time;
         subtest "$store: $name" => $code;
         note sprintf '%.1f s', time - $began;
