@@ -1,5 +1,5 @@
 /* What an order says of itself: numbers, dates, amounts. */
-#include "base/clock.h"
+#include "base/clock_date.h"
 #include "base/text.h"
 #include "order/amount.h"
 #include "order/order_work.h"
