@@ -63,9 +63,11 @@ static void plan(const struct order *order, const struct order_headers *with, si
     check(result != PLAN_FAILED);
     check(plan_make(order, with->source, &config, hash_key, &again, NULL) == result);
     check(!strcmp(first.fingerprint, again.fingerprint));
-    if (result == PLAN_OK && first.outcome != OUTCOME_IGNORE) {
+    if (result == PLAN_OK && (first.outcome != OUTCOME_IGNORE || first.follows)) {
         char *text = json_canonical(first.opportunity);
         check(text && (first.status_only || first.erased || first.contact));
+        check(first.status_only || *first.amount_note || json_object_get(first.opportunity, "monetaryValue"));
+        check(!first.erased || (!first.contact && !first.tags && !first.note && !*first.source));
         free(text);
     }
     plan_free(&first);
