@@ -5,6 +5,8 @@
 #include <string.h>
 #include <strings.h>
 
+#define BLANK " \t\r\n\v\f"
+
 /* The trimmed piece up to one of the separators outside {braces}; *text moves behind the separator. NULL at
  * the end, or when out of memory. malloc'ed. */
 static char *next_piece(const char **text, const char *separators)
@@ -57,9 +59,10 @@ static char *split(char *piece, char separator)
 static bool add_pair(const struct setting *s, char *piece, struct pair_list *list, struct error *e)
 {
     const char *value = split(piece, s->type->separator);
-    const char *key = s->type->separator == ':' ? config_plain_status(piece) : piece;
+    bool status = s->type->separator == ':'; /* else a field, whose name may have blanks */
+    const char *key = status ? config_plain_status(piece) : piece;
 
-    if (!value || !*key) {
+    if (!value || !*key || (status && key[strcspn(key, BLANK)])) {
         error_set(e, "'%s' is not %s", piece, s->type->form);
         return false;
     }
@@ -152,7 +155,7 @@ static char *plain_site(const char *site)
 
 static bool is_site(const char *site)
 {
-    return *site && *site != '/' && !strstr(site, "//") && !site[strcspn(site, " \t\r\n\v\f")];
+    return *site && *site != '/' && !strstr(site, "//") && !site[strcspn(site, BLANK)];
 }
 
 /* A shop's name and each of its hosts may be given once. `shop` is in the list. */

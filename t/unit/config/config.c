@@ -160,6 +160,7 @@ static void problems(void)
          "WOO_SHOPS: 'example.net' belongs to two shops"},
         {"WOO_SHOPS=main=https://", "WOO_SHOPS: 'main' has an address that is not host[/path]"},
         {"WOO_SHOPS=main=,", "WOO_SHOPS: 'main' has no address; write name=host"},
+        {"GHL_STAGE_MAP='on hold:Paid'", "GHL_STAGE_MAP: 'on hold' is not status:stage"},
         {"GHL_STAGE_MAP=wc-:Paid", "GHL_STAGE_MAP: 'wc-' is not status:stage"},
         {"WOO_SHOPS=shop.example.com", "WOO_SHOPS: 'shop.example.com' is not a shop"},
         {"REDIS_URL=http://127.0.0.1", "REDIS_URL: begins with none of redis://"},
