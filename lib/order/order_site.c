@@ -100,11 +100,11 @@ static bool cut_language(char *site)
     if (!path)
         return false;
     char *last = strrchr(path, '/');
-    size_t first_len = strcspn(path + 1, "/");
+    const char *second = strchr(path + 1, '/');
     if (is_language(last + 1, strlen(last + 1)))
         *last = '\0';
-    else if (is_language(path + 1, first_len))
-        memmove(path, path + 1 + first_len, strlen(path + 1 + first_len) + 1);
+    else if (second && is_language(path + 1, (size_t)(second - path) - 1))
+        memmove(path, second, strlen(second) + 1);
     else
         return false;
     return true;
