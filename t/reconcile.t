@@ -243,7 +243,7 @@ test '--since' => sub {
     for my $wrong ('soon', '2030-01-01', '20261125') {
         my $run = $server->command('reconcile', '--since', $wrong);
         is $run->{code}, $USAGE, "given '$wrong'";
-        is $run->{err}, "woo_ghl reconcile: --since $wrong is no date of the past; write for example 2026-11-25, 2026-11-25T08:00:00 (UTC), or 36h\n", '... is refused';
+        is $run->{err}, "woo_ghl reconcile: --since: '$wrong' is not a date in the past; write for example 2026-11-25, 2026-11-25T08:00:00 (UTC) or 36h\n", '... is refused';
     }
     is $server->command('reconcile', '--sinse')->{code}, $USAGE, 'a wrong argument';
 };
