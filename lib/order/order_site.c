@@ -113,8 +113,9 @@ static bool cut_language(char *site)
 void order_site_normalise(char *site)
 {
     (void)cut_language(site);
-    if (!strncmp(site, "www.", 4))
-        memmove(site, site + 4, strlen(site + 4) + 1);
+    size_t n = strlen(site), www = strlen("www.");
+    if (n > www && !strncmp(site, "www.", www))
+        memmove(site, site + www, n - www + 1);
 }
 
 /* -- the order's page in wp-admin -- */
