@@ -254,7 +254,7 @@ test '--since' => sub {
     for my $wrong ('soon', '2030-01-01', '20261125') {
         my $run = $server->command('reconcile', '--since', $wrong);
         is $run->{code}, $USAGE, "given '$wrong'";
-        is $run->{err}, "woo_ghl reconcile: --since $wrong is no date of the past; write for example 2026-11-25, 2026-11-25T08:00:00 (UTC), or 36h\n", '... is refused';
+        is $run->{err}, "woo_ghl reconcile: --since: '$wrong' is not a date in the past; write for example 2026-11-25, 2026-11-25T08:00:00 (UTC) or 36h\n", '... is refused';
     }
     is $server->command('reconcile', '--sinse')->{code}, $USAGE, 'a wrong argument';
 };
@@ -548,7 +548,7 @@ for my $one (qw(sqlite redis)) {
     $redis = $store eq 'redis' ? WooGHL::Server->redis : undef;
     for my $test (@tests) {
         my ($name, $code, $only) = @$test;
-        next if ($only && $only ne $store) || ($ENV{ONLY} && $name !~ /$ENV{ONLY}/);
+        next if ($only && $only ne $store) || (defined $ENV{CASE} && $name !~ /$ENV{CASE}/);
         my $began = time;
         subtest "$store: $name" => $code;
         note sprintf '%.1f s', time - $began;
