@@ -301,7 +301,7 @@ static bool lease_rule(struct order_record *record, const struct queue_terms *te
         return false;
     l->lease = order_lease(record, l->token, l->early, terms);
     if (l->lease == LEASE_TAKEN)
-        (void)order_watch(record, l->orders->boot, clock_boot_ms());
+        (void)order_watch(record, l->orders->boot, store_boot_ms(l->orders->store));
     return l->lease == LEASE_TAKEN;
 }
 
@@ -443,7 +443,7 @@ enum store_result orders_renew(struct orders *orders, struct order_work *work)
 
 static bool apply_attempt(struct order_record *r, const struct queue_terms *terms, struct step *s)
 {
-    return order_attempt(r, s->token, s->kind, s->blob, s->window_ms, s->orders->boot, clock_boot_ms(),
+    return order_attempt(r, s->token, s->kind, s->blob, s->window_ms, s->orders->boot, store_boot_ms(s->orders->store),
                          terms);
 }
 
@@ -484,7 +484,7 @@ enum store_result orders_attempt_note(struct orders *orders, const struct order_
 
 int64_t orders_attempt_age_ms(const struct orders *orders, const struct order_work *work)
 {
-    return order_attempt_age_ms(&work->record, orders->boot, clock_boot_ms());
+    return order_attempt_age_ms(&work->record, orders->boot, store_boot_ms(orders->store));
 }
 
 static bool apply_learn(struct order_record *r, const struct queue_terms *terms, struct step *s)

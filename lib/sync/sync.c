@@ -9,6 +9,7 @@
 
 #define BACKOFF_MIN_MS (30LL * 1000)
 #define BACKOFF_MAX_MS (4LL * 3600 * 1000)
+#define RELOAD_MS 1000 /* app_refresh has looked by then */
 #define BEHIND_MS (5LL * 60 * 1000)
 #define GONE_RETRY_MS (5LL * 60 * 1000)
 #define LEASE_FRESH_MS 5000 /* a write's lease was confirmed since: the store's clock may jump */
@@ -80,6 +81,8 @@ static enum step stop_later(struct sync_work *w, const struct ghl_answer *answer
 /* The configuration is wrong, not the order: everything waits, nothing becomes a dead letter. */
 static enum step stop_paused(struct sync_work *w, const struct ghl_answer *answer, int64_t delay_ms)
 {
+    if (config_is_stale(&w->app->config)) /* they were mended since this process read them */
+        return sync_stop_retry(w, RELOAD_MS, false, "settings_changed");
     hold_pause(w->app, answer, w->why);
     w->hold = true;
     return sync_stop_retry(w, delay_ms, false, "paused");
