@@ -383,7 +383,7 @@ static const struct script scripts[] = {
     {"a requeued one waits anew",
      "sells A 100 to=t > leased; refuse t > dead; +9; requeue > due; is accepted=0"},
     {"no dead letter", "sells A 100 > queued; drop > no; delete > no; requeue > none"},
-    {"bytes that are no order", "keep > yes; is dead=0 body=bytes; keep > no; requeue > due"},
+    {"bytes that are no order", "keep > yes; is dead=0 body=bytes reason=no,order; keep > no; requeue > due"},
     {"gone in GHL: a person's hand looks for it again",
      "sells A 100 to=t > leased; knows opp=o1 part=p gone=1; finish t > done; is gone=0; requeue > no-body; "
      "is gone=- opp=- "
