@@ -15,7 +15,7 @@
 #   make test CASE=t/corpus/settings.case  the cases of one file
 #   make test CASE='a dry run'             the cases whose "file: name" matches this regular expression
 #   make test CASE='a dry run' T=nginx     the same behind nginx: T chooses the ways of serving (default: cgi)
-#   make test CASE=sub-orders T=t/cases.t  one case of t/cases, in both setups
+#   make test CASE=sub-orders T=t/cases.t  one case of t/cases, in both setups; T=reconcile and T=crash-points, too
 #
 # Knobs:
 #   CC=gcc|clang   compiler              BUILD=build    where objects go
@@ -63,9 +63,10 @@ DRIVERS  = $(patsubst t/driver/%.c,$(BUILD)/t/driver/%,$(wildcard t/driver/*.c))
 LONG     = $(wildcard t/cases.t t/crash-points.t t/store-gone.t t/corpus-cgi.t t/corpus-nginx-redis.t t/walks.t)
 TESTS    = $(LONG) $(filter-out $(LONG),$(wildcard t/*.t))
 # What `make test` runs: everything, or what T and CASE choose.
+CASED    = $(wildcard t/corpus-*.t t/cases.t t/reconcile.t t/crash-points.t)
 ALL_TESTS = $(TESTS) $(UNIT_SRC)
 containing = $(or $(strip $(foreach f,$2,$(if $(findstring $1,$f),$f))),$(error T: no test has '$1' in its path))
-PICKED   = $(if $(CASE),$(foreach t,$(or $(T),corpus-cgi.t),$(call containing,$t,$(wildcard t/corpus-*.t t/cases.t))),$(if \
+PICKED   = $(if $(CASE),$(foreach t,$(or $(T),corpus-cgi.t),$(call containing,$t,$(CASED))),$(if \
            $(T),$(foreach t,$(T),$(call containing,$t,$(ALL_TESTS))),$(ALL_TESTS)))
 RUN      = $(filter %.t,$(PICKED)) $(patsubst %.c,$(BUILD)/%,$(filter %.c,$(PICKED)))
 NEEDED   = $(filter-out %.t,$(RUN)) $(if $(filter %.t,$(PICKED)),$(PROGRAM) $(DRIVERS)) $(if $(T)$(CASE),,crash-driver)

@@ -100,11 +100,11 @@ static bool cut_language(char *site)
     if (!path)
         return false;
     char *last = strrchr(path, '/');
-    size_t first_len = strcspn(path + 1, "/");
+    const char *second = strchr(path + 1, '/');
     if (is_language(last + 1, strlen(last + 1)))
         *last = '\0';
-    else if (is_language(path + 1, first_len))
-        memmove(path, path + 1 + first_len, strlen(path + 1 + first_len) + 1);
+    else if (second && is_language(path + 1, (size_t)(second - path) - 1))
+        memmove(path, second, strlen(second) + 1);
     else
         return false;
     return true;
@@ -113,8 +113,9 @@ static bool cut_language(char *site)
 void order_site_normalise(char *site)
 {
     (void)cut_language(site);
-    if (!strncmp(site, "www.", 4))
-        memmove(site, site + 4, strlen(site + 4) + 1);
+    size_t n = strlen(site), www = strlen("www.");
+    if (n > www && !strncmp(site, "www.", www))
+        memmove(site, site + www, n - www + 1);
 }
 
 /* -- the order's page in wp-admin -- */

@@ -166,15 +166,11 @@ static bool is_replay(const struct order_record *r, const struct arrival *a, con
     return t->same_second && a->modified_s && !a->status_only && has_bytes(r, a->bytes);
 }
 
-/* An older version says that the order was sold after all; or it has what to look for, and the deletion of an order that
- * the store does not know had not. */
+/* An older version says that the order was sold after all. */
 static enum claim sold_late(struct order_record *r, const struct arrival *a, const struct queue_terms *terms,
                             bool *changed)
 {
-    bool sells = a->kind == ARRIVAL_SELLS,
-         was_deletion = r->look && r->ended && !r->bytes[0] && !a->status_only && a->kind != ARRIVAL_FOLLOWS;
-
-    if ((!sells && !was_deletion) || r->sold)
+    if (a->kind != ARRIVAL_SELLS || r->sold)
         return CLAIM_STALE;
     if (r->current.id[0]) {
         /* The end that waits must make its opportunity. Whoever has it does not know: it is looked at once more. */
@@ -191,8 +187,7 @@ static enum claim sold_late(struct order_record *r, const struct arrival *a, con
     if (!r->status[0])
         SET(r->status, a->status);
     r->fingerprint[0] = '\0';
-    r->sold = sells;
-    *changed = true;
+    r->sold = *changed = true;
     put_body(&r->current, r, a, terms->now_ms);
     SET(r->current.status, r->status);
     return CLAIM_QUEUED;
@@ -249,8 +244,10 @@ enum claim order_claim(struct order_record *r, const struct arrival *a, const st
         return CLAIM_OTHER_ORDER;
     bool latest = is_latest(r, a, &t);
     if (latest ? !r->dead_ms || t.older : is_replay(r, a, &t)) {
-        /* Saved without a change: what comes late is older. */
-        if (t.newest && a->modified_s > r->modified_s) {
+        /* Saved without a change: what comes late is older. Bytes without a modified time that came before are a
+         * redelivery. */
+        if (t.newest && (a->modified_s ? a->modified_s > r->modified_s
+                                       : !r->modified_s && !t.same_second && !has_bytes(r, a->bytes) && !a->status_only)) {
             add_bytes(r, a->bytes, false);
             take_time(r, a, &t);
             *changed = true;

@@ -7,6 +7,9 @@ static const struct script scripts[] = {
      "sells A 100 > queued; is current=A latest=A body=body-A sold=1 ended=0 look=0 due=0 "
      "accepted=0 changed=1 expires=- modified=100"},
     {"a new sale is leased at once", "sells A 100 to=t > leased; is lease=t until=60 current=A waiting=-"},
+    {"without a modified time other bytes are a later save, and the same bytes a redelivery",
+     "sells A - bytes=x > queued; +5; sells A - bytes=x > duplicate; is changed=0; sells A - bytes=y > duplicate; is "
+     "changed=1; +1; ends B - spool ago=3 > stale"},
     {"the same again changes nothing", "sells A 100 > queued; sells A 100 > duplicate; is changed=0"},
     {"saved without a change: what comes late is older",
      "sells A 100 > queued; sells A 120 > duplicate; is changed=1 modified=120; ends B 110 > stale"},
@@ -382,7 +385,7 @@ static const struct script scripts[] = {
     {"a requeued one waits anew",
      "sells A 100 to=t > leased; refuse t > dead; +9; requeue > due; is accepted=0"},
     {"no dead letter", "sells A 100 > queued; drop > no; delete > no; requeue > none"},
-    {"bytes that are no order", "keep > yes; is dead=0 body=bytes; keep > no; requeue > due"},
+    {"bytes that are no order", "keep > yes; is dead=0 body=bytes reason=no,order; keep > no; requeue > due"},
     {"gone in GHL: a person's hand looks for it again",
      "sells A 100 to=t > leased; knows opp=o1 part=p gone=1; finish t > done; is gone=0; requeue > no-body; "
      "is gone=- opp=- "
