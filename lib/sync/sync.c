@@ -322,12 +322,15 @@ bool sync_drop_refused(const struct sync_work *w, const char *what, json_t *body
 {
     struct log_about about = {.order = w->work->key, .trace_id = answer->trace_id, .status = answer->status};
     json_t *fields = json_object_get(body, "customFields");
+    char its_id[GHL_ID_SIZE] = "";
     bool one = !strcmp(answer->field, "customFields") && answer->field_index >= 0 &&
                json_array_size(fields) > (size_t)answer->field_index;
 
     if ((answer->result != GHL_REFUSED && answer->result != GHL_CONFIG) || !answer->field[0] ||
         !is_optional(what, answer->field))
         return false;
+    if (one)
+        text_copy(its_id, sizeof its_id, json_text(json_array_get(fields, (size_t)answer->field_index), "id"));
     if (one ? json_array_remove(fields, (size_t)answer->field_index) != 0
             : json_object_del(body, answer->field) != 0)
         return false;
@@ -336,7 +339,7 @@ bool sync_drop_refused(const struct sync_work *w, const char *what, json_t *body
     log_event(w->app->log, LOG_LEVEL_WARN, "degraded", &about,
               one ? "GHL does not take a custom field of this %s (%s): it is left out. %s"
                   : "GHL does not take this %s's %s: it is left out. %s",
-              what, answer->field, answer->message);
+              what, *its_id ? its_id : answer->field, answer->message);
     return true;
 }
 
