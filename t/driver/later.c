@@ -4,6 +4,7 @@
  *   later SECONDS [asked]        asked: reads its settings, and waits for the end of standard input
  */
 #include "base/clock.h"
+#include "app/ready.h"
 #include "worker/drain.h"
 #include <stdio.h>
 #include <stdlib.h>
