@@ -525,7 +525,7 @@ test 'a dead letter whose content was deleted' => sub {
     $server->set(map { $_ => undef } qw(WOO_URL WOO_CONSUMER_KEY WOO_CONSUMER_SECRET));
     my $run = $server->command('failed', 'retry', 'shop:1');
     is $run->{code}, 65, 'retry without a shop';
-    is $run->{err}, "woo_ghl failed: shop:1: its content was deleted after DEAD_LETTER_TTL; set WOO_URL, WOO_CONSUMER_KEY and WOO_CONSUMER_SECRET, and it is read from the shop\n", '... says what is missing';
+    is $run->{err}, "woo_ghl failed: shop:1: its content is not kept any more; it is taken anew when the shop sends its next version. Set WOO_URL, WOO_CONSUMER_KEY and WOO_CONSUMER_SECRET to have it read from the shop now\n", '... says what is missing';
     $server->set($woo->wiring);
     $run = $server->command('failed', 'retry', 'shop:1');
     is $run->{code}, 65, 'an order that the shop has no more';

@@ -165,6 +165,12 @@ bool app_refresh(struct app *app)
     return false;
 }
 
+bool app_refresh_now(struct app *app)
+{
+    app->looked_mono_ms = clock_mono_ms() - LOOK_MS;
+    return app_refresh(app);
+}
+
 /* -- the shared state -- */
 
 /* The spool is opened even if the store is not: it is for just that. */
@@ -193,6 +199,7 @@ bool app_ready(struct app *app, struct error *e)
         app->store = store_open(&app->config, app->crypt, app->log, e);
         if (!app->store)
             return false;
+        store_shift_clock(app->store, app->shift_ms);
         orders_init(&app->orders, app->store, &app->config, app->log);
     }
     if (store_server(app->store, server) != STORE_OK) {

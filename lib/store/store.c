@@ -16,6 +16,7 @@ struct store {
     int64_t ahead_ms;             /* the store's time less the clock since boot, as the last reply said */
     char trusted[RECORD_ID_SIZE]; /* the server whose memory was checked; "" = none */
     struct error own_trouble;     /* what went wrong in this file */
+    int64_t shift_ms; /* tests */
 };
 
 /* Every call goes through here, so that a test build can die before and after each. */
@@ -109,9 +110,15 @@ int64_t store_now_ms(const struct store *store)
     return clock_boot_ms() + store->ahead_ms;
 }
 
+int64_t store_boot_ms(const struct store *store)
+{
+    return clock_boot_ms() + store->shift_ms;
+}
+
 void store_shift_clock(struct store *store, int64_t ms)
 {
     store->backend->shift_clock(store->state, ms);
+    store->shift_ms += ms;
     store->ahead_ms += ms;
 }
 

@@ -9,7 +9,7 @@
 
 #define BACKOFF_MIN_MS (30LL * 1000)
 #define BACKOFF_MAX_MS (4LL * 3600 * 1000)
-#define BEHIND_MS (5LL * 60 * 1000)
+#define RELOAD_MS 1000 /* app_refresh has looked by then */
 #define GONE_RETRY_MS (5LL * 60 * 1000)
 #define LEASE_FRESH_MS 5000 /* a write's lease was confirmed since: the store's clock may jump */
 #define SEND_MARGIN_MS 5000 /* no write begins so shortly before the lease may run out */
@@ -78,17 +78,21 @@ static enum step stop_later(struct sync_work *w, const struct ghl_answer *answer
 }
 
 /* The configuration is wrong, not the order: everything waits, nothing becomes a dead letter. */
-static enum step stop_paused(struct sync_work *w, const struct ghl_answer *answer, int64_t delay_ms)
+static enum step stop_paused(struct sync_work *w, const struct ghl_answer *answer)
 {
+    if (config_is_stale(&w->app->config)) { /* they were mended since this process read them */
+        w->app->looked_mono_ms = 0;         /* the next request, or the drain's next order, looks */
+        return sync_stop_retry(w, RELOAD_MS, false, "settings_changed");
+    }
     hold_pause(w->app, answer, w->why);
     w->hold = true;
-    return sync_stop_retry(w, delay_ms, false, "paused");
+    return sync_stop_retry(w, 0, false, "paused");
 }
 
 static enum step stop_unauthorized(struct sync_work *w, const struct ghl_answer *answer)
 {
     switch (hold_whose_fault(&w->terms, answer)) {
-    case FAULT_TOKEN: return stop_paused(w, answer, 0);
+    case FAULT_TOKEN: return stop_paused(w, answer);
     case FAULT_ORDER:
         if (w->work->record.attempts >= REFUSED_TRIES - 1)
             return sync_stop(w, SYNC_END_REFUSE, "dead_letter");
@@ -106,13 +110,13 @@ static enum step stop_configuration(struct sync_work *w, const struct ghl_answer
     struct ghl_answer looked;
 
     if (answer->status < 300) /* our own look found it: a name in the settings that the location lacks */
-        return stop_paused(w, answer, BEHIND_MS);
+        return stop_paused(w, answer);
     enum ghl_result result =
         resolve_check(w->app->ghl, &call, &w->cache, json_text(w->plan->opportunity, "stage"), &looked);
     ghl_answer_free(&looked);
     if (result == GHL_OK)
         return sync_stop(w, SYNC_END_REFUSE, "dead_letter");
-    return stop_paused(w, answer, BEHIND_MS);
+    return stop_paused(w, answer);
 }
 
 static void explain(struct sync_work *w, const char *what, const struct ghl_answer *answer)
@@ -318,12 +322,15 @@ bool sync_drop_refused(const struct sync_work *w, const char *what, json_t *body
 {
     struct log_about about = {.order = w->work->key, .trace_id = answer->trace_id, .status = answer->status};
     json_t *fields = json_object_get(body, "customFields");
+    char its_id[GHL_ID_SIZE] = "";
     bool one = !strcmp(answer->field, "customFields") && answer->field_index >= 0 &&
                json_array_size(fields) > (size_t)answer->field_index;
 
     if ((answer->result != GHL_REFUSED && answer->result != GHL_CONFIG) || !answer->field[0] ||
         !is_optional(what, answer->field))
         return false;
+    if (one)
+        text_copy(its_id, sizeof its_id, json_text(json_array_get(fields, (size_t)answer->field_index), "id"));
     if (one ? json_array_remove(fields, (size_t)answer->field_index) != 0
             : json_object_del(body, answer->field) != 0)
         return false;
@@ -332,7 +339,7 @@ bool sync_drop_refused(const struct sync_work *w, const char *what, json_t *body
     log_event(w->app->log, LOG_LEVEL_WARN, "degraded", &about,
               one ? "GHL does not take a custom field of this %s (%s): it is left out. %s"
                   : "GHL does not take this %s's %s: it is left out. %s",
-              what, answer->field, answer->message);
+              what, *its_id ? its_id : answer->field, answer->message);
     return true;
 }
 

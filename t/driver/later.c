@@ -22,13 +22,14 @@ int main(int argc, char **argv)
     const struct drain_options options = {.budget_ms = CLOCK_NEVER, .heartbeat = true};
     const char *what = argc > 2 ? argv[2] : "";
     long seconds = argc > 1 ? strtol(argv[1], NULL, 10) : 0;
-    bool good = app_open(&app, NULL) && app_ready(&app, &e);
+    bool good = app_open(&app, NULL);
+
+    app.shift_ms = seconds * 1000;
+    good = good && app_ready(&app, &e);
 
     if (!strcmp(what, "asked") && puts("open") >= 0 && fflush(stdout) == 0)
         while (getchar() != EOF)
             ;
-    if (good)
-        store_shift_clock(app.store, seconds * 1000);
     if (good && !strcmp(what, "wanted")) {
         puts(drain_is_wanted(&app) ? "wanted" : "not wanted");
     } else if (good && !strcmp(what, "status")) {
