@@ -15,7 +15,7 @@
 #   make test CASE=t/corpus/settings.case  the cases of one file
 #   make test CASE='a dry run'             the cases whose "file: name" matches this regular expression
 #   make test CASE='a dry run' T=nginx     the same behind nginx: T chooses the ways of serving (default: cgi)
-#   make test CASE=sub-orders T=t/cases.t  one case of t/cases, in both setups
+#   make test CASE=sub-orders T=t/cases.t  one case of t/cases, in both setups; T=reconcile and T=crash-points, too
 #
 # Knobs:
 #   CC=gcc|clang   compiler              BUILD=build    where objects go
@@ -63,9 +63,10 @@ DRIVERS  = $(patsubst t/driver/%.c,$(BUILD)/t/driver/%,$(wildcard t/driver/*.c))
 LONG     = $(wildcard t/cases.t t/crash-points.t t/store-gone.t t/corpus-cgi.t t/corpus-nginx-redis.t t/walks.t)
 TESTS    = $(LONG) $(filter-out $(LONG),$(wildcard t/*.t))
 # What `make test` runs: everything, or what T and CASE choose.
+CASED    = $(wildcard t/corpus-*.t t/cases.t t/reconcile.t t/crash-points.t)
 ALL_TESTS = $(TESTS) $(UNIT_SRC)
 containing = $(or $(strip $(foreach f,$2,$(if $(findstring $1,$f),$f))),$(error T: no test has '$1' in its path))
-PICKED   = $(if $(CASE),$(foreach t,$(or $(T),corpus-cgi.t),$(call containing,$t,$(wildcard t/corpus-*.t t/cases.t))),$(if \
+PICKED   = $(if $(CASE),$(foreach t,$(or $(T),corpus-cgi.t),$(call containing,$t,$(CASED))),$(if \
            $(T),$(foreach t,$(T),$(call containing,$t,$(ALL_TESTS))),$(ALL_TESTS)))
 RUN      = $(filter %.t,$(PICKED)) $(patsubst %.c,$(BUILD)/%,$(filter %.c,$(PICKED)))
 NEEDED   = $(filter-out %.t,$(RUN)) $(if $(filter %.t,$(PICKED)),$(PROGRAM) $(DRIVERS)) $(if $(T)$(CASE),,crash-driver)
@@ -168,7 +169,7 @@ $(BUILD)/bench/hello: $(BUILD)/t/bench/hello.o
 deps:
 	@deploy/deps.sh
 
-# cppcheck sees no macros of libraries, and stumbles over a compound literal inside ?: (internalAstError).
+# cppcheck sees no macros of libraries (and takes a ; in -D for the end of one), and stumbles over a compound literal inside ?: (internalAstError).
 lint:
 	$(MAKE) -j$(JOBS) CC=gcc BUILD=build/gcc PROGRAM=build/gcc/woo_ghl all build-tests
 	$(MAKE) -j$(JOBS) CC=clang BUILD=build/clang PROGRAM=build/clang/woo_ghl all build-tests
@@ -180,7 +181,7 @@ lint:
 	  $(shell pkg-config --cflags $(PKG) $(FCGI_PC) $(TLS_PC)) 2>&1 | grep -v "warnings generated\|warning generated"; \
 	  exec true' sh > build/tidy.out; ! grep -E 'warning:|error:' -A6 build/tidy.out
 	cppcheck --quiet --std=c11 --error-exitcode=1 --enable=warning,portability --inline-suppr -j 2 \
-	  '-Djson_array_foreach(a,i,v)=for (;;)' '-Djson_object_foreach(o,k,v)=for (;;)' \
+	  '-Djson_array_foreach(a,i,v)=while ((v = json_next(a, &i)))' '-Djson_object_foreach(o,k,v)=while ((v = json_next(o, &k)))' \
 	  --suppress=missingIncludeSystem --suppress=internalAstError -Ilib woo_ghl.c lib
 	shellcheck deploy/*.sh .ci/run
 	@for f in $$(find t -name '*.t' -o -name '*.pl' -o -name '*.pm'); do \

@@ -60,9 +60,9 @@ for my $store (qw(sqlite redis)) {
 
     subtest "$store: dead letters are told, and again before their content goes" => sub {
         my $server = $new->();
-        $ghl->fault({ match => { path => '^/opportunities/$' }, do => { status => 422, body => { message => ['monetaryValue must be a number'] } } });
+        $ghl->fault({ match => { path => '^/opportunities/$' }, do => { status => 422, body => { message => ['name must be a string'] } } });
         is deliver($server, 1), '{"status":"queued","reason":"dead_letter"}', 'given a dead letter';
-        like told($server, 'dead_letter', 1)->[0], qr/^Order shop:1 is parked .*monetaryValue must be a number/, 'it is told';
+        like told($server, 'dead_letter', 1)->[0], qr/^Order shop:1 is a dead letter .*name must be a string/, 'it is told';
         ok $server->drain_as_of(26 * $DAY), 'four days before DEAD_LETTER_TTL';
         unlike $server->log, qr/event=expiring/, 'nothing is said';
         ok $server->drain_as_of(27.5 * $DAY), 'two days and a half before';
@@ -88,14 +88,24 @@ for my $store (qw(sqlite redis)) {
 
     subtest "$store: nobody drains" => sub {
         my $server = $new->(SYNC_BUDGET => '0');
-        ok $server->drain_as_of(-700), 'given a last drain 700 s ago';
-        is deliver($server, 1), '{"status":"queued","reason":"later"}', 'an order';
-        is deliver($server, 2), '{"status":"queued","reason":"later"}', 'another, while the first one waits';
+        my $out = $server->dir . '/said';
+        my $as_of = sub {
+            my ($seconds, $what) = @_;
+            unlink $out;
+            is $server->later($seconds, [$what], out => $out)->wait(20), 0, "$what, $seconds s later";
+            return file_of($out);
+        };
+        is deliver($server, 1), '{"status":"queued","reason":"later"}', 'given an order that waits';
+        is $as_of->(500, 'wanted'), "wanted\n", 'a web worker drains';
+        unlike $server->log, qr/event=undrained/, 'nobody is told yet';
+        is $as_of->(700, 'wanted'), "wanted\n", 'still nothing else drains';
         like $server->log, qr/level=warn event=undrained/, 'the log says it';
-        like told($server, 'undrained', 1)->[0], qr/nothing has drained for 10 minutes/, 'it is told';
-        like $server->command('status')->{out}, qr/^nothing has drained for 10 minutes/m, 'status says it';
-        is $server->command('drain')->{code}, 0, 'after a drain';
-        unlike $server->command('status')->{out}, qr/nothing has drained/, 'status says nothing';
+        like told($server, 'undrained', 1)->[0], qr/^Orders wait for more than 10 minutes and nothing drains/, 'it is told';
+        like $as_of->(700, 'status'), qr/^nothing has drained for 10 minutes/m, 'status says it';
+        $ghl->fault({ times => 0, do => { status => 503, headers => { 'Retry-After' => 60 } } });
+        is $server->command('drain')->{code}, 0, 'given a drain, which cannot bring it to GHL';
+        is $as_of->(700, 'wanted'), "not wanted\n", 'a drain runs here';
+        unlike $as_of->(700, 'status'), qr/nothing has drained/, 'status says nothing';
         $server->stop;
     };
 
@@ -103,11 +113,11 @@ for my $store (qw(sqlite redis)) {
         my $server = $new->();
         $ghl->fault({ times => 0, do => { status => 503, headers => { 'Retry-After' => 60 } } });    # one try at a time
         like deliver($server, $_), qr/"queued"/, 'given an order that GHL does not answer to' for 1 .. 5;
-        like $server->log, qr/level=error event=breaker .*next try in 30 s/, 'the breaker is open';
+        like $server->log, qr/level=error event=breaker .*next try is in 30 s/, 'the breaker is open';
         my $at = 0;
         for my $open (60, 120) {
             ok $server->drain_as_of($at += $open), 'a try as soon as it may be';
-            like $server->log, qr/event=breaker .*next try in $open s/, "it stays open for $open s";
+            like $server->log, qr/event=breaker .*next try is in $open s/, "it stays open for $open s";
         }
         is file_of($server->dir . '/told'), '', 'that is nothing to tell yet';
         ok $server->drain_as_of($at += 240), 'a further try';
@@ -135,10 +145,10 @@ for my $store (qw(sqlite redis)) {
         kill CONT => @worker;
         like do { local $/; <$in> }, qr/"queued","reason":"lease_lost"/, 'the first one hears that it is late';
         waitpid $pid, 0;
-        my ($card) = $server->log =~ /event=conflict .*ghl_id=(\w+) msg="Another card is remembered/;
+        my ($card) = $server->log =~ /event=conflict .*ghl_id=(\w+) msg="The store has another opportunity of this order already/;
         ok scalar(grep { $_->{id} eq ($card // '') } $ghl->opportunities), 'the log says which card is one too many';
         is_deeply told($server, 'conflict', 1),
-            ['Order shop:1 has a second card: look for ' . ($card // '') . ' in GHL'], 'it is told';
+            ['Order shop:1 has a second opportunity: look for ' . ($card // '') . ' in GHL'], 'it is told';
         $server->stop;
     };
 

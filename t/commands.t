@@ -39,12 +39,12 @@ subtest 'wrong arguments' => sub {
         [['failed', 'nonsense'],         qr/^woo_ghl failed: unknown argument 'nonsense'; see 'woo_ghl failed --help'$/],
         [['failed', 'show'],             qr/^woo_ghl failed: show takes other arguments; see 'woo_ghl failed --help'$/],
         [['failed', 'retry', '--since', 'yesterday'],
-            qr/^woo_ghl failed: --since yesterday is no date of the past; write for example 2026-11-25, 2026-11-25T08:00:00 \(UTC\), or 36h$/],
-        [['failed', 'retry', '--since', '2026-11-25x'], qr/--since 2026-11-25x is no date/],
-        [['failed', 'retry', '--since', '20261125'], qr/--since 20261125 is no date/],
+            qr/^woo_ghl failed: --since: 'yesterday' is not a date in the past; write for example 2026-11-25, 2026-11-25T08:00:00 \(UTC\) or 36h$/],
+        [['failed', 'retry', '--since', '2026-11-25x'], qr/--since: '2026-11-25x' is not a date/],
+        [['failed', 'retry', '--since', '20261125'], qr/--since: '20261125' is not a date/],
         [['failed', 'retry', '--since'],
-            qr/^woo_ghl failed: --since: its value is missing; write for example 2026-11-25, 2026-11-25T08:00:00 \(UTC\), or 36h$/],
-        [['reconcile', '--since'],       qr/^woo_ghl reconcile: --since: its value is missing; write for example /],
+            qr/^woo_ghl failed: --since needs a value; write for example 2026-11-25, 2026-11-25T08:00:00 \(UTC\) or 36h$/],
+        [['reconcile', '--since'],       qr/^woo_ghl reconcile: --since needs a value; write for example /],
     ) {
         my ($arguments, $says) = @$case;
         my $run = $server->command(@$arguments);
@@ -81,19 +81,19 @@ subtest 'GHL' => sub {
     my %settings = (GHL_API_BASE => $ghl->url, GHL_API_KEY => $ghl->token, GHL_LOCATION_ID => $ghl->location_id);
     my $other = WooGHL::Server->new(mode => 'cgi', settings => \%settings);
     like $other->command('check')->{out}, qr/^GHL        ok$/m, 'that answers';
-    my $hint = qr/status 401 .*; are GHL_API_KEY, its scopes and GHL_LOCATION_ID right\?$/m;
+    my $hint = qr/it answered 401: .*; are GHL_API_KEY, its scopes and GHL_LOCATION_ID right\?$/m;
     $other->set(GHL_API_KEY => 'pit-another');
     my $run = $other->command('check');
     is $run->{code}, 78, 'that refuses the token';
-    like $run->{out}, qr/^GHL        FAILED: auth, $hint/m, '... check says so';
+    like $run->{out}, qr/^GHL        FAILED: $hint/m, '... check says so';
     for my $command ('pipelines', 'fields') {
         $run = $other->command($command);
         is $run->{code}, 69, "... $command";
-        like $run->{err}, qr/^woo_ghl $command: auth, $hint/m, '... says so';
+        like $run->{err}, qr/^woo_ghl $command: GHL failed: $hint/m, '... says so';
     }
     $ghl->down;
     $run = $other->command('check');
-    like $run->{out}, qr/^GHL        FAILED: no answer: .*Connection refused/m, 'that does not answer';
+    like $run->{out}, qr/^GHL        FAILED: it did not answer: .*Connection refused.*; orders wait in the queue/m, 'that does not answer';
     unlike $run->{out}, $hint, '... which is not the fault of the token';
     $ghl->stop;
 };

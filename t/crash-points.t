@@ -8,7 +8,7 @@
 #
 # At every point there is a death after which the delivery never comes again. Before each step that changes what is
 # known of the order there is another, and the delivery comes again, by turns at once and when the lease is over.
-# ALL=1: every way at every point.
+# ALL=1: every way at every point. CASE=PATTERN: only the scenarios whose name matches.
 use strict;
 use warnings;
 use Digest::SHA qw(hmac_sha256_base64);
@@ -310,7 +310,8 @@ sub examine {
 
 # -- lanes: each has a GHL, a server and a Redis of its own, and takes the next job --
 
-my @jobs = map { my $store = $_; map { [$store, $_] } grep { !$ENV{ONLY} || $_->{name} =~ /$ENV{ONLY}/ } @SCENARIOS } qw(sqlite redis);
+my @jobs = map { my $store = $_; map { [$store, $_] } grep { !defined $ENV{CASE} || $_->{name} =~ /$ENV{CASE}/ } @SCENARIOS } qw(sqlite redis);
+@jobs or BAIL_OUT("no scenario matches CASE=$ENV{CASE}");
 my $results = File::Temp->newdir('woo-ghl-XXXXXX', TMPDIR => 1);
 my $json = JSON::PP->new->canonical;
 

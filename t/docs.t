@@ -53,8 +53,10 @@ my %declared = map { $_ => 1 } map { /\{([a-z._]+)\}/g } content('lib/order/temp
 is_deeply [sort keys %declared], [sort keys %helper], 'template.h explains each helper';
 ok $explained{$_}, "doc/mapping.md explains {$_}" for sort keys %helper;
 
-for my $path ($readme =~ m{`(deploy/[\w./-]+)`}g) {
-    ok -e "$top/$path", "README names $path, and it is there";
+for my $file ('README.md', map { s{^\Q$top/}{}r } glob("$top/doc/*.md")) {
+    for my $path (grep { !/NAME/ } content($file) =~ m{[`= ]((?:deploy|doc|lib|t)/[\w./-]*\w)}g) {
+        ok -e "$top/$path", "$file names $path, and it is there";
+    }
 }
 my %known = map { $_ => 1 } said('help', 'settings') =~ /^#(\w+)=/mg;
 for my $name ($readme =~ /`((?:GHL|WOO|REDIS|DATA|SYNC)_[A-Z_]+)[`=]/g) {

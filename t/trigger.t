@@ -82,7 +82,7 @@ subtest 'nobody there, and a wrong path' => sub {
 subtest 'usage' => sub {
     my @cases = (
         [['--nonsense'],                      64, qr/unknown argument '--nonsense'/],
-        [['--id'],                            64, qr/--id: its value is missing/],
+        [['--id'],                            64, qr/--id: it needs a value/],
         [['--id', '0'],                       64, qr/--id: an order's id is a whole number/],
         [['--id', '1e3'],                     64, qr/--id: an order's id is a whole number/],
         [['--total', 'much'],                 64, qr/--total: an amount is a decimal number/],

@@ -1,5 +1,6 @@
 #include "app/hold.h"
 #include "app/alert.h"
+#include "app/ready.h"
 #include "base/clock.h"
 #include <string.h>
 
@@ -203,9 +204,13 @@ bool hold_lift(struct app *app, enum hold hold, bool now)
     char token[RECORD_SHORT_SIZE];
     struct work_terms terms;
     struct lifting l = {.hold = hold, .token = token};
+    struct error e = ERROR_NONE;
 
     if (hold == HOLD_NONE)
         return true;
+    /* A person mends the settings' file; that this process runs on with what it read before is its own affair. */
+    if (hold == HOLD_PAUSED && app_refresh_now(app) && !app_ready(app, &e))
+        return false;
     if (hold == HOLD_PAUSED && app_hash(app, "ghl token", app->config.ghl_api_key, token) &&
         orders_location(&app->orders, lift_rule, &l) == STORE_OK && l.done) {
         log_event(app->log, LOG_LEVEL_INFO, "resumed", NULL,

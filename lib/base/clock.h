@@ -1,5 +1,5 @@
 /*
- * clock: the process's clocks, absolute deadlines, and the two date forms that the peers use.
+ * clock: the process's clocks and absolute deadlines. Dates are in clock_date.h.
  *
  * Work inside one process is timed by the monotonic clock. What several processes share is timed by the store
  * (store.h), never by these.
@@ -7,6 +7,7 @@
 #ifndef WOO_GHL_CLOCK_H
 #define WOO_GHL_CLOCK_H
 
+#include "base/clock_date.h"
 #include <stdbool.h>
 #include <stdint.h>
 
@@ -27,19 +28,5 @@ int64_t clock_left_ms(int64_t deadline_mono_ms);
 
 /* Sleeps ms, or shorter when a signal handler has set *stop (may be NULL). False when it was stopped. */
 bool clock_sleep_ms(int64_t ms, const volatile int *stop);
-
-/* "2026-11-25T00:43:19", with or without a fraction, "Z" or "+hh:mm" (none = UTC) -> s since 1970; false when
- * it is no such date. */
-bool clock_parse_iso(const char *text, int64_t *out_s);
-
-/* An HTTP date, in any of the forms of RFC 9110, 5.6.7 -> s since 1970; false when it is none. */
-bool clock_parse_http_date(const char *text, int64_t *out_s);
-
-/* An HTTP Retry-After: whole seconds, or an HTTP date compared with now_wall_ms -> ms from now, 0 or more;
- * false when it is neither (RFC 9110, 10.2.3). */
-bool clock_parse_retry_after(const char *text, int64_t now_wall_ms, int64_t *out_ms);
-
-/* "2026-11-25T00:43:19.123Z" into out (at least 32 bytes). */
-void clock_format_iso(int64_t wall_ms, char out[32]);
 
 #endif

@@ -1,4 +1,5 @@
 #include "cli/check.h"
+#include "app/ready.h"
 #include "base/clock.h"
 #include "cli/mapping.h"
 #include "ghl/fields.h"
@@ -37,15 +38,17 @@ static bool check_store(struct app *app)
     return !*about.problem;
 }
 
-/* What GHL answered, or that it did not, and where to look. */
+/* What GHL answered, or that it did not, and what there is to do. */
 static void print_ghl_trouble(FILE *out, const char *what, const struct ghl_answer *answer)
 {
+    const char *advice = answer->result == GHL_AUTH
+                             ? "are GHL_API_KEY, its scopes and GHL_LOCATION_ID right?"
+                             : "orders wait in the queue; there is nothing to do unless this lasts";
+
     if (answer->status == 0)
-        fprintf(out, "%s: no answer: %s\n", what, answer->message);
+        fprintf(out, "%s: it did not answer: %s; %s\n", what, answer->message, advice);
     else
-        fprintf(out, "%s: %s, status %d %s%s\n", what, ghl_result_name(answer->result), answer->status,
-                answer->message,
-                answer->result == GHL_AUTH ? "; are GHL_API_KEY, its scopes and GHL_LOCATION_ID right?" : "");
+        fprintf(out, "%s: it answered %d: %s; %s\n", what, answer->status, answer->message, advice);
 }
 
 static bool check_ghl(struct app *app)
@@ -94,7 +97,7 @@ static bool check_shop(struct app *app)
         .status = "any", .from_s = clock_wall_ms() / 1000, .per_page = 1, .exclude = ""};
 
     if (!*app->config.woo_url) {
-        printf("shop       not set (WOO_URL): orders whose webhook never comes are not looked for\n");
+        printf("shop       not set (WOO_URL): orders whose webhook never came are not found\n");
         return true;
     }
     http_answer_init(&page.answer);
@@ -147,7 +150,7 @@ int check_pipelines(struct app *app)
     bool good = ghl_pipelines(app->ghl, &call, &answer) == GHL_OK;
 
     if (!good)
-        print_ghl_trouble(stderr, "woo_ghl pipelines", &answer);
+        print_ghl_trouble(stderr, "woo_ghl pipelines: GHL failed", &answer);
     json_array_foreach(good ? answer.json : NULL, i, pipeline)
     {
         printf("%-24s %s\n", json_text(pipeline, "id"), json_text(pipeline, "name"));
@@ -167,7 +170,7 @@ int check_fields(struct app *app)
     bool good = ghl_custom_fields(app->ghl, &call, &answer) == GHL_OK;
 
     if (!good)
-        print_ghl_trouble(stderr, "woo_ghl fields", &answer);
+        print_ghl_trouble(stderr, "woo_ghl fields: GHL failed", &answer);
     json_array_foreach(good ? answer.json : NULL, i, field)
         printf("%-24s %-11s %-16s %-32s %s\n", json_text(field, "id"), json_text(field, "model"),
                json_text(field, "dataType"), json_text(field, "fieldKey"), json_text(field, "name"));

@@ -192,8 +192,8 @@ static enum store_result read_again(struct app *app, struct change *change, cons
 {
     if (!*app->config.woo_url) {
         error_set(&change->why,
-                  "its content was deleted after DEAD_LETTER_TTL; set WOO_URL, WOO_CONSUMER_KEY and "
-                  "WOO_CONSUMER_SECRET, and it is read from the shop");
+                  "its content is not kept any more; it is taken anew when the shop sends its next version. Set WOO_URL, "
+                  "WOO_CONSUMER_KEY and WOO_CONSUMER_SECRET to have it read from the shop now");
         return STORE_NONE;
     }
     if (!change->woo)

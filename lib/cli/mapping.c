@@ -7,15 +7,15 @@
 
 static bool failed(const char *setting, const char *what, const char *name, const char *command)
 {
-    printf("mapping    FAILED: %s: the location has no %s \"%s\"; woo_ghl %s lists what it has\n", setting,
-           what, name, command);
+    printf("mapping    FAILED: %s: the location has no %s \"%s\"; woo_ghl %s lists them\n", setting, what,
+           name, command);
     return false;
 }
 
 static bool refused(const struct ghl_answer *answer, const char *what)
 {
-    printf("mapping    FAILED: GHL does not tell its %s: %s, status %d %s\n", what,
-           ghl_result_name(answer->result), answer->status, answer->message);
+    printf("mapping    FAILED: GHL does not list its %s: it answered %d: %s\n", what, answer->status,
+           answer->message);
     return false;
 }
 
@@ -45,9 +45,8 @@ static bool check_field(const json_t *fields, enum fields_model model, const cha
         return failed(setting, what, key, "fields");
     if (fields_can_hold(field))
         return true;
-    printf("mapping    FAILED: %s: the field \"%s\" is of the type %s, which takes no text; choose one of "
-           "another "
-           "type\n",
+    printf("mapping    FAILED: %s: the field \"%s\" has the type %s, which cannot hold text; choose a "
+           "field of another type\n",
            setting, key, json_text(field, "dataType"));
     return false;
 }

@@ -4,6 +4,8 @@
 #include <stdio.h>
 #include <string.h>
 
+#define EXAMPLES "2026-11-25, 2026-11-25T08:00:00 (UTC) or 36h"
+
 /* A moment, or the beginning of a day. */
 static bool parse_date(const char *text, int64_t *out_s)
 {
@@ -34,13 +36,8 @@ bool since_parse(const char *text, int64_t *out_s, struct error *e)
         return true;
     }
     if (!*text)
-        error_set(
-            e,
-            "--since: its value is missing; write for example 2026-11-25, 2026-11-25T08:00:00 (UTC), or 36h");
+        error_set(e, "--since needs a value; write for example " EXAMPLES);
     else
-        error_set(e,
-                  "--since %s is no date of the past; write for example 2026-11-25, 2026-11-25T08:00:00 "
-                  "(UTC), or 36h",
-                  text);
+        error_set(e, "--since: '%s' is not a date in the past; write for example " EXAMPLES, text);
     return false;
 }

@@ -74,14 +74,14 @@ static int take_option(struct trigger *t, const char *option, const char *value)
         t->status = value;
     } else if (!strcmp(option, "--topic")) {
         if (!topic_is_legal(value))
-            return wrong(option, "a topic is a resource and an event, like order.updated");
+            return wrong(option, "a topic is a resource and an event, such as order.updated");
         t->topic = value;
     } else if (!strcmp(option, "--total")) {
         if (!decimal_parse(value, &amount))
-            return wrong(option, "an amount is a decimal number, like 150.00");
+            return wrong(option, "an amount is a decimal number, such as 150.00");
         t->total = value;
     } else if (!parse_id(value, &t->id)) {
-        return wrong(option, "an order's id is a whole number from 1, of 18 digits at most");
+        return wrong(option, "an order's id is a whole number from 1, with at most 18 digits");
     }
     return EX_OK;
 }
@@ -99,24 +99,23 @@ static int parse_arguments(struct trigger *t, int argc, char **argv)
         for (size_t j = 0; j < sizeof options / sizeof *options; j++)
             known = known || !strcmp(argv[i], options[j]);
         if (!known) {
-            fprintf(stderr,
-                    "woo_ghl trigger: unknown argument '%s'; known are --scenarios, --url URL, --order FILE, "
-                    "--id N, --status S, --total T and --topic T\n",
+            fprintf(stderr, "woo_ghl trigger: unknown argument '%s'; see 'woo_ghl trigger --help'\n",
                     argv[i]);
             return EX_USAGE;
         }
         if (i + 1 == argc)
-            return wrong(argv[i], "its value is missing");
+            return wrong(argv[i], "it needs a value");
         if (take_option(t, argv[i], argv[i + 1]) != EX_OK)
             return EX_USAGE;
         i++;
     }
     if (t->scenarios && (t->order_file || t->status || t->topic))
-        return wrong("--scenarios", "the scenarios bring their own order, status and topic; "
-                                    "--url, --id and --total go with them");
+        return wrong("--scenarios", "the scenarios have their own order, status and topic; only --url, "
+                                    "--id and --total go with them");
     if (t->order_file && (t->status || t->total || t->id))
-        return wrong("--order", "the file's bytes are sent as they are; --id, --status and --total make "
-                                "another order");
+        return wrong("--order",
+                     "it sends the file's bytes as they are, so --id, --status and --total cannot go "
+                     "with it");
     return EX_OK;
 }
 

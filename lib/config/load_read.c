@@ -239,7 +239,7 @@ void load_look_at_place(struct load *l, const char *setting, const char *path)
     const char *root = getenv("DOCUMENT_ROOT");
     char real_root[PATH_MAX], real[PATH_MAX];
 
-    if (stat(path, &st) == 0 && (st.st_mode & 07) != 0)
+    if (stat(path, &st) == 0 && (st.st_mode & 07) != 0 && !S_ISCHR(st.st_mode)) /* not /dev/null */
         load_warning(l, "%s: every user of this machine can read %s; run chmod o= on it", setting, path);
     if (!root || !*root || !realpath(root, real_root) || !realpath(path, real))
         return;

@@ -5,6 +5,8 @@
 #include <string.h>
 #include <strings.h>
 
+#define BLANK " \t\r\n\v\f"
+
 /* The trimmed piece up to one of the separators outside {braces}; *text moves behind the separator. NULL at
  * the end, or when out of memory. malloc'ed. */
 static char *next_piece(const char **text, const char *separators)
@@ -57,14 +59,15 @@ static char *split(char *piece, char separator)
 static bool add_pair(const struct setting *s, char *piece, struct pair_list *list, struct error *e)
 {
     const char *value = split(piece, s->type->separator);
+    bool status = s->type->separator == ':'; /* else a field, whose name may have blanks */
+    const char *key = status ? config_plain_status(piece) : piece;
 
-    if (!value) {
+    if (!value || !*key || (status && key[strcspn(key, BLANK)])) {
         error_set(e, "'%s' is not %s", piece, s->type->form);
         return false;
     }
     if (s->type->check && !s->type->check(value, e))
         return false;
-    const char *key = s->type->separator == ':' ? config_plain_status(piece) : piece;
     if (s->type->unique && pair_find(list, key)) {
         error_set(e, "'%s' is named twice; name it once", key);
         return false;
@@ -139,8 +142,8 @@ static bool check_outcome(const char *text, struct error *e)
 /* "https://Shop.Example.com/sub/" -> "shop.example.com/sub" */
 static char *plain_site(const char *site)
 {
-    const char *scheme = strstr(site, "://");
-    char *plain = strdup(scheme ? scheme + 3 : site);
+    size_t scheme = !strncasecmp(site, "https://", 8) ? 8 : !strncasecmp(site, "http://", 7) ? 7 : 0;
+    char *plain = strdup(site + scheme);
     if (!plain)
         return NULL;
     for (char *p = plain; *p && *p != '/'; p++)
@@ -148,6 +151,11 @@ static char *plain_site(const char *site)
     for (size_t n = strlen(plain); n > 0 && plain[n - 1] == '/'; n--)
         plain[n - 1] = '\0';
     return plain;
+}
+
+static bool is_site(const char *site)
+{
+    return *site && *site != '/' && !strstr(site, "//") && !site[strcspn(site, BLANK)];
 }
 
 /* A shop's name and each of its hosts may be given once. `shop` is in the list. */
@@ -188,6 +196,14 @@ static bool add_shop(char *piece, struct shop_list *list, struct error *e)
         free(alias);
         if (!place || !*place)
             return settings_out_of_memory(e);
+        if (!is_site(*place)) {
+            error_set(e, "'%s' has an address that is not host[/path]", piece);
+            return false;
+        }
+    }
+    if (shop->alias_count == 0) {
+        error_set(e, "'%s' has no address; write name=host[/path],alias", piece);
+        return false;
     }
     return check_once(list, shop, e);
 }

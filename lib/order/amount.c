@@ -95,7 +95,6 @@ static bool read_whole(const char *s, size_t n, char separator, char *digits)
 static bool find_point(const struct written *w, char *point)
 {
     size_t points = count(w->text, w->len, '.'), commas = count(w->text, w->len, ',');
-    size_t blanks = count(w->text, w->len, ' ') + count(w->text, w->len, '\'');
     *point = '\0';
     if (points && commas) {
         const char *s = w->text + w->len;
@@ -109,7 +108,7 @@ static bool find_point(const struct written *w, char *point)
     *point = points ? '.' : ',';
     const char *at = memchr(w->text, *point, w->len);
     size_t before = (size_t)(at - w->text), behind = w->len - before - 1;
-    return blanks || behind != 3 || before == 0 || before > 3 || w->text[0] == '0';
+    return behind != 3 || before == 0 || before > 3 || w->text[0] == '0';
 }
 
 static enum amount_result read_number(const struct written *w, struct decimal *out, int *places)

@@ -12,6 +12,7 @@
 #include <stdint.h>
 
 #define ORDER_WORD_MAX 100 /* bytes of a number, a status and the like */
+#define ORDER_KEY_MAX 64
 
 /* The unsigned headers of a delivery. They may narrow or refuse, never widen. NULL or "" = absent. */
 struct order_headers {
@@ -34,10 +35,11 @@ struct order {
                            json, as the next ones are: plain text of at most ORDER_WORD_MAX bytes */
     const char *status; /* without "wc-"; "" when the body has none */
     const char *currency;
-    const char *order_key; /* "wc_order_..."; "" = none. It differs if an id was given out again */
-    char parent_id[24];    /* the order that this one is a part of; "" = none */
-    bool sub_order;        /* it has a parent, and is no renewal of a subscription */
-    bool erased;           /* the shop erased the person: what it says of one is a stand-in */
+    const char *
+        order_key; /* at most ORDER_KEY_MAX; "wc_order_...", "" = none. It differs if an id was given out again */
+    char parent_id[24]; /* the order that this one is a part of; "" = none */
+    bool sub_order;     /* it has a parent, and is no renewal of a subscription */
+    bool erased;        /* the shop erased the person: what it says of one is a stand-in */
 
     struct decimal total;   /* as sent, not reduced by refunds */
     struct decimal refunds; /* sum of refunds[].total, a negative number or 0 */

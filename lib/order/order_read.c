@@ -1,5 +1,5 @@
 /* What an order says of itself: numbers, dates, amounts. */
-#include "base/clock.h"
+#include "base/clock_date.h"
 #include "base/text.h"
 #include "order/amount.h"
 #include "order/order_work.h"
@@ -14,10 +14,10 @@
 
 /* Plain text of a bounded length, which stands in the json from now on; `otherwise` if nothing can be seen of
  * it. NULL when out of memory. */
-static const char *read_word(struct order *order, const char *key, const char *otherwise)
+static const char *read_word(struct order *order, const char *key, size_t max, const char *otherwise)
 {
     const char *sent = json_text(order->json, key);
-    char *word = text_clean(sent, ORDER_WORD_MAX), *out = word;
+    char *word = text_clean(sent, max), *out = word;
     if (!word)
         return NULL;
     for (const char *s = word; *s; s++)
@@ -34,7 +34,7 @@ static const char *read_word(struct order *order, const char *key, const char *o
  * seen: a name must tell orders apart. */
 static bool read_number(struct order *order)
 {
-    const char *word = read_word(order, "number", "");
+    const char *word = read_word(order, "number", ORDER_WORD_MAX, "");
     if (!word)
         return false;
     const char *seen = word + strspn(word, "# ");
@@ -47,9 +47,9 @@ static bool read_number(struct order *order)
 
 static bool read_words(struct order *order)
 {
-    order->status = read_word(order, "status", "unknown");
-    order->currency = read_word(order, "currency", "");
-    order->order_key = read_word(order, "order_key", "");
+    order->status = read_word(order, "status", ORDER_WORD_MAX, "unknown");
+    order->currency = read_word(order, "currency", ORDER_WORD_MAX, "");
+    order->order_key = read_word(order, "order_key", ORDER_KEY_MAX, "");
     if (!order->status || !order->currency || !order->order_key)
         return false;
     if (!strncmp(order->status, "wc-", 3) && order->status[3])

@@ -13,6 +13,7 @@
  *   {items}          "2 × Tee, 1 × Cap"         {value}      the total less the refunds
  *   {refunded}       the sum of the refunds, "0" = none
  *   {admin_url}      the order in wp-admin (see order.h)
+ *   {customer_note}  with its lines
  *   {date_paid}, {date_created}  the day, "2026-11-25"
  *   {attribution}    where the customer came from: "newsletter / email", "www.example.org"
  */

@@ -206,10 +206,29 @@ static bool plan_note(struct plan *plan, const struct config *config, const stru
 
 /* -- hashes -- */
 
+/* In place: "http://" becomes "//" like "https://". A shop's links have the scheme of whatever request made the
+ * body, which is no news of the order. */
+static void drop_schemes(char *text)
+{
+    static const char *const scheme[] = {"http:", "https:"};
+    char *out = text;
+    for (const char *s = text; *s;) {
+        size_t n = 0;
+        for (int i = 0; i < 2; i++)
+            if (!strncmp(s, scheme[i], strlen(scheme[i])) && !strncmp(s + strlen(scheme[i]), "//", 2))
+                n = strlen(scheme[i]);
+        s += n;
+        *out++ = *s++;
+    }
+    *out = '\0';
+}
+
 static bool hash_json(const json_t *value, const char *label, const unsigned char *key,
                       char out[DIGEST_HEX_SIZE])
 {
     char *text = json_canonical(value);
+    if (text)
+        drop_schemes(text);
     bool good = text && digest_label_hex(key, DIGEST_LEN, label, text, strlen(text), out);
     free(text);
     return good;

@@ -168,6 +168,17 @@ out:
 
 /* -- claim -- */
 
+static enum store_result look_at_location(struct orders *orders)
+{
+    struct location_record location;
+    int64_t now_ms;
+    enum store_result result = store_read_location(orders->store, &location, &now_ms);
+
+    if (result == STORE_OK)
+        orders->location = location;
+    return result;
+}
+
 struct claiming {
     struct arrival arrival;
     int64_t arrived_ago_ms;
@@ -263,7 +274,11 @@ enum store_result orders_claim(struct orders *orders, const struct orders_claim 
         return STORE_UNAVAILABLE;
     c.arrival.body_id = body_id;
     c.token = claim->work ? work->token : NULL;
-    enum store_result result = run(orders, &change, &claimed->record);
+    enum store_result result = STORE_OK;
+    if (c.token && location_hold(&orders->location) != HOLD_NONE) /* another process may have lifted it */
+        result = look_at_location(orders);
+    if (result == STORE_OK)
+        result = run(orders, &change, &claimed->record);
     if (result == STORE_OK && c.claim == CLAIM_OTHER_ORDER)
         result = other_order(orders, &change, &c, claimed);
     if (result == STORE_OK)
@@ -466,8 +481,8 @@ enum store_result orders_renew(struct orders *orders, struct order_work *work)
 
 static bool apply_attempt(struct order_record *r, const struct queue_terms *terms, struct step *s)
 {
-    return order_attempt(r, s->token, s->kind, s->blob, s->window_ms, s->orders->boot,
-                         store_boot_ms(s->orders->store), terms);
+    return order_attempt(r, s->token, s->kind, s->blob, s->window_ms, s->orders->boot, store_boot_ms(s->orders->store),
+                         terms);
 }
 
 enum store_result orders_attempt(struct orders *orders, struct order_work *work, enum attempt_kind kind,

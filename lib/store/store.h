@@ -67,9 +67,9 @@ void store_trust(struct store *store, const char *server);
 void store_before_fork(struct store *store);
 /* The store's clock, ms since 1970, as far as this process knows it without asking. */
 int64_t store_now_ms(const struct store *store);
-/* The machine's clock since boot, which no store sets. */
+/* This machine's clock since boot, ms: what ages are counted by that no clock which is set may change. */
 int64_t store_boot_ms(const struct store *store);
-/* Tests: for this handle the store's time and the machine's are by ms later. Keys that expire come nearer to it. */
+/* Tests: both are by ms later for this handle. Keys that expire come nearer to it. */
 void store_shift_clock(struct store *store, int64_t ms);
 
 /* -- records -- */

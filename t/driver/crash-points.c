@@ -8,6 +8,7 @@
  * line.
  */
 #include "base/clock.h"
+#include "app/ready.h"
 #include "base/digest.h"
 #include "shop/reconcile.h"
 #include "web/routes.h"
@@ -55,10 +56,11 @@ static int serve(long seconds)
     struct app app;
     struct error e = ERROR_NONE;
     const struct serve_handler handler = {.context = &app, .handle = handle};
-    bool good = app_open(&app, NULL), ready = good && app_ready(&app, &e);
+    bool good = app_open(&app, NULL);
 
-    if (ready)
-        store_shift_clock(app.store, seconds * 1000);
+    app.shift_ms = seconds * 1000;
+    bool ready = good && app_ready(&app, &e);
+
     if (serve_role() == SERVE_CGI) /* a store that is away is the spool's business */
         good = good && serve_cgi(&handler) == EXIT_SUCCESS;
     else if (getenv("RECONCILE"))

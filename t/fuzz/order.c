@@ -6,6 +6,7 @@
  */
 #include "plan/plan.h"
 #include <stdint.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -34,11 +35,14 @@ static const struct order_headers headers[] = {
     {"action.x", "action", ""},
 };
 
-static void check(bool good)
+static void check_at(bool good, int line)
 {
-    if (!good)
+    if (!good) {
+        fprintf(stderr, "%s line %d: this must not happen\n", __FILE__, line);
         abort();
+    }
 }
+#define check(good) check_at(good, __LINE__)
 
 static void plan(const struct order *order, const struct order_headers *with, size_t shop_count)
 {
@@ -50,6 +54,7 @@ static void plan(const struct order *order, const struct order_headers *with, si
         .note = note,
         .source = source,
         .order_field = none,
+        .default_country = none,
         .status_map = {statuses, 3},
         .stage_map = {stages, 1},
     };
@@ -58,9 +63,11 @@ static void plan(const struct order *order, const struct order_headers *with, si
     check(result != PLAN_FAILED);
     check(plan_make(order, with->source, &config, hash_key, &again, NULL) == result);
     check(!strcmp(first.fingerprint, again.fingerprint));
-    if (result == PLAN_OK && first.outcome != OUTCOME_IGNORE) {
+    if (result == PLAN_OK && (first.outcome != OUTCOME_IGNORE || first.follows)) {
         char *text = json_canonical(first.opportunity);
-        check(text && (first.status_only || (first.contact && json_object_size(first.contact) > 0)));
+        check(text && (first.status_only || first.erased || first.contact));
+        check(first.status_only || *first.amount_note || json_object_get(first.opportunity, "monetaryValue"));
+        check(!first.erased || (!first.contact && !first.tags && !first.note && !*first.source));
         free(text);
     }
     plan_free(&first);

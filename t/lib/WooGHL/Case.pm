@@ -15,8 +15,8 @@ package WooGHL::Case;
 #   ghl {"search_lag_ms":500}       settings of the fake GHL (t/lib/FakeGHL.pm)
 #   ghl down | ghl up | ghl forgets faults
 #   fault {"match":{...},"do":{...}}
-#   has contact {...} | has card {...}        somebody put it into GHL; `contactId` may be "<contact ...>"
-#   change card NAME {...} | remove card NAME
+#   has contact {...} | has opportunity {...}   somebody put it into GHL; `contactId` may be "<contact ...>"
+#   change opportunity NAME {...} | remove opportunity NAME
 #
 #  when
 #   send order [{...}]              the reference order with these members changed (null takes one out)
@@ -47,12 +47,12 @@ package WooGHL::Case;
 #                                   where GHL refused it without a fault
 #   holds                           exactly these, in the order in which they were made; `holds nothing`
 #       contact {...}
-#       card {...}
+#       opportunity {...}
 #   queue {"waiting":1,"dead_letters":0}  what `status --json` says
 #   log has TEXT | log lacks TEXT   the log since the case began
 #   log has N times TEXT            in N of its lines
 #
-# In BODY, /path and {...}: <card NAME> is the id of the one opportunity of that name, <contact WHO> of the one
+# In BODY, /path and {...}: <opportunity NAME> is the id of the one opportunity of that name, <contact WHO> of the one
 # contact with that email, phone or first name, <any> anything, "<N values>" a list of so many.
 use strict;
 use warnings;

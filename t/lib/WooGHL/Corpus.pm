@@ -152,13 +152,13 @@ sub _step_ghl {
 
 sub _step_fault { my ($self, $step) = @_; $self->{ghl}->fault($TEXT->decode($step->{rest})); return }
 
-my %KIND = (contact => 'contacts', card => 'opportunities', note => 'notes');
+my %KIND = (contact => 'contacts', opportunity => 'opportunities', note => 'notes');
 
 sub _step_has {
     my ($self, $step) = @_;
-    my ($kind, $what) = $step->{rest} =~ /^(contact|card) (\{.*)$/ or croak 'has contact {...} or has card {...}';
+    my ($kind, $what) = $step->{rest} =~ /^(contact|opportunity) (\{.*)$/ or croak 'has contact {...} or has opportunity {...}';
     my $object = $TEXT->decode($self->_fill($what));
-    if ($kind eq 'card') {
+    if ($kind eq 'opportunity') {
         $object = { status => 'open', pipelineId => 'fakePipelineAAAAAAAA', locationId => $self->{ghl}->location_id, %$object };
     }
     $self->{ghl}->add($KIND{$kind} => $object);
@@ -167,14 +167,14 @@ sub _step_has {
 
 sub _step_change {
     my ($self, $step) = @_;
-    my ($kind, $name, $what) = $step->{rest} =~ /^(contact|card) (.*?) (\{.*)$/ or croak 'change card NAME {...}';
+    my ($kind, $name, $what) = $step->{rest} =~ /^(contact|opportunity) (.*?) (\{.*)$/ or croak 'change opportunity NAME {...}';
     $self->{ghl}->change($KIND{$kind}, $self->_id($kind, $name), $TEXT->decode($what));
     return;
 }
 
 sub _step_remove {
     my ($self, $step) = @_;
-    my ($kind, $name) = $step->{rest} =~ /^(contact|card) (.*)$/ or croak 'remove card NAME';
+    my ($kind, $name) = $step->{rest} =~ /^(contact|opportunity) (.*)$/ or croak 'remove opportunity NAME';
     $self->{ghl}->remove($KIND{$kind}, $self->_id($kind, $name));
     return;
 }
@@ -364,7 +364,7 @@ sub _step_until {
 
 sub _id {
     my ($self, $kind, $name) = @_;
-    my @found = $kind eq 'card'
+    my @found = $kind eq 'opportunity'
         ? grep { ($_->{name} // '') eq $name } $self->{ghl}->opportunities
         : grep { my $c = $_; grep { ($c->{$_} // '') eq $name } qw(email phone firstName) } $self->{ghl}->contacts;
     croak sprintf '%d %ss "%s" are in GHL, and one was meant', scalar @found, $kind, $name if @found != 1;
@@ -373,7 +373,7 @@ sub _id {
 
 sub _fill {
     my ($self, $text) = @_;
-    $text =~ s/<(card|contact) ([^>]+)>/$self->_id($1, $2)/ge;
+    $text =~ s/<(opportunity|contact) ([^>]+)>/$self->_id($1, $2)/ge;
     return $text;
 }
 
@@ -455,7 +455,7 @@ sub _step_holds {
     my $state = $self->{ghl}->state;
     my (%want, @order);
     for my $line (@{ $step->{lines} }) {
-        my ($kind, $what) = $line =~ /^(contact|card|note) (\{.*)$/ or croak "'$line' is nothing GHL could hold";
+        my ($kind, $what) = $line =~ /^(contact|opportunity|note) (\{.*)$/ or croak "'$line' is nothing GHL could hold";
         push @{ $want{ $KIND{$kind} } }, $what;
     }
     croak 'holds, with what under it, or holds nothing' if ($step->{rest} eq 'nothing') != !%want;

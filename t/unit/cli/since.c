@@ -21,14 +21,13 @@ int main(void)
     for (size_t i = 0; i < sizeof bad / sizeof *bad; i++) {
         ok(!since_parse(bad[i], &got, &e), "'%s' is refused", bad[i]);
         snprintf(want, sizeof want,
-                 "--since %s is no date of the past; write for example 2026-11-25, 2026-11-25T08:00:00 "
-                 "(UTC), or 36h",
+                 "--since: '%s' is not a date in the past; write for example 2026-11-25, 2026-11-25T08:00:00 "
+                 "(UTC) or 36h",
                  bad[i]);
         is_str(e.text, want, "with what would be right");
     }
     ok(!since_parse("", &got, &e), "none is refused");
-    is_str(e.text,
-           "--since: its value is missing; write for example 2026-11-25, 2026-11-25T08:00:00 (UTC), or 36h",
+    is_str(e.text, "--since needs a value; write for example 2026-11-25, 2026-11-25T08:00:00 (UTC) or 36h",
            "as well");
     return tap_done();
 }

@@ -54,6 +54,7 @@ static void test_messages(void)
         {"property Joan should not exist", "property ... should not exist"},
         {"contact WITH id q3Xy not found", "Contact with id ... not found"},
         {"email must be an email", "email must be an email"},
+        {"name must be shorter than or equal to 255 characters", "name must be shorter than or equal to ... characters"},
         {"customFields.12.field_value must be a number", "customFields.12.field_value must be a number"},
         {"customFields.12.Joan must be a number", "... must be a number"},
         {"Cannot POST /contacts/q3Xy/tags", "Cannot POST ..."},

@@ -82,6 +82,7 @@ static void test_none(void)
     is_none("1.23.45", AMOUNT_NONE);
     is_none("12.34,56", AMOUNT_NONE);
     is_none("1,2,3", AMOUNT_NONE);
+    is_none("1,2,345", AMOUNT_NONE);
     is_none("1.234,56.7", AMOUNT_NONE);
     is_none("1 23", AMOUNT_NONE);
     is_none("1 2345,00", AMOUNT_NONE);

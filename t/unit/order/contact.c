@@ -175,7 +175,7 @@ static void is_noted(const char *billing, const char *country, const char *phone
                      bool shared)
 {
     struct contact_notes notes;
-    char members[300], want[60];
+    char members[400], want[60];
     snprintf(members, sizeof members, "\"billing\":{%s}", billing);
     snprintf(want, sizeof want, "\"phone\":\"%s\"", phone);
     char *got = contact_of_body(members, country, &notes);
@@ -194,6 +194,11 @@ static void test_phone(void)
     is_noted("\"phone\":\"123456789\",\"country\":\"ES\"", "", "", "***-6789", false);
     is_noted("\"phone\":\"+0 000 000 0000\"", "", "", "***-0000", false);
     is_noted("\"phone\":\"n/a\"", "US", "", "", false);
+    /* the other address's country comes before the default one, and its phone in the place of nobody's */
+    is_noted("\"phone\":\"020 7946 0958\"},\"shipping\":{\"country\":\"GB\"", "US", "+442079460958", "",
+             false);
+    is_noted("\"phone\":\"123456789\"},\"shipping\":{\"phone\":\"+442079460958\"", "US", "+442079460958", "",
+             false);
     is_noted("\"phone\":\"+1 212 555 0123 ext 5\"", "", "+12125550123", "", true);
 }
 

@@ -209,7 +209,7 @@ static void test_words(void)
     snprintf(body, sizeof body, "{\"id\":7,\"status\":\"wc-%s\",\"total\":\"1\",\"order_key\":\"%s\"}",
              longest, longest);
     (void)parse(body, NULL, NULL, &order);
-    is_int(strlen(order.order_key), ORDER_WORD_MAX, "an endless key is cut");
+    is_int(strlen(order.order_key), ORDER_KEY_MAX, "an endless key is cut");
     ok(strlen(order.status) <= ORDER_WORD_MAX, "and an endless status");
     order_free(&order);
     (void)parse("{\"id\":7,\"status\":\"wc-\",\"order_key\":\"wc_order_Ab1\"}", NULL, NULL, &order);
@@ -471,6 +471,7 @@ static void test_same_site(void)
         {"shop.example.com/shop", "shop.example.com/shop"},
         {"shop.example.com/wp", "shop.example.com/wp"},
         {"shop.example.com/b2b", "shop.example.com/b2b"},
+        {"shop.example.com/my-shop", "shop.example.com/my-shop"},
         {"shop.example.com/de-archive", "shop.example.com/de-archive"},
         {"shop.example.com:8443/de", "shop.example.com:8443"},
         {"", ""},

@@ -270,6 +270,29 @@ static void test_notes_for_the_log(void)
     unmake(&m);
 }
 
+/* A reconcile's request is answered with other links than a webhook's. */
+static void test_schemes(void)
+{
+    static const char *const set[][2] = {
+        {"GHL_NOTE", "{admin_url}"}, {"GHL_OPPORTUNITY_FIELDS", "a={admin_url}"}, {0}};
+    struct made http =
+        make(BODY("\"_links\":{\"self\":[{\"href\":\"http://shop.example.com/de/wp-json/wc/v3/orders/1\"}]}"),
+             NULL, set);
+    struct made https =
+        make(BODY("\"_links\":{\"self\":[{\"href\":\"https://shop.example.com/wp-json/wc/v3/orders/1\"}]}"),
+             NULL, set);
+    struct made other =
+        make(BODY("\"_links\":{\"self\":[{\"href\":\"https://other.example.com/wp-json/wc/v3/orders/1\"}]}"),
+             NULL, set);
+    ok(strcmp(http.plan.note, https.plan.note) != 0, "a link has its scheme");
+    is_str(http.plan.part_hash[PLAN_NOTE], https.plan.part_hash[PLAN_NOTE], "but it makes no other note");
+    is_str(http.plan.fingerprint, https.plan.fingerprint, "and no other state");
+    ok(strcmp(http.plan.fingerprint, other.plan.fingerprint) != 0, "a host does");
+    unmake(&http);
+    unmake(&https);
+    unmake(&other);
+}
+
 static void test_note_lines(void)
 {
     static const char *const set[][2] = {
@@ -497,6 +520,7 @@ int main(void)
     test_erased();
     test_standin_name();
     test_notes_for_the_log();
+    test_schemes();
     test_note_lines();
     test_deleted();
     test_templates();

@@ -100,6 +100,17 @@ static void test_longest(void)
         }
 }
 
+/* Two shops of which one is the other's address with "www.": the very address counts. */
+static void test_exact(void)
+{
+    static char plain[] = "example.com", with_www[] = "www.example.com";
+    static char *www_alias[] = {with_www}, *plain_alias[] = {plain};
+    static struct shop_rule two[] = {{main_name, www_alias, 1}, {trade_name, plain_alias, 1}};
+    const struct config config = {.shop = shop, .shops = {two, 2}};
+    is_str(shop_of(&(struct order){.link_site = plain}, "", &config), "trade", "without www.");
+    is_str(shop_of(&(struct order){.link_site = with_www}, "", &config), "main", "with www.");
+}
+
 int main(void)
 {
     test_none();
@@ -107,5 +118,6 @@ int main(void)
     test_several();
     test_same_shop();
     test_longest();
+    test_exact();
     return tap_done();
 }

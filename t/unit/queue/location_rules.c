@@ -92,9 +92,9 @@ static void test_memory(void)
     } cases[] = {
         {"nothing changed", "id1", "s1", "id1", 50, MEMORY_SAME, false, 100},
         {"this machine sees the store for the first time", "id1", "s1", "", 0, MEMORY_SAME, false, 100},
-        {"a first installation", "", "", "", 0, MEMORY_FIRST, false, NOW},
-        {"the store was deleted", "", "", "id1", 50, MEMORY_LOST, true, 50},
-        {"the store was deleted, by a clock of later", "", "", "id1", NOW + 5, MEMORY_LOST, true, NOW},
+        {"a first installation", "", "s1", "", 0, MEMORY_FIRST, false, NOW},
+        {"the store was deleted", "", "s1", "id1", 50, MEMORY_LOST, true, 50},
+        {"the store was deleted, by a clock of later", "", "s1", "id1", NOW + 5, MEMORY_LOST, true, NOW},
         {"another store than this machine knows", "id2", "s1", "id1", 50, MEMORY_LOST, true, 50},
         {"another store that is older than this machine", "id2", "s1", "id1", 500, MEMORY_LOST, true, 100},
         {"a failover, or a restored backup", "id1", "s2", "id1", 50, MEMORY_MOVED, true, 100},
@@ -104,7 +104,7 @@ static void test_memory(void)
     for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
         struct location_record l = {.first_use_ms = *cases[i].store_id ? 100 : 0};
         snprintf(l.store_id, sizeof l.store_id, "%s", cases[i].store_id);
-        snprintf(l.server, sizeof l.server, "%s", cases[i].server);
+        snprintf(l.server, sizeof l.server, "%s", *cases[i].store_id ? cases[i].server : "");
         enum memory got =
             memory_check(&l, cases[i].known_id, cases[i].known_first_use_ms, cases[i].server, "new", NOW);
         if (cases[i].want == MEMORY_MOVED) {

@@ -88,6 +88,8 @@ static const struct script scripts[] = {
      "ends B 100 recovered sold created=900 ago=10 > queued; is sold=1 look=1 current=B"},
     {"hashed with another key: the same second and status are the same version",
      "sells A 100 > queued; sells A2 100 hash=h2 > duplicate; ends B2 100 hash=h2 > queued; is current=B2"},
+    {"without a modified time a version hashed with another key is news",
+     "sells A - > queued; sells A2 - hash=h2 > queued; is current=A2"},
     {"another key: what GHL holds is unknown", "sells A 100 to=t > leased; knows opp=o1 part=p; finish t > "
                                                "done; is part=p; ends B 110 hash=h2 > queued; "
                                                "is part=- opp=o1"},
@@ -383,7 +385,7 @@ static const struct script scripts[] = {
     {"a requeued one waits anew",
      "sells A 100 to=t > leased; refuse t > dead; +9; requeue > due; is accepted=0"},
     {"no dead letter", "sells A 100 > queued; drop > no; delete > no; requeue > none"},
-    {"bytes that are no order", "keep > yes; is dead=0 body=bytes; keep > no; requeue > due"},
+    {"bytes that are no order", "keep > yes; is dead=0 body=bytes reason=no,order; keep > no; requeue > due"},
     {"gone in GHL: a person's hand looks for it again",
      "sells A 100 to=t > leased; knows opp=o1 part=p gone=1; finish t > done; is gone=0; requeue > no-body; "
      "is gone=- opp=- "
