@@ -1,5 +1,6 @@
 /* What is kept although it changes nothing in GHL now: other shops' orders, what the store cannot take, lost work. */
 #include "accept/rig_accept.h"
+#include "app/ready.h"
 #include "base/clock.h"
 #include "tap.h"
 #include <stdio.h>
