@@ -169,7 +169,7 @@ $(BUILD)/bench/hello: $(BUILD)/t/bench/hello.o
 deps:
 	@deploy/deps.sh
 
-# cppcheck sees no macros of libraries, and stumbles over a compound literal inside ?: (internalAstError).
+# cppcheck sees no macros of libraries (and takes a ; in -D for the end of one), and stumbles over a compound literal inside ?: (internalAstError).
 lint:
 	$(MAKE) -j$(JOBS) CC=gcc BUILD=build/gcc PROGRAM=build/gcc/woo_ghl all build-tests
 	$(MAKE) -j$(JOBS) CC=clang BUILD=build/clang PROGRAM=build/clang/woo_ghl all build-tests
@@ -181,7 +181,7 @@ lint:
 	  $(shell pkg-config --cflags $(PKG) $(FCGI_PC) $(TLS_PC)) 2>&1 | grep -v "warnings generated\|warning generated"; \
 	  exec true' sh > build/tidy.out; ! grep -E 'warning:|error:' -A6 build/tidy.out
 	cppcheck --quiet --std=c11 --error-exitcode=1 --enable=warning,portability --inline-suppr -j 2 \
-	  '-Djson_array_foreach(a,i,v)=for (;;)' '-Djson_object_foreach(o,k,v)=for (;;)' \
+	  '-Djson_array_foreach(a,i,v)=while ((v = json_next(a, &i)))' '-Djson_object_foreach(o,k,v)=while ((v = json_next(o, &k)))' \
 	  --suppress=missingIncludeSystem --suppress=internalAstError -Ilib woo_ghl.c lib
 	shellcheck deploy/*.sh .ci/run
 	@for f in $$(find t -name '*.t' -o -name '*.pl' -o -name '*.pm'); do \

@@ -9,7 +9,8 @@ use WooGHL::Play;
 
 my ($name, $setup) = @ARGV;
 die "play.pl NAME cgi|nginx\n" if @ARGV != 2 || $setup !~ /^(?:cgi|nginx)$/;
-my $path = -e $name ? $name : "$FindBin::Bin/cases/" . ($name =~ s/\.json$//r) . '.json';
+my ($path) = grep { -e } $name, map {"$FindBin::Bin/$_/$name.json"} qw(cases cases/variants);
+die "there is no case $name\n" if !defined $path;
 binmode STDOUT, ':encoding(UTF-8)';
 my @wrong = WooGHL::Play->play($path, $setup);
 print "- $_\n" for @wrong;

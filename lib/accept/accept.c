@@ -1,6 +1,7 @@
 #include "accept/accept.h"
 #include "accept/accept_log.h"
 #include "app/alert.h"
+#include "app/ready.h"
 #include "base/clock.h"
 #include "base/text.h"
 #include <stdio.h>
@@ -142,8 +143,8 @@ static void ignore(struct visit *v, enum log_level level, const char *reason, co
  * order that was never sold, and the value that the end brings is not kept. */
 static bool comes_after_the_spool(const struct visit *v)
 {
-    return !outcome_creates(v->planned.plan.outcome) && v->delivery->origin != ORIGIN_SPOOL && v->app->spool &&
-           spool_holds(v->app->spool, v->planned.plan.key);
+    return !outcome_creates(v->planned.plan.outcome) && v->delivery->origin != ORIGIN_SPOOL &&
+           v->app->spool && spool_holds(v->app->spool, v->planned.plan.key);
 }
 
 static enum arrival_kind kind_of(const struct visit *v)
@@ -180,7 +181,8 @@ static void work_now(struct visit *v, struct order_work *work)
     accept_about(v->app, v->delivery, &v->planned, &about);
     /* A body of its own status alone is planned as it is; another's counts after it was planned anew. */
     bool same = !work->record.current.status[0];
-    struct sync_outcome outcome = sync_order(v->app, work, same ? &v->planned : NULL, v->delivery->work_until_mono_ms);
+    struct sync_outcome outcome =
+        sync_order(v->app, work, same ? &v->planned : NULL, v->delivery->work_until_mono_ms);
 
     if (same)
         v->planned = (struct planned){0};
@@ -242,7 +244,9 @@ static void take_claimed(struct visit *v, const struct orders_claimed *claimed, 
         if (v->planned.plan.unmapped_paid)
             accept_alert_unmapped(v->app, &v->planned);
         end(v, ACCEPTED_IGNORED,
-            v->planned.plan.outcome == OUTCOME_IGNORE ? "status_not_mapped" : is_past(v) ? "before_start" : "never_sold");
+            v->planned.plan.outcome == OUTCOME_IGNORE ? "status_not_mapped"
+            : is_past(v)                              ? "before_start"
+                                                      : "never_sold");
         break;
     case CLAIM_OTHER_ORDER: spool(v, "its id was given to a third order meanwhile"); return;
     }
@@ -319,7 +323,8 @@ static bool is_other_site(const struct visit *v, struct error *e)
     if (v->app->config.shops.count > 0 || !*site || !*known || !strcmp(site, known))
         return false;
     error_set(e,
-              "The order's links name %.100s, but the orders of %.100s are the ones that count. If both are your shop, set "
+              "The order's links name %.100s, but the orders of %.100s are the ones that count. If both are "
+              "your shop, set "
               "WOO_SHOPS='%s=%.100s,%.100s'; the order is kept: see `woo_ghl failed`",
               site, known, v->app->config.shop, known, site);
     return true;
@@ -402,7 +407,8 @@ void accept_delivery(struct app *app, const struct accept_delivery *delivery, st
         return;
     }
     snprintf(v.bytes, sizeof v.bytes, "%.16s", hex);
-    switch (planned_make(app, delivery->bytes, delivery->len, &delivery->headers, "", &v.planned, &verdict, &e)) {
+    switch (
+        planned_make(app, delivery->bytes, delivery->len, &delivery->headers, "", &v.planned, &verdict, &e)) {
     case PLANNED_OK: accept_order(&v); break;
     case PLANNED_NO_MEMORY: spool(&v, "out of memory"); break;
     case PLANNED_BAD_JSON:
@@ -441,7 +447,8 @@ static bool accept_again(struct app *app, struct order_work *work, int64_t ago_m
         return false;
     /* It stands under its right key now, and is done under the old one; else its lease runs out, and this is done again. */
     if (moved && orders_finish(&app->orders, work, &work->record.link, false, &end) == STORE_UNAVAILABLE)
-        log_event(app->log, LOG_LEVEL_WARN, "store", NULL, "The store did not take the end of an order's old key");
+        log_event(app->log, LOG_LEVEL_WARN, "store", NULL,
+                  "The store did not take the end of an order's old key");
     return true;
 }
 
@@ -463,5 +470,6 @@ void accept_rescue(struct app *app, struct order_work *work, const char *reason)
                   "The store went away while this order was in hand: the spool has it, too");
     else
         log_event(app->log, LOG_LEVEL_ERROR, "spool", &about,
-                  "The store went away while this order was in hand, and the spool cannot take it: %s", e.text);
+                  "The store went away while this order was in hand, and the spool cannot take it: %s",
+                  e.text);
 }

@@ -14,8 +14,8 @@ static enum log_level level_of(const struct accept_delivery *delivery, enum log_
     return delivery->origin == ORIGIN_FETCHED && level == LOG_LEVEL_INFO ? LOG_LEVEL_DEBUG : level;
 }
 
-void accept_about(const struct app *app, const struct accept_delivery *delivery, const struct planned *planned,
-                  struct accept_about *about)
+void accept_about(const struct app *app, const struct accept_delivery *delivery,
+                  const struct planned *planned, struct accept_about *about)
 {
     (void)app;
     *about = (struct accept_about){.origin = delivery->origin, .outcome = planned->plan.outcome};
@@ -46,8 +46,8 @@ void accept_log_bad_json(struct app *app, const struct acceptance *a, size_t len
     (void)alert_raise(app, ALERT_DEAD, "A signed body of %zu bytes is not JSON; its bytes are kept", len);
 }
 
-void accept_log_ignored(const struct app *app, const struct accept_delivery *delivery, const struct acceptance *a,
-                        enum log_level level, const char *advice)
+void accept_log_ignored(const struct app *app, const struct accept_delivery *delivery,
+                        const struct acceptance *a, enum log_level level, const char *advice)
 {
     struct log_about about = about_of(a);
     log_event(app->log, level_of(delivery, level), "ignored", &about, "%s", advice);
@@ -59,14 +59,15 @@ void accept_log_foreign(struct app *app, const struct accept_delivery *delivery,
     struct log_about about = about_of(a);
 
     log_event(app->log, level_of(delivery, LOG_LEVEL_WARN), "foreign", &about, "%s", why);
-    (void)alert_raise(app, ALERT_FOREIGN,
-                      "Orders of another shop arrive with this shop's secret; they are kept and change nothing in GHL "
-                      "(woo_ghl failed): %s",
-                      why);
+    (void)alert_raise(
+        app, ALERT_FOREIGN,
+        "Orders of another shop arrive with this shop's secret; they are kept and change nothing in GHL "
+        "(woo_ghl failed): %s",
+        why);
 }
 
-void accept_log_claimed(const struct app *app, const struct accept_delivery *delivery, const struct acceptance *a,
-                        const struct planned *planned)
+void accept_log_claimed(const struct app *app, const struct accept_delivery *delivery,
+                        const struct acceptance *a, const struct planned *planned)
 {
     struct log_about about = about_of(a);
 
@@ -78,7 +79,8 @@ void accept_log_claimed(const struct app *app, const struct accept_delivery *del
         break;
     case ACCEPTED_QUEUED:
         about.email = plan_email(&planned->plan);
-        log_event(app->log, LOG_LEVEL_INFO, "queued", &about, "Order #%s is stored and goes to GHL later", a->number);
+        log_event(app->log, LOG_LEVEL_INFO, "queued", &about, "Order #%s is stored and goes to GHL later",
+                  a->number);
         break;
     case ACCEPTED_IGNORED:
         accept_log_ignored(app, delivery, a, LOG_LEVEL_INFO,
@@ -102,7 +104,8 @@ void accept_log_worked(const struct app *app, const struct acceptance *a, const 
     case ACCEPTED_SYNCED:
         about.reason = NULL;
         log_event(app->log, LOG_LEVEL_INFO, "synced", &about, "Order #%s is %s in GHL", a->number,
-                  of->outcome == OUTCOME_IGNORE ? "up to date, its status as before," : outcome_name(of->outcome));
+                  of->outcome == OUTCOME_IGNORE ? "up to date, its status as before,"
+                                                : outcome_name(of->outcome));
         break;
     case ACCEPTED_IGNORED:
         about.email = NULL;
@@ -110,7 +113,8 @@ void accept_log_worked(const struct app *app, const struct acceptance *a, const 
                   "Nothing to do in GHL for this version of the order");
         break;
     case ACCEPTED_QUEUED:
-        log_event(app->log, LOG_LEVEL_INFO, "queued", &about, "Order #%s is stored and goes to GHL later", a->number);
+        log_event(app->log, LOG_LEVEL_INFO, "queued", &about, "Order #%s is stored and goes to GHL later",
+                  a->number);
         break;
     default: break; /* a dead letter is told where it becomes one */
     }
@@ -129,9 +133,10 @@ void accept_note_plan(struct app *app, const struct planned *planned)
                       store_trouble(app->store));
         log_event(app->log, LOG_LEVEL_WARN, "erased", &about,
                   "The shop erased this order's personal data: GHL gets none of the values that replaced it");
-        (void)alert_raise(app, ALERT_ERASED,
-                          "The shop erased the personal data of orders; GHL keeps what it has (GHL_ON_ERASE). See "
-                          "`woo_ghl status` for how many");
+        (void)alert_raise(
+            app, ALERT_ERASED,
+            "The shop erased the personal data of orders; GHL keeps what it has (GHL_ON_ERASE). See "
+            "`woo_ghl status` for how many");
     }
 }
 
@@ -143,26 +148,30 @@ void accept_alert_unmapped(struct app *app, const struct planned *planned)
     if (store_count(app->store, name, 0, NULL) != STORE_OK)
         log_event(app->log, LOG_LEVEL_WARN, "store", NULL, "The store did not count this status: %s",
                   store_trouble(app->store));
-    log_event(app->log, LOG_LEVEL_WARN, "unmapped", &about,
-              "A paid order has the status \"%.32s\", which GHL_STATUS_MAP does not name: it makes no opportunity. "
-              "To count it, add %.32s:won to GHL_STATUS_MAP",
-              planned->order.status, planned->order.status);
-    (void)alert_raise(app, ALERT_UNMAPPED,
-                      "Paid orders have the status \"%.32s\", which GHL_STATUS_MAP does not name: they make no "
-                      "opportunity. To count them, add %.32s:won to GHL_STATUS_MAP",
-                      planned->order.status, planned->order.status);
+    log_event(
+        app->log, LOG_LEVEL_WARN, "unmapped", &about,
+        "A paid order has the status \"%.32s\", which GHL_STATUS_MAP does not name: it makes no opportunity. "
+        "To count it, add %.32s:won to GHL_STATUS_MAP",
+        planned->order.status, planned->order.status);
+    (void)alert_raise(
+        app, ALERT_UNMAPPED,
+        "Paid orders have the status \"%.32s\", which GHL_STATUS_MAP does not name: they make no "
+        "opportunity. To count them, add %.32s:won to GHL_STATUS_MAP",
+        planned->order.status, planned->order.status);
 }
 
 void accept_alert_not_order(struct app *app, const struct order_verdict *verdict)
 {
-    (void)alert_raise(app, ALERT_NOT_ORDER,
-                      "The webhook delivers something that is no order, so orders may be lost until somebody acts: %s",
-                      verdict->advice);
+    (void)alert_raise(
+        app, ALERT_NOT_ORDER,
+        "The webhook delivers something that is no order, so orders may be lost until somebody acts: %s",
+        verdict->advice);
 }
 
 void accept_alert_sub_order(struct app *app)
 {
-    (void)alert_raise(app, ALERT_SUB_ORDER,
-                      "The shop has sub-orders (parts of a parent order). They are left out, as their parent counts; to "
-                      "count them, set SUB_ORDERS=count");
+    (void)alert_raise(
+        app, ALERT_SUB_ORDER,
+        "The shop has sub-orders (parts of a parent order). They are left out, as their parent counts; to "
+        "count them, set SUB_ORDERS=count");
 }

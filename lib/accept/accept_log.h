@@ -4,7 +4,7 @@
 #ifndef WOO_GHL_ACCEPT_ACCEPT_LOG_H
 #define WOO_GHL_ACCEPT_ACCEPT_LOG_H
 
-#include "accept/accept.h"
+#include "accept/acceptance.h"
 
 /* What stays true of an order while its plan is used up. */
 struct accept_about {
@@ -12,19 +12,19 @@ struct accept_about {
     enum outcome outcome;
     char email[320];
 };
-void accept_about(const struct app *app, const struct accept_delivery *delivery, const struct planned *planned,
-                  struct accept_about *about);
+void accept_about(const struct app *app, const struct accept_delivery *delivery,
+                  const struct planned *planned, struct accept_about *about);
 
 void accept_log_spooled(struct app *app, const struct acceptance *a, bool kept, const char *trouble,
                         const char *spool_trouble);
 void accept_log_bad_json(struct app *app, const struct acceptance *a, size_t len);
-void accept_log_ignored(const struct app *app, const struct accept_delivery *delivery, const struct acceptance *a,
-                        enum log_level level, const char *advice);
+void accept_log_ignored(const struct app *app, const struct accept_delivery *delivery,
+                        const struct acceptance *a, enum log_level level, const char *advice);
 void accept_log_foreign(struct app *app, const struct accept_delivery *delivery, const struct acceptance *a,
                         const char *why);
 /* Duplicate, stale, queued, ignored: what the claim said. */
-void accept_log_claimed(const struct app *app, const struct accept_delivery *delivery, const struct acceptance *a,
-                        const struct planned *planned);
+void accept_log_claimed(const struct app *app, const struct accept_delivery *delivery,
+                        const struct acceptance *a, const struct planned *planned);
 /* What the work brought. */
 void accept_log_worked(const struct app *app, const struct acceptance *a, const struct accept_about *about);
 /* What the plan could not read, and what the shop erased. */

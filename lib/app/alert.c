@@ -21,12 +21,12 @@
 #define TEXT_MAX 2048 /* less than a pipe holds: writing it never waits */
 
 static const char *const kind_name[ALERT_KINDS] = {
-    [ALERT_PAUSED] = "paused",     [ALERT_BREAKER] = "breaker",     [ALERT_DEAD] = "dead_letter",
-    [ALERT_EXPIRING] = "expiring", [ALERT_UNDRAINED] = "undrained", [ALERT_CONFLICT] = "conflict",
-    [ALERT_SPOOL] = "spool",       [ALERT_STORE] = "store",         [ALERT_SILENT] = "silent",
-    [ALERT_SHOP] = "shop",         [ALERT_LIMIT] = "limit",         [ALERT_LATE] = "late",
-    [ALERT_NOT_ORDER] = "not_order", [ALERT_FOREIGN] = "foreign", [ALERT_UNMAPPED] = "unmapped",
-    [ALERT_ERASED] = "erased", [ALERT_SUB_ORDER] = "sub_order",
+    [ALERT_PAUSED] = "paused",       [ALERT_BREAKER] = "breaker",     [ALERT_DEAD] = "dead_letter",
+    [ALERT_EXPIRING] = "expiring",   [ALERT_UNDRAINED] = "undrained", [ALERT_CONFLICT] = "conflict",
+    [ALERT_SPOOL] = "spool",         [ALERT_STORE] = "store",         [ALERT_SILENT] = "silent",
+    [ALERT_SHOP] = "shop",           [ALERT_LIMIT] = "limit",         [ALERT_LATE] = "late",
+    [ALERT_NOT_ORDER] = "not_order", [ALERT_FOREIGN] = "foreign",     [ALERT_UNMAPPED] = "unmapped",
+    [ALERT_ERASED] = "erased",       [ALERT_SUB_ORDER] = "sub_order",
 };
 
 /* -- whose turn -- */

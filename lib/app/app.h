@@ -28,7 +28,7 @@ struct app {
     int64_t shift_ms;                   /* tests: the store's clock is so much later */
     volatile int *stop;                 /* set by a signal handler; may be NULL */
     int64_t looked_mono_ms;             /* when the settings were last looked at */
-    int64_t delivered_mono_ms;          /* when the store was last told that a delivery came (ALERT_SILENCE) */
+    int64_t delivered_mono_ms; /* when the store was last told that a delivery came (ALERT_SILENCE) */
 };
 
 /* Loads the configuration and opens log, keys and GHL client. False if the configuration is refused or
@@ -44,10 +44,6 @@ bool app_refresh(struct app *app);
 
 /* The same at once, if the settings may just have been mended. */
 bool app_refresh_now(struct app *app);
-
-/* Opens store and spool if they are not open yet, and compares the store's memory with this machine's. True if orders
- * can be claimed; false, with the error set, if they can only be spooled. Cheap if all is well. */
-bool app_ready(struct app *app, struct error *e);
 
 /* A keyed hash of the text, 64 bits in hex; "" for "". False if libcrypto fails. */
 bool app_hash(const struct app *app, const char *label, const char *text,

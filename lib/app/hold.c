@@ -1,5 +1,6 @@
 #include "app/hold.h"
 #include "app/alert.h"
+#include "app/ready.h"
 #include "base/clock.h"
 #include <string.h>
 

@@ -90,7 +90,8 @@ static bool shops_are_known(const struct app *app, struct error *e)
     for (char *shop = strtok_r(shops, " ", &rest); shop; shop = strtok_r(NULL, " ", &rest))
         if (!is_configured(&app->config, shop)) {
             error_set(e,
-                      "The store has orders of the shop \"%.64s\", which the settings do not name any more: name it again "
+                      "The store has orders of the shop \"%.64s\", which the settings do not name any more: "
+                      "name it again "
                       "in %s. Until then what comes is kept in the spool",
                       shop, app->config.shops.count > 1 ? "WOO_SHOPS" : "SHOP");
             return false;

@@ -1,4 +1,5 @@
 #include "cli/check.h"
+#include "app/ready.h"
 #include "base/clock.h"
 #include "cli/mapping.h"
 #include "ghl/fields.h"

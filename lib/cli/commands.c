@@ -1,4 +1,5 @@
 #include "cli/commands.h"
+#include "app/ready.h"
 #include "app/app.h"
 #include "base/clock.h"
 #include "base/version.h"

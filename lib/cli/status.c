@@ -1,4 +1,5 @@
 #include "cli/status.h"
+#include "app/ready.h"
 #include "app/heartbeat.h"
 #include "shop/reconcile.h"
 #include <stdio.h>

@@ -167,7 +167,9 @@ static void swap(void *a, void *b, size_t size)
 void config_refuse(struct config *running, struct config *fresh)
 {
     swap(&running->env_file, &fresh->env_file, sizeof running->env_file);
-    swap(&running->files, &fresh->files, sizeof running->files);
+    struct config_file *files = running->files;
+    running->files = fresh->files;
+    fresh->files = files;
     swap(&running->file_count, &fresh->file_count, sizeof running->file_count);
 }
 

@@ -7,7 +7,8 @@
 #define HOUR (60 * MINUTE)
 #define DAY (24 * HOUR)
 
-/* A row's type and field. A field of another C type than the setting's does not compile. */
+/* NOLINTBEGIN(bugprone-macro-parentheses): a type and a field cannot stand in any.
+ * A row's type and field. A field of another C type than the setting's does not compile. */
 #define AT(field, c_type)                                                                                    \
     offsetof(struct config, field) + 0 * sizeof(_Generic(((struct config *)0)->field, c_type : 0))
 #define TEXT(field) .type = &type_text, .offset = AT(field, char *)
@@ -20,13 +21,15 @@
 #define PATH(field) .type = &type_path, .offset = AT(field, char *)
 #define LOG(field) .type = &type_log, .offset = AT(field, char *)
 #define BOOL(field) .type = &type_bool, .offset = AT(field, bool)
-#define WORD(field, list) .type = &type_word, .offset = AT(field, unsigned), .words = list
+#define WORD(field, list) .type = &type_word, .offset = AT(field, unsigned), .words = (list)
 #define NUMBER(kind, field, least, most)                                                                     \
-    .type = &type_##kind, .offset = AT(field, int64_t), .min = least, .max = most
+    .type = &type_##kind, .offset = AT(field, int64_t), .min = (least), .max = (most)
 #define RATE(field, least, most)                                                                             \
-    .type = &type_rate, .offset = AT(field, struct rate), .min = least, .max = most
+    .type = &type_rate, .offset = AT(field, struct rate), .min = (least), .max = (most)
 #define PAIRS(kind, field) .type = &type_##kind, .offset = AT(field, struct pair_list)
 #define SHOPS(field) .type = &type_shops, .offset = AT(field, struct shop_list)
+
+/* NOLINTEND(bugprone-macro-parentheses) */
 
 /* Each list in the order of its enum. */
 static const char *const sub_orders[] = {"ignore", "count", NULL};

@@ -245,7 +245,7 @@ static bool print_rate(const struct setting *s, const void *field, struct buf *o
 /* -- the table -- */
 
 #define TEXT_TYPE(parser)                                                                                    \
-    .size = sizeof(char *), .parse = parser, .print = print_text, .same = same_text, .clear = clear_text
+    .size = sizeof(char *), .parse = (parser), .print = print_text, .same = same_text, .clear = clear_text
 #define PLAIN_TYPE(c_type) .size = sizeof(c_type), .same = same_bytes, .clear = clear_bytes
 #define NUMBER_TYPE PLAIN_TYPE(int64_t), .parse = parse_number, .print = print_number
 #define DURATION_FORM "a duration such as 10s, 5m, 24h, 400d or 500ms"

@@ -78,19 +78,21 @@ static bool is_letter(char c)
     return lower(c) >= 'a' && lower(c) <= 'z';
 }
 
-/* "de", "pt-br", "pt_BR", "zh-hans", "es-419" */
+static bool is_region_or_script(const char *s, size_t n)
+{
+    static const char *const script[] = {"hans", "hant", "latn", "cyrl"};
+    for (size_t i = 0; n == 4 && i < sizeof script / sizeof *script; i++)
+        if (!strncasecmp(s, script[i], n))
+            return true;
+    return (n == 2 && is_letter(s[0]) && is_letter(s[1])) || (n == 3 && strspn(s, "0123456789") >= n);
+}
+
+/* "de", "pt-br", "pt_BR", "zh-hans", "es-419"; not "my-shop" */
 static bool is_language(const char *s, size_t n)
 {
     if (n < 2 || !is_letter(s[0]) || !is_letter(s[1]) || !strncasecmp(s, "wp", 2))
         return false;
-    if (n == 2)
-        return true;
-    if ((s[2] != '-' && s[2] != '_') || n < 5 || n > 7)
-        return false;
-    for (size_t i = 3; i < n; i++)
-        if (!is_letter(s[i]) && (s[i] < '0' || s[i] > '9'))
-            return false;
-    return true;
+    return n == 2 || ((s[2] == '-' || s[2] == '_') && is_region_or_script(s + 3, n - 3));
 }
 
 /* Takes a language's directory out of the path. False: there is none. */

@@ -34,8 +34,8 @@ enum planned_result planned_unpack(const struct app *app, const struct buf *pack
         delivery_free(&delivery);
         return PLANNED_NOT_ORDER;
     }
-    enum planned_result result = planned_make(app, delivery.body, delivery.body_len, &delivery.headers, status,
-                                              out, verdict, e);
+    enum planned_result result =
+        planned_make(app, delivery.body, delivery.body_len, &delivery.headers, status, out, verdict, e);
     out->delivery = delivery;
     return result;
 }

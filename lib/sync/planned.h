@@ -13,7 +13,7 @@ struct planned {
     struct order_headers headers; /* borrowed */
     struct order order;
     struct plan plan;
-    struct delivery delivery; /* only of a stored body: what headers and body point into */
+    struct delivery delivery;           /* only of a stored body: what headers and body point into */
     char fingerprint[RECORD_HASH_SIZE]; /* the plan's, as records keep it */
 };
 

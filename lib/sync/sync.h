@@ -20,9 +20,10 @@ enum sync_result {
 struct sync_outcome {
     enum sync_result result;
     char ghl_id[GHL_ID_SIZE]; /* DONE: the opportunity's id */
-    char reason[64];          /* a word: "ghl_unavailable", "ghl_limit", "in_flight", "paused", "never_sold" ... */
+    char reason[64]; /* a word: "ghl_unavailable", "ghl_limit", "in_flight", "paused", "never_sold" ... */
 #define SYNC_OTHER_KEY "other_key" /* left: the order's key is not its plan's any more */
-    bool left; /* the store did not hear how it ended: another worker may have the order, or only *work holds it */
+    bool
+        left; /* the store did not hear how it ended: another worker may have the order, or only *work holds it */
 };
 
 /* Works on a leased order until it is done, or until deadline_mono_ms, and ends it (a version that waits behind it is

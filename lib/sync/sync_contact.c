@@ -57,11 +57,12 @@ static void tell_note(struct sync_work *w, const char *contact, const char *text
     snprintf(name, sizeof name, "told/%s/%s", contact, hash);
     if (store_get(w->app->store, name, &kept) == STORE_NONE) {
         if (ghl_note_create(w->app->ghl, &call, contact, text, &answer) != GHL_OK)
-            log_event(w->app->log, LOG_LEVEL_WARN, "degraded", &about, "GHL did not take a note on a contact: %s %s",
-                      ghl_result_name(answer.result), answer.message);
+            log_event(w->app->log, LOG_LEVEL_WARN, "degraded", &about,
+                      "GHL did not take a note on a contact: %s %s", ghl_result_name(answer.result),
+                      answer.message);
         else if (store_put(w->app->store, name, "1", TOLD_TTL_MS) != STORE_OK)
-            log_event(w->app->log, LOG_LEVEL_WARN, "store", &about, "The store did not keep that a note is written: %s",
-                      store_trouble(w->app->store));
+            log_event(w->app->log, LOG_LEVEL_WARN, "store", &about,
+                      "The store did not keep that a note is written: %s", store_trouble(w->app->store));
         ghl_answer_free(&answer);
     }
     free(kept);
@@ -77,7 +78,8 @@ static void log_left_out(const struct sync_work *w)
                   w->plan->phone_left_out);
     if (w->plan->email_left_out[0])
         log_event(w->app->log, LOG_LEVEL_WARN, "email", &about,
-                  "The email %s is no address that GHL takes: the contact gets none", w->plan->email_left_out);
+                  "The email %s is no address that GHL takes: the contact gets none",
+                  w->plan->email_left_out);
 }
 
 /* Digits alone: GHL may write a phone in another way. */
@@ -102,10 +104,11 @@ static void compare(const struct sync_work *w, const json_t *sent, const json_t 
     for (size_t i = 0; i < sizeof fields / sizeof *fields && json_object_size(has) > 1; i++) {
         const char *meant = json_text(sent, fields[i]), *is = json_text(has, fields[i]);
         bool shown = json_object_get(has, fields[i]) || !strcmp(fields[i], "phone");
-        if (*meant && shown && (!strcmp(fields[i], "phone") ? !same_phone(meant, is) : strcasecmp(meant, is) != 0))
+        if (*meant && shown &&
+            (!strcmp(fields[i], "phone") ? !same_phone(meant, is) : strcasecmp(meant, is) != 0))
             log_event(w->app->log, LOG_LEVEL_WARN, "differs", &about,
-                      "GHL took this order's contact, but its %s is %s: it may belong to another contact", fields[i],
-                      *is ? "another one" : "not there");
+                      "GHL took this order's contact, but its %s is %s: it may belong to another contact",
+                      fields[i], *is ? "another one" : "not there");
     }
 }
 
@@ -211,7 +214,8 @@ static enum step without_phone(struct sync_work *w, json_t *body, bool *bare)
     enum step step = upsert(w, body, bare);
     if (step == STEP_NEXT && !*bare) {
         log_event(w->app->log, LOG_LEVEL_WARN, "shared_phone", &about,
-                  "Another contact in GHL, with another email, has this order's phone: it stays there, and a note on "
+                  "Another contact in GHL, with another email, has this order's phone: it stays there, and a "
+                  "note on "
                   "this order's contact says so");
         if (buf_addf(&text, "The phone %s of order #%s belongs to another contact.", plan_phone(w->plan),
                      w->plan->number))
@@ -251,7 +255,8 @@ static enum step first_contact(struct sync_work *w, json_t *body, bool *bare)
         return STEP_STOP;
     if (*by_email.id)
         return without_phone(w, body, bare);
-    text_copy(w->link.contact, sizeof w->link.contact, by_phone.id); /* the same person, who had no email yet */
+    text_copy(w->link.contact, sizeof w->link.contact,
+              by_phone.id); /* the same person, who had no email yet */
     return update(w, body);
 }
 
@@ -262,7 +267,8 @@ static enum step make_other(struct sync_work *w, char other[RECORD_ID_SIZE])
     const struct order_link mine = w->link;
     json_t *body = json_deep_copy(w->plan->contact);
     bool bare = false;
-    enum step step = body ? first_contact(w, body, &bare) : sync_stop_retry(w, RETRY_MS, true, "out_of_memory");
+    enum step step =
+        body ? first_contact(w, body, &bare) : sync_stop_retry(w, RETRY_MS, true, "out_of_memory");
     int64_t unsettled_ms = w->link.unsettled_ms;
 
     json_decref(body);
@@ -284,7 +290,8 @@ static enum step tell_both(struct sync_work *w, const char *known)
     if (!*other && make_other(w, other) == STEP_STOP)
         return STEP_STOP;
     buf_init(&text, 512);
-    if (buf_addf(&text, "Order #%s was given to another customer in the shop; its opportunity cannot be moved.",
+    if (buf_addf(&text,
+                 "Order #%s was given to another customer in the shop; its opportunity cannot be moved.",
                  w->plan->number)) {
         tell_note(w, w->link.contact, text.data);
         if (*other)
@@ -292,7 +299,8 @@ static enum step tell_both(struct sync_work *w, const char *known)
     }
     buf_free(&text);
     log_event(w->app->log, LOG_LEVEL_WARN, "other_customer", &about,
-              "The order has another customer's email now. GHL's API cannot move its opportunity: it stays with the "
+              "The order has another customer's email now. GHL's API cannot move its opportunity: it stays "
+              "with the "
               "contact that it has, and both contacts have a note");
     if (store_count(w->app->store, "count/other_customer", 0, NULL) != STORE_OK)
         log_event(w->app->log, LOG_LEVEL_WARN, "store", &about, "The store did not count this: %s",
@@ -308,7 +316,8 @@ static enum step corrected(struct sync_work *w, json_t *body)
 
     if (find(w, plan_email(w->plan), "", &known) == STEP_STOP)
         return STEP_STOP;
-    bool ours = w->link.made || !w->link.email[0]; /* the contact is this order's own, or had no email from it */
+    bool ours =
+        w->link.made || !w->link.email[0]; /* the contact is this order's own, or had no email from it */
     if (!strcmp(known.id, w->link.contact) || (!*known.id && ours))
         return update(w, body);
     if (!w->link.opportunity[0]) { /* nothing hangs on the old one yet */
@@ -348,7 +357,8 @@ static enum step write_contact(struct sync_work *w, json_t *body, const char *em
 /* GHL takes neither email nor phone of it. */
 static enum step by_name(struct sync_work *w)
 {
-    if (w->work->record.attempt.kind == ATTEMPT_CONTACT && !w->link.contact[0] && sync_contact_settle(w) == STEP_STOP)
+    if (w->work->record.attempt.kind == ATTEMPT_CONTACT && !w->link.contact[0] &&
+        sync_contact_settle(w) == STEP_STOP)
         return STEP_STOP;
     if (!w->link.contact[0])
         return sync_contact_create(w);

@@ -35,7 +35,8 @@ static bool is_named(const json_t *contact, const char *name)
 static enum step look_for_contact(struct sync_work *w, const char *name)
 {
     const struct order_attempt *attempt = &w->work->record.attempt;
-    int64_t ago_s = (store_now_ms(w->app->store) - attempt->at_ms) / 1000, left_ms = sync_in_flight_ms(w), added_s;
+    int64_t ago_s = (store_now_ms(w->app->store) - attempt->at_ms) / 1000, left_ms = sync_in_flight_ms(w),
+            added_s;
     int64_t since_s = clock_wall_ms() / 1000 - ago_s - NAMESAKE_SLACK_S;
     struct ghl_answer answer;
     struct ghl_call call = sync_call(w);
@@ -58,7 +59,8 @@ static enum step look_for_contact(struct sync_work *w, const char *name)
         return sync_learn(w, id, "");
     }
     if (step == STEP_NEXT && left_ms > 0)
-        step = sync_stop_retry(w, left_ms < IN_FLIGHT_RETRY_MS ? left_ms : IN_FLIGHT_RETRY_MS, false, "in_flight");
+        step = sync_stop_retry(w, left_ms < IN_FLIGHT_RETRY_MS ? left_ms : IN_FLIGHT_RETRY_MS, false,
+                               "in_flight");
     return step;
 }
 
@@ -100,7 +102,8 @@ static enum step send_create(struct sync_work *w, json_t *contact, bool *again)
     } else {
         step = sync_attempt_answered(w, &answer);
         *again = step == STEP_NEXT && sync_drop_refused(w, "contact", contact, &answer);
-        if (*again && w->work->record.attempt.kind == ATTEMPT_CONTACT) /* refused: it may be there all the same */
+        if (*again &&
+            w->work->record.attempt.kind == ATTEMPT_CONTACT) /* refused: it may be there all the same */
             step = look_for_contact(w, full);
         else if (step == STEP_NEXT && !*again)
             step = sync_stop_answer(w, "contact create", &answer);
@@ -116,8 +119,8 @@ enum step sync_contact_create(struct sync_work *w)
     json_t *contact = named ? json_deep_copy(w->plan->contact) : NULL;
     enum step step = STEP_NEXT;
 
-    if (!contact || (*w->plan->source &&
-                     json_object_set_new(contact, "source", json_string(w->plan->source)) != 0)) {
+    if (!contact ||
+        (*w->plan->source && json_object_set_new(contact, "source", json_string(w->plan->source)) != 0)) {
         json_decref(contact);
         return sync_stop_retry(w, RETRY_MS, true, "out_of_memory");
     }

@@ -115,8 +115,7 @@ void sync_customer_wrote(struct sync_work *w, const struct sync_customer *c)
 {
     /* An order without a date counts as the newest there is known; neither it nor one of later must make
      * later ones look old. */
-    int64_t now_s = clock_wall_ms() / 1000,
-            wrote_s = w->plan->created_s > now_s ? now_s : w->plan->created_s;
+    int64_t now_s = clock_wall_ms() / 1000, wrote_s = w->plan->created_s > now_s ? now_s : w->plan->created_s;
     char name[NAME_SIZE], text[24];
 
     if (wrote_s <= c->newest_s)

@@ -18,7 +18,8 @@ static bool make_mark(const struct sync_work *w, char out[MARK_SIZE])
     char hash[DIGEST_HEX_SIZE], label[32];
 
     snprintf(label, sizeof label, "note %lld", (long long)w->plan->modified_s);
-    if (!digest_label_hex(w->work->key, strlen(w->work->key), label, w->plan->note, strlen(w->plan->note), hash))
+    if (!digest_label_hex(w->work->key, strlen(w->work->key), label, w->plan->note, strlen(w->plan->note),
+                          hash))
         return false;
     int n = snprintf(out, MARK_SIZE, "[%.100s %.*s]", w->work->key, MARK_HASH, hash);
     return n > 0 && n < MARK_SIZE;
@@ -61,7 +62,8 @@ static enum step look(struct sync_work *w, const char *mark, bool *there)
     struct ghl_answer answer;
     struct ghl_call call = sync_call(w);
     enum step step = STEP_NEXT;
-    int64_t left_ms = WRITE_SEND_MS + w->app->config.ghl_timeout_ms - orders_attempt_age_ms(&w->app->orders, w->work);
+    int64_t left_ms =
+        WRITE_SEND_MS + w->app->config.ghl_timeout_ms - orders_attempt_age_ms(&w->app->orders, w->work);
     const json_t *note;
     size_t i;
 

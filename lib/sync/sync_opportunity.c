@@ -7,14 +7,16 @@
 #include <stdlib.h>
 #include <string.h>
 
-#define CREATE_NEEDS_MS 5000     /* with less time left no create begins */
-#define CREATED_SLACK_MS 10000   /* the shop's clock may be so far ahead of the store's */
+#define CREATE_NEEDS_MS 5000   /* with less time left no create begins */
+#define CREATED_SLACK_MS 10000 /* the shop's clock may be so far ahead of the store's */
 #define DAY_MS (24LL * 3600 * 1000)
 #define IN_FLIGHT_RETRY_MS 20000 /* how often an unknown outcome is looked for */
 #define RETRY_MS 10000
-#define GONE_RETRY_MS (5LL * 60 * 1000) /* so much later an opportunity that is not found is asked for again */
+#define GONE_RETRY_MS                                                                                        \
+    (5LL * 60 * 1000) /* so much later an opportunity that is not found is asked for again */
 #define GONE_TRIES 2
-#define CLOCK_SLACK_S (24 * 3600) /* this machine's clock and GHL's may differ: it must not look too old to be ours */
+#define CLOCK_SLACK_S                                                                                        \
+    (24 * 3600) /* this machine's clock and GHL's may differ: it must not look too old to be ours */
 #define LOCK_MARGIN_MS 5000
 #define LOCK_RETRY_MS 2000
 
@@ -78,7 +80,8 @@ static enum step not_found(struct sync_work *w)
         if (!w->link.gone_ms)
             w->link.gone_ms = store_now_ms(w->app->store);
         log_event(w->app->log, LOG_LEVEL_WARN, "gone", &about,
-                  "GHL does not have this order's opportunity any more; it is not made again. `woo_ghl failed retry %s` "
+                  "GHL does not have this order's opportunity any more; it is not made again. `woo_ghl "
+                  "failed retry %s` "
                   "makes a new one",
                   w->work->key);
         step = sync_stop(w, SYNC_END_FINISH, "opportunity_gone");
@@ -91,7 +94,8 @@ static enum step not_found(struct sync_work *w)
 static enum step lock(struct sync_work *w, char name[RECORD_ID_SIZE + 16])
 {
     snprintf(name, RECORD_ID_SIZE + 16, "opportunity/%s", w->link.opportunity);
-    switch (store_lock(w->app->store, name, w->work->token, clock_left_ms(w->deadline_mono_ms) + LOCK_MARGIN_MS)) {
+    switch (store_lock(w->app->store, name, w->work->token,
+                       clock_left_ms(w->deadline_mono_ms) + LOCK_MARGIN_MS)) {
     case STORE_OK: return STEP_NEXT;
     case STORE_NONE: return sync_stop_retry(w, LOCK_RETRY_MS, false, "opportunity_busy");
     default: return sync_stop(w, SYNC_END_LEAVE, "store_unavailable");
@@ -122,7 +126,8 @@ static enum step update_locked(struct sync_work *w)
 {
     char pipeline_id[GHL_ID_SIZE] = "", stage_id[GHL_ID_SIZE] = "";
 
-    if (*json_text(w->plan->opportunity, "stage") && !follows(w) && resolve(w, pipeline_id, stage_id) == STEP_STOP)
+    if (*json_text(w->plan->opportunity, "stage") && !follows(w) &&
+        resolve(w, pipeline_id, stage_id) == STEP_STOP)
         return STEP_STOP;
     /* With the mark: the opportunity may be from a time before it. */
     if (!w->plan->status_only &&
@@ -197,18 +202,20 @@ static enum step settle_attempt(struct sync_work *w, struct sync_found *found)
     json_decref(note);
     if (step != STEP_NEXT || *found->id || left_ms == 0)
         return step;
-    return sync_stop_retry(w, left_ms < IN_FLIGHT_RETRY_MS ? left_ms : IN_FLIGHT_RETRY_MS, false, "in_flight");
+    return sync_stop_retry(w, left_ms < IN_FLIGHT_RETRY_MS ? left_ms : IN_FLIGHT_RETRY_MS, false,
+                           "in_flight");
 }
 
 /* -- one opportunity per contact -- */
 
 static enum step refuse_duplicate(struct sync_work *w, const char *which)
 {
-    snprintf(w->why, sizeof w->why,
-             "GHL allows one opportunity per contact and this contact has one%s: turn on Settings > Objects > "
-             "Opportunities > Allow Multiple Opportunities per Contact%s",
-             which,
-             w->app->config.on_duplicate == ON_DUPLICATE_DEAD_LETTER ? ", or set GHL_ON_DUPLICATE=update" : "");
+    snprintf(
+        w->why, sizeof w->why,
+        "GHL allows one opportunity per contact and this contact has one%s: turn on Settings > Objects > "
+        "Opportunities > Allow Multiple Opportunities per Contact%s",
+        which,
+        w->app->config.on_duplicate == ON_DUPLICATE_DEAD_LETTER ? ", or set GHL_ON_DUPLICATE=update" : "");
     return sync_stop(w, SYNC_END_REFUSE, "duplicate_opportunity");
 }
 
@@ -250,7 +257,8 @@ static enum step resolve_duplicate(struct sync_work *w, const char *id, const st
     enum step step = STEP_STOP;
     if (result == GHL_OK) {
         const json_t *existing = json_object_get(answer.json, "opportunity");
-        bool same = sync_is_wanted(w, existing, wanted), open = !strcmp(json_text(existing, "status"), "open");
+        bool same = sync_is_wanted(w, existing, wanted),
+             open = !strcmp(json_text(existing, "status"), "open");
         step = take_existing(w, id, same, open);
     } else if (result == GHL_GONE) {
         step = sync_stop_retry(w, RETRY_MS, true, "ghl_unavailable");
@@ -333,7 +341,8 @@ static enum step send_create(struct sync_work *w, json_t *body, const struct syn
 {
     struct ghl_answer answer;
     struct ghl_call call = sync_call(w);
-    json_t *note = json_pack("{ssssss}", "contact", w->link.contact, "name", wanted->name, "field", wanted->field);
+    json_t *note =
+        json_pack("{ssssss}", "contact", w->link.contact, "name", wanted->name, "field", wanted->field);
 
     *again = false;
     /* Counted from before it is recorded: never later than what others reckon with. */
@@ -395,7 +404,8 @@ static int64_t unseen_ms(const struct sync_work *w)
     if (!up_ms || left_ms <= 0 || up_ms > now_ms)
         return 0;
     /* A shop's clock may be ahead, but not by a day. */
-    bool after = created_ms > up_ms + CREATED_SLACK_MS && (created_ms <= now_ms || created_ms > now_ms + DAY_MS);
+    bool after =
+        created_ms > up_ms + CREATED_SLACK_MS && (created_ms <= now_ms || created_ms > now_ms + DAY_MS);
     return created_ms && after ? 0 : left_ms;
 }
 

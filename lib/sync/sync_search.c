@@ -134,7 +134,8 @@ enum step sync_search(struct sync_work *w, const struct sync_wanted *wanted, str
     if (step == STEP_NEXT && !*found->id && *wanted->field && !w->link.contact[0])
         step = find_contact(w, now);
     snprintf(contacts, sizeof contacts, "%s %s %s %s", w->link.contact, now,
-             strcmp(wanted->contact, w->link.contact) != 0 ? wanted->contact : "", w->work->record.link.former);
+             strcmp(wanted->contact, w->link.contact) != 0 ? wanted->contact : "",
+             w->work->record.link.former);
     for (char *contact = strtok_r(contacts, " ", &rest);
          contact && !*found->id && step == STEP_NEXT && looked++ < CONTACTS_MAX;
          contact = strtok_r(NULL, " ", &rest))

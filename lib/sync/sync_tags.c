@@ -44,7 +44,8 @@ static bool half_differs(const struct sync_work *w, size_t half)
     char wanted[RECORD_SHORT_SIZE];
 
     planned_part(w->planned, PLAN_TAGS, wanted);
-    return !*held || strncmp(held + half * PLANNED_TAGS_HALF, wanted + half * PLANNED_TAGS_HALF, PLANNED_TAGS_HALF) != 0;
+    return !*held || strncmp(held + half * PLANNED_TAGS_HALF, wanted + half * PLANNED_TAGS_HALF,
+                             PLANNED_TAGS_HALF) != 0;
 }
 
 /* An earlier state took tags off: they may be among those that belong there again. */

@@ -12,9 +12,9 @@
 #include "ghl/fields.h"
 #include "sync/sync.h"
 
-#define SEARCH_LAG_MS 90000            /* GHL's search may not show for a minute and more what was written */
+#define SEARCH_LAG_MS 90000 /* GHL's search may not show for a minute and more what was written */
 #define TROUBLE_WINDOW_MS (30LL * 60 * 1000) /* ... and longer while GHL is in trouble */
-#define WRITE_SEND_MS 5000             /* a create's first byte leaves at most so long after it was recorded */
+#define WRITE_SEND_MS 5000 /* a create's first byte leaves at most so long after it was recorded */
 
 enum step { STEP_NEXT, STEP_STOP, STEP_CONTACT_GONE };
 
@@ -29,7 +29,7 @@ enum sync_end {
 struct sync_work {
     struct app *app;
     struct order_work *work;
-    struct work_terms terms;  /* of every call to GHL */
+    struct work_terms terms; /* of every call to GHL */
     struct ghl_cache cache;
     int64_t deadline_mono_ms; /* of the whole work */
 
@@ -89,7 +89,8 @@ int64_t sync_in_flight_ms(const struct sync_work *w);
 /* Custom fields of a part in GHL's form, with the order's mark if there is one. */
 enum step sync_fields(struct sync_work *w, enum fields_model model, json_t *part, const char *mark);
 /* An optional field that GHL does not take is left out of the body, with a warning. False: it is not that. */
-bool sync_drop_refused(const struct sync_work *w, const char *what, json_t *body, const struct ghl_answer *answer);
+bool sync_drop_refused(const struct sync_work *w, const char *what, json_t *body,
+                       const struct ghl_answer *answer);
 
 /* -- the steps -- */
 enum step sync_look(struct sync_work *w); /* for an opportunity that the store does not know */
@@ -102,10 +103,10 @@ enum step sync_note(struct sync_work *w);
 
 /* What tells this order's opportunity from others. */
 struct sync_wanted {
-    const char *name;      /* the exact name; "" = it tells nothing */
-    const char *field;     /* the custom field that marks the order; "" = none */
-    const char *contact;   /* one more contact to look at; "" = none */
-    int64_t not_before_s;  /* created in GHL before this, it is another's; 0 = any */
+    const char *name;     /* the exact name; "" = it tells nothing */
+    const char *field;    /* the custom field that marks the order; "" = none */
+    const char *contact;  /* one more contact to look at; "" = none */
+    int64_t not_before_s; /* created in GHL before this, it is another's; 0 = any */
 };
 /* Fills name and field from the plan and the settings; field_room keeps the field's id. */
 enum step sync_wanted(struct sync_work *w, struct sync_wanted *wanted, char field_room[GHL_ID_SIZE]);

@@ -1,4 +1,5 @@
 #include "worker/drain.h"
+#include "app/ready.h"
 #include "accept/accept.h"
 #include "app/alert.h"
 #include "app/heartbeat.h"

@@ -1,4 +1,5 @@
 #include "worker/unspool.h"
+#include "app/ready.h"
 #include "accept/accept.h"
 #include "app/alert.h"
 #include "order/delivery.h"

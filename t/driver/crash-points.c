@@ -8,6 +8,7 @@
  * line.
  */
 #include "base/clock.h"
+#include "app/ready.h"
 #include "base/digest.h"
 #include "shop/reconcile.h"
 #include "web/routes.h"

@@ -8,6 +8,7 @@
  */
 #include "app/heartbeat.h"
 #include "base/clock.h"
+#include "app/ready.h"
 #include "cli/status.h"
 #include "worker/drain.h"
 #include <stdio.h>

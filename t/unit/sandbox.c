@@ -1,4 +1,5 @@
 #include "sandbox.h"
+#include "app/ready.h"
 #include "tap.h"
 #include <ftw.h>
 #include <stdio.h>

@@ -471,6 +471,7 @@ static void test_same_site(void)
         {"shop.example.com/shop", "shop.example.com/shop"},
         {"shop.example.com/wp", "shop.example.com/wp"},
         {"shop.example.com/b2b", "shop.example.com/b2b"},
+        {"shop.example.com/my-shop", "shop.example.com/my-shop"},
         {"shop.example.com/de-archive", "shop.example.com/de-archive"},
         {"shop.example.com:8443/de", "shop.example.com:8443"},
         {"", ""},

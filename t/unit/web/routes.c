@@ -1,5 +1,6 @@
 /* Every answer, one request from memory each, in a dry run on the embedded store. */
 #include "web/routes.h"
+#include "app/ready.h"
 #include "base/clock.h"
 #include "sandbox.h"
 #include "tap.h"

@@ -1,0 +1,48 @@
+/*
+ * acceptance: what came, and what became of it.
+ */
+#ifndef WOO_GHL_ACCEPT_ACCEPTANCE_H
+#define WOO_GHL_ACCEPT_ACCEPTANCE_H
+
+#include "sync/sync.h"
+
+/* What came. All borrowed. */
+struct accept_delivery {
+    const char *bytes; /* the exact body */
+    size_t len;
+    struct order_headers headers;
+    enum origin origin;
+    int64_t arrived_ago_ms;     /* 0 = now */
+    const char *client;         /* hash of the client's address; NULL = do not count */
+    const char *only_key;       /* the order must be this one; NULL = any */
+    bool sold;                  /* RECOVERED: the order was sold, whatever this body says */
+    bool moved;                 /* RECOVERED: it stood under another key before */
+    bool past_too;              /* a person asked for orders of before the start, too */
+    int64_t work_until_mono_ms; /* work on it now, until then; 0 = only keep it */
+};
+
+enum accepted {
+    ACCEPTED_SYNCED,    /* GHL holds it */
+    ACCEPTED_DUPLICATE, /* the store has this version */
+    ACCEPTED_STALE,     /* the store has a newer one */
+    ACCEPTED_IGNORED,   /* it needs nothing in GHL; `reason` */
+    ACCEPTED_FOREIGN,   /* another shop's; kept as a dead letter */
+    ACCEPTED_OTHER,     /* not the order that was asked for: only_key */
+    ACCEPTED_QUEUED,    /* stored, GHL later; `reason` */
+    ACCEPTED_DEAD,      /* stored, and GHL or the settings refuse it */
+    ACCEPTED_BAD_JSON,  /* its bytes are kept as a dead letter */
+    ACCEPTED_SPOOLED,   /* the store cannot take it, the spool has it */
+    ACCEPTED_AWAY, /* neither: the caller has to keep it (a delivery from the spool stays there); `trouble` */
+    ACCEPTED_REFUSED, /* the store answers, but does not take this one: too large, no memory for it; `trouble` */
+};
+
+struct acceptance {
+    enum accepted result;
+    char reason[64];
+    char ghl_id[GHL_ID_SIZE];
+    char key[RECORD_KEY_SIZE]; /* the order's; "" = it is not known */
+    char number[64];           /* the order's, for people */
+    struct error trouble;
+};
+
+#endif
