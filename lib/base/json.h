@@ -15,6 +15,7 @@
  * (JSON_PARSER_MAX_DEPTH). One UTF-8 byte order mark before the text is skipped. Of equal keys the last wins.
  */
 json_t *json_decode_exact(const char *bytes, size_t len, struct error *e);
+#define JSON_NO_MEMORY "out of memory" /* the error's whole text: it says nothing of the bytes */
 
 /* The string at key of an object; "" when it is missing, null, or not a string. Never NULL. Borrowed. */
 const char *json_text(const json_t *object, const char *key);
