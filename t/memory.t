@@ -21,12 +21,14 @@ close $out or die "$file: $!";
 
 sub deliver {
     my ($mb) = @_;
-    local %ENV = (PATH => $ENV{PATH}, WOO_GHL_ENV => $server->dir . '/.env', GATEWAY_INTERFACE => 'CGI/1.1', REQUEST_METHOD => 'POST',
+    local %ENV = (PATH => $ENV{PATH}, WOO_GHL_ENV => $server->dir . '/env', GATEWAY_INTERFACE => 'CGI/1.1', REQUEST_METHOD => 'POST',
         SCRIPT_NAME => '/woo-order', CONTENT_LENGTH => length $body, CONTENT_TYPE => 'application/json', REMOTE_ADDR => '127.0.0.1',
         HTTP_X_WC_WEBHOOK_TOPIC => 'order.updated', HTTP_X_WC_WEBHOOK_SIGNATURE => hmac_sha256_base64($body, $SECRET) . '=');
     my $limit = $mb ? 'ulimit -v ' . $mb * 1024 . ';' : '';
     my $program = $server->program;
-    my $said = `bash -c '$limit exec $program' < $file 2>/dev/null`;
+    my ($uid, $gid) = @{ $server->{user} };
+    my $as = defined $uid ? "setpriv --reuid=$uid --regid=$gid --clear-groups" : '';
+    my $said = `bash -c '$limit exec $as $program' < $file 2>/dev/null`;
     return $said =~ /^Status: (\d+)/ ? $1 : "no answer: $said";
 }
 

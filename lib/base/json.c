@@ -179,13 +179,13 @@ json_t *json_decode_exact(const char *bytes, size_t len, struct error *e)
     while (p.at < p.len && pass_step(&p))
         ;
     if (text.failed) {
-        error_set(e, JSON_NO_MEMORY);
+        error_set(e, "body of %zu bytes: " JSON_NO_MEMORY, len);
         goto out;
     }
-    errno = 0; /* Jansson does not always say that it is memory which it lacks; malloc does */
+    errno = 0; /* Jansson does not always say that memory is what it lacks; malloc does */
     value = json_loadb(text.data, text.len, JSON_DECODE_ANY, &error);
     if (!value && (errno == ENOMEM || json_error_code(&error) == json_error_out_of_memory))
-        error_set(e, JSON_NO_MEMORY);
+        error_set(e, "body of %zu bytes: " JSON_NO_MEMORY, len);
     else if (!value)
         error_set(e, "body of %zu bytes cannot be decoded, about byte %zu: %s; it should be one JSON object",
                   len, source_position(bytes, len, &text, error.position), reason_of(&error));

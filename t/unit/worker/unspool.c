@@ -2,7 +2,7 @@
 #include "worker/unspool.h"
 #include "base/clock.h"
 #include "order/delivery.h"
-#include "place.h"
+#include "sandbox.h"
 #include "tap.h"
 #include "worker/drain.h"
 #include <sqlite3.h>
@@ -13,21 +13,21 @@
 
 #define MINUTE_MS (60 * 1000LL)
 
-static bool begin(struct place *place, struct app *app)
+static bool begin(struct sandbox *sandbox, struct app *app)
 {
     *app = (struct app){0};
-    if (!ok(place_begin(place) && place_app(place, "location1", app), "an app"))
+    if (!ok(sandbox_begin(sandbox) && sandbox_app(sandbox, NULL, app), "an app"))
         return false;
     return ok(app->spool != NULL, "and its spool");
 }
 
-static void end(struct place *place, struct app *app)
+static void end(struct sandbox *sandbox, struct app *app)
 {
     app_close(app);
-    place_end(place);
+    sandbox_end(sandbox);
 }
 
-/* As intake leaves it, so long ago. */
+/* As accept leaves it, so long ago. */
 static void spooled(struct app *app, const char *body, int64_t ago_ms)
 {
     const struct order_headers headers = {.topic = "order.updated", .resource = "order", .source = ""};
@@ -42,24 +42,22 @@ static void spooled(struct app *app, const char *body, int64_t ago_ms)
     buf_free(&packed);
 }
 
-static void spooled_ids(struct app *app, const char *key, const char *contact, const char *card)
+static void spooled_ids(struct app *app, const char *key, const char *contact, const char *opportunity)
 {
     struct error e = ERROR_NONE;
-    const struct spool_ids ids = {.key = key, .contact_id = contact, .opportunity_id = card};
+    const struct spool_ids ids = {.key = key, .contact_id = contact, .opportunity_id = opportunity};
     ok(spool_put_ids(app->spool, &ids, &e), "ids of %s spooled: %s", key, e.text);
 }
 
-static void leased(struct app *app, const char *key, struct store_entry *entry)
+static void leased(struct app *app, const char *key, struct order_work *work)
 {
-    *entry = (struct store_entry){0};
-    ok(store_lease_due(app->store, MINUTE_MS, key, entry, NULL, NULL) == STORE_OK, "%s waits", key);
-    is_str(entry->key ? entry->key : "(none)", key, "it is %s", key);
+    ok(sandbox_lease(app, key, work) == STORE_OK, "%s waits", key);
 }
 
-static bool holds(const struct store_entry *entry, const char *text)
+static bool holds(const struct order_work *work, const char *text)
 {
     struct delivery delivery = {0};
-    bool found = entry->body && delivery_unpack(entry->body, entry->body_len, &delivery) &&
+    bool found = delivery_unpack(work->body.data, work->body.len, &delivery) &&
                  memmem(delivery.body, delivery.body_len, text, strlen(text)) != NULL;
     delivery_free(&delivery);
     return found;
@@ -67,38 +65,37 @@ static bool holds(const struct store_entry *entry, const char *text)
 
 static void by_arrival(void)
 {
-    struct place place;
+    struct sandbox sandbox;
     struct app app;
-    struct store_entry entry;
+    struct order_work work = {0};
 
-    if (!begin(&place, &app))
+    if (!begin(&sandbox, &app))
         return;
     is_int(unspool(&app), 0, "nothing is spooled");
     /* no modified times: only the arrival tells which is newer */
     spooled(&app, "{\"id\":1,\"status\":\"refunded\",\"total\":\"1\"}", MINUTE_MS);
     spooled(&app, "{\"id\":1,\"status\":\"processing\",\"total\":\"1\"}", 2 * MINUTE_MS);
     is_int(unspool(&app), 2, "two states of one order move");
-    leased(&app, "shop:1", &entry);
-    ok(holds(&entry, "refunded"), "the later one is what waits, also where it was written first");
-    store_entry_free(&entry);
+    leased(&app, "shop:1", &work);
+    ok(holds(&work, "refunded"), "the later one is what waits, also where it was written first");
+    order_work_free(&work);
 
     spooled(&app, "{\"id\":1,\"status\":\"completed\",\"total\":\"1\"}", 3 * MINUTE_MS);
     is_int(unspool(&app), 1, "a state that is older than what the store has moves");
-    struct store_order order;
-    ok(store_look(app.store, "shop:1", &order) == STORE_OK && !order.has_waiting_body, "and changes nothing");
-    end(&place, &app);
+    ok(!sandbox_order(&app, "shop:1").waiting.id[0], "and changes nothing");
+    end(&sandbox, &app);
 }
 
 /* Two movers at once: one has the sale in hand, the other moves its end. */
 static void a_sale_behind_its_end(void)
 {
-    struct place place;
+    struct sandbox sandbox;
     struct app app;
     struct error e = ERROR_NONE;
     struct spool_item item = {0};
-    struct store_entry entry;
+    struct order_work work = {0};
 
-    if (!begin(&place, &app))
+    if (!begin(&sandbox, &app))
         return;
     spooled(
         &app,
@@ -116,46 +113,46 @@ static void a_sale_behind_its_end(void)
     close(item.fd); /* it dies */
     spool_close(other);
     is_int(unspool(&app), 1, "then the sale");
-    leased(&app, "shop:1", &entry);
-    ok(holds(&entry, "processing") && entry.sold, "which waits");
-    is_str(entry.status, "cancelled", "as it ended");
-    store_entry_free(&entry);
-    end(&place, &app);
+    leased(&app, "shop:1", &work);
+    ok(holds(&work, "processing") && work.record.sold, "which waits");
+    is_str(work.record.current.status, "cancelled", "as it ended");
+    order_work_free(&work);
+    end(&sandbox, &app);
 }
 
 static void ids(void)
 {
-    struct place place;
+    struct sandbox sandbox;
     struct app app;
-    struct store_entry entry;
+    struct order_work work = {0};
 
-    if (!begin(&place, &app))
+    if (!begin(&sandbox, &app))
         return;
     spooled(&app, "{\"id\":1,\"status\":\"processing\",\"total\":\"1\"}", MINUTE_MS);
     is_int(unspool(&app), 1, "an order waits");
     spooled(&app, "{\"id\":2,\"status\":\"processing\",\"total\":\"1\"}", 2 * MINUTE_MS);
-    spooled_ids(&app, "shop:1", "contact1", "card1");
+    spooled_ids(&app, "shop:1", "contact1", "opportunity1");
     is_int(unspool(&app), 2, "ids learned while the store was away, and an older delivery");
-    leased(&app, "shop:1", &entry);
-    is_str(entry.link.contact_id, "contact1", "the contact is known");
-    is_str(entry.link.opportunity_id, "card1", "the card is known, so no second one is made");
-    store_entry_free(&entry);
-    spooled_ids(&app, "shop:1", "contact1", "card2");
-    is_int(unspool(&app), 1, "another card's id is an alert");
-    end(&place, &app);
+    leased(&app, "shop:1", &work);
+    is_str(work.record.link.contact, "contact1", "the contact is known");
+    is_str(work.record.link.opportunity, "opportunity1",
+           "the opportunity is known, so no second one is made");
+    order_work_free(&work);
+    spooled_ids(&app, "shop:1", "contact1", "opportunity2");
+    is_int(unspool(&app), 1, "another opportunity's id is an alert");
+    end(&sandbox, &app);
 }
 
 /* One that nobody understands (of a later version) does not hold up those behind it. */
 static void not_understood(void)
 {
     static const char *const strange[] = {"", "\n", "woo_ghl delivery 9\n\n\n\n{}", "woo_ghl delivery 1\n"};
-    struct place place;
+    struct sandbox sandbox;
     struct app app;
     struct error e = ERROR_NONE;
     struct spool_stats stats = {0};
-    struct store_order order;
 
-    if (!begin(&place, &app))
+    if (!begin(&sandbox, &app))
         return;
     for (size_t i = 0; i < sizeof strange / sizeof *strange; i++) {
         const struct spool_delivery delivery = {
@@ -164,11 +161,11 @@ static void not_understood(void)
     }
     spooled(&app, "{\"id\":1,\"status\":\"processing\",\"total\":\"1\"}", 0);
     is_int(unspool(&app), 1, "the good one moves");
-    ok(store_look(app.store, "shop:1", &order) == STORE_OK && order.waiting, "and waits in the store");
+    ok(sandbox_order(&app, "shop:1").current.id[0] != '\0', "and waits in the store");
     ok(spool_stats(app.spool, &stats, &e), "the spool tells");
     is_int(stats.damaged, 4, "the others are kept aside");
     is_int(stats.deliveries, 0, "and nothing else is left");
-    end(&place, &app);
+    end(&sandbox, &app);
 }
 
 /* Files are moved in the order of their names, which begin with the millisecond. */
@@ -178,14 +175,22 @@ static void next_ms(void)
         ;
 }
 
-/* `refused`: such as no store takes, as a key is no longer than 200 bytes or so. */
+static void sql(const struct sandbox *sandbox, const char *text)
+{
+    char path[128];
+    sqlite3 *db = NULL;
+
+    sandbox_path(sandbox, "data/store.db", path);
+    ok(sqlite3_open(path, &db) == SQLITE_OK && sqlite3_exec(db, text, NULL, NULL, NULL) == SQLITE_OK, "%s",
+       text);
+    sqlite3_close(db);
+}
+
+/* x: one that the store does not take. */
 static void ids_in_a_row(struct app *app, const char *refused)
 {
-    char key[1024];
-
     for (; *refused; refused++) {
-        snprintf(key, sizeof key, "shop:%0*d", *refused == 'x' ? 900 : 1, 1);
-        spooled_ids(app, key, "contact1", "card1");
+        spooled_ids(app, *refused == 'x' ? "shop:9" : "shop:1", "contact1", "opportunity1");
         next_ms();
     }
 }
@@ -200,35 +205,22 @@ static void refused_in_a_row(void)
     struct error e = ERROR_NONE;
 
     for (size_t i = 0; i < sizeof rows / sizeof *rows; i++) {
-        struct place place;
+        struct sandbox sandbox;
         struct app app;
         struct spool_stats stats = {0};
 
-        if (!begin(&place, &app))
+        if (!begin(&sandbox, &app))
             return;
+        sql(&sandbox,
+            "CREATE TRIGGER no BEFORE INSERT ON orders WHEN new.key = 'shop:9' BEGIN SELECT RAISE(ABORT, "
+            "'no'); END");
         ids_in_a_row(&app, rows[i].files);
         is_int(unspool(&app), rows[i].moved, "of %s so many are moved", rows[i].files);
         ok(spool_stats(app.spool, &stats, &e), "the spool tells");
         is_int(stats.ids, rows[i].left, "the others wait on");
         is_int(stats.refused, rows[i].left, "and were refused");
-        end(&place, &app);
+        end(&sandbox, &app);
     }
-}
-
-static void path_of(const struct place *place, const char *name, char out[128])
-{
-    snprintf(out, 128, "%s/%s", place->dir, name);
-}
-
-static void sql(const struct place *place, const char *text)
-{
-    char path[128];
-    sqlite3 *db = NULL;
-
-    path_of(place, "data/store.db", path);
-    ok(sqlite3_open(path, &db) == SQLITE_OK && sqlite3_exec(db, text, NULL, NULL, NULL) == SQLITE_OK, "%s",
-       text);
-    sqlite3_close(db);
 }
 
 /* A refused file is due again after a second. */
@@ -246,25 +238,23 @@ static long moved_at_last(struct app *app)
 /* All that is left of a body that is no order is the wish for a reconcile. */
 static void no_order(void)
 {
-    struct place place;
+    struct sandbox sandbox;
     struct app app;
     struct error e = ERROR_NONE;
     struct spool_stats spooled_stats = {0};
-    struct store_stats stats = {0};
 
-    if (!begin(&place, &app))
+    if (!begin(&sandbox, &app))
         return;
     spooled(&app, "{\"code\":\"rest_forbidden\",\"message\":\"x\"}", MINUTE_MS);
-    sql(&place, "CREATE TRIGGER away BEFORE INSERT ON counters BEGIN SELECT RAISE(ABORT, 'away'); END");
+    sql(&sandbox, "CREATE TRIGGER away BEFORE INSERT ON vals BEGIN SELECT RAISE(ABORT, 'away'); END");
     is_int(unspool(&app), 0, "a store that does not take it");
-    ok(store_stats(app.store, &stats) == STORE_OK && stats.reconcile_wanted == 0,
-       "and no reconcile is wanted");
+    is_int(sandbox_location(&app).reconcile_ms, 0, "and no reconcile is wanted");
     ok(spool_stats(app.spool, &spooled_stats, &e), "the spool tells");
     is_int(spooled_stats.deliveries, 1, "has it stay");
-    sql(&place, "DROP TRIGGER away");
+    sql(&sandbox, "DROP TRIGGER away");
     is_int(moved_at_last(&app), 1, "then it does");
-    ok(store_stats(app.store, &stats) == STORE_OK && stats.reconcile_wanted > 0, "and a reconcile is wanted");
-    end(&place, &app);
+    ok(sandbox_location(&app).reconcile_ms > 0, "and a reconcile is wanted");
+    end(&sandbox, &app);
 }
 
 /* What lacks its key is moved when the key is there again. */
@@ -273,19 +263,19 @@ static void locked(void)
     static const struct drain_options options = {.budget_ms = CLOCK_NEVER, .heartbeat = true};
     static const char *const with_key[] = {"DATA_KEY=a data key", NULL};
     static const char *const with_previous[] = {"DATA_KEY_PREVIOUS=a data key", NULL};
-    struct place place;
+    struct sandbox sandbox;
     struct app app;
     struct error e = ERROR_NONE;
     struct spool_stats stats = {0};
     struct drain_counts counts;
 
-    if (!begin(&place, &app))
+    if (!begin(&sandbox, &app))
         return;
     app_close(&app);
-    ok(place_app_with(&place, "location1", with_key, &app), "a start with a DATA_KEY");
+    ok(sandbox_app(&sandbox, with_key, &app), "a start with a DATA_KEY");
     spooled(&app, "{\"id\":1,\"status\":\"processing\",\"total\":\"1\"}", MINUTE_MS);
     app_close(&app);
-    ok(place_app(&place, "location1", &app), "and one without it");
+    ok(sandbox_app(&sandbox, NULL, &app), "and one without it");
     spooled(&app, "{\"id\":2,\"status\":\"processing\",\"total\":\"1\"}", 0);
     ok(drain_run(&app, &options, &counts), "a drain");
     is_int(counts.done, 1, "brings to GHL what it can open");
@@ -293,12 +283,12 @@ static void locked(void)
     is_int(stats.locked, 1, "the other one stays");
     app_close(&app);
 
-    ok(place_app_with(&place, "location1", with_previous, &app), "a start with it as the previous one");
+    ok(sandbox_app(&sandbox, with_previous, &app), "a start with it as the previous one");
     ok(drain_run(&app, &options, &counts), "a drain");
     is_int(counts.done, 1, "brings that one to GHL");
     ok(spool_stats(app.spool, &stats, &e), "the spool tells");
     is_int(stats.locked + stats.deliveries, 0, "and nothing is left");
-    end(&place, &app);
+    end(&sandbox, &app);
 }
 
 int main(void)
