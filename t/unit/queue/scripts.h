@@ -8,7 +8,8 @@ static const struct script scripts[] = {
      "accepted=0 changed=1 expires=- modified=100"},
     {"a new sale is leased at once", "sells A 100 to=t > leased; is lease=t until=60 current=A waiting=-"},
     {"without a modified time other bytes are a later save, and the same bytes a redelivery",
-     "sells A - bytes=x > queued; +5; sells A - bytes=x > duplicate; is changed=0; sells A - bytes=y > duplicate; is "
+     "sells A - bytes=x > queued; +5; sells A - bytes=x > duplicate; is changed=0; sells A - bytes=y > "
+     "duplicate; is "
      "changed=1; +1; ends B - spool ago=3 > stale"},
     {"the same again changes nothing", "sells A 100 > queued; sells A 100 > duplicate; is changed=0"},
     {"saved without a change: what comes late is older",
@@ -168,6 +169,10 @@ static const struct script scripts[] = {
      "sells A 100 > queued; deleted D > queued; +5; sells A 100 > duplicate; is status=trash; sells B 100 > "
      "queued; "
      "is current=B"},
+    {"a late sale after a deletion: what the deletion ended is no news",
+     "ends A 100 > ignored; deleted D > ignored; sells C 90 > queued; is status=trash; ends A 100 > "
+     "duplicate; "
+     "is current=C"},
     {"a deletion repeated is the same",
      "sells A 100 > queued; deleted D > queued; +5; deleted D > duplicate"},
     {"restored and deleted again", "sells A 100 > queued; +5; deleted D > queued; +5; sells B 1008 > queued; "
