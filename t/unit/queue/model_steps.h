@@ -32,7 +32,7 @@ enum step_kind {
     STEP_TICK,
 };
 
-enum outcome { DONE, DONE_UNHEARD, NOT_DONE, LATE, REFUSED, REFUSED_BUT_DONE, OUTCOMES };
+enum outcome { DONE, DONE_UNHEARD, NOT_DONE, LATE, REFUSED, REFUSED_BUT_DONE };
 
 struct step {
     uint8_t kind, who, how;
