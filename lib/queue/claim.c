@@ -125,12 +125,14 @@ static void take_version(struct order_record *r, const struct arrival *a, const 
 static void put_body(struct order_body *body, const struct order_record *r, const struct arrival *a,
                      int64_t now_ms)
 {
+    bool pending = r->current.id[0] || r->dead_ms; /* GHL may not have the latest mapped status yet */
+
     memset(body, 0, sizeof *body);
     SET(body->id, a->body_id);
     SET(body->fingerprint, a->fingerprint);
-    body->follows = a->kind == ARRIVAL_FOLLOWS;
-    if (body->follows)
+    if (a->kind == ARRIVAL_FOLLOWS)
         SET(body->status, r->status);
+    body->follows = a->kind == ARRIVAL_FOLLOWS && !pending;
     body->accepted_ms = now_ms;
 }
 
@@ -257,7 +259,7 @@ enum claim order_claim(struct order_record *r, const struct arrival *a, const st
             take_time(r, a, &t);
             *changed = true;
         }
-        return is_nothing(r, a) ? CLAIM_IGNORED : CLAIM_DUPLICATE;
+        return CLAIM_DUPLICATE;
     }
     /* A deletion of an unknown order has no time: a sale that comes later must not look older than it. */
     if (a->status_only && !r->arrived_ms && is_nothing(r, a))
