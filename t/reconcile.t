@@ -459,7 +459,7 @@ test 'a store that is away' => sub {
     ok $redis->signal('STOP'), 'given one that goes away';
     is $run->wait(30) >> 8, $TEMPFAIL, 'it ends';
     $redis->signal('CONT');
-    like $server->errors, qr/^woo_ghl reconcile: Redis at \S+: did not answer within 300 ms; 0 orders were read until then, 0 of them new$/m, '... and says why';
+    like $server->errors, qr/^woo_ghl reconcile: Redis at \S+: did not answer in time: REDIS_TIMEOUT is 300 ms; 0 orders were read until then, 0 of them new$/m, '... and says why';
     $server->set(REDIS_TIMEOUT => '5s');
     is reconcile($server), said(3, 3, 0, 0), 'nothing is lost';
 }, 'redis';
