@@ -235,11 +235,11 @@ static void take_claimed(struct visit *v, const struct orders_claimed *claimed, 
     text_copy(v->out->key, sizeof v->out->key, claimed->key);
     switch (claimed->claim) {
     case CLAIM_LEASED:
-        if (!over) {
+        if (!over && claimed->hold == HOLD_NONE) {
             work_now(v, work);
             return;
         }
-        put_back(v, work, "rate_limited");
+        put_back(v, work, over ? "rate_limited" : why_queued(claimed));
         break;
     case CLAIM_QUEUED: end(v, ACCEPTED_QUEUED, over ? "rate_limited" : why_queued(claimed)); break;
     case CLAIM_BUSY: end(v, ACCEPTED_QUEUED, "busy"); break;

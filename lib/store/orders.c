@@ -284,7 +284,8 @@ enum store_result orders_claim(struct orders *orders, const struct orders_claim 
     if (result == STORE_OK)
         result = look_after_all(orders, claimed, up_ms, claimed->record.version == 1);
     claimed->claim = c.claim;
-    claimed->hold = c.hold;
+    /* Leased by what this process knew; the commit's reply says what is true now. */
+    claimed->hold = c.claim == CLAIM_LEASED ? location_hold(&orders->location) : c.hold;
     claimed->client_count = change.client_count;
     if (result != STORE_OK || c.claim != CLAIM_LEASED)
         return result;
