@@ -94,6 +94,15 @@ void accept_log_claimed(const struct app *app, const struct accept_delivery *del
     }
 }
 
+void accept_log_deleted_again(const struct app *app, const struct acceptance *a)
+{
+    struct log_about about = about_of(a);
+
+    log_event(app->log, LOG_LEVEL_WARN, "deleted_again", &about,
+              "A deletion came after this order was restored. If the order is not in the shop's bin, it is an old "
+              "deletion that came late: `woo_ghl reconcile --since` a day before the order's last change corrects it");
+}
+
 void accept_log_worked(const struct app *app, const struct acceptance *a, const struct accept_about *of)
 {
     struct log_about about = about_of(a);

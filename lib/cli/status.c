@@ -9,6 +9,7 @@
 
 #define LATE_MAX 1000 /* late orders that are counted */
 #define LATE_NAMED 5
+#define GONE_NAMED 20
 
 /* What is known of the store. Zero-initialised; `values` is freed by free_facts. */
 struct facts {
@@ -19,7 +20,7 @@ struct facts {
     char held_reason[RECORD_REASON_SIZE];
     struct store_entry late[LATE_MAX]; /* waiting for longer than RETRY_FOR */
     size_t late_count;
-    struct buf counts, unmapped, drains; /* as store_values says */
+    struct buf counts, unmapped, drains, gone; /* as store_values says */
     int64_t reconciled_s;                /* -1 = never */
     bool undrained;
 };
@@ -60,12 +61,14 @@ static bool read_facts(struct app *app, struct facts *f)
     buf_init(&f->counts, STORE_BLOB_MAX);
     buf_init(&f->unmapped, STORE_BLOB_MAX);
     buf_init(&f->drains, STORE_BLOB_MAX);
+    buf_init(&f->gone, STORE_BLOB_MAX);
     if (store_sizes(store, &f->sizes) != STORE_OK ||
         store_read_location(store, &f->location, &now_ms) != STORE_OK ||
         store_about(store, &f->about) != STORE_OK || !read_limits(app, f) || !read_late(app, f) ||
         store_values(store, COUNTS, &f->counts) != STORE_OK ||
         store_values(store, UNMAPPED, &f->unmapped) != STORE_OK ||
-        store_values(store, HEARTBEAT_VALUE, &f->drains) != STORE_OK)
+        store_values(store, HEARTBEAT_VALUE, &f->drains) != STORE_OK ||
+        store_values(store, ORDERS_GONE, &f->gone) != STORE_OK)
         return false;
     f->reconciled_s = reconcile_age_s(app);
     f->undrained = drain_is_overdue(app, &f->sizes);
@@ -77,6 +80,7 @@ static void free_facts(struct facts *f)
     buf_free(&f->counts);
     buf_free(&f->unmapped);
     buf_free(&f->drains);
+    buf_free(&f->gone);
     free(f);
 }
 
@@ -182,6 +186,22 @@ static void print_counts(const struct facts *f)
                (long long)n, word, word);
 }
 
+static void print_gone(const struct facts *f)
+{
+    size_t at = 0, named = 0, all = 0;
+    int64_t ignored;
+    const char *key;
+
+    while (next_value(&f->gone, ORDERS_GONE, &at, &ignored))
+        all++;
+    for (at = 0; named < GONE_NAMED && (key = next_value(&f->gone, ORDERS_GONE, &at, &ignored)); named++)
+        printf("gone: the opportunity of %s does not exist in GHL any more; `woo_ghl failed retry %s` makes a new "
+               "one\n",
+               key, key);
+    if (all > named)
+        printf("gone: %zu more; `woo_ghl status --json` names them\n", all - named);
+}
+
 /* -- as JSON -- */
 
 static json_t *values_json(const struct buf *values, const char *prefix, int64_t age_of_ms)
@@ -197,6 +217,19 @@ static json_t *values_json(const struct buf *values, const char *prefix, int64_t
     return all;
 }
 
+static json_t *names_json(const struct buf *values, const char *prefix)
+{
+    json_t *all = json_array();
+    size_t at = 0;
+    int64_t ignored;
+    const char *name;
+
+    while ((name = next_value(values, prefix, &at, &ignored)))
+        if (json_array_append_new(all, json_string(name)) != 0)
+            break;
+    return all;
+}
+
 static json_t *store_json(const struct facts *f)
 {
     int64_t now_ms = f->sizes.now_ms, open_ms = breaker_open_ms(&f->location, now_ms);
@@ -205,7 +238,7 @@ static json_t *store_json(const struct facts *f)
                                      (json_int_t)((now_ms - f->location.paused_ms) / 1000))
                          : json_array();
 
-    return json_pack("{sI sI sI sI sI s{ss sI sI} so s{sI ss} ss sb sb so so so so}", "waiting",
+    return json_pack("{sI sI sI sI sI s{ss sI sI} so s{sI ss} ss sb sb so so so so so}", "waiting",
                      (json_int_t)f->sizes.count[INDEX_DUE], "due", (json_int_t)f->sizes.due, "oldest_s",
                      (json_int_t)oldest_s(f), "dead_letters", (json_int_t)f->sizes.count[INDEX_DEAD], "late",
                      (json_int_t)f->late_count, "breaker", "state", open_ms > 0 ? "open" : "closed",
@@ -215,7 +248,8 @@ static json_t *store_json(const struct facts *f)
                      f->undrained, "reconcile_wanted", f->location.reconcile_ms != 0, "reconciled_s",
                      f->reconciled_s < 0 ? json_null() : json_integer(f->reconciled_s), "counts",
                      values_json(&f->counts, COUNTS, 0), "unmapped", values_json(&f->unmapped, UNMAPPED, 0),
-                     "drains", values_json(&f->drains, HEARTBEAT_VALUE, now_ms));
+                     "drains", values_json(&f->drains, HEARTBEAT_VALUE, now_ms), "gone",
+                     names_json(&f->gone, ORDERS_GONE));
 }
 
 /* -- the spool -- */
@@ -290,6 +324,7 @@ int status_print(struct app *app, bool json)
             print_queue(facts);
             print_reconcile(app, facts);
             print_counts(facts);
+            print_gone(facts);
         }
         print_spool(&spool);
     }

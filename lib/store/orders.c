@@ -325,9 +325,10 @@ static void give_back(struct orders *orders, struct order_work *work)
 {
     const struct log_about about = {.order = work->key};
 
-    log_event(orders->log, LOG_LEVEL_ERROR, "sealed", &about, "%s", store_trouble(orders->store));
+    error_set(&orders->sealed, "%s", store_trouble(orders->store));
+    log_event(orders->log, LOG_LEVEL_ERROR, "sealed", &about, "%s", orders->sealed.text);
     if (orders_retry(orders, work, &work->record.link, OPEN_RETRY_MS, false, true,
-                     store_trouble(orders->store)) != STORE_OK)
+                     orders->sealed.text) != STORE_OK)
         order_work_free(work); /* its lease runs out */
 }
 
@@ -638,7 +639,12 @@ static bool requeue_rule(struct order_record *record, const struct queue_terms *
 enum store_result orders_requeue(struct orders *orders, const char *key, enum requeue *result)
 {
     struct order_record ignored;
-    return run(orders, &(struct change){.key = key, .rule = requeue_rule, .context = result}, &ignored);
+    char gone[RECORD_KEY_SIZE + sizeof ORDERS_GONE];
+
+    snprintf(gone, sizeof gone, ORDERS_GONE "%s", key);
+    return run(orders,
+               &(struct change){.key = key, .rule = requeue_rule, .context = result, .value = {.name = gone}},
+               &ignored);
 }
 
 static bool drop_rule(struct order_record *record, const struct queue_terms *terms, void *context)

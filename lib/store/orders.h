@@ -13,6 +13,7 @@
 #include "store/store.h"
 
 #define ORDERS_LEASE_MS 60000
+#define ORDERS_GONE "gone/" /* and an order's key: a value while its opportunity is gone in GHL */
 
 /* What one process needs for it. Zero-initialise, then orders_init. */
 struct orders {
@@ -21,6 +22,7 @@ struct orders {
     struct log *log;
     struct location_record location; /* as last heard; version 0: the store's memory is to be checked (anew) */
     char boot[CLOCK_BOOT_ID_SIZE];
+    struct error sealed; /* why a body that waits could not be opened; who alerts clears it */
 };
 void orders_init(struct orders *orders, struct store *store, const struct config *config, struct log *log);
 
@@ -112,6 +114,7 @@ enum store_result orders_refuse(struct orders *, struct order_work *, const stru
 
 /* -- dead letters -- */
 
+/* What was gone in GHL is not listed as gone any more. */
 enum store_result orders_requeue(struct orders *, const char *key, enum requeue *result) MUST_CHECK;
 enum store_result orders_drop(struct orders *, const char *key) MUST_CHECK;        /* NONE: no dead letter */
 enum store_result orders_delete_body(struct orders *, const char *key) MUST_CHECK; /* NONE: it has none */

@@ -61,6 +61,22 @@ static json_t *update_body(const struct sync_work *w, const char *pipeline_id, c
     return body;
 }
 
+/* `status` lists it until it is found again, or retried. */
+static void mark_gone(struct sync_work *w, bool gone)
+{
+    char name[RECORD_KEY_SIZE + sizeof ORDERS_GONE];
+    struct log_about about = {.order = w->work->key};
+
+    if (gone == (w->link.gone_ms != 0))
+        return;
+    w->link.gone_ms = gone ? store_now_ms(w->app->store) : 0;
+    snprintf(name, sizeof name, ORDERS_GONE "%s", w->work->key);
+    if (store_put(w->app->store, name, gone ? w->link.opportunity : NULL, w->app->config.link_ttl_ms) ==
+        STORE_UNAVAILABLE)
+        log_event(w->app->log, LOG_LEVEL_WARN, "store", &about, "`woo_ghl status` does not show this change: %s",
+                  store_trouble(w->app->store));
+}
+
 /* One "not found" may be a trouble of GHL's: it is asked for by its id, and again later. */
 static enum step not_found(struct sync_work *w)
 {
@@ -77,12 +93,10 @@ static enum step not_found(struct sync_work *w)
     else if (!w->link.gone_ms && w->work->record.attempts < GONE_TRIES - 1)
         step = sync_stop_retry(w, GONE_RETRY_MS, true, "opportunity_not_found");
     else {
-        if (!w->link.gone_ms)
-            w->link.gone_ms = store_now_ms(w->app->store);
+        mark_gone(w, true);
         log_event(w->app->log, LOG_LEVEL_WARN, "gone", &about,
-                  "GHL does not have this order's opportunity any more; it is not made again. `woo_ghl "
-                  "failed retry %s` "
-                  "makes a new one",
+                  "GHL does not have this order's opportunity any more; it is not made again. "
+                  "`woo_ghl failed retry %s` makes a new one",
                   w->work->key);
         step = sync_stop(w, SYNC_END_FINISH, "opportunity_gone");
     }
@@ -113,7 +127,7 @@ static enum step send_update(struct sync_work *w, json_t *body)
     sync_wrote(w, PLAN_OPPORTUNITY, &answer);
     bool again = result != GHL_OK && sync_drop_refused(w, "opportunity", body, &answer);
     if (result == GHL_OK)
-        w->link.gone_ms = 0;
+        mark_gone(w, false);
     else if (result == GHL_GONE)
         step = not_found(w);
     else if (!again)
