@@ -144,8 +144,11 @@ void accept_note_plan(struct app *app, const struct planned *planned)
                   "The shop erased this order's personal data: GHL gets none of the values that replaced it");
         (void)alert_raise(
             app, ALERT_ERASED,
-            "The shop erased the personal data of orders; GHL keeps what it has (GHL_ON_ERASE). See "
-            "`woo_ghl status` for how many");
+            "The shop erased the personal data of orders; GHL_ON_ERASE=%s says what becomes of their contacts in GHL. "
+            "See `woo_ghl status` for how many",
+            app->config.on_erase == ON_ERASE_KEEP    ? "keep"
+            : app->config.on_erase == ON_ERASE_BLANK ? "blank"
+                                                     : "delete");
     }
 }
 

@@ -63,7 +63,7 @@ struct change {
     rule *rule;
     void *context;
     struct store_blob blob;   /* id NULL = none */
-    struct store_value value; /* name NULL = none */
+    struct store_value value, of_contact; /* name NULL = none */
     const char *client;       /* counted once; NULL = none */
     int64_t client_count;     /* out */
 };
@@ -117,7 +117,7 @@ static enum store_result run(struct orders *orders, struct change *change, struc
         struct store_commit commit = {.key = change->key,
                                       .before = &before,
                                       .after = &after,
-                                      .value = {change->value},
+                                      .value = {change->value, change->of_contact},
                                       .count_client = change->client,
                                       .decided_ms = terms.now_ms};
         if (needs(&after, change->blob.id) && !needs(&before, change->blob.id))
@@ -427,8 +427,14 @@ static bool step_rule(struct order_record *record, const struct queue_terms *ter
 static enum store_result take_step(struct orders *orders, struct order_work *work, struct step *step,
                                    struct change *change)
 {
+    char of_contact[sizeof ORDERS_OF_CONTACT + RECORD_ID_SIZE + RECORD_KEY_SIZE];
     int64_t asked = clock_mono_ms();
 
+    if (step->link && step->link->contact[0]) {
+        snprintf(of_contact, sizeof of_contact, ORDERS_OF_CONTACT "%s/%s", step->link->contact, work->key);
+        change->of_contact = (struct store_value){
+            of_contact, work->record.erased ? ORDERS_ERASED : ORDERS_SOLD, orders->config->link_ttl_ms};
+    }
     step->orders = orders;
     step->token = work->token;
     change->key = work->key;

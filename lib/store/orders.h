@@ -26,6 +26,11 @@ struct orders {
 };
 void orders_init(struct orders *orders, struct store *store, const struct config *config, struct log *log);
 
+/* "contact/ID/KEY": which orders a contact has, values since the order's work first ended with it. */
+#define ORDERS_OF_CONTACT "contact/"
+#define ORDERS_SOLD "sold"
+#define ORDERS_ERASED "erased" /* the shop erased its person */
+
 /* An order leased to this process. Zero-initialise; order_work_free after use; may then be used again. */
 struct order_work {
     char key[RECORD_KEY_SIZE];

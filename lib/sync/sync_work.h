@@ -98,6 +98,7 @@ enum step sync_contact(struct sync_work *w);
 enum step sync_tags(struct sync_work *w);
 enum step sync_opportunity(struct sync_work *w);
 enum step sync_note(struct sync_work *w);
+enum step sync_erase(struct sync_work *w); /* GHL_ON_ERASE */
 
 /* -- the search -- */
 
