@@ -1,10 +1,10 @@
 #!/usr/bin/env perl
-# The program dies before and after every step there is: every verb of the store, every call of GHL, every file of
-# the spool (lib/base/crash.h). Whatever was accepted by then is one contact and one card in GHL in the end.
+# The program dies before and after every step there is: every call of the store, every call of GHL, every file of
+# the spool (lib/base/crash.h). Whatever was accepted by then is one contact and one opportunity in GHL in the end.
 #
 # A first run of each scenario records the points it passes. Then, for each of them in a world of its own: the
-# program dies there; the delivery comes again or not; drains follow when leases and attempts are over; a last state
-# moves the same card.
+# program dies there; the delivery comes again or not; drains follow when leases and attempts are over; a last version
+# changes the same opportunity.
 #
 # At every point there is a death after which the delivery never comes again. Before each step that changes what is
 # known of the order there is another, and the delivery comes again, by turns at once and when the lease is over.
@@ -29,7 +29,7 @@ my $CRASH  = 70;     # lib/base/crash.h
 my $LATER  = 300;    # seconds: leases, an attempt's window, waits are over
 my $DRAINS = 5;      # at most, until nothing waits
 my $SECRET = 'my_super_secret_woo_key';
-my $CHANGES = qr/^(?!store_(?:get|stats|pace|pace_correct|breaker|heartbeat|allow):).*:before/;
+my $CHANGES = qr/^(?!store_(?:server|read|read_location|read_limiter|commit_limiter|blob|get|list|sizes|values|count|about|expire):).*:before/;
 my %RESET  = (card => { method => 'POST', path => '^/opportunities/$' }, contact => { method => 'POST', path => '^/contacts/$' });
 
 $ENV{WOO_GHL_PROGRAM} = WooGHL::Driver->program('crash-points', CRASH => 1);
@@ -46,36 +46,36 @@ my %MORE = (status => 'won', value => 12.5);
 my %LOST = (status => 'lost', value => 0);
 my @SCENARIOS = (
     { name => 'a new order', dies => 'paid', card => \%WON,
-        must => [qw(store_claim store_contact_lock store_contact_unlock store_progress store_card_take store_finish POST)] },
+        must => [qw(store_commit_location store_commit store_lock store_unlock store_put_absent POST)] },
     { name => 'a new order without email and phone', dies => 'paid', nobody => 1, card => \%WON,
-        must => [qw(store_claim store_progress store_finish POST)] },
-    { name => 'a card whose create is reset after it happened', dies => 'paid', reset => 'card', card => \%WON,
-        must => [qw(store_progress store_retry)] },
+        must => [qw(store_commit POST)] },
+    { name => 'an opportunity whose create is reset after it happened', dies => 'paid', reset => 'card', card => \%WON,
+        must => [qw(store_commit POST)] },
     { name => 'a contact whose create is reset after it happened', dies => 'paid', nobody => 1, reset => 'contact',
-        card => \%WON, must => [qw(store_progress store_retry)] },
-    { name => 'a new state of an order that has a card', before => ['paid'], dies => 'more', card => \%MORE,
-        must => [qw(store_claim store_card_take store_finish PUT)] },
+        card => \%WON, must => [qw(store_commit POST)] },
+    { name => 'a new version of an order that has an opportunity', before => ['paid'], dies => 'more', card => \%MORE,
+        must => [qw(store_commit store_put_absent store_lock PUT)] },
     { name => 'a drain', before => ['paid'], dies => 'drain', settings => { SYNC_BUDGET => 0 }, card => \%WON,
-        must => [qw(store_heartbeat store_lease_due store_progress store_finish store_stats POST)] },
-    { name => 'a drain that looks for a card', before => ['paid'], dies => 'drain', reset => 'card', card => \%WON,
-        must => [qw(store_lease_due store_card_take store_progress store_finish GET)] },
+        must => [qw(store_put store_list store_read store_blob store_commit store_sizes POST)] },
+    { name => 'a drain that looks for an opportunity', before => ['paid'], dies => 'drain', reset => 'card', card => \%WON,
+        must => [qw(store_list store_commit store_put_absent GET)] },
     { name => 'a drain that looks for a contact', before => ['paid'], dies => 'drain', nobody => 1,
-        reset => 'contact', card => \%WON, must => [qw(store_lease_due store_progress store_finish POST)] },
-    { name => 'a drain with a state that waited for the first', before => ['paid POST:after#3', 'refunded'],
-        dies => 'drain', card => \%LOST, must => [qw(store_lease_due store_card_take store_finish GET PUT)] },
+        reset => 'contact', card => \%WON, must => [qw(store_list store_commit POST)] },
+    { name => 'a drain with a version that waited for the first', before => ['paid POST:after#3', 'refunded'],
+        dies => 'drain', card => \%LOST, must => [qw(store_list store_commit store_put_absent GET PUT)] },
     { name => 'the store is away', dies => 'paid', away => 'paid', card => \%WON, must => ['spool_put'] },
     { name => 'a drain that moves the spool', before => ['paid'], dies => 'drain', away => 'paid', card => \%WON,
-        must => [qw(spool_remove store_claim store_finish)] },
-    { name => 'the store goes away when the card is made', dies => 'paid', vanishes => 'paid POST:after#3', card => \%WON,
-        must => [qw(store_progress spool_put)] },
+        must => [qw(spool_remove store_commit)] },
+    { name => 'the store goes away when the opportunity is made', dies => 'paid', vanishes => 'paid POST:after#3',
+        card => \%WON, must => [qw(store_commit spool_put)] },
     { name => 'the store goes away when the contact is made', dies => 'paid', vanishes => 'paid POST:after#1', nobody => 1,
-        card => \%WON, must => [qw(store_progress spool_put)] },
+        card => \%WON, must => [qw(store_commit spool_put)] },
     { name => 'a drain that moves ids', before => ['paid'], dies => 'drain', vanishes => 'paid POST:after#3', card => \%WON,
-        until => 'spool_remove:after#1', must => [qw(store_progress spool_remove)] },
-    { name => 'a drain that moves ids and a state that came after them', before => ['paid', 'refunded'], dies => 'drain',
+        until => 'spool_remove:after#1', must => [qw(store_commit spool_remove)] },
+    { name => 'a drain that moves ids and a version that came after them', before => ['paid', 'refunded'], dies => 'drain',
         vanishes => 'paid POST:after#3', away => 'refunded', card => \%LOST, until => 'spool_remove:after#2',
-        must => [qw(store_progress spool_remove store_claim)] },
-    { name => 'a reconcile', dies => 'read', card => \%WON, must => [qw(WOO store_claim store_put store_reconciled)] },
+        must => [qw(store_commit spool_remove)] },
+    { name => 'a reconcile', dies => 'read', card => \%WON, must => [qw(WOO store_commit store_put)] },
 );
 
 # -- one world: a namespace of the store, GHL as at its start, and one order --
@@ -186,7 +186,12 @@ sub drain {
     return ($code, $out =~ /left (\d+)/ ? $1 : -1);
 }
 
-sub wait_for { my ($world, $seconds) = @_; $world->{at} += $seconds; return }
+sub wait_for {
+    my ($world, $seconds) = @_;
+    $world->{at} += $seconds;
+    $world->{lane}{redis}->age($seconds, "{w$world->{n}:*") if $world->{store} eq 'redis';
+    return;
+}
 
 # What comes before, then what dies, or is recorded.
 sub begin {
@@ -226,13 +231,13 @@ sub look {
     my @cards = @{ $state->{opportunities} };
     return (@contacts || @cards ? 'what was not accepted is in GHL' : undef) if !$kept;
     return @contacts . ' contacts' if @contacts != 1;
-    return @cards . ' cards' if @cards != 1;
+    return @cards . ' opportunities' if @cards != 1;
     my ($contact, $card) = ($contacts[0], $cards[0]);
     my $email = $world->{scenario}{nobody} ? '' : 'ann@example.com';
     return 'another email' if ($contact->{email} // '') ne $email;
-    return 'a card of another contact' if $card->{contactId} ne $contact->{id};
-    return "a card named $card->{name}" if $card->{name} ne 'Order #7';
-    return 'the card changed' if $world->{card} && $world->{card} ne $card->{id};
+    return 'an opportunity of another contact' if $card->{contactId} ne $contact->{id};
+    return "an opportunity named $card->{name}" if $card->{name} ne 'Order #7';
+    return 'another opportunity than before' if $world->{card} && $world->{card} ne $card->{id};
     $world->{card} = $card->{id};
     return "$card->{status} $card->{monetaryValue}, not $want->{status} $want->{value}"
         if $card->{status} ne $want->{status} || $card->{monetaryValue} != $want->{value};
@@ -253,15 +258,15 @@ sub live {
         return "sent again, it was answered: $answer" if $end || $status !~ /^20[02]$/;
         $kept = 1;
     }
-    # A state that was not accepted leaves the card as it was.
+    # A version that was not accepted leaves the opportunity as it was.
     my $wrong = drain_all($world) // look($world, $kept || $scenario->{before}, $kept ? $scenario->{card} : \%WON);
     return $wrong if $wrong;
     wait_for($world, $LATER);
     my ($end, $status, $answer) = deliver($world, 'last');
-    return "the last state was answered: $answer" if $end || $status !~ /^20[02]$/;
+    return "the last version was answered: $answer" if $end || $status !~ /^20[02]$/;
     $wrong = ($status == 202 ? drain_all($world) : undef)
         // look($world, $kept || $scenario->{before}, { status => 'abandoned', value => 7 });
-    return $wrong && "after the last state: $wrong";
+    return $wrong && "after the last version: $wrong";
 }
 
 # -- one scenario on one store --
@@ -273,10 +278,12 @@ sub record {
     unlink $trace;
     begin(world($lane, $store, $scenario), WOO_GHL_CRASH_TRACE => $trace);
     my $kept = $scenario->{dies} eq 'drain';
+    # The first commit of an order that the store knows is refused: it tells what the store has.
+    my $claims = $scenario->{before} ? 2 : 1;
     my ($vanishes) = ($scenario->{vanishes} || '') =~ /^$scenario->{dies} (.*)/;
     my (%hits, @points);
     for my $name (split /\n/, WooGHL::Server::_slurp($trace)) {
-        $kept ||= $name =~ /^(?:store_claim|spool_put):after$/;
+        $kept ||= $name =~ /^(?:store_commit|spool_put):after$/ && ($name =~ /^spool/ || --$claims == 0);
         push @points, [$name . '#' . ++$hits{$name}, $kept];
         @points = () if $vanishes && $points[-1][0] eq $vanishes;
         last if $points[-1] && $points[-1][0] eq ($scenario->{until} // '');

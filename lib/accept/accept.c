@@ -214,6 +214,19 @@ static const char *why_queued(const struct orders_claimed *claimed)
     return "later";
 }
 
+static const char *why_ignored(const struct visit *v)
+{
+    if (v->planned.plan.outcome == OUTCOME_IGNORE)
+        return "status_not_mapped";
+    return is_past(v) ? "before_start" : "never_sold";
+}
+
+/* A redelivery of what needed nothing in GHL is answered as the first one was. */
+static bool needs_nothing(const struct order_record *record)
+{
+    return !record->sold && !record->link.opportunity[0] && !record->current.id[0] && !record->dead_ms;
+}
+
 static void take_claimed(struct visit *v, const struct orders_claimed *claimed, struct order_work *work)
 {
     int64_t limit = v->app->config.rate_limit_per_day;
@@ -224,15 +237,20 @@ static void take_claimed(struct visit *v, const struct orders_claimed *claimed, 
         accept_log_deleted_again(v->app, v->out);
     switch (claimed->claim) {
     case CLAIM_LEASED:
-        if (!over) {
+        if (!over && claimed->hold == HOLD_NONE) {
             work_now(v, work);
             return;
         }
-        put_back(v, work, "rate_limited");
+        put_back(v, work, over ? "rate_limited" : why_queued(claimed));
         break;
     case CLAIM_QUEUED: end(v, ACCEPTED_QUEUED, over ? "rate_limited" : why_queued(claimed)); break;
     case CLAIM_BUSY: end(v, ACCEPTED_QUEUED, "busy"); break;
-    case CLAIM_DUPLICATE: end(v, ACCEPTED_DUPLICATE, "duplicate"); break;
+    case CLAIM_DUPLICATE:
+        if (v->delivery->origin == ORIGIN_WEBHOOK && needs_nothing(&claimed->record))
+            end(v, ACCEPTED_IGNORED, why_ignored(v));
+        else
+            end(v, ACCEPTED_DUPLICATE, "duplicate");
+        break;
     case CLAIM_STALE: end(v, ACCEPTED_STALE, "stale"); break;
     case CLAIM_IGNORED:
         if (is_past(v))
@@ -245,10 +263,7 @@ static void take_claimed(struct visit *v, const struct orders_claimed *claimed, 
         }
         if (v->planned.plan.unmapped_paid)
             accept_alert_unmapped(v->app, &v->planned);
-        end(v, ACCEPTED_IGNORED,
-            v->planned.plan.outcome == OUTCOME_IGNORE ? "status_not_mapped"
-            : is_past(v)                              ? "before_start"
-                                                      : "never_sold");
+        end(v, ACCEPTED_IGNORED, why_ignored(v));
         break;
     case CLAIM_OTHER_ORDER: spool(v, "its id was given to a third order meanwhile"); return;
     }

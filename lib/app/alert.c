@@ -26,8 +26,8 @@ static const char *const kind_name[ALERT_KINDS] = {
     [ALERT_SPOOL] = "spool",         [ALERT_STORE] = "store",         [ALERT_SILENT] = "silent",
     [ALERT_SHOP] = "shop",           [ALERT_LIMIT] = "limit",         [ALERT_LATE] = "late",
     [ALERT_NOT_ORDER] = "not_order", [ALERT_FOREIGN] = "foreign",     [ALERT_UNMAPPED] = "unmapped",
+    [ALERT_ERASED] = "erased",       [ALERT_SUB_ORDER] = "sub_order", [ALERT_LEFT] = "left_behind",
     [ALERT_SEALED] = "sealed",
-    [ALERT_ERASED] = "erased",       [ALERT_SUB_ORDER] = "sub_order",
 };
 
 /* -- whose turn -- */

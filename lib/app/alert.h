@@ -29,6 +29,7 @@ enum alert_kind {
     ALERT_UNMAPPED,  /* paid orders have a status that is not mapped */
     ALERT_ERASED,    /* the shop erased orders' personal data */
     ALERT_SUB_ORDER, /* sub-orders are left out */
+    ALERT_LEFT,      /* orders wait in a location or a store that the settings name no more */
     ALERT_KINDS
 };
 

@@ -1,5 +1,6 @@
 /* What the drain looks for on the alerts' behalf. */
 #include "app/alert.h"
+#include "app/left_behind.h"
 #include "base/clock.h"
 #include "base/text.h"
 #include <inttypes.h>
@@ -130,6 +131,17 @@ static void look_for_late(struct app *app, const struct store_sizes *sizes)
         tell(app, ALERT_LATE, "late", text.text);
 }
 
+static void look_left_behind(struct app *app)
+{
+    struct buf text;
+
+    buf_init(&text, 4096);
+    left_behind(app, &text);
+    if (text.len && alert_raise(app, ALERT_LEFT, "%s", text.data))
+        log_event(app->log, LOG_LEVEL_WARN, "left_behind", NULL, "%s", text.data);
+    buf_free(&text);
+}
+
 void alert_look(struct app *app)
 {
     struct store_sizes sizes;
@@ -137,6 +149,7 @@ void alert_look(struct app *app)
     int64_t now_ms;
 
     look_at_spool(app);
+    look_left_behind(app);
     if (store_read_location(app->store, &location, &now_ms) != STORE_OK ||
         store_sizes(app->store, &sizes) != STORE_OK)
         return;

@@ -7,9 +7,9 @@
 #include <string.h>
 #include <unistd.h>
 
-#define COPY_MAX 128
+#define COPY_MAX 2048
 
-/* This machine's copy: "ID FIRST_USE_MS". */
+/* This machine's copy: "ID FIRST_USE_MS", and in two more lines whose it is (left_behind.h): REDIS_PREFIX, and the location. */
 struct copy {
     char id[RECORD_TOKEN_SIZE];
     int64_t first_use_ms;
@@ -28,12 +28,20 @@ static bool read_copy(int dir, const char *name, struct copy *copy, struct error
     return result != FILES_FAILED;
 }
 
-static bool write_copy(int dir, const char *name, const struct location_record *location, struct error *e)
+static bool write_copy(const struct app *app, int dir, const char *name, struct error *e)
 {
-    char text[COPY_MAX];
-    int n = snprintf(text, sizeof text, "%s %" PRId64 "\n", location->store_id, location->first_use_ms);
+    const struct location_record *location = &app->orders.location;
+    struct buf text;
 
-    return files_write(dir, name, text, (size_t)n, false, e) == FILES_OK;
+    buf_init(&text, COPY_MAX);
+    bool good = buf_addf(&text, "%s %" PRId64 "\n%s\n%s%s\n", location->store_id, location->first_use_ms,
+                         app->config.redis_prefix, app->config.dry_run ? "dry:" : "", app->config.ghl_location_id);
+    if (good)
+        good = files_write(dir, name, text.data, text.len, false, e) == FILES_OK;
+    else
+        error_set(e, "REDIS_PREFIX and GHL_LOCATION_ID: together longer than %d characters", COPY_MAX);
+    buf_free(&text);
+    return good;
 }
 
 struct check {
@@ -105,7 +113,7 @@ static bool check(struct app *app, int dir, const char *server, struct error *e)
     unsigned char random[(RECORD_TOKEN_SIZE - 1) / 2];
     struct copy copy;
 
-    if (!app_file_name(app, "store-id", name) || !digest_random(random, sizeof random)) {
+    if (!app_file_name(app, MEMORY_FILE, name) || !digest_random(random, sizeof random)) {
         error_set(e, "Out of memory or random bytes");
         return false;
     }
@@ -117,11 +125,11 @@ static bool check(struct app *app, int dir, const char *server, struct error *e)
         error_set(e, "%s", store_trouble(app->store));
         return false;
     }
+    tell(app, c.memory); /* now: the next check finds it the same */
     if (!shops_are_known(app, e))
         return false;
     store_trust(app->store, server);
-    tell(app, c.memory);
-    return !strcmp(copy.id, app->orders.location.store_id) || write_copy(dir, name, &app->orders.location, e);
+    return !strcmp(copy.id, app->orders.location.store_id) || write_copy(app, dir, name, e);
 }
 
 bool memory_is_checked(struct app *app, const char *server, struct error *e)

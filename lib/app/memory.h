@@ -12,6 +12,8 @@
 
 #include "app/app.h"
 
+#define MEMORY_FILE "store-id" /* what the copies' names begin with */
+
 /* Compares, records and tells; the store then takes commits from this server. False with the error set: the store does
  * not answer, or the settings do not fit what it holds. */
 bool memory_is_checked(struct app *app, const char *server, struct error *e);

@@ -1,4 +1,5 @@
 #include "base/json.h"
+#include <errno.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -159,7 +160,6 @@ static size_t source_position(const char *bytes, size_t len, struct buf *scratch
 static const char *reason_of(const json_error_t *error)
 {
     switch (json_error_code(error)) {
-    case json_error_out_of_memory: return "out of memory";
     case json_error_stack_overflow: return "it is nested too deeply";
     case json_error_invalid_utf8: return "it is not UTF-8";
     case json_error_premature_end_of_input: return "it ends too early";
@@ -179,11 +179,14 @@ json_t *json_decode_exact(const char *bytes, size_t len, struct error *e)
     while (p.at < p.len && pass_step(&p))
         ;
     if (text.failed) {
-        error_set(e, "body of %zu bytes: out of memory", len);
+        error_set(e, "body of %zu bytes: " JSON_NO_MEMORY, len);
         goto out;
     }
+    errno = 0; /* Jansson does not always say that memory is what it lacks; malloc does */
     value = json_loadb(text.data, text.len, JSON_DECODE_ANY, &error);
-    if (!value)
+    if (!value && (errno == ENOMEM || !error.text[0] || json_error_code(&error) == json_error_out_of_memory))
+        error_set(e, "body of %zu bytes: " JSON_NO_MEMORY, len);
+    else if (!value)
         error_set(e, "body of %zu bytes cannot be decoded, about byte %zu: %s; it should be one JSON object",
                   len, source_position(bytes, len, &text, error.position), reason_of(&error));
 out:

@@ -1,4 +1,5 @@
 #include "cli/check.h"
+#include "app/left_behind.h"
 #include "app/ready.h"
 #include "base/clock.h"
 #include "cli/mapping.h"
@@ -22,6 +23,7 @@ static bool check_store(struct app *app)
 {
     struct store_about about;
     struct error e = ERROR_NONE;
+    struct buf left;
 
     if (!app_ready(app, &e)) {
         printf("store      FAILED: %s\n", e.text);
@@ -35,6 +37,10 @@ static bool check_store(struct app *app)
            about.durability);
     if (*about.problem)
         printf("store      FAILED: %s\n", about.problem);
+    buf_init(&left, STORE_BLOB_MAX);
+    left_behind(app, &left);
+    fputs(left.data, stdout);
+    buf_free(&left);
     return !*about.problem;
 }
 
@@ -81,7 +87,8 @@ static bool check_webhooks(struct woo *woo)
     char *rest = NULL;
     if (!trouble.len)
         printf("webhooks   ok\n");
-    for (char *line = trouble.len ? strtok_r(trouble.data, "\n", &rest) : NULL; line; line = strtok_r(NULL, "\n", &rest))
+    for (char *line = trouble.len ? strtok_r(trouble.data, "\n", &rest) : NULL; line;
+         line = strtok_r(NULL, "\n", &rest))
         printf("webhooks   %s%s\n", well ? "" : "FAILED: ", line);
     buf_free(&trouble);
     json_decref(list);

@@ -1,6 +1,7 @@
 #include "cli/status.h"
-#include "app/ready.h"
 #include "app/heartbeat.h"
+#include "app/left_behind.h"
+#include "app/ready.h"
 #include "shop/reconcile.h"
 #include <stdio.h>
 #include <stdlib.h>
@@ -21,6 +22,7 @@ struct facts {
     struct store_entry late[LATE_MAX]; /* waiting for longer than RETRY_FOR */
     size_t late_count;
     struct buf counts, unmapped, drains, gone; /* as store_values says */
+    struct buf left;                           /* lines of left_behind */
     int64_t reconciled_s;                /* -1 = never */
     bool undrained;
 };
@@ -62,6 +64,7 @@ static bool read_facts(struct app *app, struct facts *f)
     buf_init(&f->unmapped, STORE_BLOB_MAX);
     buf_init(&f->drains, STORE_BLOB_MAX);
     buf_init(&f->gone, STORE_BLOB_MAX);
+    buf_init(&f->left, STORE_BLOB_MAX);
     if (store_sizes(store, &f->sizes) != STORE_OK ||
         store_read_location(store, &f->location, &now_ms) != STORE_OK ||
         store_about(store, &f->about) != STORE_OK || !read_limits(app, f) || !read_late(app, f) ||
@@ -70,6 +73,7 @@ static bool read_facts(struct app *app, struct facts *f)
         store_values(store, HEARTBEAT_VALUE, &f->drains) != STORE_OK ||
         store_values(store, ORDERS_GONE, &f->gone) != STORE_OK)
         return false;
+    left_behind(app, &f->left);
     f->reconciled_s = reconcile_age_s(app);
     f->undrained = drain_is_overdue(app, &f->sizes);
     return true;
@@ -81,6 +85,7 @@ static void free_facts(struct facts *f)
     buf_free(&f->unmapped);
     buf_free(&f->drains);
     buf_free(&f->gone);
+    buf_free(&f->left);
     free(f);
 }
 
@@ -137,6 +142,7 @@ static void print_queue(const struct facts *f)
         putchar('\n');
     while ((machine = next_value(&f->drains, HEARTBEAT_VALUE, &at, &ms)))
         printf("drain on %s: %lld s ago\n", machine, (long long)((f->sizes.now_ms - ms) / 1000));
+    fputs(f->left.data, stdout);
     if (f->undrained)
         printf("nothing has drained for 10 minutes: run `woo_ghl drain` from cron or as a service\n");
     if (*f->about.durability)
@@ -238,7 +244,7 @@ static json_t *store_json(const struct facts *f)
                                      (json_int_t)((now_ms - f->location.paused_ms) / 1000))
                          : json_array();
 
-    return json_pack("{sI sI sI sI sI s{ss sI sI} so s{sI ss} ss sb sb so so so so so}", "waiting",
+    return json_pack("{sI sI sI sI sI s{ss sI sI} so s{sI ss} ss sb sb so so so so so ss}", "waiting",
                      (json_int_t)f->sizes.count[INDEX_DUE], "due", (json_int_t)f->sizes.due, "oldest_s",
                      (json_int_t)oldest_s(f), "dead_letters", (json_int_t)f->sizes.count[INDEX_DEAD], "late",
                      (json_int_t)f->late_count, "breaker", "state", open_ms > 0 ? "open" : "closed",
@@ -249,7 +255,7 @@ static json_t *store_json(const struct facts *f)
                      f->reconciled_s < 0 ? json_null() : json_integer(f->reconciled_s), "counts",
                      values_json(&f->counts, COUNTS, 0), "unmapped", values_json(&f->unmapped, UNMAPPED, 0),
                      "drains", values_json(&f->drains, HEARTBEAT_VALUE, now_ms), "gone",
-                     names_json(&f->gone, ORDERS_GONE));
+                     names_json(&f->gone, ORDERS_GONE), "left_behind", f->left.data);
 }
 
 /* -- the spool -- */

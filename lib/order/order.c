@@ -198,6 +198,8 @@ struct order_verdict order_parse(const char *bytes, size_t len, const struct ord
                                        "plugin's broken meta data, often)");
     struct error e = ERROR_NONE;
     out->json = json_decode_exact(bytes, len, &e);
+    if (!out->json && strstr(e.text, JSON_NO_MEMORY))
+        return out_of_memory();
     if (!out->json) {
         struct order_verdict verdict = {ORDER_BAD_JSON, "bad_json", ""};
         (void)text_copy(verdict.advice, sizeof verdict.advice, e.text);

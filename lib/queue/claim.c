@@ -6,6 +6,8 @@
 #define SPOOL_SLACK_MS 1000              /* the spool's arrival is right to a second */
 #define DATE_MAX_MS (24LL * 3600 * 1000) /* a date further ahead is no date */
 
+static const char deletion[] = "--"; /* among the hashes of bytes */
+
 /* -- versions in time -- */
 
 /* A moment, in s, as WooCommerce says it and as it arrived. */
@@ -116,7 +118,9 @@ static void take_version(struct order_record *r, const struct arrival *a, const 
         SET(r->status, a->status);
         r->ended = a->kind == ARRIVAL_ENDS;
     }
-    if (!a->status_only) /* "deleted" has the same bytes each time, and no time: what came before it stays known */
+    if (a->status_only) /* its bytes are the same each time, and it says no time: what came before it stays known */
+        add_bytes(r, deletion, true);
+    else
         add_bytes(r, a->bytes, t->same_second);
     take_time(r, a, t);
 }
@@ -126,12 +130,14 @@ static void take_version(struct order_record *r, const struct arrival *a, const 
 static void put_body(struct order_body *body, const struct order_record *r, const struct arrival *a,
                      int64_t now_ms)
 {
+    bool pending = r->current.id[0] || r->dead_ms; /* GHL may not have the latest mapped status yet */
+
     memset(body, 0, sizeof *body);
     SET(body->id, a->body_id);
     SET(body->fingerprint, a->fingerprint);
-    body->follows = a->kind == ARRIVAL_FOLLOWS;
-    if (body->follows)
+    if (a->kind == ARRIVAL_FOLLOWS)
         SET(body->status, r->status);
+    body->follows = a->kind == ARRIVAL_FOLLOWS && !pending;
     body->accepted_ms = now_ms;
 }
 
@@ -256,12 +262,13 @@ enum claim order_claim(struct order_record *r, const struct arrival *a, const st
         /* Saved without a change: what comes late is older. Bytes without a modified time that came before are a
          * redelivery. */
         if (t.newest && (a->modified_s ? a->modified_s > r->modified_s
-                                       : !r->modified_s && !t.same_second && !has_bytes(r, a->bytes) && !a->status_only)) {
+                                       : !r->modified_s && !t.same_second && !has_bytes(r, a->bytes) &&
+                                             !a->status_only)) {
             add_bytes(r, a->bytes, false);
             take_time(r, a, &t);
             *changed = true;
         }
-        return is_nothing(r, a) ? CLAIM_IGNORED : CLAIM_DUPLICATE;
+        return CLAIM_DUPLICATE;
     }
     /* A deletion of an unknown order has no time: a sale that comes later must not look older than it. */
     if (a->status_only && !r->arrived_ms && is_nothing(r, a))

@@ -25,7 +25,7 @@ struct order_body {
     char id[RECORD_TOKEN_SIZE];         /* of its blob; "" = there is none */
     char fingerprint[RECORD_HASH_SIZE]; /* of its version */
     char status[RECORD_STATUS_SIZE];    /* counts instead of the body's own; "" = the body's own */
-    bool follows;                       /* its own status is not mapped: GHL keeps the opportunity's status */
+    bool follows; /* its own status is not mapped, and GHL has the latest one that is: it stays as it is */
     int64_t accepted_ms;
 };
 

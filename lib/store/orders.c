@@ -88,57 +88,80 @@ static bool needs(const struct order_record *record, const char *id)
     return false;
 }
 
+static enum store_result read_now(struct orders *orders, const char *key, struct store_reply *reply)
+{
+    enum store_result result = store_read(orders->store, key, reply);
+
+    if (result == STORE_OK)
+        note_location(orders, reply);
+    return result;
+}
+
+static enum store_result commit_change(struct orders *orders, struct change *change,
+                                       const struct order_record *before, const struct order_record *after,
+                                       int64_t decided_ms, struct store_reply *reply)
+{
+    struct store_commit commit = {.key = change->key,
+                                  .before = before,
+                                  .after = after,
+                                  .value = {change->value, change->of_contact},
+                                  .count_client = change->client,
+                                  .decided_ms = decided_ms};
+
+    if (needs(after, change->blob.id) && !needs(before, change->blob.id))
+        commit.blob[0] = change->blob;
+    enum store_result result = store_commit(orders->store, &commit, reply);
+    if (change->client && (result == STORE_OK || result == STORE_CHANGED || result == STORE_TOO_LATE)) {
+        change->client_count = reply->client_count;
+        change->client = NULL;
+    }
+    if (result == STORE_OK || result == STORE_CHANGED)
+        note_location(orders, reply);
+    return result;
+}
+
 /* OK: *record is what the store has now. */
 static enum store_result run(struct orders *orders, struct change *change, struct order_record *record)
 {
     struct store_reply *reply = calloc(1, sizeof *reply);
-    enum store_result result = STORE_UNAVAILABLE;
+    bool asked = !change->known; /* is `before` what the store has, or a guess? */
     struct order_record before;
+    enum store_result result = STORE_UNAVAILABLE;
 
     if (!reply)
         return STORE_UNAVAILABLE;
-    if (change->known) {
-        before = *change->known;
-    } else {
-        result = store_read(orders->store, change->key, reply);
-        if (result != STORE_OK)
-            goto out;
-        note_location(orders, reply);
-        before = reply->order;
-    }
+    if (asked && (result = read_now(orders, change->key, reply)) != STORE_OK)
+        goto out;
+    before = asked ? reply->order : *change->known;
     for (int tries = 0; tries < TRIES; tries++) {
         const struct queue_terms terms = terms_of(orders);
         struct order_record after = before;
         bool changed = change->rule(&after, &terms, change->context);
         *record = before;
         result = STORE_OK;
-        if (!changed && !change->client)
+        if (changed)
+            result = commit_change(orders, change, &before, &after, terms.now_ms, reply);
+        else if (asked)
             goto out;
-        struct store_commit commit = {.key = change->key,
-                                      .before = &before,
-                                      .after = &after,
-                                      .value = {change->value, change->of_contact},
-                                      .count_client = change->client,
-                                      .decided_ms = terms.now_ms};
-        if (needs(&after, change->blob.id) && !needs(&before, change->blob.id))
-            commit.blob[0] = change->blob;
-        result = store_commit(orders->store, &commit, reply);
-        if (change->client && (result == STORE_OK || result == STORE_CHANGED || result == STORE_TOO_LATE)) {
-            change->client_count = reply->client_count;
-            change->client = NULL;
-        }
-        if (result == STORE_OK)
+        else /* that nothing is to be done is no answer to a guess */
+            result = read_now(orders, change->key, reply);
+        if (changed && result == STORE_OK) {
             *record = reply->order;
-        if (result == STORE_OK || result == STORE_CHANGED)
-            note_location(orders, reply);
-        if (result == STORE_CHANGED)
-            before = reply->order;
-        else if (result != STORE_TOO_LATE)
             goto out;
+        }
+        if (result == STORE_OK || result == STORE_CHANGED) {
+            before = reply->order;
+            asked = true;
+        } else if (result != STORE_TOO_LATE) {
+            goto out;
+        }
         pause_a_little(tries);
     }
     result = STORE_UNAVAILABLE;
 out:
+    if (result == STORE_OK && change->client &&
+        store_count_client(orders->store, change->client, &change->client_count) != STORE_OK)
+        result = STORE_UNAVAILABLE;
     free(reply);
     return result;
 }
@@ -261,7 +284,8 @@ enum store_result orders_claim(struct orders *orders, const struct orders_claim 
     if (result == STORE_OK)
         result = look_after_all(orders, claimed, up_ms, claimed->record.version == 1);
     claimed->claim = c.claim;
-    claimed->hold = c.hold;
+    /* Leased by what this process knew; the commit's reply says what is true now. */
+    claimed->hold = c.claim == CLAIM_LEASED ? location_hold(&orders->location) : c.hold;
     claimed->client_count = change.client_count;
     if (result != STORE_OK || c.claim != CLAIM_LEASED)
         return result;

@@ -14,14 +14,15 @@ struct store {
     void *state;
     struct crypt *crypt;
     int64_t ahead_ms;             /* the store's time less the clock since boot, as the last reply said */
+    int64_t shift_ms;             /* tests: how much later it is than the clocks say */
     char trusted[RECORD_ID_SIZE]; /* the server whose memory was checked; "" = none */
     struct error own_trouble;     /* what went wrong in this file */
-    int64_t shift_ms; /* tests */
 };
 
 /* Every call goes through here, so that a test build can die before and after each. */
-#define ASK(call, ...)                                                                                       \
-    ((store)->own_trouble.text[0] = '\0', CRASH_AROUND("store_" #call, (store)->backend->call(__VA_ARGS__)))
+#define ASK(call, ...) ASK_AS("store_" #call, call, __VA_ARGS__)
+#define ASK_AS(step, call, ...)                                                                              \
+    ((store)->own_trouble.text[0] = '\0', CRASH_AROUND(step, (store)->backend->call(__VA_ARGS__)))
 
 /* -- life cycle -- */
 
@@ -250,7 +251,8 @@ static enum store_result commit_shared(struct store *store, const struct record_
     struct backend_commit c = {.type = type, .before = before, .after = after, .durable = durable};
     int64_t version = 0, now_ms = 0, client_count = 0;
 
-    enum store_result result = ASK(commit, store->state, &c, current, &version, NULL, &client_count, &now_ms);
+    enum store_result result = ASK_AS(durable ? "store_commit_location" : "store_commit_limiter", commit,
+                                      store->state, &c, current, &version, NULL, &client_count, &now_ms);
     note_time(store, now_ms);
     if (result == STORE_OK)
         memcpy(after, &version, sizeof version);
@@ -262,7 +264,8 @@ static enum store_result commit_shared(struct store *store, const struct record_
 enum store_result store_read_location(struct store *store, struct location_record *location, int64_t *now_ms)
 {
     *now_ms = 0;
-    enum store_result result = ASK(read, store->state, &location_record_type, NULL, location, NULL, now_ms);
+    enum store_result result = ASK_AS("store_read_location", read, store->state, &location_record_type, NULL,
+                                      location, NULL, now_ms);
     note_time(store, *now_ms);
     return result;
 }
@@ -277,7 +280,8 @@ enum store_result store_commit_location(struct store *store, const struct locati
 enum store_result store_read_limiter(struct store *store, struct limiter_record *limiter, int64_t *now_ms)
 {
     *now_ms = 0;
-    enum store_result result = ASK(read, store->state, &limiter_record_type, NULL, limiter, NULL, now_ms);
+    enum store_result result =
+        ASK_AS("store_read_limiter", read, store->state, &limiter_record_type, NULL, limiter, NULL, now_ms);
     note_time(store, *now_ms);
     return result;
 }
@@ -322,7 +326,7 @@ enum store_result store_put_absent(struct store *store, const char *name, const 
                                    char **out)
 {
     *out = NULL;
-    return ASK(put, store->state, name, value, ttl_ms, true, out);
+    return ASK_AS("store_put_absent", put, store->state, name, value, ttl_ms, true, out);
 }
 
 enum store_result store_values(struct store *store, const char *prefix, struct buf *out)

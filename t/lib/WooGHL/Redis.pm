@@ -8,6 +8,7 @@ package WooGHL::Redis;
 #   $redis->stop; $redis->restart;    # the directory and its data stay
 #   $redis->wipe;                     # once it is stopped or killed: the data do not stay
 #   $redis->signal('STOP');           # hangs; signal('CONT')
+#   $redis->age(300);                 # what expires is 300 s older: nobody can shift the server's clock
 use strict;
 use warnings;
 use Carp qw(croak);
@@ -68,6 +69,23 @@ sub cli {
     my $out = <$pipe>;
     close $pipe;
     return $out // '';
+}
+
+sub age {
+    my ($self, $seconds, $keys) = @_;
+    return age_at($self->socket, $seconds, $keys);
+}
+
+# The same of the Redis at this socket.
+sub age_at {
+    my ($socket, $seconds, $keys) = @_;
+    my $script = "for _, key in ipairs(redis.call('KEYS', ARGV[1])) do local left = redis.call('PTTL', key) - ARGV[2] "
+        . "if left > 0 then redis.call('PEXPIRE', key, left) elseif left > -ARGV[2] - 1 then redis.call('DEL', key) end end";
+    open my $pipe, '-|', 'redis-cli', '-s', $socket, 'EVAL', $script, 0, $keys // '*', 1000 * $seconds or croak "redis-cli: $!";
+    my @said = <$pipe>;
+    close $pipe or croak "redis-cli: @said";
+    croak "redis-cli: @said" if "@said" =~ /\S/;
+    return;
 }
 
 sub wipe {

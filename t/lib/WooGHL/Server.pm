@@ -365,6 +365,11 @@ sub background {
 # t/driver/later.c, started: it drains as of so many seconds later.
 sub later {
     my ($self, $seconds, $more, %option) = @_;
+    if (($self->{settings}{REDIS_URL} // '') =~ m{^unix://(.*)}) {
+        my $socket = $1;
+        require WooGHL::Redis;
+        WooGHL::Redis::age_at($socket, $seconds);
+    }
     my $program = "$self->{dir}/later";
     -e $program or copy(WooGHL::Driver->program('later'), $program) && chmod 0755, $program or croak "$program: $!";
     return $self->_spawn([$program, $seconds, @{ $more || [] }], %option);

@@ -84,8 +84,8 @@ static size_t steps_of(const struct world *w, const struct model *m, struct step
         if (w->worker[i].at == AT_LEARN)
             list[n++] = (struct step){STEP_WORK, i, NOT_DONE};
         if (writes(&w->worker[i]) && (w->worker[i].lease_left || m->broken == BROKEN_CONFIRM))
-            for (uint8_t how = DONE + 1; how < OUTCOMES; how++)
-                list[n++] = (struct step){STEP_WORK, i, how};
+            for (int how = DONE_UNHEARD; how <= REFUSED_BUT_DONE; how++)
+                list[n++] = (struct step){STEP_WORK, i, (uint8_t)how};
     }
     if (w->faults && w->record.dead && w->worker[0].at == AT_REST)
         list[n++] = (struct step){STEP_REQUEUE, 0, 0};

@@ -32,7 +32,7 @@ enum step_kind {
     STEP_TICK,
 };
 
-enum outcome { DONE, DONE_UNHEARD, NOT_DONE, LATE, REFUSED, REFUSED_BUT_DONE, OUTCOMES };
+enum outcome { DONE, DONE_UNHEARD, NOT_DONE, LATE, REFUSED, REFUSED_BUT_DONE };
 
 struct step {
     uint8_t kind, who, how;
@@ -356,7 +356,9 @@ static void create(struct world *w, unsigned i, enum outcome outcome)
 static void put(struct world *w, const struct model *m, unsigned i, enum outcome outcome)
 {
     struct mini_worker *p = &w->worker[i];
-    uint8_t status = p->follows && m->broken == BROKEN_FOLLOWS ? w->status : plan_status(p);
+    /* A body that follows leaves GHL's status as it is. Broken: so does one that came while another status waited. */
+    bool leaves = m->broken == BROKEN_FOLLOWS ? w->kind[p->version] == ARRIVAL_FOLLOWS : p->follows;
+    uint8_t status = leaves ? w->status : plan_status(p);
 
     if (outcome == DONE || outcome == DONE_UNHEARD || outcome == REFUSED_BUT_DONE) {
         w->version = p->version;

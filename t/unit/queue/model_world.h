@@ -127,6 +127,8 @@ static void put_text(char *out, char letter, unsigned n)
     out[2] = '\0';
 }
 
+#define IS_DELETION ((uint8_t)('-' - '0')) /* as a number in a text */
+
 static uint8_t number_in(const char *text)
 {
     return text[0] ? (uint8_t)(text[1] - '0') : 0;
@@ -168,7 +170,7 @@ static void expand(const struct mini_record *m, struct order_record *r)
     r->sold = m->sold;
     r->look = m->look;
     for (size_t i = 0; i < VERSIONS && m->bytes[i]; i++) {
-        put_text(r->bytes + 3 * i, 'v', m->bytes[i]);
+        put_text(r->bytes + 3 * i, m->bytes[i] == IS_DELETION ? '-' : 'v', m->bytes[i]);
         if (i)
             r->bytes[3 * i - 1] = ' ';
     }

@@ -8,7 +8,8 @@ static const struct script scripts[] = {
      "accepted=0 changed=1 expires=- modified=100"},
     {"a new sale is leased at once", "sells A 100 to=t > leased; is lease=t until=60 current=A waiting=-"},
     {"without a modified time other bytes are a later save, and the same bytes a redelivery",
-     "sells A - bytes=x > queued; +5; sells A - bytes=x > duplicate; is changed=0; sells A - bytes=y > duplicate; is "
+     "sells A - bytes=x > queued; +5; sells A - bytes=x > duplicate; is changed=0; sells A - bytes=y > "
+     "duplicate; is "
      "changed=1; +1; ends B - spool ago=3 > stale"},
     {"the same again changes nothing", "sells A 100 > queued; sells A 100 > duplicate; is changed=0"},
     {"saved without a change: what comes late is older",
@@ -19,7 +20,7 @@ static const struct script scripts[] = {
      "duplicate; ends C 120 bytes=x > queued"},
     {"an end that was never sold is remembered",
      "ends A 100 > ignored; is changed=1 ended=1 current=- latest=A latest-status=refunded expires=1000; "
-     "ends A 100 > ignored; ends B 90 > stale"},
+     "ends A 100 > duplicate; ends B 90 > stale"},
     {"an end is no nothing if the order was sold, is linked, is waited for or is a dead letter",
      "sells A 100 to=t > leased; finish t > done; ends B 110 > queued"},
     {"sold, as the spool knows", "ends A 100 recovered sold > queued"},
@@ -37,7 +38,9 @@ static const struct script scripts[] = {
      "sells A 100 > queued; +5; ends B 110 > queued; is current=B waiting=- sold=1 ended=1 accepted=0"},
     {"an unmapped status follows with the latest mapped one",
      "sells A 100 > queued; ends B 110 > queued; follows C 120 > queued; "
-     "is current=C status=refunded follows=1 latest=C latest-status=refunded ended=1"},
+     "is current=C status=refunded follows=0 latest=C latest-status=refunded ended=1"},
+    {"an unmapped status leaves the status that GHL has",
+     "sells A 100 to=t > leased; finish t > done; follows C 120 > queued; is current=C follows=1"},
     {"an older version is stale",
      "sells B 110 > queued; ends A 100 > stale; is changed=0 current=B latest=B"},
     {"without a date the arrival counts",
@@ -186,7 +189,7 @@ static const struct script scripts[] = {
     {"a deletion ends what is known, with its content",
      "sells A 100 > queued; deleted D > queued; is body=body-A current=D status=trash ended=1 modified=100"},
     {"a deletion of one that follows",
-     "sells A 100 > queued; follows B 110 > queued; is follows=1; +5; deleted D > "
+     "sells A 100 to=t > leased; finish t > done; follows B 110 > queued; is follows=1; +5; deleted D > "
      "queued; is follows=0 body=body-B accepted=0"},
     {"a deletion waits behind a worker with the newest content",
      "sells A 100 to=t > leased; sells B 110 > busy; deleted D > busy; is body=body-A current=A waiting=D "
@@ -195,6 +198,10 @@ static const struct script scripts[] = {
      "sells A 100 > queued; deleted D > queued; +5; sells A 100 > duplicate; is status=trash; sells B 100 > "
      "queued; "
      "is current=B"},
+    {"a late sale after a deletion: what the deletion ended is no news",
+     "ends A 100 > ignored; deleted D > ignored; sells C 90 > queued; is status=trash; ends A 100 > "
+     "duplicate; "
+     "is current=C"},
     {"a deletion repeated is the same",
      "sells A 100 > queued; deleted D > queued; +5; deleted D > duplicate"},
     {"restored and deleted again", "sells A 100 > queued; +5; deleted D > queued; +5; sells B 1008 > queued; "

@@ -444,8 +444,13 @@ static void no_store(void)
     remove_store(&house.sandbox); /* the same process goes on */
     answers(app, (struct sent){.body = VERSION("1001", "refunded", "")}, 202, KEPT,
             "the store is mended: an end does not overtake the sale that lies in the spool");
-    answers(app, (struct sent){.body = VERSION("1002", "processing", "")}, 200, SYNCED,
-            "a sale need not wait");
+    answers(
+        app,
+        (struct sent){.body = VERSION("1002", "processing", ",\"date_created_gmt\":\"2099-01-01T00:00:00\"")},
+        200, SYNCED, "a sale of since need not wait");
+    answers(
+        app, (struct sent){.body = VERSION("1003", "processing", "")}, 202, QUEUED("in_flight"),
+        "one that does not say of when it is waits until GHL's search would show what the lost store made");
     ok(sandbox_log_has(&house.sandbox, "The store cannot take this delivery, the spool has it"),
        "the log tells");
     ok(!sandbox_log_has(&house.sandbox, "john@example.com"), "without the email");

@@ -1,0 +1,103 @@
+#include "app/left_behind.h"
+#include "app/memory.h"
+#include "base/files.h"
+#include "base/text.h"
+#include <dirent.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#define COPY_MAX 2048
+
+/* The settings that differ, as a shell takes them. */
+static bool add_settings(const struct config *now, const struct config *there, struct buf *out)
+{
+    bool good = true;
+
+    if (strcmp(there->ghl_location_id, now->ghl_location_id) != 0)
+        good = buf_addf(out, "GHL_LOCATION_ID=%s GHL_API_KEY=... ", there->ghl_location_id);
+    if (strcmp(there->redis_prefix, now->redis_prefix) != 0)
+        good = good && buf_addf(out, "REDIS_PREFIX=%s ", there->redis_prefix);
+    if (strcmp(there->redis_url, now->redis_url) != 0)
+        good = good && buf_adds(out, "REDIS_URL= ");
+    if (now->dry_run)
+        good = good && buf_adds(out, "GHL_DRY_RUN=no ");
+    return good;
+}
+
+/* Says what waits under these settings, which are the app's but for where they look. */
+static void look_there(const struct app *app, const struct config *there, struct buf *out)
+{
+    struct error e = ERROR_NONE;
+    struct store_sizes sizes;
+    struct store *store = store_open(there, app->crypt, app->log, &e);
+
+    if (store && store_sizes(store, &sizes) == STORE_OK &&
+        sizes.count[INDEX_DUE] + sizes.count[INDEX_DEAD] > 0 &&
+        buf_addf(out,
+                 "%lld orders and %lld dead letters are left behind in %s, location %s. To bring them to "
+                 "GHL, run `",
+                 (long long)sizes.count[INDEX_DUE], (long long)sizes.count[INDEX_DEAD],
+                 *there->redis_url ? "Redis" : "the embedded store", there->ghl_location_id) &&
+        add_settings(&app->config, there, out))
+        (void)buf_adds(out, "woo_ghl drain --now`\n"); /* a text that is cut tells enough */
+    store_close(store);
+}
+
+/* In this namespace: in the store that the settings name, unless that is where the app is; and in the embedded store if the
+ * settings name a Redis. */
+static void look_in(const struct app *app, char *prefix, char *location, struct buf *out)
+{
+    struct config there = app->config; /* borrows everything */
+    bool own = !app->config.dry_run && !strcmp(prefix, app->config.redis_prefix) &&
+               !strcmp(location, app->config.ghl_location_id);
+    char embedded[1] = "", path[4096];
+    struct stat st;
+
+    there.redis_prefix = prefix;
+    there.ghl_location_id = location;
+    there.dry_run = false;
+    if (!own)
+        look_there(app, &there, out);
+    if (!*app->config.redis_url || !text_format(path, sizeof path, "%s/store.db", app->config.data_dir) ||
+        stat(path, &st) != 0)
+        return;
+    there.redis_url = embedded;
+    look_there(app, &there, out);
+}
+
+static void read_copy(const struct app *app, int dir, const char *name, struct buf *out)
+{
+    struct error e = ERROR_NONE;
+    struct buf text;
+
+    buf_init(&text, COPY_MAX);
+    if (files_read(dir, name, &text, &e) == FILES_OK) {
+        char *rest = text.data + strcspn(text.data, "\n"), *prefix = *rest ? rest + 1 : rest,
+             *location = prefix + strcspn(prefix, "\n");
+        if (*location) {
+            *location++ = '\0';
+            location[strcspn(location, "\n")] = '\0';
+            if (*location && strncmp(location, "dry:", 4) != 0) /* what a dry run left needs nobody */
+                look_in(app, prefix, location, out);
+        }
+    }
+    buf_free(&text);
+}
+
+void left_behind(const struct app *app, struct buf *out)
+{
+    static const char begin[] = MEMORY_FILE ".";
+    struct error e = ERROR_NONE;
+    int fd = files_open_dir(app->config.data_dir, &e);
+    DIR *dir = fd < 0 ? NULL : fdopendir(fd);
+    const struct dirent *entry;
+
+    while (dir && (entry = readdir(dir)))
+        if (!strncmp(entry->d_name, begin, sizeof begin - 1))
+            read_copy(app, fd, entry->d_name, out);
+    if (dir)
+        closedir(dir);
+    else if (fd >= 0)
+        close(fd);
+}
