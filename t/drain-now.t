@@ -74,6 +74,16 @@ for my $store (qw(sqlite redis)) {
             }
         };
 
+        subtest "$store: calls are left again of a day that was used up" => sub {
+            my $server = $new->();
+            deliver($server, 'one1', 'two2', 'three3');
+            $ghl->fault({ do => { status => 429, headers => { 'X-RateLimit-Daily-Remaining' => 0 } } });
+            like $server->command('drain')->{out}, qr/^drained: 0 synced, /, 'given a day without calls';
+            $ghl->fault({ times => 0, do => { headers => { 'X-RateLimit-Daily-Remaining' => 1000 } } });
+            ok $server->drain_as_of(310), 'a drain that asks again';
+            is scalar(() = $ghl->opportunities), 3, 'brings them all' or diag $server->log;
+        } if $jobs == 1;
+
         # In either way once: it takes its time.
         subtest "$store, $jobs jobs: one that comes meanwhile" => sub {
             my $server = $new->();
