@@ -739,10 +739,12 @@ static enum store_result on_limiter(struct orders *orders,
     enum store_result result = store_read_limiter(orders->store, &before, &now_ms);
 
     for (int tries = 0; result == STORE_OK && tries < TRIES; tries++) {
-        after = before;
+        after = orders->limiter = before;
         if (!change(&after, store_now_ms(orders->store), context))
             return STORE_OK;
         result = store_commit_limiter(orders->store, &before, &after);
+        if (result == STORE_OK)
+            orders->limiter = after;
         if (result != STORE_CHANGED)
             return result;
         before = after;

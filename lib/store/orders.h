@@ -20,6 +20,7 @@ struct orders {
     const struct config *config;
     struct log *log;
     struct location_record location; /* as last heard; version 0: the store's memory is to be checked (anew) */
+    struct limiter_record limiter;   /* as last heard */
     char boot[CLOCK_BOOT_ID_SIZE];
 };
 void orders_init(struct orders *orders, struct store *store, const struct config *config, struct log *log);
