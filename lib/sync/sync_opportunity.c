@@ -330,12 +330,13 @@ static enum step create_failed(struct sync_work *w, json_t *body, const struct g
     *again = false;
     if (step == STEP_STOP)
         return step;
-    switch (answer->result) {
-    case GHL_UNKNOWN:
+    if (sync_attempt_is_open(w)) {
         step = sync_stop_answer(w, "opportunity create", answer);
         if (w->end == SYNC_END_RETRY) /* look soon: the attempt says for what */
             sync_stop_retry(w, RETRY_MS, true, "in_flight");
         return step;
+    }
+    switch (answer->result) {
     case GHL_DUPLICATE: return resolve_duplicate(w, answer->existing_id, wanted);
     case GHL_GONE: return STEP_CONTACT_GONE; /* the contact was deleted or merged in GHL */
     default: break;
