@@ -669,12 +669,7 @@ static bool requeue_rule(struct order_record *record, const struct queue_terms *
 enum store_result orders_requeue(struct orders *orders, const char *key, enum requeue *result)
 {
     struct order_record ignored;
-    char gone[RECORD_KEY_SIZE + sizeof ORDERS_GONE];
-
-    snprintf(gone, sizeof gone, ORDERS_GONE "%s", key);
-    return run(orders,
-               &(struct change){.key = key, .rule = requeue_rule, .context = result, .value = {.name = gone}},
-               &ignored);
+    return run(orders, &(struct change){.key = key, .rule = requeue_rule, .context = result}, &ignored);
 }
 
 static bool drop_rule(struct order_record *record, const struct queue_terms *terms, void *context)

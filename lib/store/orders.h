@@ -13,7 +13,6 @@
 #include "store/store.h"
 
 #define ORDERS_LEASE_MS 60000
-#define ORDERS_GONE "gone/" /* and an order's key: a value while its opportunity is gone in GHL */
 
 /* What one process needs for it. Zero-initialise, then orders_init. */
 struct orders {
@@ -120,7 +119,6 @@ enum store_result orders_refuse(struct orders *, struct order_work *, const stru
 
 /* -- dead letters -- */
 
-/* What was gone in GHL is not listed as gone any more. */
 enum store_result orders_requeue(struct orders *, const char *key, enum requeue *result) MUST_CHECK;
 enum store_result orders_drop(struct orders *, const char *key) MUST_CHECK;        /* NONE: no dead letter */
 enum store_result orders_delete_body(struct orders *, const char *key) MUST_CHECK; /* NONE: it has none */

@@ -116,6 +116,11 @@ int64_t sync_window_ms(const struct sync_work *w)
     return trouble && window_ms < TROUBLE_WINDOW_MS ? TROUBLE_WINDOW_MS : window_ms;
 }
 
+bool sync_attempt_is_open(const struct sync_work *w)
+{
+    return w->work->record.attempt.kind != ATTEMPT_NONE && !w->work->record.attempt.refused;
+}
+
 int64_t sync_in_flight_ms(const struct sync_work *w)
 {
     const struct order_attempt *attempt = &w->work->record.attempt;

@@ -61,19 +61,14 @@ static json_t *update_body(const struct sync_work *w, const char *pipeline_id, c
     return body;
 }
 
-/* `status` lists it until it is found again, or retried. */
-static void mark_gone(struct sync_work *w, bool gone)
+/* For `status`. */
+static void list_gone(const struct sync_work *w, const char *opportunity)
 {
-    char name[RECORD_KEY_SIZE + sizeof ORDERS_GONE];
-    struct log_about about = {.order = w->work->key};
+    char name[RECORD_KEY_SIZE + sizeof SYNC_GONE];
 
-    if (gone == (w->link.gone_ms != 0))
-        return;
-    w->link.gone_ms = gone ? store_now_ms(w->app->store) : 0;
-    snprintf(name, sizeof name, ORDERS_GONE "%s", w->work->key);
-    if (store_put(w->app->store, name, gone ? w->link.opportunity : NULL, w->app->config.link_ttl_ms) ==
-        STORE_UNAVAILABLE)
-        log_event(w->app->log, LOG_LEVEL_WARN, "store", &about, "`woo_ghl status` does not show this change: %s",
+    (void)text_format(name, sizeof name, SYNC_GONE "%s", w->work->key);
+    if (store_put(w->app->store, name, opportunity, w->app->config.link_ttl_ms) != STORE_OK)
+        log_event(w->app->log, LOG_LEVEL_WARN, "store", NULL, "The store did not keep %s: %s", name,
                   store_trouble(w->app->store));
 }
 
@@ -96,11 +91,13 @@ static enum step not_found(struct sync_work *w)
     } else if (!w->link.gone_ms && w->work->record.attempts < GONE_TRIES - 1)
         step = sync_stop_retry(w, GONE_RETRY_MS, true, "opportunity_not_found");
     else {
-        mark_gone(w, true);
+        if (!w->link.gone_ms)
+            w->link.gone_ms = store_now_ms(w->app->store);
         log_event(w->app->log, LOG_LEVEL_WARN, "gone", &about,
                   "GHL does not have this order's opportunity any more; it is not made again. "
                   "`woo_ghl failed retry %s` makes a new one",
                   w->work->key);
+        list_gone(w, w->link.opportunity);
         step = sync_stop(w, SYNC_END_FINISH, "opportunity_gone");
     }
     ghl_answer_free(&answer);
@@ -129,9 +126,11 @@ static enum step send_update(struct sync_work *w, json_t *body)
     enum ghl_result result = ghl_opportunity_update(w->app->ghl, &call, w->link.opportunity, body, &answer);
     sync_wrote(w, PLAN_OPPORTUNITY, &answer);
     bool again = result != GHL_OK && sync_drop_refused(w, "opportunity", body, &answer);
-    if (result == GHL_OK)
-        mark_gone(w, false);
-    else if (result == GHL_GONE)
+    if (result == GHL_OK) {
+        if (w->link.gone_ms)
+            list_gone(w, NULL);
+        w->link.gone_ms = 0;
+    } else if (result == GHL_GONE)
         step = not_found(w);
     else if (!again)
         step = sync_stop_answer(w, "opportunity update", &answer);
@@ -333,12 +332,13 @@ static enum step create_failed(struct sync_work *w, json_t *body, const struct g
     *again = false;
     if (step == STEP_STOP)
         return step;
-    switch (answer->result) {
-    case GHL_UNKNOWN:
+    if (sync_attempt_is_open(w)) {
         step = sync_stop_answer(w, "opportunity create", answer);
         if (w->end == SYNC_END_RETRY) /* look soon: the attempt says for what */
             sync_stop_retry(w, RETRY_MS, true, "in_flight");
         return step;
+    }
+    switch (answer->result) {
     case GHL_DUPLICATE: return resolve_duplicate(w, answer->existing_id, wanted);
     case GHL_GONE: return STEP_CONTACT_GONE; /* the contact was deleted or merged in GHL */
     default: break;

@@ -6,6 +6,7 @@
 #include "app/hold.h"
 #include "base/clock.h"
 #include "sync/sync.h"
+#include "worker/bring.h"
 #include "worker/unspool.h"
 #include "worker/upkeep.h"
 #include <stdio.h>
@@ -165,6 +166,7 @@ static bool do_chores(struct drain *d)
     if (now >= d->upkeep_mono_ms) {
         if (!upkeep(d->app))
             return false;
+        bring_left_behind(d->app);
         alert_look(d->app);
         d->upkeep_mono_ms = now + UPKEEP_MS;
     }
