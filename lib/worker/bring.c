@@ -122,7 +122,7 @@ static bool bring_dead(struct other *o, const char *key)
     bool good = true;
 
     buf_init(&body, STORE_BLOB_MAX);
-    if (store_read(o->orders.store, key, &reply) == STORE_OK && reply.order.current.id[0] &&
+    if (store_read(o->orders.store, key, NULL, &reply) == STORE_OK && reply.order.current.id[0] &&
         store_blob(o->orders.store, key, reply.order.current.id, &body) == STORE_OK) {
         good = deliver_packed(o, &body, reply.order.sold, reply.order.current.accepted_ms) &&
                orders_drop(&o->orders, key) == STORE_OK;
