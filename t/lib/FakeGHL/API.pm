@@ -587,6 +587,16 @@ sub state {
     return { map { my $kind = $_; $kind => [map { _public($_) } @{ $self->{state}{$kind} }] } keys %{ $self->{state} } };
 }
 
+# The searches see, each with this chance, what they do not see yet.
+sub show {
+    my ($self, $chance) = @_;
+    my $now = time;
+    for my $object (map {@$_} @{ $self->{state} }{qw(contacts opportunities)}) {
+        $object->{seen_from} = 0 if $object->{seen_from} > $now && rand() < $chance;
+    }
+    return;
+}
+
 sub change {
     my ($self, $method, $kind, $id, $asked) = @_;
     if ($method eq 'POST') {
