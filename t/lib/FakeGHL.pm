@@ -52,6 +52,8 @@ package FakeGHL;
 # Further: POST /__fake/reset; GET /__fake/state; POST /__fake/state/KIND [objects] -> ids;
 #   PUT, DELETE /__fake/state/KIND/ID; GET /__fake/limits -> violations (calls over the limit), peak (most calls
 #   in any window), answered_429, total; POST /__fake/down: stops listening and drops all connections until SIGUSR1;
+#   GET /__fake/pending -> late: how many calls are still to be carried out (late_ms); POST /__fake/merge { id }: a
+#   salesperson merges the contact into another one with the same values -> id of that;
 #   POST /__fake/land { chance: 1 }: the searches see what they do not see yet, each object with this chance; and then what
 #   is held is carried out, each call with this chance -> landed, held.
 #   None of these counts as a call.
@@ -89,7 +91,7 @@ sub reset {
         %{ $self->{start_settings} },
     };
     $self->{api} = FakeGHL::API->new($self->{settings});
-    @$self{qw(calls faults window held)} = ([], [], [], []);
+    @$self{qw(calls faults window held pending)} = ([], [], [], [], 0);
     srand $self->{settings}{seed} if defined $self->{settings}{seed};
     $self->{fault_number} = 0;
     $self->{limits} = { violations => 0, peak => 0, answered_429 => 0, total => 0 };
@@ -180,7 +182,8 @@ sub _request {
         $then->();
     }
     elsif ($do->{late_ms}) {
-        Mojo::IOLoop->timer($do->{late_ms} / 1000 => $and_forget);
+        $self->{pending}++;
+        Mojo::IOLoop->timer($do->{late_ms} / 1000 => sub { $and_forget->(); $self->{pending}-- if $era == $self->{era} });
         $then->();
     }
     elsif ($do->{effect_delay_ms}) {
@@ -361,6 +364,8 @@ sub _controlled {
             rand() < $chance ? $_->() : push @{ $self->{held} }, $_ for @held;
             { landed => @held - @{ $self->{held} }, held => scalar @{ $self->{held} } };
         },
+        'POST merge'     => sub { $self->{api}->merge($asked->{id}) },
+        'GET pending'    => sub { { late => $self->{pending} } },
         'POST down'      => sub { Mojo::IOLoop->timer(0.02 => sub { $self->_down }); {} },
     );
     my $do = $control{"$method $what"} or return;

@@ -597,6 +597,17 @@ sub show {
     return;
 }
 
+# A contact becomes another one, which has what it had.
+sub merge {
+    my ($self, $id) = @_;
+    my $contact = delete $self->{by}{contacts}{$id} or die "no such contact: $id\n";
+    $contact->{id} = $self->_id('contacts');
+    $self->{by}{contacts}{ $contact->{id} } = $contact;
+    $self->_index($contact);
+    $_->{contactId} = $contact->{id} for grep { ($_->{contactId} // '') eq $id } map {@$_} @{ $self->{state} }{qw(opportunities notes)};
+    return { id => $contact->{id} };
+}
+
 sub change {
     my ($self, $method, $kind, $id, $asked) = @_;
     if ($method eq 'POST') {
