@@ -82,18 +82,18 @@ for my $store (qw(redis sqlite)) {
         my $answers = deliver_fixtures($server);
         cmp_ok $answers->{200} || 0, '>', 5, 'some are in GHL' or diag explain $answers;
         cmp_ok $answers->{202} || 0, '>', 3, 'some wait' or diag explain $answers;
-        $server->set(SYNC_BUDGET => '0', SHOP => 'second');
+        $server->set(SYNC_BUDGET => '0', REDIS_PREFIX => 'second');
         $server->restart_workers;
-        cmp_ok deliver_fixtures($server)->{202} || 0, '>', 10, 'another shop\'s all wait';
+        cmp_ok deliver_fixtures($server)->{202} || 0, '>', 10, 'in another namespace all wait';
         if ($redis) {
             my $dump = dump_of($redis);
-            like $dump, qr/second:\d+/, 'keys name orders';
+            like $dump, qr/\{second:.*shop:\d+/, 'keys name orders';
             lacks('Redis', $dump);
             $redis->cli('SAVE');
             $redis->signal('STOP');
-            $server->set(SHOP => 'third', REDIS_TIMEOUT => '500ms');
+            $server->set(REDIS_PREFIX => 'third', REDIS_TIMEOUT => '500ms');
             $server->restart_workers;
-            cmp_ok deliver_fixtures($server)->{202} || 0, '>', 10, 'a third shop\'s are spooled';
+            cmp_ok deliver_fixtures($server)->{202} || 0, '>', 10, 'in a third they are spooled';
             $redis->signal('CONT');
         }
         $server->stop;

@@ -73,7 +73,7 @@ for my $store (qw(sqlite redis)) {
         my @unanswered = grep { $status{$_} !~ /^20[02]$/ } 1 .. 12;
         is scalar @unanswered, 4, 'four were in hand, the others were taken by the new workers' or diag explain \%status;
         ok $server->drain_as_of(300), 'a drain after the leases';
-        is_deeply names($ghl), [sort map {"Order #$_"} 1 .. 12], 'each order has one card';
+        is_deeply names($ghl), [sort map {"Order #$_"} 1 .. 12], 'each order has one opportunity';
         is scalar(() = $ghl->contacts), 12, 'each customer is one contact';
         is $ghl->count(method => 'POST', path => '/opportunities/'), 12, 'no create was sent twice';
         $server->stop;
@@ -88,18 +88,18 @@ for my $store (qw(sqlite redis)) {
         kill STOP => $server->worker_pids;
         # So late that the pace of calls then is not what holds the worker.
         ok $server->drain_as_of(3 * 86_400), 'a drain takes over';
-        is_deeply names($ghl), ['Order #30'], 'and makes the card';
+        is_deeply names($ghl), ['Order #30'], 'and makes the opportunity';
         $ghl->clear_calls;
         kill CONT => $server->worker_pids;
         is_deeply { $answers->() }, { 30 => 202 }, 'the worker answers that it is queued';
         is_deeply [$ghl->sent], [], 'and writes nothing more';
         ok $server->drain_as_of(4 * 86_400), 'another drain';
         is_deeply [$ghl->sent], [], 'finds nothing to do';
-        is_deeply names($ghl), ['Order #30'], 'there is one card';
+        is_deeply names($ghl), ['Order #30'], 'there is one opportunity';
         $server->stop;
     };
 
-    subtest "$store: a created card that looks old and was moved is found again" => sub {
+    subtest "$store: a created opportunity that looks old and was moved is found again" => sub {
         my $server = $new->('cgi');
         $ghl->fault({ match => $CREATE, do => { reset => 'after' } });
         is deliver($server, order(7, 'dan'))->{body}, '{"status":"queued","reason":"in_flight"}', 'unknown outcome';
@@ -108,7 +108,7 @@ for my $store (qw(sqlite redis)) {
         $ghl->change(opportunities => $card->{id}, { pipelineId => 'fakePipelineBBBBBBBB',
             createdAt => POSIX::strftime('%Y-%m-%dT%H:%M:%S.000Z', @t) });
         ok $server->drain_as_of(300), 'a drain after the attempt is over';
-        is_deeply [map { $_->{id} } $ghl->opportunities], [$card->{id}], 'the same card, and no other';
+        is_deeply [map { $_->{id} } $ghl->opportunities], [$card->{id}], 'the same opportunity, and no other';
         $server->stop;
     };
 
@@ -119,13 +119,13 @@ for my $store (qw(sqlite redis)) {
         $ghl->settings({ search_lag_ms => 3_600_000 });
         $ghl->fault({ match => $CREATE, do => { reset => 'after' } });
         is deliver($server, order(12, 'kim'))->{body}, '{"status":"queued","reason":"in_flight"}', 'unknown outcome';
-        my $entry = "{p$prefix:" . $ghl->location_id . '}:entry:shop:12';
-        like $redis->cli('HGET', $entry, 'attempt'), qr/^2/, 'a create, as the store has it';
-        $redis->cli('HINCRBY', $entry, 'attempt_at', -3_600_000);
-        $redis->cli('HSET', $entry, 'attempt_watch', ' another-machine=1000');
+        my $record = "{p$prefix:" . $ghl->location_id . '}:order:shop:12';
+        like $redis->cli('HGET', $record, 'attempt'), qr/^2/, 'a create, as the store has it';
+        $redis->cli('HINCRBY', $record, 'att_at', -3_600_000);
+        $redis->cli('HSET', $record, 'att_watch', 'another-machine=1000');
         is $server->command('drain', '--now')->{code}, 0, 'a drain at once';
         ok $server->drain_as_of(100), 'and one that is still within the search lag';
-        is_deeply names($ghl), ['Order #12'], 'make no second card';
+        is_deeply names($ghl), ['Order #12'], 'make no second opportunity';
         $ghl->change(opportunities => $_->{id}, { seen_from => 0 }) for $ghl->opportunities;
         ok $server->drain_as_of(300), 'a drain when the search shows it';
         is $ghl->count(method => 'POST', path => '/opportunities/'), 1, 'finds it';
@@ -138,16 +138,16 @@ for my $store (qw(sqlite redis)) {
         my $server = $new->('nginx', SYNC_BUDGET => '50s');
         is deliver($server, order(13, 'lou'))->{status}, 200, 'given an order in GHL';
         $ghl->clear_calls;
-        $ghl->fault({ match => { path => '^/contacts/upsert$' }, do => { delay_ms => 6000 } });
-        my $answers = deliver_all($server, order(13, 'max') =~ s/processing/refunded/r);
-        $ghl->wait_calls(1, 20, path => '/contacts/upsert');
-        $redis->cli('HSET', "{p$prefix:" . $ghl->location_id . '}:entry:shop:13', 'token', 'another-workers');
+        $ghl->fault({ match => { method => 'PUT', path => '^/contacts/' }, do => { delay_ms => 6000 } });
+        my $answers = deliver_all($server, order(13, 'lou', 'refunded') =~ s/Ann/Anna/r);
+        $ghl->wait_calls(1, 20, method => 'PUT');
+        $redis->cli('HSET', "{p$prefix:" . $ghl->location_id . '}:order:shop:13', 'lease', 'another-workers', 'v', 99);
         is_deeply { $answers->() }, { 13 => 202 }, 'whose worker then knows that another has it';
-        is_deeply [$ghl->sent], ['POST /contacts/upsert'], 'and writes nothing more';
+        is scalar(() = $ghl->sent), 1, 'and writes nothing more';
         $server->stop;
     } if $redis;
 
-    subtest "$store: a card that looks the same and is older than the create is another" => sub {
+    subtest "$store: an opportunity that looks the same and is older than the create is another" => sub {
         my $server = $new->('cgi');
         my ($contact) = $ghl->add(contacts => { firstName => 'Ann', email => 'gus@example.com' });
         my ($older) = $ghl->add(opportunities => { name => 'Order #20', contactId => $contact, pipelineId => 'fakePipelineAAAAAAAA',
@@ -160,10 +160,10 @@ for my $store (qw(sqlite redis)) {
         $server->stop;
     };
 
-    subtest "$store: a card that looks the same and is another order's" => sub {
+    subtest "$store: an opportunity that looks the same and is another order's" => sub {
         my $server = $new->('cgi', WOO_SHOPS => 'a=a.example.com b=b.example.com');
         my %order = map { $_ => order(21, 'hal') =~ s{\}$}{,"_links":{"self":[{"href":"https://$_.example.com/wp-json/wc/v3/orders/21"}]}\}}r } qw(a b);
-        like deliver($server, $order{a})->{body}, qr/"synced"/, 'given the card of one shop';
+        like deliver($server, $order{a})->{body}, qr/"synced"/, 'given the opportunity of one shop';
         $ghl->fault({ match => $CREATE, do => { reset => 'before' } });
         is deliver($server, $order{b})->{body}, '{"status":"queued","reason":"in_flight"}', 'the create for another may have happened';
         ok $server->drain_as_of(300), 'a drain after the attempt is over';
@@ -179,7 +179,7 @@ for my $store (qw(sqlite redis)) {
         ok $server->drain_as_of(300), 'a drain after the attempt is over';
         my ($card) = $ghl->opportunities;
         my ($contact) = grep { $_->{id} eq $card->{contactId} } $ghl->contacts;
-        is "$contact->{firstName} $contact->{lastName}", 'Ann Lee', 'the card is at the right contact';
+        is "$contact->{firstName} $contact->{lastName}", 'Ann Lee', 'the opportunity is at the right contact';
         $server->stop;
     };
 
@@ -190,7 +190,7 @@ for my $store (qw(sqlite redis)) {
         my ($contact) = $ghl->contacts;
         $ghl->change(contacts => $contact->{id}, { dateAdded => POSIX::strftime('%Y-%m-%dT%H:%M:%S.000Z', gmtime(time - 700)) });    # 300 are the drain's
         ok $server->drain_as_of(300), 'a drain after the attempt is over';
-        is_deeply [map { $_->{contactId} } $ghl->opportunities], [$contact->{id}], 'the card is at it';
+        is_deeply [map { $_->{contactId} } $ghl->opportunities], [$contact->{id}], 'the opportunity is at it';
         is scalar(() = $ghl->contacts), 1, 'and there is no other';
         $server->stop;
     };
@@ -213,7 +213,7 @@ for my $store (qw(sqlite redis)) {
         my $server = $new->('nginx', DRAIN_AFTER => 'on', SYNC_BUDGET => '0');
         is deliver($server, order(9, 'eve'))->{body}, '{"status":"queued","reason":"later"}', 'only stored';
         $ghl->wait_calls(1, 20, method => 'POST', path => '/opportunities/', status => 201);
-        is_deeply names($ghl), ['Order #9'], 'its card';
+        is_deeply names($ghl), ['Order #9'], 'its opportunity';
         is $ghl->count(path => '/contacts/upsert'), 1, 'at the first try';
         $server->stop;
     };

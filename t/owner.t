@@ -28,7 +28,7 @@ if (!$pid) {
 }
 waitpid $pid, 0;
 is $?, 0, 'root drains';
-my @made = grep { -e } map { glob "$dir/data/$_" } qw(store.db store.lock spool vault vault/*);
+my @made = grep { -e } map { glob "$dir/data/$_" } qw(store.db store.lock spool store-id.* drain.*);
 cmp_ok scalar @made, '>', 3, 'files were made';
 is_deeply [grep { (stat)[4] != $uid } @made], [], "and are all the directory's owner's";
 

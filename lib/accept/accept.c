@@ -233,13 +233,15 @@ static void take_claimed(struct visit *v, const struct orders_claimed *claimed, 
     bool over = limit > 0 && claimed->client_count > limit;
 
     text_copy(v->out->key, sizeof v->out->key, claimed->key);
+    if (v->planned.plan.status_only && claimed->record.restored && claimed->claim <= CLAIM_BUSY)
+        accept_log_deleted_again(v->app, v->out);
     switch (claimed->claim) {
     case CLAIM_LEASED:
-        if (!over) {
+        if (!over && claimed->hold == HOLD_NONE) {
             work_now(v, work);
             return;
         }
-        put_back(v, work, "rate_limited");
+        put_back(v, work, over ? "rate_limited" : why_queued(claimed));
         break;
     case CLAIM_QUEUED: end(v, ACCEPTED_QUEUED, over ? "rate_limited" : why_queued(claimed)); break;
     case CLAIM_BUSY: end(v, ACCEPTED_QUEUED, "busy"); break;
@@ -284,6 +286,7 @@ static void claim(struct visit *v, const struct buf *packed)
         .arrival = {.origin = v->delivery->origin,
                     .kind = kind_of(v),
                     .status_only = plan->status_only,
+                    .erased = plan->erased,
                     .sold = v->delivery->sold,
                     .moved = v->delivery->moved,
                     .order_key = order_key,

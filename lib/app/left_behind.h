@@ -7,6 +7,11 @@
 
 #include "app/app.h"
 
+/* Calls for each place that the settings do not look at any more; `there` is the app's settings but for where it looks, and
+ * must not be kept. Nothing may wait there. */
+void left_behind_each(const struct app *app,
+                      void (*call)(const struct app *app, const struct config *there, void *context), void *context);
+
 /* Appends one line for each place where orders wait: what waits there, and how to bring it to GHL. */
 void left_behind(const struct app *app, struct buf *out);
 

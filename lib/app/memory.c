@@ -125,10 +125,10 @@ static bool check(struct app *app, int dir, const char *server, struct error *e)
         error_set(e, "%s", store_trouble(app->store));
         return false;
     }
+    tell(app, c.memory); /* now: the next check finds it the same */
     if (!shops_are_known(app, e))
         return false;
     store_trust(app->store, server);
-    tell(app, c.memory);
     return !strcmp(copy.id, app->orders.location.store_id) || write_copy(app, dir, name, e);
 }
 

@@ -184,7 +184,7 @@ json_t *json_decode_exact(const char *bytes, size_t len, struct error *e)
     }
     errno = 0; /* Jansson does not always say that memory is what it lacks; malloc does */
     value = json_loadb(text.data, text.len, JSON_DECODE_ANY, &error);
-    if (!value && (errno == ENOMEM || json_error_code(&error) == json_error_out_of_memory))
+    if (!value && (errno == ENOMEM || !error.text[0] || json_error_code(&error) == json_error_out_of_memory))
         error_set(e, "body of %zu bytes: " JSON_NO_MEMORY, len);
     else if (!value)
         error_set(e, "body of %zu bytes cannot be decoded, about byte %zu: %s; it should be one JSON object",

@@ -267,6 +267,8 @@ static void take_link(struct order_record *r, const struct order_link *link)
     SET(r->link.contact, contact);
     SET(r->link.opportunity, opportunity);
     SET(r->link.former, former);
+    if (r->erased)
+        r->link.email[0] = '\0';
     if (r->link.unsettled_ms)
         doubt_parts(r);
     if ((r->attempt.kind == ATTEMPT_OPPORTUNITY && r->link.opportunity[0]) ||

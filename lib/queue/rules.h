@@ -48,6 +48,7 @@ struct arrival {
     enum origin origin;
     enum arrival_kind kind;
     bool status_only;      /* order.deleted: nothing but an id; what is known of the order's content stays */
+    bool erased;           /* the shop erased the order's person */
     bool moved;            /* it stood under another key before: it may have an opportunity */
     bool sold;             /* RECOVERED: the order was sold, whatever this body says */
     const char *order_key; /* hash; "" = the body has none: the newest order of that id is meant */
@@ -84,7 +85,10 @@ enum claim {
  *
  * NEWER: versions compare by what WooCommerce says (modified_s), and within a second by arrival: an equal second is
  * not older. A shop's clock may be ahead: if either was not, the smaller of modified time and arrival counts, so that
- * a clock that was set right locks nothing out. Within one second, bytes that were accepted are never news again. */
+ * a clock that was set right locks nothing out. Within one second, bytes that were accepted are never news again, if
+ * they are delivered; what is read from the shop (FETCHED) is what the shop has now.
+ *
+ * ERASED: once a version came whose person the shop erased, one that names a person is stale, however new. */
 enum claim order_claim(struct order_record *record, const struct arrival *arrival,
                        const struct queue_terms *terms, bool *changed);
 

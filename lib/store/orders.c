@@ -63,7 +63,7 @@ struct change {
     rule *rule;
     void *context;
     struct store_blob blob;   /* id NULL = none */
-    struct store_value value; /* name NULL = none */
+    struct store_value value, of_contact; /* name NULL = none */
     const char *client;       /* counted once; NULL = none */
     int64_t client_count;     /* out */
 };
@@ -104,7 +104,7 @@ static enum store_result commit_change(struct orders *orders, struct change *cha
     struct store_commit commit = {.key = change->key,
                                   .before = before,
                                   .after = after,
-                                  .value = {change->value},
+                                  .value = {change->value, change->of_contact},
                                   .count_client = change->client,
                                   .decided_ms = decided_ms};
 
@@ -284,7 +284,8 @@ enum store_result orders_claim(struct orders *orders, const struct orders_claim 
     if (result == STORE_OK)
         result = look_after_all(orders, claimed, up_ms, claimed->record.version == 1);
     claimed->claim = c.claim;
-    claimed->hold = c.hold;
+    /* Leased by what this process knew; the commit's reply says what is true now. */
+    claimed->hold = c.claim == CLAIM_LEASED ? location_hold(&orders->location) : c.hold;
     claimed->client_count = change.client_count;
     if (result != STORE_OK || c.claim != CLAIM_LEASED)
         return result;
@@ -348,9 +349,10 @@ static void give_back(struct orders *orders, struct order_work *work)
 {
     const struct log_about about = {.order = work->key};
 
-    log_event(orders->log, LOG_LEVEL_ERROR, "sealed", &about, "%s", store_trouble(orders->store));
+    error_set(&orders->sealed, "%s", store_trouble(orders->store));
+    log_event(orders->log, LOG_LEVEL_ERROR, "sealed", &about, "%s", orders->sealed.text);
     if (orders_retry(orders, work, &work->record.link, OPEN_RETRY_MS, false, true,
-                     store_trouble(orders->store)) != STORE_OK)
+                     orders->sealed.text) != STORE_OK)
         order_work_free(work); /* its lease runs out */
 }
 
@@ -449,8 +451,14 @@ static bool step_rule(struct order_record *record, const struct queue_terms *ter
 static enum store_result take_step(struct orders *orders, struct order_work *work, struct step *step,
                                    struct change *change)
 {
+    char of_contact[sizeof ORDERS_OF_CONTACT + RECORD_ID_SIZE + RECORD_KEY_SIZE];
     int64_t asked = clock_mono_ms();
 
+    if (step->link && step->link->contact[0]) {
+        snprintf(of_contact, sizeof of_contact, ORDERS_OF_CONTACT "%s/%s", step->link->contact, work->key);
+        change->of_contact = (struct store_value){
+            of_contact, work->record.erased ? ORDERS_ERASED : ORDERS_SOLD, orders->config->link_ttl_ms};
+    }
     step->orders = orders;
     step->token = work->token;
     change->key = work->key;
@@ -738,10 +746,12 @@ static enum store_result on_limiter(struct orders *orders,
     enum store_result result = store_read_limiter(orders->store, &before, &now_ms);
 
     for (int tries = 0; result == STORE_OK && tries < TRIES; tries++) {
-        after = before;
+        after = orders->limiter = before;
         if (!change(&after, store_now_ms(orders->store), context))
             return STORE_OK;
         result = store_commit_limiter(orders->store, &before, &after);
+        if (result == STORE_OK)
+            orders->limiter = after;
         if (result != STORE_CHANGED)
             return result;
         before = after;

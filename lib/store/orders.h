@@ -20,9 +20,16 @@ struct orders {
     const struct config *config;
     struct log *log;
     struct location_record location; /* as last heard; version 0: the store's memory is to be checked (anew) */
+    struct limiter_record limiter;   /* as last heard */
     char boot[CLOCK_BOOT_ID_SIZE];
+    struct error sealed; /* why a body that waits could not be opened; who alerts clears it */
 };
 void orders_init(struct orders *orders, struct store *store, const struct config *config, struct log *log);
+
+/* "contact/ID/KEY": which orders a contact has, values since the order's work first ended with it. */
+#define ORDERS_OF_CONTACT "contact/"
+#define ORDERS_SOLD "sold"
+#define ORDERS_ERASED "erased" /* the shop erased its person */
 
 /* An order leased to this process. Zero-initialise; order_work_free after use; may then be used again. */
 struct order_work {

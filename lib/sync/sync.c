@@ -116,6 +116,11 @@ int64_t sync_window_ms(const struct sync_work *w)
     return trouble && window_ms < TROUBLE_WINDOW_MS ? TROUBLE_WINDOW_MS : window_ms;
 }
 
+bool sync_attempt_is_open(const struct sync_work *w)
+{
+    return w->work->record.attempt.kind != ATTEMPT_NONE && !w->work->record.attempt.refused;
+}
+
 int64_t sync_in_flight_ms(const struct sync_work *w)
 {
     const struct order_attempt *attempt = &w->work->record.attempt;
@@ -261,7 +266,7 @@ static enum step wanted(struct sync_work *w)
 static enum step run_steps(struct sync_work *w)
 {
     static enum step (*const steps[])(struct sync_work *) = {sync_look, sync_contact, sync_tags,
-                                                             sync_opportunity, sync_note};
+                                                             sync_opportunity, sync_note, sync_erase};
     enum step step = wanted(w);
 
     for (size_t i = 0; step == STEP_NEXT && i < sizeof steps / sizeof *steps; i++) {

@@ -31,7 +31,7 @@ static bool is_this_order(const struct sync_work *w, const char *key)
     struct store_reply *reply;
     bool same;
 
-    if (!strcmp(key, w->plan->key) || !strcmp(key, w->work->key))
+    if (!strcmp(key, w->work->key)) /* the plan's may be another order's, under the same id */
         return true;
     reply = *order_key ? malloc(sizeof *reply) : NULL;
     same = reply && store_read(w->app->store, key, reply) == STORE_OK && reply->order.version &&

@@ -179,10 +179,13 @@ static void refuse_unsigned(struct visit *v)
     struct log_about about = {.client = v->request->remote_addr,
                               .reason = v->request->signature[0] ? "wrong_signature" : "no_signature",
                               .status = v->response->status};
-    log_event(v->app->log, LOG_LEVEL_WARN, v->response->status == 429 ? "limited" : "refused", &about,
-              v->response->status == 429 ? "Too many unsigned requests from this address today"
-                                         : "The signature is missing or is not that of any configured "
-                                           "secret: is WOO_WEBHOOK_SECRET the webhook's secret?");
+    if (v->response->status == 429)
+        log_event(v->app->log, LOG_LEVEL_WARN, "limited", &about, "Too many unsigned requests from this address today");
+    else
+        log_event(v->app->log, LOG_LEVEL_WARN, "refused", &about,
+                  "The signature is missing or is not that of any configured secret (%s): is WOO_WEBHOOK_SECRET the "
+                  "webhook's secret?",
+                  signature_tried(&v->app->keys));
 }
 
 /* Until when it may be worked on; 0: who sent it has waited enough for a worker, it is only kept. */

@@ -6,6 +6,7 @@
  *       ago=S      arrived so many seconds ago          created=S  created so many seconds ago
  *       up=S       the store forgot nothing since then  bytes=X    other bytes than the fingerprint says
  *       hash=H     hashed with another key              key=K      hash of the order_key
+ *       erased             its person was erased
  *       moved              it stood under another key   sold       it was, whatever it says
  *       status=X   instead of the kind's own            to=T       leased to the token T at once
  *   lease T [early]            finish T [next=U]        retry T S [counted] [hold]      refuse T
@@ -87,6 +88,7 @@ static void arrives(struct run *run, enum arrival_kind kind, bool deleted)
                                           : ORIGIN_WEBHOOK,
         .kind = kind,
         .status_only = deleted,
+        .erased = has(run, "erased"),
         .moved = has(run, "moved"),
         .sold = has(run, "sold"),
         .order_key = key ? key : "",
@@ -226,6 +228,7 @@ static void show(const struct run *run, const char *field, char out[WORD])
                  {"latest", r->fingerprint},
                  {"latest-status", r->status},
                  {"contact", r->link.contact},
+                 {"email", r->link.email},
                  {"former", r->link.former},
                  {"opp", r->link.opportunity},
                  {"lease", r->lease},
@@ -256,6 +259,8 @@ static void show(const struct run *run, const char *field, char out[WORD])
         int64_t value;
     } numbers[] = {{"sold", r->sold},
                    {"look", r->look},
+                   {"erased", r->erased},
+                   {"restored", r->restored},
                    {"ended", r->ended},
                    {"follows", r->current.follows},
                    {"tries", r->attempts},
@@ -298,7 +303,7 @@ static void knows(struct run *run)
 {
     const char *contact = option(run, "contact"), *opp = option(run, "opp"), *part = option(run, "part"),
                *note = option(run, "note"), *unsettled = option(run, "unsettled"),
-               *gone = option(run, "gone");
+               *gone = option(run, "gone"), *email = option(run, "email");
     struct order_link *link = &run->link;
 
     if (contact)
@@ -311,6 +316,8 @@ static void knows(struct run *run)
         snprintf(link->part[3], sizeof link->part[3], "%s", note);
     if (unsettled)
         link->unsettled_ms = run->now_ms + number(unsettled) * 1000;
+    if (email)
+        snprintf(link->email, sizeof link->email, "%s", email);
     if (gone)
         link->gone_ms = run->now_ms;
 }

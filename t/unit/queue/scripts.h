@@ -51,6 +51,33 @@ static const struct script scripts[] = {
     {"back to what it was before is news",
      "sells A 100 > queued; ends B 110 > queued; sells A 120 > queued; is current=A"},
 
+    /* -- erased -- */
+    {"an erased version takes the place of what waits",
+     "sells A 100 > queued; ends E 110 erased > queued; is current=E waiting=- erased=1 sold=1"},
+    {"and of what waits behind a worker",
+     "sells A 100 to=t > leased; sells B 110 > busy; ends E 120 erased > busy; is current=A waiting=E; "
+     "knows email=e; finish t next=u > next; is current=E waiting=- email=-"},
+    {"and of a dead letter's body",
+     "sells A 100 to=t > leased; refuse t > dead; ends E 110 erased > queued; is current=E dead=-"},
+    {"no version that names a person comes after it",
+     "sells A 100 to=t > leased; knows email=e; finish t > done; is email=e; ends E 110 erased to=t > leased; is email=-; "
+     "finish t > done; sells A 100 > stale; sells A 100 fetched > stale; sells B 110 > stale; sells C 120 > stale; "
+     "ends D 130 fetched > stale; follows F 140 > stale; sells G 150 recovered sold > stale; is changed=0 current=- latest=E"},
+    {"nor after an order that was never sold", "ends E 110 erased > ignored; is erased=1; sells A 100 > stale; sells B 120 > stale"},
+    {"but its status follows, and so does its deletion",
+     "sells A 100 to=t > leased; finish t > done; sells E 110 erased > queued; ends F 120 erased > queued; is current=F; "
+     "deleted D > queued; is latest-status=trash erased=1"},
+
+    /* -- deleted, restored -- */
+    {"an order that came back from the bin",
+     "sells A 100 > queued; deleted D > queued; is restored=0; sells A 120 > queued; is restored=1; deleted D > queued; is "
+     "restored=1 latest-status=trash"},
+    {"what the shop shows after an old deletion is news, though its bytes came before",
+     "sells A 100 > queued; +1; deleted D > queued; +1; sells A 100 fetched > queued; is current=A latest=A "
+     "latest-status=processing; deleted D fetched ago=9 > stale"},
+    {"what was read before is none", "sells A 100 > queued; +1; ends B 100 > queued; +1; sells A 100 fetched ago=2 > stale; "
+     "sells A 100 fetched > queued"},
+
     /* -- one second -- */
     {"an equal second is not older", "sells A 100 > queued; ends B 100 > queued; is current=B ended=1"},
     {"A, B, A's bytes again: B stays",
