@@ -4,6 +4,7 @@
 #
 #   SEED=N             the same plan again (the moments are the machine's)
 #   CHAOS_SECONDS=N    how long, for each case; `make chaos` takes longer
+#   CHAOS_LOGS=DIR     keeps the logs there
 #   CHAOS_STORE=NAME   one of sqlite, restored, redis, forgetful
 use strict;
 use warnings;
@@ -172,6 +173,7 @@ sub restore {
         for my $from (glob "$world->{backup}{dir}/*") {
             my $to = data($world) . '/' . $from =~ s{.*/}{}r;
             $put->($from, $to);
+            chmod 0600, $to;
             chown @{ $server->{user} }, $to if @{ $server->{user} };
         }
         $DEED{worker}{start}->($world, $_) for 0 .. $#{ $world->{worker} };
@@ -306,6 +308,7 @@ for my $case (@cases) {
         is_deeply [map { glob $_->dir . '/data/spool/*' } @{ $world{server} }], [], 'the spools are empty';
         is $world{ghl}->limits->{violations}, 0, "GHL's limits are kept" unless $case{forgets};    # their count is lost, too
         judge(\%world, $plan, @answers);
+        if ($ENV{CHAOS_LOGS}) { copy($world{server}[$_]->dir . '/log', "$ENV{CHAOS_LOGS}/$case.$SEED.$_") for 0 .. $#{ $world{server} } }
         diag "repeat with $prefix" unless Test::More->builder->is_passing;
         $_->stop for @{ $world{server} };
         $world{ghl}->stop;

@@ -138,7 +138,7 @@ sub _make_deeds {
             }
             elsif ($who eq 'settings') {
                 $self->_deed($at, $who, $which, 'spoil');
-                $self->_deed($at += $self->_between(0.1, 3), $who, $which, 'mend');
+                $self->_deed($at += $self->_between(0.1, $self->{seconds} > 60 ? 3 : $self->{seconds} / 20), $who, $which, 'mend');
             }
             elsif ($who eq 'redis' && $self->{machines} > 1 && $self->_chance(0.2)) {    # this machine spools
                 $self->_deed($at, 'road', 1, 'cut');
