@@ -33,7 +33,7 @@ static enum store_result read_letter(struct app *app, const char *key, struct le
     const struct order_record *record = &letter->reply.order;
 
     buf_init(&letter->body, STORE_BLOB_MAX);
-    enum store_result result = store_read(app->store, key, &letter->reply);
+    enum store_result result = store_read(app->store, key, NULL, &letter->reply);
     if (result != STORE_OK || !record->dead_ms)
         return result == STORE_OK ? STORE_NONE : result;
     result = *record->current.id ? store_blob(app->store, key, record->current.id, &letter->body) : STORE_OK;

@@ -40,7 +40,8 @@ static struct queue_terms terms_of(const struct orders *orders)
     return (struct queue_terms){.link_ttl_ms = orders->config->link_ttl_ms,
                                 .lease_ms = ORDERS_LEASE_MS,
                                 .write_window_ms = WRITE_WINDOW_MS + orders->config->ghl_timeout_ms,
-                                .now_ms = store_now_ms(orders->store)};
+                                .now_ms = store_now_ms(orders->store),
+                                .up_ms = orders->location.up_ms};
 }
 
 /* A location's record is made before all others: without it the store was emptied, and forgot everything just now. */
@@ -88,12 +89,16 @@ static bool needs(const struct order_record *record, const char *id)
     return false;
 }
 
-static enum store_result read_now(struct orders *orders, const char *key, struct store_reply *reply)
+static enum store_result read_now(struct orders *orders, struct change *change, struct store_reply *reply)
 {
-    enum store_result result = store_read(orders->store, key, reply);
+    enum store_result result = store_read(orders->store, change->key, change->client, reply);
 
-    if (result == STORE_OK)
-        note_location(orders, reply);
+    if (result != STORE_OK)
+        return result;
+    note_location(orders, reply);
+    if (change->client)
+        change->client_count = reply->client_count;
+    change->client = NULL;
     return result;
 }
 
@@ -130,7 +135,7 @@ static enum store_result run(struct orders *orders, struct change *change, struc
 
     if (!reply)
         return STORE_UNAVAILABLE;
-    if (asked && (result = read_now(orders, change->key, reply)) != STORE_OK)
+    if (asked && (result = read_now(orders, change, reply)) != STORE_OK)
         goto out;
     before = asked ? reply->order : *change->known;
     for (int tries = 0; tries < TRIES; tries++) {
@@ -144,7 +149,7 @@ static enum store_result run(struct orders *orders, struct change *change, struc
         else if (asked)
             goto out;
         else /* that nothing is to be done is no answer to a guess */
-            result = read_now(orders, change->key, reply);
+            result = read_now(orders, change, reply);
         if (changed && result == STORE_OK) {
             *record = reply->order;
             goto out;
@@ -159,9 +164,6 @@ static enum store_result run(struct orders *orders, struct change *change, struc
     }
     result = STORE_UNAVAILABLE;
 out:
-    if (result == STORE_OK && change->client &&
-        store_count_client(orders->store, change->client, &change->client_count) != STORE_OK)
-        result = STORE_UNAVAILABLE;
     free(reply);
     return result;
 }
@@ -177,6 +179,15 @@ static enum store_result look_at_location(struct orders *orders)
     if (result == STORE_OK)
         orders->location = location;
     return result;
+}
+
+/* The place in orders->met of this key, and what stands there if it was claimed here before. */
+static uint32_t *met(struct orders *orders, const char *key, uint32_t *mark)
+{
+    *mark = 2166136261u; /* FNV-1a */
+    for (; *key; key++)
+        *mark = (*mark ^ (unsigned char)*key) * 16777619u;
+    return &orders->met[*mark % ORDERS_MET];
 }
 
 struct claiming {
@@ -267,7 +278,11 @@ enum store_result orders_claim(struct orders *orders, const struct orders_claim 
                             .blob = {body_id, claim->body, claim->body_len},
                             .client = claim->client};
     int64_t up_ms = orders->location.up_ms, asked = clock_mono_ms();
+    uint32_t mark, *known = met(orders, claim->key, &mark);
 
+    if (*known == mark) /* it is read before anything is sealed and sent: it may be a duplicate */
+        change.known = NULL;
+    *known = mark;
     *claimed = (struct orders_claimed){0};
     snprintf(claimed->key, sizeof claimed->key, "%s", claim->key);
     if (!make_token(body_id) || !make_token(work->token))
@@ -489,8 +504,8 @@ enum store_result orders_renew(struct orders *orders, struct order_work *work)
 
 static bool apply_attempt(struct order_record *r, const struct queue_terms *terms, struct step *s)
 {
-    return order_attempt(r, s->token, s->kind, s->blob, s->window_ms, s->orders->boot, store_boot_ms(s->orders->store),
-                         terms);
+    return order_attempt(r, s->token, s->kind, s->blob, s->window_ms, s->orders->boot,
+                         store_boot_ms(s->orders->store), terms);
 }
 
 enum store_result orders_attempt(struct orders *orders, struct order_work *work, enum attempt_kind kind,

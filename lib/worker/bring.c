@@ -1,7 +1,6 @@
 #include "worker/bring.h"
 #include "accept/accept.h"
 #include "app/left_behind.h"
-#include "base/text.h"
 #include <stdio.h>
 #include <string.h>
 
@@ -123,7 +122,7 @@ static bool bring_dead(struct other *o, const char *key)
     bool good = true;
 
     buf_init(&body, STORE_BLOB_MAX);
-    if (store_read(o->orders.store, key, &reply) == STORE_OK && reply.order.current.id[0] &&
+    if (store_read(o->orders.store, key, NULL, &reply) == STORE_OK && reply.order.current.id[0] &&
         store_blob(o->orders.store, key, reply.order.current.id, &body) == STORE_OK) {
         good = deliver_packed(o, &body, reply.order.sold, reply.order.current.accepted_ms) &&
                orders_drop(&o->orders, key) == STORE_OK;
@@ -150,13 +149,13 @@ static void bring_all(struct other *o, enum order_index index, bool (*bring)(str
     }
 }
 
-static void bring_from(const struct app *const_app, const struct config *there, void *context)
+static void bring_from(const struct app *app, const struct config *there, void *context)
 {
     struct other o = {.app = context};
     struct error e = ERROR_NONE;
     char server[RECORD_ID_SIZE];
 
-    if (const_app->config.dry_run || strcmp(there->ghl_location_id, const_app->config.ghl_location_id) != 0)
+    if (!left_behind_is_ours(app, there))
         return;
     struct store *store = store_open(there, o.app->crypt, o.app->log, &e);
     if (store && store_server(store, server) == STORE_OK) {

@@ -224,11 +224,22 @@ static void read_record(struct sqlite *self, const struct record_type *type, con
     table_read(&self->db, &self->tables, type, self->db.namespace_id, key ? key : "", false, record);
 }
 
+/* A limit that cannot be counted stops no order. */
+static void try_count_client(struct sqlite *self, const char *client, int64_t *count)
+{
+    struct error e = ERROR_NONE;
+
+    if (client && !count_client(self, client, count, &e))
+        *count = 0;
+}
+
 static enum store_result sqlite_read(void *state, const struct record_type *type, const char *key,
-                                     void *record, struct location_record *location, int64_t *now_ms)
+                                     const char *client, void *record, struct location_record *location,
+                                     int64_t *client_count, int64_t *now_ms)
 {
     struct sqlite *self = state;
 
+    try_count_client(self, client, client_count);
     if (!db_begin(&self->db, DB_READ, 0))
         return db_failure(&self->db);
     *now_ms = self->db.now_ms;
@@ -271,7 +282,7 @@ static enum store_result known_order(struct sqlite *self, const struct backend_c
         memcpy(&version, c->before, sizeof version);
     if (version || !c->order)
         return STORE_NONE;
-    enum store_result result = sqlite_read(self, c->type, c->key, current, location, now_ms);
+    enum store_result result = sqlite_read(self, c->type, c->key, NULL, current, location, NULL, now_ms);
     memcpy(&version, current, sizeof version);
     return result == STORE_OK ? (version ? STORE_CHANGED : STORE_NONE) : result;
 }
@@ -282,10 +293,9 @@ static enum store_result sqlite_commit(void *state, const struct backend_commit 
 {
     struct sqlite *self = state;
     struct db *db = &self->db;
-    struct error e = ERROR_NONE;
 
-    if (c->order && c->order->count_client && !count_client(self, c->order->count_client, client_count, &e))
-        *client_count = 0; /* a limit that cannot be counted stops no order */
+    if (c->order)
+        try_count_client(self, c->order->count_client, client_count);
     enum store_result known = known_order(self, c, current, location, now_ms);
     if (known != STORE_NONE)
         return known;
