@@ -272,19 +272,29 @@ static bool is_too_late(const struct db *db, const struct backend_commit *c)
                         off_ms < -STORE_CLOCK_SLACK_MS);
 }
 
-/* A commit against version 0 that finds a record needs no writing: a duplicate waits for no writer. */
-static enum store_result known_order(struct sqlite *self, const struct backend_commit *c, void *current,
-                                     struct location_record *location, int64_t *now_ms)
+static int64_t version_of(const void *record)
 {
     int64_t version = 0;
 
-    if (c->before)
-        memcpy(&version, c->before, sizeof version);
-    if (version || !c->order)
-        return STORE_NONE;
-    enum store_result result = sqlite_read(self, c->type, c->key, NULL, current, location, NULL, now_ms);
-    memcpy(&version, current, sizeof version);
-    return result == STORE_OK ? (version ? STORE_CHANGED : STORE_NONE) : result;
+    if (record)
+        memcpy(&version, record, sizeof version);
+    return version;
+}
+
+/* A duplicate waits for no writer: while one writes, a commit against version 0 looks first if there is a record. */
+static enum store_result begin_commit(struct sqlite *self, const struct backend_commit *c, void *current,
+                                      struct location_record *location, int64_t *now_ms)
+{
+    enum db_purpose purpose = c->durable ? DB_WRITE : DB_WRITE_LAZY;
+    bool is_new = c->order && !version_of(c->before);
+
+    if (is_new && db_begin(&self->db, purpose, DB_AT_ONCE))
+        return STORE_OK;
+    enum store_result result =
+        is_new ? sqlite_read(self, c->type, c->key, NULL, current, location, NULL, now_ms) : STORE_OK;
+    if (result == STORE_OK && is_new && version_of(current))
+        return STORE_CHANGED;
+    return result != STORE_OK || db_begin(&self->db, purpose, c->deadline_ms) ? result : db_failure(&self->db);
 }
 
 static enum store_result sqlite_commit(void *state, const struct backend_commit *c, void *current,
@@ -296,11 +306,9 @@ static enum store_result sqlite_commit(void *state, const struct backend_commit 
 
     if (c->order)
         try_count_client(self, c->order->count_client, client_count);
-    enum store_result known = known_order(self, c, current, location, now_ms);
-    if (known != STORE_NONE)
-        return known;
-    if (!db_begin(db, c->durable ? DB_WRITE : DB_WRITE_LAZY, c->deadline_ms))
-        return db_failure(db);
+    enum store_result result = begin_commit(self, c, current, location, now_ms);
+    if (result != STORE_OK)
+        return result;
     if (*self->told && strcmp(self->told, db->file) != 0)
         db_fail(db, "another file is in its place now");
     *now_ms = db->now_ms;
@@ -319,9 +327,7 @@ static enum store_result sqlite_commit(void *state, const struct backend_commit 
         db_rollback(db);
         return STORE_CHANGED;
     }
-    *version = 1;
-    if (c->before)
-        memcpy(version, c->before, sizeof *version), ++*version;
+    *version = version_of(c->before) + 1;
     return db_end(db);
 }
 
