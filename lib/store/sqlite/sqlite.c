@@ -294,7 +294,8 @@ static enum store_result begin_commit(struct sqlite *self, const struct backend_
         is_new ? sqlite_read(self, c->type, c->key, NULL, current, location, NULL, now_ms) : STORE_OK;
     if (result == STORE_OK && is_new && version_of(current))
         return STORE_CHANGED;
-    return result != STORE_OK || db_begin(&self->db, purpose, c->deadline_ms) ? result : db_failure(&self->db);
+    return result != STORE_OK || db_begin(&self->db, purpose, c->deadline_ms) ? result
+                                                                              : db_failure(&self->db);
 }
 
 static enum store_result sqlite_commit(void *state, const struct backend_commit *c, void *current,
@@ -351,17 +352,21 @@ static enum store_result sqlite_blob(void *state, const char *id, struct buf *se
 
 /* -- indexes -- */
 
-#define LIST_SQL(column)                                                                                     \
-    "SELECT key, " column " FROM orders WHERE namespace=? AND " column " IS NOT NULL AND (" column           \
-    ", key)>(?, ?) ORDER BY " column ", key LIMIT ?"
-#define SIZES_SQL(column)                                                                                    \
-    "SELECT count(*), min(" column "), sum(" column "<=?2) FROM orders WHERE namespace=?1 AND " column       \
-    " IS NOT NULL"
+#define LIST_SQL(column, by)                                                                                 \
+    "SELECT key, " column " FROM orders INDEXED BY orders_" by " WHERE namespace=? AND by_" by               \
+    " IS NOT NULL AND (" column ", key)>(?, ?) ORDER BY " column ", key LIMIT ?"
+#define SIZES_SQL(column, by)                                                                                \
+    "SELECT count(*), min(" column "), sum(" column "<=?2) FROM orders INDEXED BY orders_" by                \
+    " WHERE namespace=?1 AND by_" by " IS NOT NULL"
+#define FOR_EACH_INDEX(sql)                                                                                  \
+    {                                                                                                        \
+        sql("by_due", "due"), sql("by_dead", "dead"), sql("by_age", "due")                                   \
+    }
 
 static enum store_result sqlite_list(void *state, enum order_index index, int64_t from_ms, const char *after,
                                      size_t max, struct store_entry *list, size_t *n)
 {
-    static const char *const sql[INDEXES] = {LIST_SQL("by_due"), LIST_SQL("by_dead"), LIST_SQL("by_age")};
+    static const char *const sql[INDEXES] = FOR_EACH_INDEX(LIST_SQL);
     struct db *db = &((struct sqlite *)state)->db;
 
     *n = 0;
@@ -378,7 +383,7 @@ static enum store_result sqlite_list(void *state, enum order_index index, int64_
 
 static enum store_result sqlite_sizes(void *state, struct store_sizes *sizes)
 {
-    static const char *const sql[INDEXES] = {SIZES_SQL("by_due"), SIZES_SQL("by_dead"), SIZES_SQL("by_age")};
+    static const char *const sql[INDEXES] = FOR_EACH_INDEX(SIZES_SQL);
     struct db *db = &((struct sqlite *)state)->db;
 
     *sizes = (struct store_sizes){0};
