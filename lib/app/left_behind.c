@@ -25,6 +25,11 @@ static bool add_settings(const struct config *now, const struct config *there, s
     return good;
 }
 
+bool left_behind_is_ours(const struct app *app, const struct config *there)
+{
+    return !app->config.dry_run && !strcmp(there->ghl_location_id, app->config.ghl_location_id);
+}
+
 /* Says what waits under these settings, which are the app's but for where they look. */
 static void look_there(const struct app *app, const struct config *there, void *context)
 {
@@ -36,12 +41,14 @@ static void look_there(const struct app *app, const struct config *there, void *
     if (store && store_sizes(store, &sizes) == STORE_OK &&
         sizes.count[INDEX_DUE] + sizes.count[INDEX_DEAD] > 0 &&
         buf_addf(out,
-                 "%lld orders and %lld dead letters are left behind in %s, location %s. To bring them to "
-                 "GHL, run `",
+                 "%lld orders and %lld dead letters are left behind in %s, REDIS_PREFIX=%s, location %s. To bring them "
+                 "to GHL, run `",
                  (long long)sizes.count[INDEX_DUE], (long long)sizes.count[INDEX_DEAD],
-                 *there->redis_url ? "Redis" : "the embedded store", there->ghl_location_id) &&
-        add_settings(&app->config, there, out))
-        (void)buf_adds(out, "woo_ghl drain --now`\n"); /* a text that is cut tells enough */
+                 *there->redis_url ? "Redis" : "the embedded store", there->redis_prefix, there->ghl_location_id)) {
+        bool brings = left_behind_is_ours(app, there);
+        if (brings || add_settings(&app->config, there, out))
+            (void)buf_adds(out, brings ? "woo_ghl drain`\n" : "woo_ghl drain --now`\n"); /* a cut text tells enough */
+    }
     store_close(store);
 }
 

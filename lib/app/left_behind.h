@@ -12,6 +12,9 @@
 void left_behind_each(const struct app *app,
                       void (*call)(const struct app *app, const struct config *there, void *context), void *context);
 
+/* Is it the same location? Then a drain brings what waits there to the store in use (worker/bring.h). */
+bool left_behind_is_ours(const struct app *app, const struct config *there);
+
 /* Appends one line for each place where orders wait: what waits there, and how to bring it to GHL. */
 void left_behind(const struct app *app, struct buf *out);
 

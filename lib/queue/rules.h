@@ -27,6 +27,7 @@ struct queue_terms {
     int64_t lease_ms;        /* a lease's length */
     int64_t write_window_ms; /* how long a write of unknown outcome may still be carried out */
     int64_t now_ms;          /* by the store's clock */
+    int64_t up_ms;           /* location_record's: since then the store forgot nothing; 0 = since ever */
 };
 
 /* -- which deliveries are news -- */
@@ -81,7 +82,8 @@ enum claim {
  *
  * KNOWN OR FRESH: an order that the store does not know is fresh if it was created less than two minutes ago and the
  * store forgot nothing since then. Every other one may have an opportunity that the store does not know of: `look`
- * says to search GHL before one is created, and before its end is ignored.
+ * says to search GHL before one is created, and before its end is ignored. So may one that the store knows from before
+ * it forgot something: a backup that was put back shows orders as waiting that were done.
  *
  * NEWER: versions compare by what WooCommerce says (modified_s), and within a second by arrival: an equal second is
  * not older. A shop's clock may be ahead: if either was not, the smaller of modified time and arrival counts, so that

@@ -1,7 +1,6 @@
 #include "worker/bring.h"
 #include "accept/accept.h"
 #include "app/left_behind.h"
-#include "base/text.h"
 #include <stdio.h>
 #include <string.h>
 
@@ -150,13 +149,13 @@ static void bring_all(struct other *o, enum order_index index, bool (*bring)(str
     }
 }
 
-static void bring_from(const struct app *const_app, const struct config *there, void *context)
+static void bring_from(const struct app *app, const struct config *there, void *context)
 {
     struct other o = {.app = context};
     struct error e = ERROR_NONE;
     char server[RECORD_ID_SIZE];
 
-    if (const_app->config.dry_run || strcmp(there->ghl_location_id, const_app->config.ghl_location_id) != 0)
+    if (!left_behind_is_ours(app, there))
         return;
     struct store *store = store_open(there, o.app->crypt, o.app->log, &e);
     if (store && store_server(store, server) == STORE_OK) {

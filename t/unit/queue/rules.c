@@ -13,6 +13,7 @@
  *   tried S                    was it leased in the last S seconds?
  *   renew T                    attempt T KIND WINDOW_S  unknown T WINDOW_S, refused T WINDOW_S, impossible T
  *   learn T CONTACT OPP        lose T                   requeue, drop, delete, keep
+ *   forgets                    the store forgot something just now
  *   +S                         time passes, in s        knows FIELD=VALUE ...  the worker's belief of GHL changes
  *   ... > WORD                 what the rule says
  *   is FIELD=VALUE ...         the record, field by field; times in s from now ("-" = 0 or ""); see show()
@@ -32,7 +33,7 @@ struct run {
     const char *name;
     struct order_record record;
     struct order_link link; /* what the worker believes */
-    int64_t now_ms;
+    int64_t now_ms, up_ms;
     bool changed;
     const char *said;
     char step[160], word[WORDS][WORD];
@@ -42,7 +43,7 @@ struct run {
 static struct queue_terms terms_of(const struct run *run)
 {
     return (struct queue_terms){
-        .link_ttl_ms = 1000000, .lease_ms = 60000, .write_window_ms = 120000, .now_ms = run->now_ms};
+        .link_ttl_ms = 1000000, .lease_ms = 60000, .write_window_ms = 120000, .now_ms = run->now_ms, .up_ms = run->up_ms};
 }
 
 /* The value of the option NAME=VALUE; NULL = it is not given. */
@@ -103,7 +104,7 @@ static void arrives(struct run *run, enum arrival_kind kind, bool deleted)
                             : statuses[kind],
         .body_id = body_id,
         .token = option(run, "to"),
-        .up_ms = up ? run->now_ms - number(up) * 1000 : 0,
+        .up_ms = up ? run->now_ms - number(up) * 1000 : run->up_ms,
     };
     struct order_record before = run->record;
     enum claim claim = order_claim(&run->record, &arrival, &terms, &run->changed);
@@ -352,6 +353,10 @@ static bool step(struct run *run)
         return true;
     if (*verb == '+') {
         run->now_ms += number(verb + 1) * 1000;
+        return true;
+    }
+    if (!strcmp(verb, "forgets")) {
+        run->up_ms = run->now_ms;
         return true;
     }
     if (!strcmp(verb, "is"))
