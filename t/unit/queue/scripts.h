@@ -61,6 +61,9 @@ static const struct script scripts[] = {
     {"also if it was never sold, as far as the backup knows",
      "ends A 100 > ignored; +60; forgets; ends B 110 > queued; is look=1"},
 
+    {"a sale of before the start is news when it is asked for",
+     "ends A 100 status=completed > ignored; +60; sells A 100 fetched status=completed > queued; is sold=1 current=A ended=0; "
+     "sells A 100 fetched > duplicate"},
     /* -- erased -- */
     {"an erased version takes the place of what waits",
      "sells A 100 > queued; ends E 110 erased > queued; is current=E waiting=- erased=1 sold=1"},
