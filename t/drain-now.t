@@ -54,6 +54,36 @@ for my $store (qw(sqlite redis)) {
             is_deeply [sort map { $_->{name} } $ghl->opportunities], ['Order #1', 'Order #2', 'Order #5'], 'which brings the others to GHL';
         };
 
+        subtest "$store, $jobs jobs: what holds all orders is tried at once" => sub {
+            for my $case (
+                ['a Retry-After of a day', { status => 429, headers => { 'Retry-After' => 86_400 } }, qr/^GHL's limits hold all calls for (?:300|29\d) s: GHL asks to wait 86400 s/m],
+                ['no call is left of the day', { status => 429, headers => { 'X-RateLimit-Daily-Remaining' => 0 } }, qr/^GHL's limits hold all calls for (?:300|29\d) s: GHL says that no call is left of its day/m],
+                ['a refused token', { status => 401, body => { message => 'Invalid JWT' } }, qr/^paused for \d s: /m],
+            ) {
+                my ($name, $do, $says) = @$case;
+                my $server = $new->();
+                deliver($server, 'one1', 'two2');
+                $ghl->fault({ times => 0, do => $do });
+                like $server->command('drain')->{out}, qr/^drained: 0 synced, /, "given $name: a drain brings none";
+                like $server->command('status')->{out}, $says, '... status says why' or diag $server->log;
+                $ghl->clear_faults;
+                like $server->command('drain')->{out}, qr/^drained: 0 synced, /, '... nor does a drain when GHL is well again';
+                is $server->command('drain', '--now', '--jobs', $jobs)->{out},
+                    "drained: 2 synced, 0 needed nothing, 0 wait on, 0 dead letters; 0 in the queue\n", '... but one that tries now';
+                unlike $server->command('status')->{out}, qr/^(?:paused|GHL's limits)/m, '... nothing holds any more';
+            }
+        };
+
+        subtest "$store: calls are left again of a day that was used up" => sub {
+            my $server = $new->();
+            deliver($server, 'one1', 'two2', 'three3');
+            $ghl->fault({ do => { status => 429, headers => { 'X-RateLimit-Daily-Remaining' => 0 } } });
+            like $server->command('drain')->{out}, qr/^drained: 0 synced, /, 'given a day without calls';
+            $ghl->fault({ times => 0, do => { headers => { 'X-RateLimit-Daily-Remaining' => 1000 } } });
+            ok $server->drain_as_of(310), 'a drain that asks again';
+            is scalar(() = $ghl->opportunities), 3, 'brings them all' or diag $server->log;
+        } if $jobs == 1;
+
         # In either way once: it takes its time.
         subtest "$store, $jobs jobs: one that comes meanwhile" => sub {
             my $server = $new->();

@@ -1,19 +1,21 @@
 #!/usr/bin/env perl
 # The settings name another location, another prefix or another store while orders wait in the old one: they are named, with
-# the command that brings them to GHL.
+# the command that brings them to GHL. A drain brings those of the same location to the new store.
 use strict;
 use warnings;
 use FindBin;
 use lib "$FindBin::Bin/lib";
 use FakeGHL::Client;
+use POSIX qw(strftime);
 use Test::More;
 use WooGHL::Server;
 
 my $ghl = FakeGHL::Client->start;
 
 sub deliver {
-    my ($server, $id) = @_;
-    my $body = qq({"id":$id,"status":"processing","total":"10.00","billing":{"first_name":"Ann","email":"c$id\@example.com"}});
+    my ($server, $id, $total) = (@_, '10.00');
+    my $modified = strftime('%Y-%m-%dT%H:%M:%S', gmtime(time - 100 + $total));
+    my $body = qq({"id":$id,"status":"processing","total":"$total","date_modified_gmt":"$modified","billing":{"first_name":"Ann","email":"c$id\@example.com"}});
     return $server->deliver($body)->{body};
 }
 sub names { return join ' ', sort map { $_->{name} =~ /#(\d+)/ } $ghl->opportunities }
@@ -32,29 +34,38 @@ sub run_named {
     return;
 }
 
+sub given_orders {
+    my ($old) = @_;
+    $ghl->reset;
+    my $server = WooGHL::Server->for_ghl($ghl, mode => 'cgi', settings => { SYNC_BUDGET => '0', %$old });
+    $server->set(ALERT_COMMAND => 'cat >>' . $server->dir . '/told')->start;
+    is deliver($server, $_), '{"status":"queued","reason":"later"}', 'given an order that waits' for 1, 2;
+    is $server->command('status')->{out} =~ /left behind/, '', 'nothing is left behind';
+    return $server;
+}
+
+sub are_named {
+    my ($server, $says) = @_;
+    for my $command ('status', 'check') {
+        my ($line) = $server->command($command)->{out} =~ /^(.*left behind.*)$/m;
+        like $line, qr/^2 orders and 0 dead letters are left behind .*$says/, "$command names them";
+    }
+    return;
+}
+
 for my $case (
-    ['another location', {}, { GHL_LOCATION_ID => 'anotherLocation00001' }, qr/in the embedded store, location \Q@{[$ghl->location_id]}\E\./],
-    ['another prefix', { REDIS_PREFIX => 'old' }, { REDIS_PREFIX => 'new' }, qr/REDIS_PREFIX=old /],
-    ['a Redis', {}, { REDIS_URL => 1 }, qr/in the embedded store.* run `REDIS_URL= woo_ghl drain --now`/],
+    ['another location', {}, { GHL_LOCATION_ID => 'anotherLocation00001' }, qr/in the embedded store, REDIS_PREFIX=\S+, location \Q@{[$ghl->location_id]}\E\./],
     ['a dry run', {}, { GHL_DRY_RUN => 'yes' }, qr/run `GHL_DRY_RUN=no woo_ghl drain --now`/],
 ) {
     my ($name, $old, $new, $says) = @$case;
     subtest $name => sub {
-        $ghl->reset;
-        my $server = WooGHL::Server->for_ghl($ghl, mode => 'cgi', settings => { SYNC_BUDGET => '0', %$old });
-        my $told = $server->dir . '/told';
-        $server->set(ALERT_COMMAND => "cat >>$told")->start;
-        is deliver($server, $_), '{"status":"queued","reason":"later"}', 'given an order that waits' for 1, 2;
-        is $server->command('status')->{out} =~ /left behind/, '', 'nothing is left behind';
-        my $redis = $new->{REDIS_URL} ? WooGHL::Server->redis : undef;
-        $server->set(%$new, $redis ? (REDIS_URL => $redis->url) : ());
+        my $server = given_orders($old);
+        $server->set(%$new);
         is $server->command('drain')->{code}, 0, 'given other settings, a drain';
         is names(), '', 'does not bring them';
-        for my $command ('status', 'check') {
-            my ($line) = $server->command($command)->{out} =~ /^(.*left behind.*)$/m;
-            like $line, qr/^2 orders and 0 dead letters are left behind .*$says/, "$command names them";
-        }
+        are_named($server, $says);
         like $server->log, qr/event=left_behind msg="2 orders/, 'so does the log';
+        my $told = $server->dir . '/told';
         for (1 .. 200) { last if -s $told; select undef, undef, undef, 0.05 }
         like file_of($told), qr/^woo_ghl left_behind: 2 orders and 0 dead letters .*$says/m, 'and an alert';
         my ($line) = $server->command('status')->{out} =~ /^(.*left behind.*)$/m;
@@ -64,5 +75,45 @@ for my $case (
         $server->stop;
     };
 }
+
+for my $case (
+    ['another prefix', { REDIS_PREFIX => 'old' }, { REDIS_PREFIX => 'new' }, qr/REDIS_PREFIX=old, .* run `woo_ghl drain`/],
+    ['a Redis', {}, { REDIS_URL => 1 }, qr/in the embedded store.* run `woo_ghl drain`/],
+) {
+    my ($name, $old, $new, $says) = @$case;
+    subtest $name => sub {
+        my $server = given_orders($old);
+        my $redis = $new->{REDIS_URL} ? WooGHL::Server->redis : undef;
+        $server->set(%$new, $redis ? (REDIS_URL => $redis->url) : ());
+        are_named($server, $says);
+        like deliver($server, 1, '20.00'), qr/queued/, 'given a newer version of one, in the new store';
+        is $server->command('drain')->{code}, 0, 'a drain';
+        like $server->log, qr/event=brought .*msg="2 orders and dead letters/, 'brings them to the new store';
+        unlike $server->command('status')->{out}, qr/left behind/, 'nothing is left behind';
+        ok $server->drain_as_of($_), 'and to GHL, later if the store is one that may have forgotten orders' for 300, 600;
+        is names(), '1 2', 'each has one opportunity';
+        is join(' ', sort map { $_->{monetaryValue} } $ghl->opportunities), '10 20', 'of its newest version';
+        is +() = $server->command('status')->{out} =~ /^waiting 0,/m, 1, 'nothing waits';
+        $server->stop;
+        $redis->stop if $redis;
+    };
+}
+
+subtest 'dead letters and ids' => sub {
+    my $server = given_orders({ REDIS_PREFIX => 'old' });
+    $server->command('drain');
+    is names(), '1 2', 'given orders that are in GHL';
+    deliver($server, 2, '30.00');
+    my ($bad, $secret) = ('no json at all', $WooGHL::Server::SECRET);
+    like $server->deliver($bad)->{body}, qr/bad_json|parked|dead|queued|Bad/i, 'and a dead letter';
+    $server->set(REDIS_PREFIX => 'new');
+    $server->command('drain');
+    is names(), '1 2', 'the drain brings the new version of one, with its ids';
+    is join(' ', sort map { $_->{monetaryValue} } $ghl->opportunities), '10 30', 'it is in GHL';
+    is scalar @{ $ghl->calls(path => '/opportunities/search') }, 0, 'nothing was looked for';
+    like $server->command('failed')->{out}, qr/^1 dead letters$/m, 'and the dead letter';
+    unlike $server->command('status')->{out}, qr/left behind/, 'nothing is left behind';
+    $server->stop;
+};
 $ghl->stop;
 done_testing;

@@ -64,7 +64,7 @@ for my $odd (
         $ghl->change(opportunities => $_->{id}, { seen_from => 0 }) for $ghl->opportunities;
         ok $server->drain_as_of(300), 'one that sees it';
         is_deeply names(), ['Order #1'], 'neither' or diag $server->log;
-        is queue(), '0 0', 'and it is done';
+        is queue(), '0 0', 'and it is done' or diag $server->log;
     };
     subtest "the create of a contact without email and phone is answered with $what" => sub {
         fresh;
@@ -79,7 +79,7 @@ for my $odd (
         ok $server->drain_as_of(300), 'a drain';
         is scalar(() = $ghl->contacts), 2, 'neither' or diag $server->log;
         is_deeply [map { $_->{contactId} } $ghl->opportunities], [($ghl->contacts)[1]{id}], 'the new one has the card';
-        is queue(), '0 0', 'it is done';
+        is queue(), '0 0', 'it is done' or diag $server->log;
     };
 }
 

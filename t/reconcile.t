@@ -98,6 +98,44 @@ test 'one that a webhook brought' => sub {
     is_deeply cards(), { 'Order #1' => 'won 48.97', 'Order #3' => 'won 1' }, 'and told';
 };
 
+# As if what is kept of orders with refunds were of the day before.
+sub a_day_passes {
+    for my $key (grep { /:val:refunds\// } split /\n/, $redis->cli('--raw', 'KEYS', '*')) {
+        my @seconds = split ' ', $redis->cli('--raw', 'GET', $key);
+        $redis->cli('SET', $key, join ' ', map { $_ ? $_ - 86400 : 0 } @seconds);
+    }
+    return;
+}
+
+# It fires no webhook and leaves the order's modified time alone.
+test 'a refund that is deleted in the shop' => sub {
+    my $server = new_server;
+    my $order = sub { my ($refunds, %more) = @_; my $order = $woo->order(1, total => '50.00', modified => $NOW - 3600, created => $NOW - 7200, %more);
+        $order->{raw} =~ s/"refunds":\[[^]]*\]/"refunds":[$refunds]/ or die 'no refunds'; return $order };
+    my $refunded = $order->('{"id":9,"reason":"","total":"-20.00"}');
+    deliver($server, $refunded->{raw});
+    is_deeply cards(), { 'Order #1' => 'won 30' }, 'given an order with a refund';
+    $woo->put($order->(''));
+    installed($server, 0);
+    like reconcile($server), qr/^reconciled: 0 orders read/, 'the shop lists it no more';
+    is_deeply [grep { $_->{path} =~ m{orders/1$} } $woo->calls], [], 'and it is not asked for on the same day';
+    a_day_passes();
+    like reconcile($server), qr/^reconciled: 1 orders read .*: 1 new,/, 'a day later it is asked for, and is news';
+    drain($server);
+    is_deeply cards(), { 'Order #1' => 'won 50' }, 'its value is right again';
+    $woo->clear_calls;
+    reconcile($server);
+    is_deeply [grep { $_->{path} =~ m{orders/1$} } $woo->calls], [], 'it is asked for once a day';
+    $woo->reset;
+    a_day_passes();
+    like reconcile($server), qr/^reconciled: 0 orders read/, 'given that it was deleted for good';
+    like $server->log, qr/event=refunds order=shop:1 msg="The shop has no such order any more/, 'the log says so';
+    $woo->clear_calls;
+    a_day_passes();
+    reconcile($server);
+    is_deeply [grep { $_->{path} =~ m{orders/1$} } $woo->calls], [], 'it is asked for no more';
+}, 'redis';
+
 test 'each order as it was sent' => sub {
     my $server = new_server;
     my $order = $woo->order(5);

@@ -25,6 +25,8 @@ void accept_log_foreign(struct app *app, const struct accept_delivery *delivery,
 /* Duplicate, stale, queued, ignored: what the claim said. */
 void accept_log_claimed(const struct app *app, const struct accept_delivery *delivery,
                         const struct acceptance *a, const struct planned *planned);
+/* A deletion came, which has no date, after the order was restored. */
+void accept_log_deleted_again(const struct app *app, const struct acceptance *a);
 /* What the work brought. */
 void accept_log_worked(const struct app *app, const struct acceptance *a, const struct accept_about *about);
 /* What the plan could not read, and what the shop erased. */

@@ -6,6 +6,12 @@
 
 #include "sync/sync.h"
 
+/* "refunds/KEY" = "NOTED READ", s since 1970: an order of that key had refunds; since when that is known, and when
+ * reconcile last read it for that (0 = never). Deleting a refund fires no webhook and may leave the order's modified
+ * date alone, so reconcile reads these orders again, once a day. */
+#define ACCEPT_REFUNDS "refunds/"
+#define ACCEPT_REFUNDS_TTL_MS (90LL * 24 * 3600 * 1000)
+
 /* What came. All borrowed. */
 struct accept_delivery {
     const char *bytes; /* the exact body */

@@ -27,6 +27,7 @@ static const char *const kind_name[ALERT_KINDS] = {
     [ALERT_SHOP] = "shop",           [ALERT_LIMIT] = "limit",         [ALERT_LATE] = "late",
     [ALERT_NOT_ORDER] = "not_order", [ALERT_FOREIGN] = "foreign",     [ALERT_UNMAPPED] = "unmapped",
     [ALERT_ERASED] = "erased",       [ALERT_SUB_ORDER] = "sub_order", [ALERT_LEFT] = "left_behind",
+    [ALERT_SEALED] = "sealed",
 };
 
 /* -- whose turn -- */

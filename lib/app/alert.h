@@ -20,6 +20,7 @@ enum alert_kind {
     ALERT_LIMIT,     /* GHL takes no calls for long */
     ALERT_LATE,      /* an order waits longer than RETRY_FOR */
     ALERT_SPOOL,     /* files of the spool that cannot be opened */
+    ALERT_SEALED,    /* bodies that wait and no configured key opens */
     ALERT_STORE,     /* the store is away */
     ALERT_SILENT,    /* no signed order for ALERT_SILENCE */
     ALERT_SHOP,      /* a reconcile cannot read the shop's orders */

@@ -82,7 +82,9 @@ static void tell_limiter(struct app *app, const struct http_answer *answer)
     const struct limiter_heard heard = heard_of(&app->config, answer);
     bool nearly = heard.window_remaining >= 0 && heard.window_remaining < WINDOW_NEARLY_USED;
 
-    if (!nearly && answer->status != 429 && heard.daily_remaining != 0)
+    bool new_day = heard.daily_remaining > 0 && app->orders.limiter.day_left <= 0;
+
+    if (!nearly && answer->status != 429 && heard.daily_remaining != 0 && !new_day)
         return;
     if (orders_limits_heard(&app->orders, &heard) != STORE_OK)
         log_event(app->log, LOG_LEVEL_WARN, "store", NULL,

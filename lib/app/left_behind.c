@@ -25,9 +25,15 @@ static bool add_settings(const struct config *now, const struct config *there, s
     return good;
 }
 
-/* Says what waits under these settings, which are the app's but for where they look. */
-static void look_there(const struct app *app, const struct config *there, struct buf *out)
+bool left_behind_is_ours(const struct app *app, const struct config *there)
 {
+    return !app->config.dry_run && !strcmp(there->ghl_location_id, app->config.ghl_location_id);
+}
+
+/* Says what waits under these settings, which are the app's but for where they look. */
+static void look_there(const struct app *app, const struct config *there, void *context)
+{
+    struct buf *out = context;
     struct error e = ERROR_NONE;
     struct store_sizes sizes;
     struct store *store = store_open(there, app->crypt, app->log, &e);
@@ -35,19 +41,28 @@ static void look_there(const struct app *app, const struct config *there, struct
     if (store && store_sizes(store, &sizes) == STORE_OK &&
         sizes.count[INDEX_DUE] + sizes.count[INDEX_DEAD] > 0 &&
         buf_addf(out,
-                 "%lld orders and %lld dead letters are left behind in %s, location %s. To bring them to "
-                 "GHL, run `",
+                 "%lld orders and %lld dead letters are left behind in %s, REDIS_PREFIX=%s, location %s. To bring them "
+                 "to GHL, run `",
                  (long long)sizes.count[INDEX_DUE], (long long)sizes.count[INDEX_DEAD],
-                 *there->redis_url ? "Redis" : "the embedded store", there->ghl_location_id) &&
-        add_settings(&app->config, there, out))
-        (void)buf_adds(out, "woo_ghl drain --now`\n"); /* a text that is cut tells enough */
+                 *there->redis_url ? "Redis" : "the embedded store", there->redis_prefix, there->ghl_location_id)) {
+        bool brings = left_behind_is_ours(app, there);
+        if (brings || add_settings(&app->config, there, out))
+            (void)buf_adds(out, brings ? "woo_ghl drain`\n" : "woo_ghl drain --now`\n"); /* a cut text tells enough */
+    }
     store_close(store);
 }
 
+struct walk {
+    const struct app *app;
+    void (*call)(const struct app *app, const struct config *there, void *context);
+    void *context;
+};
+
 /* In this namespace: in the store that the settings name, unless that is where the app is; and in the embedded store if the
  * settings name a Redis. */
-static void look_in(const struct app *app, char *prefix, char *location, struct buf *out)
+static void look_in(const struct walk *walk, char *prefix, char *location)
 {
+    const struct app *app = walk->app;
     struct config there = app->config; /* borrows everything */
     bool own = !app->config.dry_run && !strcmp(prefix, app->config.redis_prefix) &&
                !strcmp(location, app->config.ghl_location_id);
@@ -58,15 +73,15 @@ static void look_in(const struct app *app, char *prefix, char *location, struct 
     there.ghl_location_id = location;
     there.dry_run = false;
     if (!own)
-        look_there(app, &there, out);
+        walk->call(app, &there, walk->context);
     if (!*app->config.redis_url || !text_format(path, sizeof path, "%s/store.db", app->config.data_dir) ||
         stat(path, &st) != 0)
         return;
     there.redis_url = embedded;
-    look_there(app, &there, out);
+    walk->call(app, &there, walk->context);
 }
 
-static void read_copy(const struct app *app, int dir, const char *name, struct buf *out)
+static void read_copy(const struct walk *walk, int dir, const char *name)
 {
     struct error e = ERROR_NONE;
     struct buf text;
@@ -79,14 +94,16 @@ static void read_copy(const struct app *app, int dir, const char *name, struct b
             *location++ = '\0';
             location[strcspn(location, "\n")] = '\0';
             if (*location && strncmp(location, "dry:", 4) != 0) /* what a dry run left needs nobody */
-                look_in(app, prefix, location, out);
+                look_in(walk, prefix, location);
         }
     }
     buf_free(&text);
 }
 
-void left_behind(const struct app *app, struct buf *out)
+void left_behind_each(const struct app *app,
+                      void (*call)(const struct app *app, const struct config *there, void *context), void *context)
 {
+    const struct walk walk = {app, call, context};
     static const char begin[] = MEMORY_FILE ".";
     struct error e = ERROR_NONE;
     int fd = files_open_dir(app->config.data_dir, &e);
@@ -95,9 +112,14 @@ void left_behind(const struct app *app, struct buf *out)
 
     while (dir && (entry = readdir(dir)))
         if (!strncmp(entry->d_name, begin, sizeof begin - 1))
-            read_copy(app, fd, entry->d_name, out);
+            read_copy(&walk, fd, entry->d_name);
     if (dir)
         closedir(dir);
     else if (fd >= 0)
         close(fd);
+}
+
+void left_behind(const struct app *app, struct buf *out)
+{
+    left_behind_each(app, look_there, out);
 }

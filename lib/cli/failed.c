@@ -2,6 +2,7 @@
 #include "accept/accept.h"
 #include "base/clock.h"
 #include "base/redact.h"
+#include "base/text.h"
 #include "cli/since.h"
 #include "order/delivery.h"
 #include "order/order.h"
@@ -32,7 +33,7 @@ static enum store_result read_letter(struct app *app, const char *key, struct le
     const struct order_record *record = &letter->reply.order;
 
     buf_init(&letter->body, STORE_BLOB_MAX);
-    enum store_result result = store_read(app->store, key, &letter->reply);
+    enum store_result result = store_read(app->store, key, NULL, &letter->reply);
     if (result != STORE_OK || !record->dead_ms)
         return result == STORE_OK ? STORE_NONE : result;
     result = *record->current.id ? store_blob(app->store, key, record->current.id, &letter->body) : STORE_OK;
@@ -191,9 +192,9 @@ struct change {
 static enum store_result read_again(struct app *app, struct change *change, const char *key)
 {
     if (!*app->config.woo_url) {
-        error_set(&change->why,
-                  "its content is not kept any more; it is taken anew when the shop sends its next version. Set WOO_URL, "
-                  "WOO_CONSUMER_KEY and WOO_CONSUMER_SECRET to have it read from the shop now");
+        error_set(&change->why, "its content is not kept any more; it is taken anew when the shop sends its "
+                                "next version. Set WOO_URL, "
+                                "WOO_CONSUMER_KEY and WOO_CONSUMER_SECRET to have it read from the shop now");
         return STORE_NONE;
     }
     if (!change->woo)
@@ -248,6 +249,16 @@ static enum store_result deliver_again(struct app *app, struct change *change, c
     return result;
 }
 
+/* Its opportunity is looked for, and made again: `status` does not list it any more. */
+static enum store_result forget_gone(struct app *app, const char *key)
+{
+    char name[RECORD_KEY_SIZE + sizeof SYNC_GONE];
+
+    (void)text_format(name, sizeof name, SYNC_GONE "%s", key);
+    enum store_result result = store_put(app->store, name, NULL, 0);
+    return result == STORE_NONE ? STORE_OK : result;
+}
+
 /* OK, NONE with `why`, UNAVAILABLE. */
 static enum store_result retry_one(struct app *app, struct change *change, const char *key)
 {
@@ -256,6 +267,8 @@ static enum store_result retry_one(struct app *app, struct change *change, const
     if (!strncmp(key, "bad:", 4) || !strncmp(key, "foreign:", 8))
         return deliver_again(app, change, key);
     enum store_result result = orders_requeue(&app->orders, key, &requeue);
+    if (result == STORE_OK && requeue != REQUEUE_NONE)
+        result = forget_gone(app, key);
     if (result != STORE_OK)
         return result;
     switch (requeue) {

@@ -3,13 +3,13 @@
 #include "app/left_behind.h"
 #include "app/ready.h"
 #include "shop/reconcile.h"
+#include "sync/sync.h"
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sysexits.h>
 
 #define LATE_MAX 1000 /* late orders that are counted */
-#define LATE_NAMED 5
 
 /* What is known of the store. Zero-initialised; `values` is freed by free_facts. */
 struct facts {
@@ -20,14 +20,15 @@ struct facts {
     char held_reason[RECORD_REASON_SIZE];
     struct store_entry late[LATE_MAX]; /* waiting for longer than RETRY_FOR */
     size_t late_count;
-    struct buf counts, unmapped, drains; /* as store_values says */
-    struct buf left;                     /* lines of left_behind */
-    int64_t reconciled_s;                /* -1 = never */
+    struct buf counts, unmapped, drains, gone; /* as store_values says */
+    struct buf left;                           /* lines of left_behind */
+    int64_t reconciled_s;                      /* -1 = never */
     bool undrained;
 };
 
 #define COUNTS "count/"
 #define UNMAPPED "unmapped/"
+#define NAMED 5 /* orders of a kind that are named */
 
 /* -- reading -- */
 
@@ -62,12 +63,14 @@ static bool read_facts(struct app *app, struct facts *f)
     buf_init(&f->counts, STORE_BLOB_MAX);
     buf_init(&f->unmapped, STORE_BLOB_MAX);
     buf_init(&f->drains, STORE_BLOB_MAX);
+    buf_init(&f->gone, STORE_BLOB_MAX);
     buf_init(&f->left, STORE_BLOB_MAX);
     if (store_sizes(store, &f->sizes) != STORE_OK ||
         store_read_location(store, &f->location, &now_ms) != STORE_OK ||
         store_about(store, &f->about) != STORE_OK || !read_limits(app, f) || !read_late(app, f) ||
         store_values(store, COUNTS, &f->counts) != STORE_OK ||
         store_values(store, UNMAPPED, &f->unmapped) != STORE_OK ||
+        store_values(store, SYNC_GONE, &f->gone) != STORE_OK ||
         store_values(store, HEARTBEAT_VALUE, &f->drains) != STORE_OK)
         return false;
     left_behind(app, &f->left);
@@ -81,6 +84,7 @@ static void free_facts(struct facts *f)
     buf_free(&f->counts);
     buf_free(&f->unmapped);
     buf_free(&f->drains);
+    buf_free(&f->gone);
     buf_free(&f->left);
     free(f);
 }
@@ -102,6 +106,16 @@ static int64_t oldest_s(const struct facts *f)
     return first_ms && first_ms < f->sizes.now_ms ? (f->sizes.now_ms - first_ms) / 1000 : 0;
 }
 
+static int64_t count_gone(const struct facts *f)
+{
+    size_t at = 0;
+    int64_t n = 0, ignored;
+
+    while (next_value(&f->gone, SYNC_GONE, &at, &ignored))
+        n++;
+    return n;
+}
+
 /* -- in words -- */
 
 static void print_holds(const struct facts *f)
@@ -120,6 +134,21 @@ static void print_holds(const struct facts *f)
                (long long)((f->held_ms + 999) / 1000), f->held_reason);
 }
 
+static void print_gone(const struct facts *f)
+{
+    size_t at = 0;
+    int64_t n = count_gone(f), ignored;
+
+    if (!n)
+        return;
+    printf("%lld opportunities are gone in GHL and are not made again; `woo_ghl failed retry KEY` makes one "
+           "anew:",
+           (long long)n);
+    for (int i = 0; i < n && i < NAMED; i++)
+        printf(" %s", next_value(&f->gone, SYNC_GONE, &at, &ignored));
+    printf("%s\n", n > NAMED ? " ..." : "");
+}
+
 static void print_queue(const struct facts *f)
 {
     size_t at = 0;
@@ -132,12 +161,13 @@ static void print_queue(const struct facts *f)
     if (f->late_count)
         printf("%zu orders%s wait for longer than RETRY_FOR; they are tried on. The oldest:", f->late_count,
                f->late_count == LATE_MAX ? " or more" : "");
-    for (size_t i = 0; i < f->late_count && i < LATE_NAMED; i++)
+    for (size_t i = 0; i < f->late_count && i < NAMED; i++)
         printf(" %s", f->late[i].key);
     if (f->late_count)
         putchar('\n');
     while ((machine = next_value(&f->drains, HEARTBEAT_VALUE, &at, &ms)))
         printf("drain on %s: %lld s ago\n", machine, (long long)((f->sizes.now_ms - ms) / 1000));
+    print_gone(f);
     fputs(f->left.data, stdout);
     if (f->undrained)
         printf("nothing has drained for 10 minutes: run `woo_ghl drain` from cron or as a service\n");
@@ -211,7 +241,7 @@ static json_t *store_json(const struct facts *f)
                                      (json_int_t)((now_ms - f->location.paused_ms) / 1000))
                          : json_array();
 
-    return json_pack("{sI sI sI sI sI s{ss sI sI} so s{sI ss} ss sb sb so so so so ss}", "waiting",
+    return json_pack("{sI sI sI sI sI s{ss sI sI} so s{sI ss} ss sb sb so so so so sI ss}", "waiting",
                      (json_int_t)f->sizes.count[INDEX_DUE], "due", (json_int_t)f->sizes.due, "oldest_s",
                      (json_int_t)oldest_s(f), "dead_letters", (json_int_t)f->sizes.count[INDEX_DEAD], "late",
                      (json_int_t)f->late_count, "breaker", "state", open_ms > 0 ? "open" : "closed",
@@ -221,7 +251,8 @@ static json_t *store_json(const struct facts *f)
                      f->undrained, "reconcile_wanted", f->location.reconcile_ms != 0, "reconciled_s",
                      f->reconciled_s < 0 ? json_null() : json_integer(f->reconciled_s), "counts",
                      values_json(&f->counts, COUNTS, 0), "unmapped", values_json(&f->unmapped, UNMAPPED, 0),
-                     "drains", values_json(&f->drains, HEARTBEAT_VALUE, now_ms), "left_behind", f->left.data);
+                     "drains", values_json(&f->drains, HEARTBEAT_VALUE, now_ms), "gone",
+                     (json_int_t)count_gone(f), "left_behind", f->left.data);
 }
 
 /* -- the spool -- */

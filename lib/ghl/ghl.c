@@ -245,6 +245,27 @@ enum ghl_result ghl_contact_update(struct ghl *ghl, const struct ghl_call *call,
                answer);
 }
 
+enum ghl_result ghl_contact_empty(struct ghl *ghl, const struct ghl_call *call, const char *id,
+                                  const json_t *fields, struct ghl_answer *answer)
+{
+    struct ghl_request request = {.kind = GHL_WRITE, .method = "PUT", .subject = "contact"};
+    json_t *body = json_deep_copy(fields);
+
+    if (body && ghl->camel_case && !rename_field_values(json_object_get(body, "customFields"))) {
+        json_decref(body);
+        body = NULL;
+    }
+    return run(ghl, call, request, "/contacts/", id, "", body, false, answer);
+}
+
+enum ghl_result ghl_contact_delete(struct ghl *ghl, const struct ghl_call *call, const char *id,
+                                   struct ghl_answer *answer)
+{
+    struct ghl_request request = {.kind = GHL_WRITE, .method = "DELETE", .subject = "contact"};
+    /* Some servers take no write without a body of JSON. */
+    return run(ghl, call, request, "/contacts/", id, "", json_object(), false, answer);
+}
+
 enum ghl_result ghl_contact_get(struct ghl *ghl, const struct ghl_call *call, const char *id,
                                 struct ghl_answer *answer)
 {

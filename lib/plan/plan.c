@@ -214,7 +214,7 @@ static void drop_schemes(char *text)
     char *out = text;
     for (const char *s = text; *s;) {
         size_t n = 0;
-        for (int i = 0; i < 2; i++)
+        for (int i = 0; *s == 'h' && i < 2; i++)
             if (!strncmp(s, scheme[i], strlen(scheme[i])) && !strncmp(s + strlen(scheme[i]), "//", 2))
                 n = strlen(scheme[i]);
         s += n;
@@ -240,7 +240,7 @@ static bool hash_tags(struct plan *plan, const unsigned char *key)
     const json_t *const list[2] = {plan->tags, plan->tags_remove};
     static const char *const label[2] = {"tags to add", "tags to remove"};
     char *half = plan->part_hash[PLAN_TAGS];
-    for (int i = 0; i < 2; i++, half += PLAN_TAGS_HALF) {
+    for (int i = 0; (list[0] || list[1]) && i < 2; i++, half += PLAN_TAGS_HALF) {
         char whole[DIGEST_HEX_SIZE];
         if (!list[i])
             memset(half, '0', PLAN_TAGS_HALF);
@@ -253,32 +253,21 @@ static bool hash_tags(struct plan *plan, const unsigned char *key)
     return true;
 }
 
-/* The source is told once, with a new card: it is no part of what GHL should hold later. */
+/* The source is told once, with a new card: it is no part of what GHL should hold later. A status alone and a whole
+ * card never have one hash, whatever they hold. */
 static bool plan_hashes(struct plan *plan, const unsigned char *key)
 {
-    static const char *const label[PLAN_PARTS] = {"contact", "tags", "opportunity", "note"};
-    json_t *part[PLAN_PARTS] = {json_incref(plan->contact), NULL, json_incref(plan->opportunity), NULL};
-    bool good = true;
-    if (plan->tags || plan->tags_remove)
-        good = (part[PLAN_TAGS] = json_pack("{sO*sO*}", "add", plan->tags, "remove", plan->tags_remove));
-    if (good && plan->note)
-        good = (part[PLAN_NOTE] = json_string(plan->note));
-
-    json_t *whole = json_object();
-    good = good && whole && !json_object_set_new(whole, "status_only", json_boolean(plan->status_only));
-    for (int i = 0; i < PLAN_PARTS; i++) {
-        /* a status alone and a whole card never have one hash, whatever they hold */
-        const char *name = i == PLAN_OPPORTUNITY && plan->status_only ? "opportunity status" : label[i];
-        if (good && part[i])
-            good = !json_object_set(whole, label[i], part[i]) &&
-                   hash_json(part[i], name, key, plan->part_hash[i]);
-        json_decref(part[i]);
-    }
-    good = good && hash_json(whole, "fingerprint", key, plan->fingerprint);
-    json_decref(whole);
-    if (good && plan->part_hash[PLAN_TAGS][0])
-        good = hash_tags(plan, key);
-    return good;
+    json_t *note = plan->note ? json_string(plan->note) : NULL;
+    bool good = (note || !plan->note) && hash_tags(plan, key) &&
+                (!plan->contact || hash_json(plan->contact, "contact", key, plan->part_hash[PLAN_CONTACT])) &&
+                (!plan->opportunity ||
+                 hash_json(plan->opportunity, plan->status_only ? "opportunity status" : "opportunity", key,
+                           plan->part_hash[PLAN_OPPORTUNITY])) &&
+                (!note || hash_json(note, "note", key, plan->part_hash[PLAN_NOTE]));
+    json_decref(note);
+    /* each part has its place, so that two orders whose parts differ never have one fingerprint */
+    return good && digest_label_hex(key, DIGEST_LEN, "fingerprint", plan->part_hash, sizeof plan->part_hash,
+                                    plan->fingerprint);
 }
 
 /* -- the plan -- */

@@ -59,6 +59,11 @@ bool order_is_fresh(int64_t created_s, int64_t up_ms, int64_t now_ms)
     return age_ms < FRESH_MS && age_ms > -DATE_MAX_MS && now_ms - up_ms >= FRESH_MS;
 }
 
+bool order_must_look(const struct order_record *r, int64_t up_ms)
+{
+    return r->look || (up_ms && r->arrived_ms && r->arrived_ms <= up_ms && !r->link.opportunity[0]);
+}
+
 /* -- the latest version -- */
 
 static size_t bytes_len(const char *bytes)
@@ -109,7 +114,12 @@ static void take_version(struct order_record *r, const struct arrival *a, const 
 {
     take_hash_id(r, a);
     SET(r->fingerprint, a->fingerprint);
+    if (a->erased) {
+        r->erased = true;
+        r->link.email[0] = '\0';
+    }
     if (a->kind != ARRIVAL_FOLLOWS) {
+        r->restored = r->restored || (!strcmp(r->status, "trash") && strcmp(a->status, "trash") != 0);
         SET(r->status, a->status);
         r->ended = a->kind == ARRIVAL_ENDS;
     }
@@ -155,18 +165,22 @@ static bool is_nothing(const struct order_record *r, const struct arrival *a)
 
 static bool is_latest(const struct order_record *r, const struct arrival *a, const struct timing *t)
 {
-    if (!r->version || !r->fingerprint[0])
+    if (!r->version || !r->fingerprint[0] || (a->erased && !r->erased))
+        return false;
+    if (a->kind == ARRIVAL_SELLS && r->ended && !r->sold) /* it was of before the start, and is asked for now */
         return false;
     if (strcmp(r->hash_id, a->hash_id) != 0) /* of one second and status: the same, as far as can be told */
         return t->same_second && a->modified_s && !a->status_only && !strcmp(r->status, a->status);
     return !strcmp(r->fingerprint, a->fingerprint);
 }
 
-/* Bytes of the latest second. But those of the latest version are news if it has no fingerprint. */
+/* Bytes of the latest second, delivered once more. But those of the latest version are news if it has no fingerprint. */
 static bool is_replay(const struct order_record *r, const struct arrival *a, const struct timing *t)
 {
     const char *space = strrchr(r->bytes, ' '), *last = space ? space + 1 : r->bytes;
 
+    if (a->origin == ORIGIN_FETCHED)
+        return false;
     if (!r->fingerprint[0] && rules_has_word(last, a->bytes, bytes_len(a->bytes)))
         return false;
     return t->same_second && a->modified_s && !a->status_only && has_bytes(r, a->bytes);
@@ -233,6 +247,7 @@ static void identify(struct order_record *r, const struct arrival *a, const stru
         r->look = a->status_only || a->moved ||
                   !order_is_fresh(a->created_s, a->up_ms,
                                   a->arrived_ms < terms->now_ms ? a->arrived_ms : terms->now_ms);
+    rules_look_after_loss(r, a->up_ms);
     if (*a->order_key)
         SET(r->order_key, a->order_key);
     if (a->created_s)
@@ -248,6 +263,9 @@ enum claim order_claim(struct order_record *r, const struct arrival *a, const st
     if (r->version && *a->order_key ? r->order_key[0] && strcmp(r->order_key, a->order_key) != 0
                                     : r->newest[0] != '\0' && !*a->order_key)
         return CLAIM_OTHER_ORDER;
+    if (r->erased && !a->erased && !a->status_only)
+        return CLAIM_STALE;
+    r->look = order_must_look(r, a->up_ms);
     bool latest = is_latest(r, a, &t);
     if (latest ? !r->dead_ms || t.older : is_replay(r, a, &t)) {
         /* Saved without a change: what comes late is older. Bytes without a modified time that came before are a

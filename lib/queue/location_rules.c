@@ -261,5 +261,7 @@ bool limiter_release(struct limiter_record *l, int64_t now_ms)
     bool held = is_ahead(l->hold_until_ms, now_ms, LIMITER_HOLD_MAX_MS) || (l->last_ms && l->day_left <= 0);
 
     l->hold_until_ms = l->last_ms = 0;
+    if (l->day_left <= 0)
+        l->day_until_ms = 0; /* as far as we know a new one begins; GHL says so if not */
     return held;
 }

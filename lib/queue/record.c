@@ -26,6 +26,8 @@ static const struct field order_fields[] = {
     INT(order_record, "created", created_s),
     FLAG(order_record, "look", look),
     FLAG(order_record, "sold", sold),
+    FLAG(order_record, "erased", erased),
+    FLAG(order_record, "restored", restored),
     INT(order_record, "modified", modified_s),
     INT(order_record, "arrived", arrived_ms),
     TEXT(order_record, "fp", fingerprint),

@@ -27,6 +27,7 @@ struct queue_terms {
     int64_t lease_ms;        /* a lease's length */
     int64_t write_window_ms; /* how long a write of unknown outcome may still be carried out */
     int64_t now_ms;          /* by the store's clock */
+    int64_t up_ms;           /* location_record's: since then the store forgot nothing; 0 = since ever */
 };
 
 /* -- which deliveries are news -- */
@@ -48,6 +49,7 @@ struct arrival {
     enum origin origin;
     enum arrival_kind kind;
     bool status_only;      /* order.deleted: nothing but an id; what is known of the order's content stays */
+    bool erased;           /* the shop erased the order's person */
     bool moved;            /* it stood under another key before: it may have an opportunity */
     bool sold;             /* RECOVERED: the order was sold, whatever this body says */
     const char *order_key; /* hash; "" = the body has none: the newest order of that id is meant */
@@ -80,16 +82,24 @@ enum claim {
  *
  * KNOWN OR FRESH: an order that the store does not know is fresh if it was created less than two minutes ago and the
  * store forgot nothing since then. Every other one may have an opportunity that the store does not know of: `look`
- * says to search GHL before one is created, and before its end is ignored.
+ * says to search GHL before one is created, and before its end is ignored. So may one that the store knows from before
+ * it forgot something: a backup that was put back shows orders as waiting that were done.
  *
  * NEWER: versions compare by what WooCommerce says (modified_s), and within a second by arrival: an equal second is
  * not older. A shop's clock may be ahead: if either was not, the smaller of modified time and arrival counts, so that
- * a clock that was set right locks nothing out. Within one second, bytes that were accepted are never news again. */
+ * a clock that was set right locks nothing out. Within one second, bytes that were accepted are never news again, if
+ * they are delivered; what is read from the shop (FETCHED) is what the shop has now.
+ *
+ * ERASED: once a version came whose person the shop erased, one that names a person is stale, however new. */
 enum claim order_claim(struct order_record *record, const struct arrival *arrival,
                        const struct queue_terms *terms, bool *changed);
 
 /* Is an order that the store does not know fresh? created_s 0 = now. */
 bool order_is_fresh(int64_t created_s, int64_t up_ms, int64_t now_ms);
+
+/* Must GHL be searched before an opportunity is created, or the order's end ignored? It was unknown and not fresh; or all
+ * that is known of it is from before the store lost something: what came then may have made one. */
+bool order_must_look(const struct order_record *record, int64_t up_ms);
 
 /* The key under which an order of this order_key (its hash) stands, if another order has the id: "KEY/HASH". */
 void order_key_of(const char *key, const char *order_key, char out[RECORD_KEY_SIZE]);

@@ -127,11 +127,15 @@ static void deliver(struct app *app, const struct woo_page *page, const struct w
                     acceptance);
 }
 
-bool reconcile_take(struct run *run, const struct woo_page *page, const struct woo_item *item)
+bool reconcile_take(struct run *run, const struct woo_page *page, const struct woo_item *item, const char *only_key,
+                    bool *other)
 {
     struct acceptance acceptance;
 
-    deliver(run->app, page, item, NULL, run->options->since_s > 0, &acceptance);
+    deliver(run->app, page, item, only_key, run->options->since_s > 0, &acceptance);
+    *other = acceptance.result == ACCEPTED_OTHER;
+    if (*other)
+        return true;
     count(run->counts, acceptance.result);
     if (acceptance.result == ACCEPTED_FOREIGN && item->modified_s > 0 && item->modified_s < run->foreign_s)
         run->foreign_s = item->modified_s;
@@ -243,6 +247,8 @@ static enum reconcile_result read_shop(struct run *run, int64_t due_s)
     result = reconcile_walk(run, "any");
     if (result == RECONCILE_DONE)
         result = reconcile_walk(run, "trash");
+    if (result == RECONCILE_DONE)
+        result = reconcile_refunds(run);
     if (result == RECONCILE_DONE && run->counts->since_s <= due_s)
         result = finish(run);
     if (result == RECONCILE_DONE)

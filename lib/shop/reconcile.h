@@ -12,6 +12,9 @@
  * The beginning is kept in the store, for each shop's address; a run that failed or was stopped leaves it as
  * it was, and so does one that was told to begin later than it had to.
  *
+ * REFUNDS that are deleted change no date: orders that had refunds (accept/acceptance.h) are read again once a day,
+ * for 90 days.
+ *
  * NO ORDER IS SKIPPED. The walk goes by modified time, never by page numbers, which shift while orders
  * change: each question is "modified at this second or later, but not these", those that were read of that
  * second. What changes while it is read moves to the end; whatever changes after the run began is the next

@@ -129,6 +129,7 @@ static void show_progress(const struct walk *walk)
 static enum reconcile_result take_page(struct walk *walk, size_t *fresh)
 {
     struct run *run = walk->run;
+    bool other;
 
     *fresh = 0;
     for (size_t i = 0; i < walk->page.count; i++) {
@@ -138,7 +139,7 @@ static enum reconcile_result take_page(struct walk *walk, size_t *fresh)
             return RECONCILE_STOPPED;
         if (known && known->modified_s == item->modified_s)
             continue;
-        if (!reconcile_take(run, &walk->page, item))
+        if (!reconcile_take(run, &walk->page, item, NULL, &other))
             return RECONCILE_STORE_AWAY;
         if (!*item->id)
             continue; /* nothing can leave it out */
@@ -149,7 +150,7 @@ static enum reconcile_result take_page(struct walk *walk, size_t *fresh)
     return RECONCILE_DONE;
 }
 
-static enum reconcile_result result_of(enum woo_result result)
+enum reconcile_result reconcile_result_of(enum woo_result result)
 {
     switch (result) {
     case WOO_OK: return RECONCILE_DONE;
@@ -184,7 +185,7 @@ static enum reconcile_result step(struct walk *walk, bool *more)
         return RECONCILE_STOPPED;
     if (!prepare(walk))
         return RECONCILE_STORE_AWAY;
-    enum reconcile_result result = result_of(woo_orders(run->woo, &walk->query, &walk->page, run->e));
+    enum reconcile_result result = reconcile_result_of(woo_orders(run->woo, &walk->query, &walk->page, run->e));
     if (result != RECONCILE_DONE)
         return result;
     if (run->began_s == UNKNOWN_S)

@@ -23,7 +23,12 @@ struct run {
 
 /* Reads all orders of this WooCommerce status that changed since counts->since_s. */
 enum reconcile_result reconcile_walk(struct run *run, const char *status) MUST_CHECK;
-/* Takes one of them. False, with the run's error set, if it could not be kept. */
-bool reconcile_take(struct run *run, const struct woo_page *page, const struct woo_item *item) MUST_CHECK;
+/* The orders that had refunds and were not read for that today, whenever modified; at most 100 in one run. */
+enum reconcile_result reconcile_refunds(struct run *run) MUST_CHECK;
+/* What the shop's answer means to the run. */
+enum reconcile_result reconcile_result_of(enum woo_result result);
+/* Takes one of them, if its key is only_key (NULL = any; *other: it is not). False, with the run's error set, if it could not be kept. */
+bool reconcile_take(struct run *run, const struct woo_page *page, const struct woo_item *item, const char *only_key,
+                    bool *other) MUST_CHECK;
 
 #endif

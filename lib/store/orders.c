@@ -40,7 +40,8 @@ static struct queue_terms terms_of(const struct orders *orders)
     return (struct queue_terms){.link_ttl_ms = orders->config->link_ttl_ms,
                                 .lease_ms = ORDERS_LEASE_MS,
                                 .write_window_ms = WRITE_WINDOW_MS + orders->config->ghl_timeout_ms,
-                                .now_ms = store_now_ms(orders->store)};
+                                .now_ms = store_now_ms(orders->store),
+                                .up_ms = orders->location.up_ms};
 }
 
 /* A location's record is made before all others: without it the store was emptied, and forgot everything just now. */
@@ -63,7 +64,7 @@ struct change {
     rule *rule;
     void *context;
     struct store_blob blob;   /* id NULL = none */
-    struct store_value value; /* name NULL = none */
+    struct store_value value, of_contact; /* name NULL = none */
     const char *client;       /* counted once; NULL = none */
     int64_t client_count;     /* out */
 };
@@ -88,12 +89,16 @@ static bool needs(const struct order_record *record, const char *id)
     return false;
 }
 
-static enum store_result read_now(struct orders *orders, const char *key, struct store_reply *reply)
+static enum store_result read_now(struct orders *orders, struct change *change, struct store_reply *reply)
 {
-    enum store_result result = store_read(orders->store, key, reply);
+    enum store_result result = store_read(orders->store, change->key, change->client, reply);
 
-    if (result == STORE_OK)
-        note_location(orders, reply);
+    if (result != STORE_OK)
+        return result;
+    note_location(orders, reply);
+    if (change->client)
+        change->client_count = reply->client_count;
+    change->client = NULL;
     return result;
 }
 
@@ -104,7 +109,7 @@ static enum store_result commit_change(struct orders *orders, struct change *cha
     struct store_commit commit = {.key = change->key,
                                   .before = before,
                                   .after = after,
-                                  .value = {change->value},
+                                  .value = {change->value, change->of_contact},
                                   .count_client = change->client,
                                   .decided_ms = decided_ms};
 
@@ -130,7 +135,7 @@ static enum store_result run(struct orders *orders, struct change *change, struc
 
     if (!reply)
         return STORE_UNAVAILABLE;
-    if (asked && (result = read_now(orders, change->key, reply)) != STORE_OK)
+    if (asked && (result = read_now(orders, change, reply)) != STORE_OK)
         goto out;
     before = asked ? reply->order : *change->known;
     for (int tries = 0; tries < TRIES; tries++) {
@@ -144,7 +149,7 @@ static enum store_result run(struct orders *orders, struct change *change, struc
         else if (asked)
             goto out;
         else /* that nothing is to be done is no answer to a guess */
-            result = read_now(orders, change->key, reply);
+            result = read_now(orders, change, reply);
         if (changed && result == STORE_OK) {
             *record = reply->order;
             goto out;
@@ -159,9 +164,6 @@ static enum store_result run(struct orders *orders, struct change *change, struc
     }
     result = STORE_UNAVAILABLE;
 out:
-    if (result == STORE_OK && change->client &&
-        store_count_client(orders->store, change->client, &change->client_count) != STORE_OK)
-        result = STORE_UNAVAILABLE;
     free(reply);
     return result;
 }
@@ -177,6 +179,15 @@ static enum store_result look_at_location(struct orders *orders)
     if (result == STORE_OK)
         orders->location = location;
     return result;
+}
+
+/* The place in orders->met of this key, and what stands there if it was claimed here before. */
+static uint32_t *met(struct orders *orders, const char *key, uint32_t *mark)
+{
+    *mark = 2166136261u; /* FNV-1a */
+    for (; *key; key++)
+        *mark = (*mark ^ (unsigned char)*key) * 16777619u;
+    return &orders->met[*mark % ORDERS_MET];
 }
 
 struct claiming {
@@ -267,7 +278,11 @@ enum store_result orders_claim(struct orders *orders, const struct orders_claim 
                             .blob = {body_id, claim->body, claim->body_len},
                             .client = claim->client};
     int64_t up_ms = orders->location.up_ms, asked = clock_mono_ms();
+    uint32_t mark, *known = met(orders, claim->key, &mark);
 
+    if (*known == mark) /* it is read before anything is sealed and sent: it may be a duplicate */
+        change.known = NULL;
+    *known = mark;
     *claimed = (struct orders_claimed){0};
     snprintf(claimed->key, sizeof claimed->key, "%s", claim->key);
     if (!make_token(body_id) || !make_token(work->token))
@@ -349,9 +364,10 @@ static void give_back(struct orders *orders, struct order_work *work)
 {
     const struct log_about about = {.order = work->key};
 
-    log_event(orders->log, LOG_LEVEL_ERROR, "sealed", &about, "%s", store_trouble(orders->store));
+    error_set(&orders->sealed, "%s", store_trouble(orders->store));
+    log_event(orders->log, LOG_LEVEL_ERROR, "sealed", &about, "%s", orders->sealed.text);
     if (orders_retry(orders, work, &work->record.link, OPEN_RETRY_MS, false, true,
-                     store_trouble(orders->store)) != STORE_OK)
+                     orders->sealed.text) != STORE_OK)
         order_work_free(work); /* its lease runs out */
 }
 
@@ -450,8 +466,14 @@ static bool step_rule(struct order_record *record, const struct queue_terms *ter
 static enum store_result take_step(struct orders *orders, struct order_work *work, struct step *step,
                                    struct change *change)
 {
+    char of_contact[sizeof ORDERS_OF_CONTACT + RECORD_ID_SIZE + RECORD_KEY_SIZE];
     int64_t asked = clock_mono_ms();
 
+    if (step->link && step->link->contact[0]) {
+        snprintf(of_contact, sizeof of_contact, ORDERS_OF_CONTACT "%s/%s", step->link->contact, work->key);
+        change->of_contact = (struct store_value){
+            of_contact, work->record.erased ? ORDERS_ERASED : ORDERS_SOLD, orders->config->link_ttl_ms};
+    }
     step->orders = orders;
     step->token = work->token;
     change->key = work->key;
@@ -482,8 +504,8 @@ enum store_result orders_renew(struct orders *orders, struct order_work *work)
 
 static bool apply_attempt(struct order_record *r, const struct queue_terms *terms, struct step *s)
 {
-    return order_attempt(r, s->token, s->kind, s->blob, s->window_ms, s->orders->boot, store_boot_ms(s->orders->store),
-                         terms);
+    return order_attempt(r, s->token, s->kind, s->blob, s->window_ms, s->orders->boot,
+                         store_boot_ms(s->orders->store), terms);
 }
 
 enum store_result orders_attempt(struct orders *orders, struct order_work *work, enum attempt_kind kind,
@@ -739,10 +761,12 @@ static enum store_result on_limiter(struct orders *orders,
     enum store_result result = store_read_limiter(orders->store, &before, &now_ms);
 
     for (int tries = 0; result == STORE_OK && tries < TRIES; tries++) {
-        after = before;
+        after = orders->limiter = before;
         if (!change(&after, store_now_ms(orders->store), context))
             return STORE_OK;
         result = store_commit_limiter(orders->store, &before, &after);
+        if (result == STORE_OK)
+            orders->limiter = after;
         if (result != STORE_CHANGED)
             return result;
         before = after;

@@ -13,6 +13,7 @@
 #include "store/store.h"
 
 #define ORDERS_LEASE_MS 60000
+#define ORDERS_MET 1024
 
 /* What one process needs for it. Zero-initialise, then orders_init. */
 struct orders {
@@ -20,9 +21,17 @@ struct orders {
     const struct config *config;
     struct log *log;
     struct location_record location; /* as last heard; version 0: the store's memory is to be checked (anew) */
+    struct limiter_record limiter;   /* as last heard */
     char boot[CLOCK_BOOT_ID_SIZE];
+    uint32_t met[ORDERS_MET]; /* hashes of keys that were claimed here: only a hint */
+    struct error sealed; /* why a body that waits could not be opened; who alerts clears it */
 };
 void orders_init(struct orders *orders, struct store *store, const struct config *config, struct log *log);
+
+/* "contact/ID/KEY": which orders a contact has, values since the order's work first ended with it. */
+#define ORDERS_OF_CONTACT "contact/"
+#define ORDERS_SOLD "sold"
+#define ORDERS_ERASED "erased" /* the shop erased its person */
 
 /* An order leased to this process. Zero-initialise; order_work_free after use; may then be used again. */
 struct order_work {

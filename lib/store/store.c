@@ -15,6 +15,7 @@ struct store {
     struct crypt *crypt;
     int64_t ahead_ms;             /* the store's time less the clock since boot, as the last reply said */
     int64_t shift_ms;             /* tests: how much later it is than the clocks say */
+    char told[RECORD_ID_SIZE];    /* the server, as last told; the backend commits to no other */
     char trusted[RECORD_ID_SIZE]; /* the server whose memory was checked; "" = none */
     struct error own_trouble;     /* what went wrong in this file */
 };
@@ -81,7 +82,11 @@ const char *store_trouble(const struct store *store)
 
 enum store_result store_server(struct store *store, char server[RECORD_ID_SIZE])
 {
-    return ASK(server, store->state, server);
+    enum store_result result = ASK(server, store->state, server);
+
+    if (result == STORE_OK)
+        memcpy(store->told, server, sizeof store->told);
+    return result;
 }
 
 void store_trust(struct store *store, const char *server)
@@ -91,11 +96,7 @@ void store_trust(struct store *store, const char *server)
 
 static bool is_trusted(struct store *store)
 {
-    char server[RECORD_ID_SIZE] = "";
-
-    if (ASK(server, store->state, server) != STORE_OK)
-        return false;
-    if (*store->trusted && !strcmp(server, store->trusted))
+    if (*store->trusted && !strcmp(store->told, store->trusted))
         return true;
     error_set(&store->own_trouble, "The store's memory was not checked yet: it is another server, or file");
     return false;
@@ -181,11 +182,12 @@ enum store_result store_blob(struct store *store, const char *key, const char *i
 
 /* -- records -- */
 
-enum store_result store_read(struct store *store, const char *key, struct store_reply *reply)
+enum store_result store_read(struct store *store, const char *key, const char *client,
+                             struct store_reply *reply)
 {
     *reply = (struct store_reply){0};
-    enum store_result result =
-        ASK(read, store->state, &order_record_type, key, &reply->order, &reply->location, &reply->now_ms);
+    enum store_result result = ASK(read, store->state, &order_record_type, key, client, &reply->order,
+                                   &reply->location, &reply->client_count, &reply->now_ms);
     note_time(store, reply->now_ms);
     return result;
 }
@@ -251,8 +253,7 @@ static enum store_result commit_shared(struct store *store, const struct record_
     struct backend_commit c = {.type = type, .before = before, .after = after, .durable = durable};
     int64_t version = 0, now_ms = 0, client_count = 0;
 
-    enum store_result result = ASK_AS(durable ? "store_commit_location" : "store_commit_limiter", commit,
-                                      store->state, &c, current, &version, NULL, &client_count, &now_ms);
+    enum store_result result = ASK(commit, store->state, &c, current, &version, NULL, &client_count, &now_ms);
     note_time(store, now_ms);
     if (result == STORE_OK)
         memcpy(after, &version, sizeof version);
@@ -261,36 +262,35 @@ static enum store_result commit_shared(struct store *store, const struct record_
     return result;
 }
 
-enum store_result store_read_location(struct store *store, struct location_record *location, int64_t *now_ms)
+static enum store_result read_shared(struct store *store, const struct record_type *type, void *record,
+                                     int64_t *now_ms)
 {
     *now_ms = 0;
-    enum store_result result = ASK_AS("store_read_location", read, store->state, &location_record_type, NULL,
-                                      location, NULL, now_ms);
+    enum store_result result = ASK(read, store->state, type, NULL, NULL, record, NULL, NULL, now_ms);
     note_time(store, *now_ms);
     return result;
+}
+
+enum store_result store_read_location(struct store *store, struct location_record *location, int64_t *now_ms)
+{
+    return read_shared(store, &location_record_type, location, now_ms);
 }
 
 enum store_result store_commit_location(struct store *store, const struct location_record *before,
                                         struct location_record *after)
 {
-    struct location_record current;
-    return commit_shared(store, &location_record_type, true, before, after, &current);
+    return commit_shared(store, &location_record_type, true, before, after, &(struct location_record){0});
 }
 
 enum store_result store_read_limiter(struct store *store, struct limiter_record *limiter, int64_t *now_ms)
 {
-    *now_ms = 0;
-    enum store_result result =
-        ASK_AS("store_read_limiter", read, store->state, &limiter_record_type, NULL, limiter, NULL, now_ms);
-    note_time(store, *now_ms);
-    return result;
+    return read_shared(store, &limiter_record_type, limiter, now_ms);
 }
 
 enum store_result store_commit_limiter(struct store *store, const struct limiter_record *before,
                                        struct limiter_record *after)
 {
-    struct limiter_record current;
-    return commit_shared(store, &limiter_record_type, false, before, after, &current);
+    return commit_shared(store, &limiter_record_type, false, before, after, &(struct limiter_record){0});
 }
 
 /* -- indexes -- */

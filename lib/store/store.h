@@ -82,7 +82,8 @@ struct store_reply {
     int64_t client_count;            /* today's, if a client was counted */
 };
 
-enum store_result store_read(struct store *, const char *key, struct store_reply *) MUST_CHECK;
+/* client: as in a commit. */
+enum store_result store_read(struct store *, const char *key, const char *client, struct store_reply *) MUST_CHECK;
 
 struct store_blob {
     const char *id; /* in the record that is committed */

@@ -116,6 +116,11 @@ int64_t sync_window_ms(const struct sync_work *w)
     return trouble && window_ms < TROUBLE_WINDOW_MS ? TROUBLE_WINDOW_MS : window_ms;
 }
 
+bool sync_attempt_is_open(const struct sync_work *w)
+{
+    return w->work->record.attempt.kind != ATTEMPT_NONE && !w->work->record.attempt.refused;
+}
+
 int64_t sync_in_flight_ms(const struct sync_work *w)
 {
     const struct order_attempt *attempt = &w->work->record.attempt;
@@ -252,7 +257,8 @@ static enum step wanted(struct sync_work *w)
 
     if (!has_its_key(w))
         return sync_stop(w, SYNC_END_LEAVE, SYNC_OTHER_KEY);
-    if (record->sold || w->link.opportunity[0] || record->attempt.kind != ATTEMPT_NONE || record->look)
+    if (record->sold || w->link.opportunity[0] || record->attempt.kind != ATTEMPT_NONE ||
+        order_must_look(record, w->app->orders.location.up_ms))
         return STEP_NEXT;
     return stop_not_sold(w);
 }
@@ -260,7 +266,7 @@ static enum step wanted(struct sync_work *w)
 static enum step run_steps(struct sync_work *w)
 {
     static enum step (*const steps[])(struct sync_work *) = {sync_look, sync_contact, sync_tags,
-                                                             sync_opportunity, sync_note};
+                                                             sync_opportunity, sync_note, sync_erase};
     enum step step = wanted(w);
 
     for (size_t i = 0; step == STEP_NEXT && i < sizeof steps / sizeof *steps; i++) {

@@ -32,6 +32,9 @@ struct sync_outcome {
 struct sync_outcome sync_order(struct app *app, struct order_work *work, struct planned *planned,
                                int64_t deadline_mono_ms);
 
+/* The store's value for each order whose opportunity is gone in GHL: the prefix and the order's key; its id. */
+#define SYNC_GONE "gone/"
+
 /* What is before this was the shop's past when this was installed: s since 1970. */
 int64_t sync_start_s(const struct app *app);
 

@@ -98,9 +98,11 @@ static enum step stop_configuration(struct sync_work *w, const struct ghl_answer
     enum ghl_result result =
         resolve_check(w->app->ghl, &call, &w->cache, json_text(w->plan->opportunity, "stage"), &looked);
     ghl_answer_free(&looked);
-    if (result == GHL_OK)
+    if (result != GHL_OK)
+        return stop_paused(w, answer);
+    if (answer->status == 400 || answer->status == 422) /* it is this order's data after all */
         return sync_stop(w, SYNC_END_REFUSE, "dead_letter");
-    return stop_paused(w, answer);
+    return stop_later(w, answer, "ghl_refused");
 }
 
 static void explain(struct sync_work *w, const char *what, const struct ghl_answer *answer)

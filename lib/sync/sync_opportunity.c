@@ -61,6 +61,17 @@ static json_t *update_body(const struct sync_work *w, const char *pipeline_id, c
     return body;
 }
 
+/* For `status`. */
+static void list_gone(const struct sync_work *w, const char *opportunity)
+{
+    char name[RECORD_KEY_SIZE + sizeof SYNC_GONE];
+
+    (void)text_format(name, sizeof name, SYNC_GONE "%s", w->work->key);
+    if (store_put(w->app->store, name, opportunity, w->app->config.link_ttl_ms) != STORE_OK)
+        log_event(w->app->log, LOG_LEVEL_WARN, "store", NULL, "The store did not keep %s: %s", name,
+                  store_trouble(w->app->store));
+}
+
 /* One "not found" may be a trouble of GHL's: it is asked for by its id, and again later. */
 static enum step not_found(struct sync_work *w)
 {
@@ -74,16 +85,19 @@ static enum step not_found(struct sync_work *w)
         step = sync_stop_retry(w, RETRY_MS, true, "opportunity_unclear"); /* it is there after all */
     else if (result != GHL_GONE)
         step = sync_stop_answer(w, "opportunity", &answer);
-    else if (!w->link.gone_ms && w->work->record.attempts < GONE_TRIES - 1)
+    else if (w->work->record.erased && !w->link.contact[0]) {
+        w->link.gone_ms = store_now_ms(w->app->store); /* it went with its contact (GHL_ON_ERASE), nobody misses it */
+        step = sync_stop(w, SYNC_END_FINISH, "opportunity_gone");
+    } else if (!w->link.gone_ms && w->work->record.attempts < GONE_TRIES - 1)
         step = sync_stop_retry(w, GONE_RETRY_MS, true, "opportunity_not_found");
     else {
         if (!w->link.gone_ms)
             w->link.gone_ms = store_now_ms(w->app->store);
         log_event(w->app->log, LOG_LEVEL_WARN, "gone", &about,
-                  "GHL does not have this order's opportunity any more; it is not made again. `woo_ghl "
-                  "failed retry %s` "
-                  "makes a new one",
+                  "GHL does not have this order's opportunity any more; it is not made again. "
+                  "`woo_ghl failed retry %s` makes a new one",
                   w->work->key);
+        list_gone(w, w->link.opportunity);
         step = sync_stop(w, SYNC_END_FINISH, "opportunity_gone");
     }
     ghl_answer_free(&answer);
@@ -112,9 +126,11 @@ static enum step send_update(struct sync_work *w, json_t *body)
     enum ghl_result result = ghl_opportunity_update(w->app->ghl, &call, w->link.opportunity, body, &answer);
     sync_wrote(w, PLAN_OPPORTUNITY, &answer);
     bool again = result != GHL_OK && sync_drop_refused(w, "opportunity", body, &answer);
-    if (result == GHL_OK)
+    if (result == GHL_OK) {
+        if (w->link.gone_ms)
+            list_gone(w, NULL);
         w->link.gone_ms = 0;
-    else if (result == GHL_GONE)
+    } else if (result == GHL_GONE)
         step = not_found(w);
     else if (!again)
         step = sync_stop_answer(w, "opportunity update", &answer);
@@ -316,12 +332,13 @@ static enum step create_failed(struct sync_work *w, json_t *body, const struct g
     *again = false;
     if (step == STEP_STOP)
         return step;
-    switch (answer->result) {
-    case GHL_UNKNOWN:
+    if (sync_attempt_is_open(w)) {
         step = sync_stop_answer(w, "opportunity create", answer);
         if (w->end == SYNC_END_RETRY) /* look soon: the attempt says for what */
             sync_stop_retry(w, RETRY_MS, true, "in_flight");
         return step;
+    }
+    switch (answer->result) {
     case GHL_DUPLICATE: return resolve_duplicate(w, answer->existing_id, wanted);
     case GHL_GONE: return STEP_CONTACT_GONE; /* the contact was deleted or merged in GHL */
     default: break;
@@ -412,6 +429,7 @@ static int64_t unseen_ms(const struct sync_work *w)
 enum step sync_look(struct sync_work *w)
 {
     const struct order_record *record = &w->work->record;
+    bool must_look = order_must_look(record, w->app->orders.location.up_ms);
     struct sync_found found = {0};
     enum step step = STEP_NEXT;
 
@@ -419,9 +437,9 @@ enum step sync_look(struct sync_work *w)
         return STEP_NEXT;
     if (record->attempt.kind == ATTEMPT_OPPORTUNITY)
         step = settle_attempt(w, &found);
-    else if (record->look)
+    else if (must_look)
         step = find(w, &found);
-    if (step == STEP_NEXT && !*found.id && record->look && unseen_ms(w) > 0)
+    if (step == STEP_NEXT && !*found.id && must_look && unseen_ms(w) > 0)
         return sync_stop_retry(w, IN_FLIGHT_RETRY_MS, false, "in_flight");
     if (step != STEP_NEXT || !*found.id)
         return step;

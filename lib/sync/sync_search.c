@@ -34,7 +34,7 @@ static bool is_this_order(const struct sync_work *w, const char *key)
     if (!strcmp(key, w->work->key)) /* the plan's may be another order's, under the same id */
         return true;
     reply = *order_key ? malloc(sizeof *reply) : NULL;
-    same = reply && store_read(w->app->store, key, reply) == STORE_OK && reply->order.version &&
+    same = reply && store_read(w->app->store, key, NULL, reply) == STORE_OK && reply->order.version &&
            !strcmp(reply->order.order_key, order_key);
     free(reply);
     return same;

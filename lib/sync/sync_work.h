@@ -83,6 +83,8 @@ enum step sync_attempt(struct sync_work *w, enum attempt_kind kind, const json_t
 enum step sync_attempt_answered(struct sync_work *w, const struct ghl_answer *answer);
 /* How long after it began a create surely happened or not, and GHL's search shows it: longer if GHL is in trouble. */
 int64_t sync_window_ms(const struct sync_work *w);
+/* May the create have been carried out, and nobody told us? */
+bool sync_attempt_is_open(const struct sync_work *w);
 /* How long to wait until then, in steps; 0 = the window is over, or GHL refused the create. */
 int64_t sync_in_flight_ms(const struct sync_work *w);
 
@@ -98,6 +100,7 @@ enum step sync_contact(struct sync_work *w);
 enum step sync_tags(struct sync_work *w);
 enum step sync_opportunity(struct sync_work *w);
 enum step sync_note(struct sync_work *w);
+enum step sync_erase(struct sync_work *w); /* GHL_ON_ERASE */
 
 /* -- the search -- */
 

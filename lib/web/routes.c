@@ -215,7 +215,8 @@ static void receive(struct visit *v)
     (void)app_ready(app, &e); /* what cannot be stored is spooled */
     bool is_signed =
         signature_verify(&app->keys, request->signature, v->body.data, v->body.len) != SIGNATURE_NONE;
-    if (!hash_client(app, request->remote_addr, is_signed, v->client)) {
+    bool is_counted = app->config.rate_limit_per_day > 0;
+    if (is_counted && !hash_client(app, request->remote_addr, is_signed, v->client)) {
         answer_unavailable(v->response);
         return;
     }
@@ -228,7 +229,7 @@ static void receive(struct visit *v)
         .len = v->body.len,
         .headers = {request->topic, request->resource, request->source},
         .origin = ORIGIN_WEBHOOK,
-        .client = v->client,
+        .client = is_counted ? v->client : NULL,
         .work_until_mono_ms = work_until(v),
     };
     accept_delivery(app, &delivery, &acceptance);

@@ -6,6 +6,7 @@
 #include "app/hold.h"
 #include "base/clock.h"
 #include "sync/sync.h"
+#include "worker/bring.h"
 #include "worker/unspool.h"
 #include "worker/upkeep.h"
 #include <stdio.h>
@@ -165,10 +166,21 @@ static bool do_chores(struct drain *d)
     if (now >= d->upkeep_mono_ms) {
         if (!upkeep(d->app))
             return false;
+        bring_left_behind(d->app);
         alert_look(d->app);
         d->upkeep_mono_ms = now + UPKEEP_MS;
     }
     return true;
+}
+
+/* No configured key opens a body that waits. */
+static void tell_sealed(struct app *app)
+{
+    struct error *why = &app->orders.sealed;
+
+    if (*why->text)
+        (void)alert_raise(app, ALERT_SEALED, "Orders that wait cannot be opened, and stay: %s", why->text);
+    *why = (struct error)ERROR_NONE;
 }
 
 /* OK: go on at once. NONE: nothing is to be done now. Anything else: the store cannot be used, for `e`. */
@@ -197,6 +209,7 @@ static enum store_result look(struct drain *d, struct orders_wait *wait, struct 
     result = orders_lease_due(&app->orders, &work, wait);
     if (result == STORE_OK)
         work_on(d, &work);
+    tell_sealed(app);
     if (result == STORE_NONE && wait->hold != HOLD_NONE && hold_lift(app, wait->hold, false))
         result = STORE_OK;
     return result;

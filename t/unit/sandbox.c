@@ -81,7 +81,7 @@ struct order_record sandbox_order(struct app *app, const char *key)
 {
     struct store_reply reply;
 
-    if (!app->store || store_read(app->store, key, &reply) != STORE_OK) {
+    if (!app->store || store_read(app->store, key, NULL, &reply) != STORE_OK) {
         ok(false, "the store tells of %s", key);
         return (struct order_record){0};
     }

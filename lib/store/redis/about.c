@@ -1,4 +1,4 @@
-#include "store/redis/call.h"
+#include "store/redis/redis.h"
 #include <stdio.h>
 #include <string.h>
 
@@ -91,7 +91,7 @@ enum store_result redis_about(void *state, struct store_about *out)
     redis_add(r, "CONFIG GET appendfsync");
     redis_add(r, "CONFIG GET save");
     redis_add(r, "CONFIG GET min-replicas-to-write");
-    enum store_result result = redis_run(r, reply, ASKED);
+    enum store_result result = redis_run(r, reply);
     if (result != STORE_OK)
         return result;
     tell_durability(reply, out->durability, sizeof out->durability);

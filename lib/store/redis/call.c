@@ -1,55 +1,60 @@
-#include "store/redis/call.h"
 #include "base/clock.h"
 #include "lua.h"
-#include <errno.h>
-#include <inttypes.h>
+#include "store/redis/redis.h"
 #include <stdarg.h>
-#include <stdio.h>
-#include <stdlib.h>
 #include <string.h>
 
-#define WORDS_MAX ((size_t)3 * STORE_BLOB_MAX) /* bytes of a call */
-#define KEEP_MAX ((size_t)256 * 1024)          /* bytes of memory that are kept for the next call */
+#define KEEP_MAX ((size_t)256 * 1024) /* bytes of memory that are kept for the next call */
+#define MARKS 32                      /* bytes around a word, at most */
 
 static const struct {
     const char *text, *sha1;
-} scripts[SCRIPTS] = {[SCRIPT_NONE] = {"", ""},
-                      [SCRIPT_COMMIT] = {LUA_COMMIT, LUA_COMMIT_SHA1},
+} scripts[SCRIPTS] = {[SCRIPT_COMMIT] = {LUA_COMMIT, LUA_COMMIT_SHA1},
                       [SCRIPT_COUNT] = {LUA_COUNT, LUA_COUNT_SHA1},
                       [SCRIPT_VALUE] = {LUA_VALUE, LUA_VALUE_SHA1}};
 
 /* -- words -- */
 
-void redis_words_init(struct redis_words *words)
+/* The digits, backwards from `end`; returns where they begin. */
+static char *digits(char *end, uint64_t number)
 {
-    buf_init(&words->text, WORDS_MAX);
-    words->count = 0;
-}
-
-void redis_words_free(struct redis_words *words)
-{
-    buf_free(&words->text);
-}
-
-/* "$3\r\n", "*3\r\n" */
-static void add_length(struct buf *out, char sign, size_t len)
-{
-    char text[24], *p = text + sizeof text;
-
-    *--p = '\n';
-    *--p = '\r';
     do
-        *--p = (char)('0' + len % 10);
-    while ((len /= 10) > 0);
-    *--p = sign;
-    buf_add(out, p, (size_t)(text + sizeof text - p));
+        *--end = (char)('0' + number % 10);
+    while ((number /= 10) > 0);
+    return end;
+}
+
+/* "$3\r\n", "*3\r\n" at `at`; returns its end. */
+static char *put_length(char *at, char sign, size_t len)
+{
+    char text[24], *end = text + sizeof text, *begin = digits(end, len);
+
+    *at++ = sign;
+    memcpy(at, begin, (size_t)(end - begin));
+    at += end - begin;
+    *at++ = '\r';
+    *at++ = '\n';
+    return at;
+}
+
+static void add_length(struct redis_words *words, size_t len)
+{
+    char text[MARKS];
+    buf_add(&words->text, text, (size_t)(put_length(text, '*', len) - text));
 }
 
 void redis_word_bytes(struct redis_words *words, const void *bytes, size_t len)
 {
-    add_length(&words->text, '$', len);
-    buf_add(&words->text, bytes, len);
-    buf_add(&words->text, "\r\n", 2);
+    char *room = buf_room(&words->text, len + MARKS), *at = room;
+
+    if (!room)
+        return;
+    at = put_length(at, '$', len);
+    memcpy(at, bytes, len);
+    at += len;
+    *at++ = '\r';
+    *at++ = '\n';
+    buf_wrote(&words->text, (size_t)(at - room));
     words->count++;
 }
 
@@ -60,130 +65,121 @@ void redis_word(struct redis_words *words, const char *text)
 
 void redis_word_number(struct redis_words *words, int64_t number)
 {
-    char text[24];
+    char text[24], *end = text + sizeof text,
+                   *at = digits(end, number < 0 ? -(uint64_t)number : (uint64_t)number);
 
-    snprintf(text, sizeof text, "%" PRId64, number);
-    redis_word(words, text);
+    if (number < 0)
+        *--at = '-';
+    redis_word_bytes(words, at, (size_t)(end - at));
 }
 
 void redis_word_key(struct redis_words *words, const char *base, const char *kind, const char *name)
 {
-    add_length(&words->text, '$', strlen(base) + 1 + strlen(kind) + (name && *name ? 1 + strlen(name) : 0));
-    buf_adds(&words->text, base);
+    const bool named = name && *name;
+    const size_t base_len = strlen(base), kind_len = strlen(kind), name_len = named ? strlen(name) : 0,
+                 len = base_len + 1 + kind_len + (named ? 1 + name_len : 0);
+    char mark[MARKS];
+
+    buf_add(&words->text, mark, (size_t)(put_length(mark, '$', len) - mark));
+    buf_add(&words->text, base, base_len);
     buf_addc(&words->text, ':');
-    buf_adds(&words->text, kind);
-    if (name && *name) {
+    buf_add(&words->text, kind, kind_len);
+    if (named)
         buf_addc(&words->text, ':');
-        buf_adds(&words->text, name);
-    }
+    buf_add(&words->text, name, name_len);
     buf_add(&words->text, "\r\n", 2);
     words->count++;
 }
 
-void redis_words_append(struct redis_words *words, const struct redis_words *more)
+void redis_command(struct redis_words *words, const char *base, const char *format, ...)
 {
-    buf_add(&words->text, more->text.data, more->text.len);
-    words->text.failed = words->text.failed || more->text.failed;
-    words->count += more->count;
-}
+    size_t count = words->count, n = 1;
+    va_list args;
 
-/* The words of a format; see call.h. */
-static void add_words(struct redis_words *words, const char *base, const char *format, va_list args)
-{
-    for (const char *p = format; *p;) {
-        size_t n = strcspn(p, " ");
-        if (n == 2 && !memcmp(p, "%s", 2)) {
+    for (const char *p = format; *p; p++)
+        n += *p == ' ';
+    add_length(words, n);
+    va_start(args, format);
+    for (const char *p = format; *p; p += n + (p[n] == ' ')) {
+        n = strcspn(p, " ");
+        if (*p != '%') {
+            redis_word_bytes(words, p, n);
+        } else if (p[1] == 's') {
             redis_word(words, va_arg(args, const char *));
-        } else if (n == 2 && !memcmp(p, "%d", 2)) {
+        } else if (p[1] == 'd') {
             redis_word_number(words, va_arg(args, int64_t));
-        } else if (n == 2 && !memcmp(p, "%k", 2)) {
+        } else {
             const char *kind = va_arg(args, const char *), *name = va_arg(args, const char *);
             redis_word_key(words, base, kind, name);
-        } else {
-            redis_word_bytes(words, p, n);
         }
-        p += n + (p[n] == ' ');
     }
+    va_end(args);
+    words->count = count + 1;
 }
 
-/* -- building -- */
+/* -- calls -- */
 
 void redis_begin(struct redis *r)
 {
-    if (r->out.text.cap > KEEP_MAX)
-        buf_free(&r->out.text);
-    buf_reset(&r->out.text);
-    r->commands = 0;
+    struct redis_words *const all[] = {&r->out, &r->keys, &r->args};
+
+    for (size_t i = 0; i < sizeof all / sizeof *all; i++) {
+        if (all[i]->text.cap > KEEP_MAX)
+            buf_free(&all[i]->text);
+        buf_reset(&all[i]->text);
+        all[i]->count = 0;
+    }
     r->script = SCRIPT_NONE;
     r->same_server = false;
     r->began_mono_ms = clock_mono_ms();
 }
 
-static void add_command(struct redis *r, const char *format, va_list args)
-{
-    size_t n = 1;
-
-    for (const char *p = format; *p; p++)
-        n += *p == ' ';
-    add_length(&r->out.text, '*', n);
-    add_words(&r->out, r->base, format, args);
-    r->commands++;
-}
-
-void redis_add(struct redis *r, const char *format, ...)
-{
-    va_list args;
-
-    va_start(args, format);
-    add_command(r, format, args);
-    va_end(args);
-}
-
 static void add_script(struct redis *r, const char *verb, const char *script)
 {
-    add_length(&r->out.text, '*', 2 + (size_t)r->tail->count);
+    size_t count = r->out.count;
+
+    add_length(&r->out, 3 + r->keys.count + r->args.count);
     redis_word(&r->out, verb);
     redis_word(&r->out, script);
-    redis_words_append(&r->out, r->tail);
+    redis_word_number(&r->out, (int64_t)r->keys.count);
+    buf_add(&r->out.text, r->keys.text.data, r->keys.text.len);
+    buf_add(&r->out.text, r->args.text.data, r->args.text.len);
+    r->out.text.failed = r->out.text.failed || r->keys.text.failed || r->args.text.failed;
+    r->out.count = count + 1;
 }
 
-void redis_add_script(struct redis *r, enum redis_script which, const struct redis_words *tail)
+void redis_add_script(struct redis *r, enum redis_script which)
 {
     r->script = which;
-    r->script_at = r->commands++;
-    r->tail = tail;
+    r->script_at = r->out.count;
     add_script(r, "EVALSHA", scripts[which].sha1);
 }
 
-/* -- running -- */
-
-static bool is_error(const redisReply *reply, const char *code)
+static bool is_error(const redisReply *reply, const char *begins)
 {
-    return reply->type == REDIS_REPLY_ERROR && !strncmp(reply->str, code, strlen(code));
+    return reply->type == REDIS_REPLY_ERROR && !strncmp(reply->str, begins, strlen(begins));
 }
 
-enum store_result redis_run(struct redis *r, redisReply **reply, size_t n)
+enum store_result redis_run(struct redis *r, redisReply **reply)
 {
-    struct redis_connection *c = &r->connection;
+    int64_t deadline = r->began_mono_ms + r->timeout_ms + redis_extra_ms(r->out.text.len);
+    size_t n = r->out.count;
     redisReply *again = NULL;
 
-    for (size_t i = 0; i < n; i++)
-        reply[i] = NULL;
-    r->deadline_mono_ms = r->began_mono_ms + c->timeout_ms + redis_extra_ms(r->out.text.len);
-    if (!redis_ready(c, r->deadline_mono_ms))
+    memset(reply, 0, n * sizeof *reply);
+    if (!redis_ready(r, deadline))
         return STORE_UNAVAILABLE;
-    if (r->same_server && r->told && strcmp(r->server, c->run_id) != 0) {
-        (void)redis_trouble(r, "Redis was restarted, or another server has taken its place");
-        return STORE_UNAVAILABLE;
-    }
-    if (!redis_exchange(c, &r->out.text, r->commands, reply, r->deadline_mono_ms))
+    if (r->same_server && *r->told && strcmp(r->told, r->run_id) != 0)
+        return redis_trouble(r, "Redis was restarted, or another server has taken its place");
+    if (!redis_exchange(r, &r->out, reply, deadline))
         return STORE_UNAVAILABLE;
     if (r->script == SCRIPT_NONE || !is_error(reply[r->script_at], "NOSCRIPT"))
         return STORE_OK;
     /* The server was restarted, or was told to forget its scripts. */
     buf_reset(&r->out.text);
+    r->out.count = 0;
     add_script(r, "EVAL", scripts[r->script].text);
-    if (!redis_exchange(c, &r->out.text, 1, &again, r->deadline_mono_ms)) {
+    if (!redis_exchange(r, &r->out, &again, deadline)) {
         redis_free(reply, n);
         return STORE_UNAVAILABLE;
     }
@@ -201,6 +197,17 @@ void redis_free(redisReply **reply, size_t n)
     }
 }
 
+enum store_result redis_ask(struct redis *r, redisReply **reply, int type)
+{
+    enum store_result result = redis_run(r, reply);
+
+    if (result == STORE_OK)
+        result = (*reply)->type == REDIS_REPLY_NIL ? STORE_NONE : redis_expect(r, *reply, type);
+    if (result != STORE_OK)
+        redis_free(reply, 1);
+    return result;
+}
+
 /* -- replies -- */
 
 /* Redis 7 says -OOM itself; before it, the script's own error quotes the command's. */
@@ -211,7 +218,7 @@ static bool is_full(const redisReply *reply)
 
 enum store_result redis_nonsense(struct redis *r)
 {
-    redis_give_up(&r->connection, "answers what no Redis does");
+    (void)redis_fail(r, "answers what no Redis does");
     return STORE_UNAVAILABLE;
 }
 
@@ -226,8 +233,8 @@ enum store_result redis_expect(struct redis *r, const redisReply *reply, int typ
         return STORE_FULL;
     }
     if (strstr(reply->str, "READONLY"))
-        r->connection.address_count = 0; /* its name may lead to the new primary by now */
-    redis_give_up(&r->connection, "%s", reply->str);
+        r->address_count = 0; /* its name may lead to the new primary by now */
+    (void)redis_fail(r, "%s", reply->str);
     return STORE_UNAVAILABLE;
 }
 
@@ -240,7 +247,7 @@ enum store_result redis_expect_list(struct redis *r, const redisReply *reply, si
 enum store_result redis_expect_time(struct redis *r, const redisReply *reply, int64_t *now_ms)
 {
     enum store_result result = redis_expect_list(r, reply, 2);
-    int64_t ms = result == STORE_OK ? redis_learn_time(&r->connection, reply) : 0;
+    int64_t ms = result == STORE_OK ? redis_learn_time(r, reply) : 0;
 
     if (ms < 0)
         return redis_nonsense(r);
@@ -250,59 +257,5 @@ enum store_result redis_expect_time(struct redis *r, const redisReply *reply, in
 
 int64_t redis_now_ms(const struct redis *r)
 {
-    return clock_mono_ms() + r->connection.ahead_ms + r->shift_ms;
-}
-
-enum store_result redis_trouble(struct redis *r, const char *fmt, ...)
-{
-    char text[sizeof r->connection.trouble.text];
-    va_list args;
-
-    va_start(args, fmt);
-    if (vsnprintf(text, sizeof text, fmt, args) < 0)
-        text[0] = '\0';
-    va_end(args);
-    error_set(&r->connection.trouble, "%s", text);
-    return STORE_UNAVAILABLE;
-}
-
-/* -- calls of one command -- */
-
-static enum store_result ask(struct redis *r, redisReply **reply, int type)
-{
-    enum store_result result = redis_run(r, reply, 1);
-
-    if (result == STORE_OK)
-        result = (*reply)->type == REDIS_REPLY_NIL ? STORE_NONE : redis_expect(r, *reply, type);
-    if (result != STORE_OK)
-        redis_free(reply, 1);
-    return result;
-}
-
-enum store_result redis_ask(struct redis *r, redisReply **reply, int type, const char *format, ...)
-{
-    va_list args;
-
-    redis_begin(r);
-    va_start(args, format);
-    add_command(r, format, args);
-    va_end(args);
-    return ask(r, reply, type);
-}
-
-enum store_result redis_ask_script(struct redis *r, redisReply **reply, int type, enum redis_script which,
-                                   const char *format, ...)
-{
-    struct redis_words tail;
-    va_list args;
-
-    redis_words_init(&tail);
-    va_start(args, format);
-    add_words(&tail, r->base, format, args);
-    va_end(args);
-    redis_begin(r);
-    redis_add_script(r, which, &tail);
-    enum store_result result = ask(r, reply, type);
-    redis_words_free(&tail);
-    return result;
+    return clock_mono_ms() + r->ahead_ms + r->shift_ms;
 }

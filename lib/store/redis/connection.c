@@ -1,5 +1,5 @@
-#include "store/redis/connection.h"
 #include "base/clock.h"
+#include "store/redis/redis.h"
 #include <errno.h>
 #include <netdb.h>
 #include <netinet/in.h>
@@ -17,6 +17,7 @@
 #include <openssl/ssl.h>
 #endif
 
+#define GREETING 5 /* commands, at most, that a new connection begins with */
 #define RESOLVE_AGAIN_MS 60000
 #define BYTES_PER_MS 1024 /* of the slowest link that is waited for */
 #define FRESH_MS 5        /* a deadline that this little of is gone is as good as the socket's timeout */
@@ -24,45 +25,22 @@
 
 /* -- life cycle -- */
 
-void redis_connection_init(struct redis_connection *c, struct redis_url *url, int64_t timeout_ms)
+void redis_disconnect(struct redis *r)
 {
-    *c = (struct redis_connection){
-        .url = *url, .timeout_ms = timeout_ms, .failed_mono_ms = -1, .works_mono_ms = -1};
-    *url = (struct redis_url){.user = "", .password = ""};
-    c->ahead_ms = clock_wall_ms() - clock_mono_ms();
+    if (r->context)
+        redisFree(r->context);
+    r->context = NULL;
 }
 
-void redis_disconnect(struct redis_connection *c)
+bool redis_give_up(struct redis *r)
 {
-    if (c->context)
-        redisFree(c->context);
-    c->context = NULL;
-}
-
-void redis_connection_free(struct redis_connection *c)
-{
-    redis_disconnect(c);
-#ifdef HAVE_HIREDIS_SSL
-    SSL_CTX_free(c->tls);
-#endif
-    redis_url_free(&c->url);
-}
-
-void redis_give_up(struct redis_connection *c, const char *fmt, ...)
-{
-    char text[sizeof c->trouble.text];
-    va_list args;
-
-    va_start(args, fmt);
-    if (vsnprintf(text, sizeof text, fmt, args) < 0)
-        text[0] = '\0';
-    va_end(args);
-    redis_disconnect(c);
-    c->failed_mono_ms = clock_mono_ms();
-    if (c->url.path)
-        error_set(&c->trouble, "Redis at %s: %s", c->url.path, text);
+    redis_disconnect(r);
+    r->failed_mono_ms = clock_mono_ms();
+    if (r->url.path)
+        error_prefix(&r->trouble, "Redis at %s", r->url.path);
     else
-        error_set(&c->trouble, "Redis at %s port %s: %s", c->url.host, c->url.port, text);
+        error_prefix(&r->trouble, "Redis at %s port %s", r->url.host, r->url.port);
+    return false;
 }
 
 int64_t redis_extra_ms(size_t bytes)
@@ -72,27 +50,27 @@ int64_t redis_extra_ms(size_t bytes)
 
 /* -- connecting -- */
 
-static bool resolve(struct redis_connection *c)
+static bool resolve(struct redis *r)
 {
     struct addrinfo hints = {.ai_socktype = SOCK_STREAM, .ai_flags = AI_NUMERICSERV}, *list;
 
-    if (c->url.path) {
-        struct sockaddr_un *name = (struct sockaddr_un *)&c->address[0].address;
-        size_t n = strlen(c->url.path);
+    if (r->url.path) {
+        struct sockaddr_un *name = (struct sockaddr_un *)&r->address[0].address;
+        size_t n = strlen(r->url.path);
         if (n >= sizeof name->sun_path)
-            return redis_fail(c, "a socket's path has at most %zu characters", sizeof name->sun_path - 1);
+            return redis_fail(r, "a socket's path has at most %zu characters", sizeof name->sun_path - 1);
         name->sun_family = AF_UNIX;
-        memcpy(name->sun_path, c->url.path, n + 1);
-        c->address[0].len = sizeof *name;
-        c->address_count = 1;
+        memcpy(name->sun_path, r->url.path, n + 1);
+        r->address[0].len = sizeof *name;
+        r->address_count = 1;
         return true;
     }
-    int code = getaddrinfo(c->url.host, c->url.port, &hints, &list);
+    int code = getaddrinfo(r->url.host, r->url.port, &hints, &list);
     if (code != 0)
-        return redis_fail(c, "the host's name has no address: %s", gai_strerror(code));
-    c->address_count = 0;
-    for (const struct addrinfo *a = list; a && c->address_count < REDIS_ADDRESSES; a = a->ai_next) {
-        struct redis_address *to = &c->address[c->address_count++];
+        return redis_fail(r, "the host's name has no address: %s", gai_strerror(code));
+    r->address_count = 0;
+    for (const struct addrinfo *a = list; a && r->address_count < REDIS_ADDRESSES; a = a->ai_next) {
+        struct redis_address *to = &r->address[r->address_count++];
         memcpy(&to->address, a->ai_addr, a->ai_addrlen);
         to->len = a->ai_addrlen;
     }
@@ -131,12 +109,12 @@ static int open_socket(const struct redis_address *to, int64_t deadline)
 
 #ifdef HAVE_HIREDIS_SSL
 /* The certificate must be the host's, by a known authority: hiredis itself does not compare the names. */
-static SSL *new_tls(struct redis_connection *c)
+static SSL *new_tls(struct redis *r)
 {
     unsigned char address[sizeof(struct in6_addr)];
-    const char *host = c->url.host;
+    const char *host = r->url.host;
 
-    if (!c->tls) {
+    if (!r->tls) {
         SSL_CTX *fresh = SSL_CTX_new(TLS_client_method());
         if (!fresh || SSL_CTX_set_min_proto_version(fresh, TLS1_2_VERSION) != 1 ||
             SSL_CTX_set_default_verify_paths(fresh) != 1) {
@@ -144,9 +122,9 @@ static SSL *new_tls(struct redis_connection *c)
             return NULL;
         }
         SSL_CTX_set_verify(fresh, SSL_VERIFY_PEER, NULL);
-        c->tls = fresh;
+        r->tls = fresh;
     }
-    SSL *ssl = SSL_new(c->tls);
+    SSL *ssl = SSL_new(r->tls);
     bool is_ip = inet_pton(AF_INET, host, address) == 1 || inet_pton(AF_INET6, host, address) == 1;
     if (ssl && (is_ip ? X509_VERIFY_PARAM_set1_ip_asc(SSL_get0_param(ssl), host) == 1
                       : SSL_set1_host(ssl, host) == 1 && SSL_set_tlsext_host_name(ssl, host) == 1))
@@ -155,50 +133,50 @@ static SSL *new_tls(struct redis_connection *c)
     return NULL;
 }
 
-static bool start_tls(struct redis_connection *c)
+static bool start_tls(struct redis *r)
 {
-    if (!c->url.tls)
+    if (!r->url.tls)
         return true;
-    SSL *ssl = new_tls(c);
-    if (ssl && redisInitiateSSL(c->context, ssl) == REDIS_OK)
+    SSL *ssl = new_tls(r);
+    if (ssl && redisInitiateSSL(r->context, ssl) == REDIS_OK)
         return true;
     long verified = ssl ? SSL_get_verify_result(ssl) : X509_V_OK;
     SSL_free(ssl);
     if (verified != X509_V_OK)
-        return redis_fail(c, "TLS: the certificate is refused: %s", X509_verify_cert_error_string(verified));
-    return redis_fail(c, "TLS: %s", c->context->err ? c->context->errstr : "it cannot start");
+        return redis_fail(r, "TLS: the certificate is refused: %s", X509_verify_cert_error_string(verified));
+    return redis_fail(r, "TLS: %s", r->context->err ? r->context->errstr : "it cannot start");
 }
 #else
-static bool start_tls(struct redis_connection *c)
+static bool start_tls(struct redis *r)
 {
-    if (!c->url.tls)
+    if (!r->url.tls)
         return true;
-    return redis_fail(c,
+    return redis_fail(r,
                       "this program was built without TLS for Redis (hiredis_ssl): use redis:// or unix://");
 }
 #endif
 
-static bool open_context(struct redis_connection *c, int64_t deadline)
+static bool open_context(struct redis *r, int64_t deadline)
 {
     int fd = -1;
 
-    if (!c->url.path && c->failed_mono_ms >= 0 && clock_mono_ms() - c->works_mono_ms > RESOLVE_AGAIN_MS)
-        c->address_count = 0;
-    if (c->address_count == 0 && !resolve(c))
+    if (!r->url.path && r->failed_mono_ms >= 0 && clock_mono_ms() - r->works_mono_ms > RESOLVE_AGAIN_MS)
+        r->address_count = 0;
+    if (r->address_count == 0 && !resolve(r))
         return false;
-    for (size_t i = 0; i < c->address_count && fd < 0; i++)
-        fd = open_socket(&c->address[i], deadline);
+    for (size_t i = 0; i < r->address_count && fd < 0; i++)
+        fd = open_socket(&r->address[i], deadline);
     if (fd < 0)
-        return redis_fail(c, "cannot connect: %s", strerror(errno));
-    c->context = redisConnectFd(fd);
-    if (!c->context) {
+        return redis_fail(r, "cannot connect: %s", strerror(errno));
+    r->context = redisConnectFd(fd);
+    if (!r->context) {
         close(fd);
-        return redis_fail(c, "out of memory");
+        return redis_fail(r, "out of memory");
     }
-    if (!start_tls(c))
+    if (!start_tls(r))
         return false;
     /* hiredis then returns when the socket's timeout has passed, and does not call it an error. */
-    c->context->flags &= ~REDIS_BLOCK;
+    r->context->flags &= ~REDIS_BLOCK;
     return true;
 }
 
@@ -227,7 +205,7 @@ static int64_t parse_number(const redisReply *reply)
     return *end ? -1 : number;
 }
 
-int64_t redis_learn_time(struct redis_connection *c, const redisReply *time)
+int64_t redis_learn_time(struct redis *r, const redisReply *time)
 {
     int64_t s = -1, us = -1;
 
@@ -237,82 +215,68 @@ int64_t redis_learn_time(struct redis_connection *c, const redisReply *time)
     }
     if (s < 0 || us < 0 || us >= 1000000 || s > INT64_MAX / 2000)
         return -1;
-    c->ahead_ms = s * 1000 + us / 1000 - clock_mono_ms();
+    r->ahead_ms = s * 1000 + us / 1000 - clock_mono_ms();
     return s * 1000 + us / 1000;
-}
-
-static void add_command(struct buf *out, size_t *n, const char *const words[])
-{
-    int count = 0;
-
-    while (words[count])
-        count++;
-    buf_addf(out, "*%d\r\n", count);
-    for (int i = 0; i < count; i++)
-        buf_addf(out, "$%zu\r\n%s\r\n", strlen(words[i]), words[i]);
-    ++*n;
 }
 
 /* Reads the replies of the greeting: AUTH and SELECT, if they were sent, then the three that `greet` ends
  * with. */
-static bool read_greeting(struct redis_connection *c, redisReply *const *reply, size_t n)
+static bool read_greeting(struct redis *r, redisReply *const *reply, size_t n)
 {
     char role[16];
 
     for (size_t i = 0; i + 3 < n; i++)
         if (reply[i]->type == REDIS_REPLY_ERROR)
-            return redis_fail(c, "it refuses user, password or database: %s", reply[i]->str);
-    if (redis_learn_time(c, reply[n - 3]) < 0)
-        return redis_fail(c, "cannot be used: %s",
+            return redis_fail(r, "it refuses user, password or database: %s", reply[i]->str);
+    if (redis_learn_time(r, reply[n - 3]) < 0)
+        return redis_fail(r, "cannot be used: %s",
                           reply[n - 3]->type == REDIS_REPLY_ERROR ? reply[n - 3]->str : "TIME tells no time");
-    redis_info(reply[n - 2], "\nrun_id:", c->run_id, sizeof c->run_id);
-    if (!*c->run_id)
-        memcpy(c->run_id, "unknown", sizeof "unknown");
+    redis_info(reply[n - 2], "\nrun_id:", r->run_id, sizeof r->run_id);
+    if (!*r->run_id)
+        memcpy(r->run_id, "unknown", sizeof "unknown");
     redis_info(reply[n - 1], "\nrole:", role, sizeof role);
     if (!strcmp(role, "slave")) {
-        c->address_count = 0;
-        return redis_fail(c, "it is a replica: REDIS_URL must name the primary");
+        r->address_count = 0;
+        return redis_fail(r, "it is a replica: REDIS_URL must name the primary");
     }
     return true;
 }
 
 /* AUTH, SELECT, TIME and INFO in one round trip. Only INFO may be refused: hosted servers do. */
-static bool greet(struct redis_connection *c, int64_t deadline)
+static bool greet(struct redis *r, int64_t deadline)
 {
-    redisReply *reply[REDIS_GREETING] = {NULL};
-    char database[24];
-    struct buf out;
-    size_t n = 0;
+    redisReply *reply[GREETING];
+    struct redis_words out = {.count = 0};
 
-    buf_init(&out, 8192);
-    if (*c->url.password && *c->url.user)
-        add_command(&out, &n, (const char *const[]){"AUTH", c->url.user, c->url.password, NULL});
-    else if (*c->url.password)
-        add_command(&out, &n, (const char *const[]){"AUTH", c->url.password, NULL});
-    if (c->url.database > 0) {
-        snprintf(database, sizeof database, "%ld", c->url.database);
-        add_command(&out, &n, (const char *const[]){"SELECT", database, NULL});
-    }
-    add_command(&out, &n, (const char *const[]){"TIME", NULL});
-    add_command(&out, &n, (const char *const[]){"INFO", "server", NULL});
-    add_command(&out, &n, (const char *const[]){"INFO", "replication", NULL});
-    bool good = redis_exchange(c, &out, n, reply, deadline) && read_greeting(c, reply, n);
-    buf_wipe(&out);
-    for (size_t i = 0; i < n; i++)
-        freeReplyObject(reply[i]);
-    return good && (set_timeout(c->context->fd, c->timeout_ms) || redis_fail(c, "%s", strerror(errno)));
+    buf_init(&out.text, 8192);
+    if (*r->url.password && *r->url.user)
+        redis_command(&out, "", "AUTH %s %s", r->url.user, r->url.password);
+    else if (*r->url.password)
+        redis_command(&out, "", "AUTH %s", r->url.password);
+    if (r->url.database > 0)
+        redis_command(&out, "", "SELECT %d", (int64_t)r->url.database);
+    redis_command(&out, "", "TIME");
+    redis_command(&out, "", "INFO server");
+    redis_command(&out, "", "INFO replication");
+    bool good = redis_exchange(r, &out, reply, deadline);
+    buf_wipe(&out.text);
+    if (!good)
+        return false;
+    good = read_greeting(r, reply, out.count);
+    redis_free(reply, out.count);
+    return good && (set_timeout(r->context->fd, r->timeout_ms) || redis_fail(r, "%s", strerror(errno)));
 }
 
-bool redis_ready(struct redis_connection *c, int64_t deadline_mono_ms)
+bool redis_ready(struct redis *r, int64_t deadline_mono_ms)
 {
     /* A server that was restarted has closed its end: known before anything is sent, it costs a new
      * connection and not the exchange. */
-    if (c->context && poll(&(struct pollfd){.fd = c->context->fd, .events = POLLIN}, 1, 0) == 0)
+    if (r->context && poll(&(struct pollfd){.fd = r->context->fd, .events = POLLIN}, 1, 0) == 0)
         return true;
-    redis_disconnect(c);
-    if (c->failed_mono_ms >= 0 && clock_mono_ms() - c->failed_mono_ms < REDIS_WAIT_MS)
+    redis_disconnect(r);
+    if (r->failed_mono_ms >= 0 && clock_mono_ms() - r->failed_mono_ms < REDIS_WAIT_MS)
         return false;
-    return open_context(c, deadline_mono_ms) && greet(c, deadline_mono_ms);
+    return open_context(r, deadline_mono_ms) && greet(r, deadline_mono_ms);
 }
 
 /* -- exchanges -- */
@@ -332,66 +296,64 @@ static bool wait_for(int fd, short events, int64_t deadline)
     }
 }
 
-static bool flush(struct redis_connection *c, int64_t deadline)
+static bool flush(struct redis *r, int64_t deadline)
 {
     for (int done = 0;;) {
-        if (redisBufferWrite(c->context, &done) != REDIS_OK)
-            return redis_fail(c, "cannot send: %s", c->context->errstr);
+        if (redisBufferWrite(r->context, &done) != REDIS_OK)
+            return redis_fail(r, "cannot send: %s", r->context->errstr);
         if (done)
             return true;
-        if (!wait_for(c->context->fd, POLLOUT, deadline))
-            return redis_fail(c, "took no command in time: REDIS_TIMEOUT is %lld ms",
-                              (long long)c->timeout_ms);
+        if (!wait_for(r->context->fd, POLLOUT, deadline))
+            return redis_fail(r, "took no command in time: REDIS_TIMEOUT is %lld ms",
+                              (long long)r->timeout_ms);
     }
 }
 
 /* Waits for more bytes, and reads them. A read without a poll(2) before it waits as long as the socket's
  * timeout says. */
-static bool read_more(struct redis_connection *c, int64_t deadline)
+static bool read_more(struct redis *r, int64_t deadline)
 {
-    size_t len = c->context->reader->len;
-    bool fresh = clock_left_ms(deadline) + FRESH_MS >= c->timeout_ms;
+    size_t len = r->context->reader->len;
+    bool fresh = clock_left_ms(deadline) + FRESH_MS >= r->timeout_ms;
 
     if (len > REPLY_MAX)
-        return redis_fail(c, "answers more than %d bytes", REPLY_MAX);
-    if (!fresh && !wait_for(c->context->fd, POLLIN, deadline + redis_extra_ms(len)))
-        return redis_fail(c, "did not answer in time: REDIS_TIMEOUT is %lld ms", (long long)c->timeout_ms);
-    return redisBufferRead(c->context) == REDIS_OK || redis_fail(c, "went away: %s", c->context->errstr);
+        return redis_fail(r, "answers more than %d bytes", REPLY_MAX);
+    if (!fresh && !wait_for(r->context->fd, POLLIN, deadline + redis_extra_ms(len)))
+        return redis_fail(r, "did not answer in time: REDIS_TIMEOUT is %lld ms", (long long)r->timeout_ms);
+    return redisBufferRead(r->context) == REDIS_OK || redis_fail(r, "went away: %s", r->context->errstr);
 }
 
-static redisReply *receive(struct redis_connection *c, int64_t deadline)
+static redisReply *receive(struct redis *r, int64_t deadline)
 {
     void *reply = NULL;
 
     do
-        if (redisGetReplyFromReader(c->context, &reply) != REDIS_OK) {
-            redis_give_up(c, "cannot be understood: %s", c->context->errstr);
+        if (redisGetReplyFromReader(r->context, &reply) != REDIS_OK) {
+            (void)redis_fail(r, "cannot be understood: %s", r->context->errstr);
             return NULL;
         }
-    while (!reply && read_more(c, deadline));
+    while (!reply && read_more(r, deadline));
     return reply;
 }
 
-bool redis_exchange(struct redis_connection *c, const struct buf *commands, size_t n, redisReply **reply,
+bool redis_exchange(struct redis *r, const struct redis_words *commands, redisReply **reply,
                     int64_t deadline_mono_ms)
 {
-    size_t got = 0;
+    size_t got = 0, n = commands->count;
+    const struct buf *text = &commands->text;
 
-    if (commands->failed ||
-        redisAppendFormattedCommand(c->context, commands->data, commands->len) != REDIS_OK)
-        return redis_fail(c, "no memory for %zu bytes of commands", commands->len);
-    if (!flush(c, deadline_mono_ms))
+    memset(reply, 0, n * sizeof *reply);
+    if (text->failed || redisAppendFormattedCommand(r->context, text->data, text->len) != REDIS_OK)
+        return redis_fail(r, "no memory for %zu bytes of commands", text->len);
+    if (!flush(r, deadline_mono_ms))
         return false;
-    while (got < n && (reply[got] = receive(c, deadline_mono_ms)) != NULL)
+    while (got < n && (reply[got] = receive(r, deadline_mono_ms)) != NULL)
         got++;
-    if (got == n) {
-        c->works_mono_ms = clock_mono_ms();
-        c->trouble.text[0] = '\0';
-        return true;
+    if (got < n) {
+        redis_free(reply, n);
+        return false;
     }
-    while (got > 0) {
-        freeReplyObject(reply[--got]);
-        reply[got] = NULL;
-    }
-    return false;
+    r->works_mono_ms = clock_mono_ms();
+    r->trouble.text[0] = '\0';
+    return true;
 }

@@ -1,10 +1,24 @@
 #include "base/digest.h"
-#include "store/redis/call.h"
+#include "store/redis/redis.h"
 #include <errno.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
+/* A field's value as Redis keeps it: hex digits, which hashes and ids are, as half as many bytes after a PACKED;
+ * another text that begins with such a byte, after a PLAIN. */
+#define PACKED '\1'
+#define PLAIN '\2'
 #define HEX_MIN 16 /* digits that are worth packing */
+#define SMALL                                                                                                \
+    64 /* bytes: a hash none of whose values is longer needs little memory (hash-max-listpack-value) */
+#define DAY_MS ((int64_t)24 * 60 * 60 * 1000)
+#define EVER_MS (1LL << 52) /* as exact in Lua as here */
+#define BUCKETS 4096 /* of a day's clients: however many they are, their counters need no more memory */
+#define CLIENTS_LIVE_S 172800
+
+const char *const redis_index_kind[INDEXES] = {
+    [INDEX_DUE] = "due", [INDEX_DEAD] = "dead", [INDEX_AGE] = "age"};
 
 /* -- fields -- */
 
@@ -21,8 +35,17 @@ static bool is_hex(const char *text, size_t len)
     return len >= HEX_MIN && len % 2 == 0;
 }
 
-size_t redis_pack(const struct field *field, const void *record, char out[FIELD_VALUE_SIZE])
+static bool is_default(const struct field *field, const void *record)
 {
+    return field->type == FIELD_TEXT ? !*((const char *)record + field->offset)
+                                     : !field_number(field, record);
+}
+
+/* Returns its length; 0 = the field is at its default. */
+static size_t pack(const struct field *field, const void *record, char out[FIELD_VALUE_SIZE])
+{
+    if (is_default(field, record))
+        return 0;
     field_get(field, record, out);
     size_t len = strlen(out);
     if (field->type == FIELD_TEXT && is_hex(out, len)) {
@@ -30,13 +53,12 @@ size_t redis_pack(const struct field *field, const void *record, char out[FIELD_
             out[i] = (char)(digit(out[2 * i]) << 4 | digit(out[2 * i + 1]));
         len /= 2;
         memmove(out + 1, out, len);
-        out[0] = REDIS_PACKED;
+        *out = PACKED;
         return len + 1;
     }
-    if ((out[0] == REDIS_PACKED || out[0] == REDIS_PLAIN) && len + 1 < FIELD_VALUE_SIZE) {
-        memmove(out + 1, out, len + 1);
-        out[0] = REDIS_PLAIN;
-        return len + 1;
+    if ((*out == PACKED || *out == PLAIN) && len + 1 < FIELD_VALUE_SIZE) {
+        memmove(out + 1, out, ++len);
+        *out = PLAIN;
     }
     return len;
 }
@@ -45,7 +67,7 @@ static bool unpack(const struct field *field, void *record, const redisReply *va
 {
     char text[FIELD_VALUE_SIZE];
 
-    if (value->len > 0 && value->str[0] == REDIS_PACKED) {
+    if (value->len > 0 && value->str[0] == PACKED) {
         if (2 * (value->len - 1) >= sizeof text)
             return false;
         digest_hex((const unsigned char *)value->str + 1, value->len - 1, text);
@@ -53,7 +75,7 @@ static bool unpack(const struct field *field, void *record, const redisReply *va
     }
     if (strlen(value->str) != value->len)
         return false;
-    return field_set(field, record, value->str + (value->str[0] == REDIS_PLAIN));
+    return field_set(field, record, value->str + (value->str[0] == PLAIN));
 }
 
 static const struct field *find_field(const struct record_type *type, const char *name, size_t *hint)
@@ -83,8 +105,9 @@ static bool set_version(void *record, const char *text)
 
 /* -- records -- */
 
-enum store_result redis_read_record(struct redis *r, const struct record_type *type, const redisReply *reply,
-                                    void *record)
+/* The record of HGETALL's reply. OK, UNAVAILABLE. */
+static enum store_result read_record(struct redis *r, const struct record_type *type, const redisReply *reply,
+                                     void *record)
 {
     enum store_result result = redis_expect(r, reply, REDIS_REPLY_ARRAY);
     size_t hint = 0;
@@ -111,37 +134,293 @@ enum store_result redis_read_record(struct redis *r, const struct record_type *t
     return result;
 }
 
-enum store_result redis_read(void *state, const struct record_type *type, const char *key, void *record,
-                             struct location_record *location, int64_t *now_ms)
+/* Two commands; the first one's reply is the count. client NULL: none. Returns how many. */
+static size_t add_client(struct redis *r, const char *client)
+{
+    uint32_t hash = 2166136261u; /* FNV-1a; who the client is was hashed with a key before */
+    char day[24];
+
+    if (!client)
+        return 0;
+    for (; *client; client++)
+        hash = (hash ^ (unsigned char)*client) * 16777619u;
+    snprintf(day, sizeof day, "%lld", (long long)(redis_now_ms(r) / DAY_MS));
+    redis_add(r, "HINCRBY %k %d 1", "clients", day, (int64_t)(hash % BUCKETS));
+    redis_add(r, "EXPIRE %k %d", "clients", day, (int64_t)CLIENTS_LIVE_S);
+    return 2;
+}
+
+static enum store_result read_client(struct redis *r, const redisReply *reply, int64_t *count)
+{
+    enum store_result result = redis_expect(r, reply, REDIS_REPLY_INTEGER);
+
+    *count = result == STORE_OK ? reply->integer : 0;
+    return result;
+}
+
+enum store_result redis_count_client(void *state, const char *client, int64_t *count)
 {
     struct redis *r = state;
-    const size_t n = location ? 3 : 2;
-    redisReply *reply[3];
+    redisReply *reply[2];
 
     redis_begin(r);
-    redis_add(r, "HGETALL %k", type->name, key ? key : "");
-    redis_add(r, "TIME");
-    if (location)
-        redis_add(r, "HGETALL %k", location_record_type.name, "");
-    enum store_result result = redis_run(r, reply, n);
+    size_t n = add_client(r, client);
+    enum store_result result = redis_run(r, reply);
     if (result == STORE_OK)
-        result = redis_expect_time(r, reply[1], now_ms);
-    if (result == STORE_OK)
-        result = redis_read_record(r, type, reply[0], record);
-    if (result == STORE_OK && location)
-        result = redis_read_record(r, &location_record_type, reply[2], location);
+        result = read_client(r, reply[0], count);
     redis_free(reply, n);
     return result;
 }
 
-enum store_result redis_blob(void *state, const char *id, struct buf *sealed)
+/* What a read, or a commit, brings beside the record: the location, the client's count. A limit that cannot be
+ * counted for want of memory stops no order. */
+static enum store_result read_others(struct redis *r, redisReply *const *reply, size_t at, size_t n,
+                                     struct location_record *location, int64_t *client_count)
+{
+    enum store_result result = at ? read_client(r, reply[0], client_count) : STORE_OK;
+
+    if (result == STORE_UNAVAILABLE || !location)
+        return result == STORE_FULL ? STORE_OK : result;
+    return read_record(r, &location_record_type, reply[n - 1], location);
+}
+
+enum store_result redis_read(void *state, const struct record_type *type, const char *key, const char *client,
+                             void *record, struct location_record *location, int64_t *client_count,
+                             int64_t *now_ms)
 {
     struct redis *r = state;
-    redisReply *reply;
-    enum store_result result = redis_ask(r, &reply, REDIS_REPLY_STRING, "GET %k", "blob", id);
+    redisReply *reply[5];
 
-    if (result == STORE_OK && !buf_add(sealed, reply->str, reply->len))
-        result = redis_trouble(r, "Redis: no memory for a body of %zu bytes", (size_t)reply->len);
-    redis_free(&reply, 1);
+    redis_begin(r);
+    size_t at = add_client(r, client), n = at + 2 + (location != NULL);
+    redis_add(r, "HGETALL %k", type->name, key);
+    redis_add(r, "TIME");
+    if (location)
+        redis_add(r, "HGETALL %k", location_record_type.name, "");
+    enum store_result result = redis_run(r, reply);
+    if (result == STORE_OK)
+        result = redis_expect_time(r, reply[at + 1], now_ms);
+    if (result == STORE_OK)
+        result = read_record(r, type, reply[at], record);
+    if (result == STORE_OK)
+        result = read_others(r, reply, at, n, location, client_count);
+    redis_free(reply, n);
     return result;
+}
+
+/* -- what a commit is made of -- */
+
+static int64_t version_of(const void *record)
+{
+    int64_t version = 0;
+
+    if (record)
+        memcpy(&version, record, sizeof version);
+    return version;
+}
+
+static bool has_large_value(const struct record_type *type, const void *record)
+{
+    char value[FIELD_VALUE_SIZE];
+
+    for (size_t i = 0; i < type->count; i++)
+        if (pack(&type->fields[i], record, value) > SMALL)
+            return true;
+    return false;
+}
+
+static bool differs(const struct field *field, const struct backend_commit *c)
+{
+    return version_of(c->before) ? !field_same(field, c->before, c->after) : !is_default(field, c->after);
+}
+
+/* Is there anything to be done? The indexes follow from the record. */
+static bool has_work(const struct backend_commit *c)
+{
+    for (size_t i = 0; i < c->type->count; i++)
+        if (differs(&c->type->fields[i], c))
+            return true;
+    return c->order && (c->order->blob[0].id || c->order->blob[1].id || c->order->value[0].name ||
+                        c->order->value[1].name || c->drop_blob[0]);
+}
+
+/* A command that lua/commit.lua does. So many words follow in r->args. */
+static void command(struct redis *r, const char *verb, const char *kind, const char *name, size_t words)
+{
+    redis_word_key(&r->keys, r->base, kind, name);
+    redis_word(&r->args, verb);
+    redis_word_number(&r->args, (int64_t)words);
+}
+
+/* HSET and HDEL of the fields that differ. A hash that had a large value stays large when that is gone: the record is
+ * written as a new one. */
+static void add_fields(struct redis *r, const struct backend_commit *c)
+{
+    const struct record_type *type = c->type;
+    int64_t version = version_of(c->before);
+    char value[FIELD_VALUE_SIZE];
+    bool anew = version && has_large_value(type, c->before) && !has_large_value(type, c->after);
+    size_t set = 0;
+
+    if (anew)
+        command(r, "DEL", type->name, c->key, 0);
+    for (size_t i = 0; i < type->count; i++) {
+        const struct field *field = &type->fields[i];
+        if (!is_default(field, c->after)) {
+            set += anew || differs(field, c);
+        } else if (!anew && differs(field, c)) {
+            command(r, "HDEL", type->name, c->key, 1);
+            redis_word(&r->args, field->name);
+        }
+    }
+    command(r, "HSET", type->name, c->key, 2 * set + 2);
+    for (size_t i = 0; set && i < type->count; i++) {
+        const struct field *field = &type->fields[i];
+        size_t len = anew || differs(field, c) ? pack(field, c->after, value) : 0;
+        if (len > 0) {
+            redis_word(&r->args, field->name);
+            redis_word_bytes(&r->args, value, len);
+        }
+    }
+    redis_word(&r->args, "v");
+    redis_word_number(&r->args, version + 1);
+}
+
+/* The bodies, or the notes on attempts. */
+static void add_blobs(struct redis *r, const struct backend_commit *c, bool bodies)
+{
+    for (size_t i = 0; c->order && i < STORE_COMMIT_BLOBS; i++) {
+        const struct store_blob *blob = &c->order->blob[i];
+        if (!blob->id || (strcmp(blob->id, c->order->after->attempt.blob) != 0) != bodies)
+            continue;
+        command(r, "SET", "blob", blob->id, 1);
+        redis_word_bytes(&r->args, blob->bytes, blob->len);
+    }
+}
+
+/* An order that waits, or is a dead letter, never expires by itself: its body and its place in the indexes
+ * would stay. */
+static void add_indexes(struct redis *r, const struct backend_commit *c)
+{
+    bool queued = false;
+
+    for (int i = 0; i < INDEXES; i++) {
+        int64_t was = version_of(c->before) ? order_index_ms(c->before, (enum order_index)i) : -1,
+                is = c->index_ms[i];
+        queued = queued || is >= 0;
+        if (is == was)
+            continue;
+        command(r, is < 0 ? "ZREM" : "ZADD", redis_index_kind[i], NULL, is < 0 ? 1 : 2);
+        if (is >= 0)
+            redis_word_number(&r->args, is);
+        redis_word(&r->args, c->key);
+    }
+    if (c->expires_ms > 0 && !queued) {
+        command(r, "PEXPIREAT", c->type->name, c->key, 1);
+        redis_word_number(&r->args, c->expires_ms - r->shift_ms);
+    }
+}
+
+static void add_values(struct redis *r, const struct backend_commit *c)
+{
+    for (size_t i = 0; i < RECORD_BLOBS; i++)
+        if (c->drop_blob[i])
+            command(r, "DEL", "blob", c->drop_blob[i], 0);
+    for (size_t i = 0; i < STORE_COMMIT_VALUES; i++) {
+        const struct store_value *v = &c->order->value[i];
+        if (!v->name)
+            continue;
+        command(r, v->value ? "SET" : "DEL", "val", v->name, !v->value ? 0 : v->ttl_ms > 0 ? 3 : 1);
+        if (v->value)
+            redis_word(&r->args, v->value);
+        if (v->value && v->ttl_ms > 0) {
+            redis_word(&r->args, "PX");
+            redis_word_number(&r->args, v->ttl_ms);
+        }
+    }
+}
+
+/* The version, and the times between which the commit may be done, by the server's clock. */
+static void add_terms(struct redis *r, const struct backend_commit *c)
+{
+    int64_t earliest = 0, latest = EVER_MS, extra = 0;
+
+    for (size_t i = 0; c->order && i < STORE_COMMIT_BLOBS; i++)
+        extra += c->order->blob[i].id ? redis_extra_ms(c->order->blob[i].len) : 0;
+    if (c->decided_ms > 0) {
+        int64_t wait = c->deadline_ms > 0 ? STORE_CLOCK_SLACK_MS : r->timeout_ms;
+        earliest = c->decided_ms - STORE_CLOCK_SLACK_MS - r->shift_ms;
+        latest =
+            c->decided_ms - r->shift_ms + extra + (wait < STORE_CLOCK_SLACK_MS ? wait : STORE_CLOCK_SLACK_MS);
+    }
+    if (c->deadline_ms > 0 && c->deadline_ms - r->shift_ms < latest)
+        latest = c->deadline_ms - r->shift_ms;
+    redis_word_key(&r->keys, r->base, c->type->name, c->key);
+    redis_word_number(&r->args, version_of(c->before));
+    redis_word_number(&r->args, earliest);
+    redis_word_number(&r->args, latest);
+}
+
+/* Redis refuses the first write of a script if that may need memory and there is none, and no later one.
+ * So a commit that brings a body begins with SET, which may be refused, and any other one with PERSIST,
+ * which never is: what ends work, and frees memory, goes on. */
+static void add_commands(struct redis *r, const struct backend_commit *c)
+{
+    add_blobs(r, c, true);
+    command(r, "PERSIST", c->type->name, c->key, 0);
+    add_blobs(r, c, false);
+    add_fields(r, c);
+    if (c->order) {
+        add_indexes(r, c);
+        add_values(r, c);
+    }
+}
+
+/* The script's reply: a word, the time, and with CHANGED the record. */
+static enum store_result read_result(struct redis *r, const struct backend_commit *c, const redisReply *reply,
+                                     void *current, int64_t *now_ms)
+{
+    enum store_result result = redis_expect_list(r, reply, 3);
+
+    if (result == STORE_OK)
+        result = redis_expect(r, reply->element[0], REDIS_REPLY_STRING);
+    if (result == STORE_OK)
+        result = redis_expect_time(r, reply->element[1], now_ms);
+    const char *word = result == STORE_OK ? reply->element[0]->str : "OK";
+    if (!strcmp(word, "OK"))
+        return result;
+    if (!strcmp(word, "TOO_LATE"))
+        return STORE_TOO_LATE;
+    if (strcmp(word, "CHANGED") != 0)
+        return redis_nonsense(r);
+    result = read_record(r, c->type, reply->element[2], current);
+    return result == STORE_OK ? STORE_CHANGED : result;
+}
+
+enum store_result redis_commit(void *state, const struct backend_commit *c, void *current, int64_t *version,
+                               struct location_record *location, int64_t *client_count, int64_t *now_ms)
+{
+    struct redis *r = state;
+    bool work = has_work(c);
+    redisReply *reply[4];
+
+    redis_begin(r);
+    r->same_server = true;
+    size_t at = add_client(r, c->order ? c->order->count_client : NULL), n = at + 1 + (location != NULL);
+    add_terms(r, c);
+    if (work)
+        add_commands(r, c);
+    redis_add_script(r, SCRIPT_COMMIT);
+    if (location)
+        redis_add(r, "HGETALL %k", location_record_type.name, "");
+    enum store_result result = redis_run(r, reply);
+    if (result != STORE_OK)
+        return result;
+    result = read_result(r, c, reply[at], current, now_ms);
+    enum store_result others =
+        result == STORE_UNAVAILABLE ? result : read_others(r, reply, at, n, location, client_count);
+    if (result == STORE_OK)
+        *version = version_of(c->before) + work;
+    redis_free(reply, n);
+    return others == STORE_OK ? result : others;
 }

@@ -1,11 +1,18 @@
+#include "store/redis/redis.h"
 #include "base/clock.h"
 #include "base/log.h"
-#include "store/redis/call.h"
+#include <errno.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#ifdef HAVE_HIREDIS_SSL
+#include <openssl/ssl.h>
+#endif
 
-_Static_assert(REDIS_RUN_ID_SIZE <= RECORD_ID_SIZE, "a record holds a server's id");
+#define WORDS_MAX ((size_t)3 * STORE_BLOB_MAX) /* bytes of a call */
+#define PAGE 256
+
+/* -- life cycle -- */
 
 void *redis_open(const struct config *config, const char *space, struct log *log, struct error *e)
 {
@@ -35,10 +42,16 @@ void *redis_open(const struct config *config, const char *space, struct log *log
         return NULL;
     }
     snprintf(base, size, "{%s}", space);
-    r->base = base;
+    *r = (struct redis){.base = base,
+                        .url = url,
+                        .timeout_ms = config->redis_timeout_ms,
+                        .failed_mono_ms = -1,
+                        .works_mono_ms = -1,
+                        .ahead_ms = clock_wall_ms() - clock_mono_ms()};
     log_secret(log, url.password);
-    redis_words_init(&r->out);
-    redis_connection_init(&r->connection, &url, config->redis_timeout_ms);
+    buf_init(&r->out.text, WORDS_MAX);
+    buf_init(&r->keys.text, WORDS_MAX);
+    buf_init(&r->args.text, WORDS_MAX);
     return r;
 }
 
@@ -46,39 +59,41 @@ static void redis_close(void *state)
 {
     struct redis *r = state;
 
-    redis_connection_free(&r->connection);
-    redis_words_free(&r->out);
+    redis_disconnect(r);
+#ifdef HAVE_HIREDIS_SSL
+    SSL_CTX_free(r->tls);
+#endif
+    redis_url_free(&r->url);
+    buf_free(&r->out.text);
+    buf_free(&r->keys.text);
+    buf_free(&r->args.text);
     free(r->base);
     free(r);
 }
 
 static void redis_before_fork(void *state)
 {
-    struct redis *r = state;
-    redis_disconnect(&r->connection);
+    redis_disconnect(state);
 }
 
 static void redis_shift_clock(void *state, int64_t ms)
 {
-    struct redis *r = state;
-    r->shift_ms += ms;
+    ((struct redis *)state)->shift_ms += ms;
 }
 
 static const char *redis_trouble_text(const void *state)
 {
-    const struct redis *r = state;
-    return r->connection.trouble.text;
+    return ((const struct redis *)state)->trouble.text;
 }
 
 static enum store_result redis_server(void *state, char server[RECORD_ID_SIZE])
 {
     struct redis *r = state;
 
-    if (!redis_ready(&r->connection, clock_mono_ms() + r->connection.timeout_ms))
+    if (!redis_ready(r, clock_mono_ms() + r->timeout_ms))
         return STORE_UNAVAILABLE;
-    memcpy(r->server, r->connection.run_id, sizeof r->server);
-    memcpy(server, r->server, sizeof r->server);
-    r->told = true;
+    memcpy(r->told, r->run_id, sizeof r->told);
+    memcpy(server, r->run_id, sizeof r->run_id);
     return STORE_OK;
 }
 
@@ -89,6 +104,101 @@ static enum store_result redis_expire(void *state, long max, long *n)
     (void)max;
     *n = 0;
     return STORE_OK;
+}
+
+/* -- indexes -- */
+
+static bool parse_score(const redisReply *reply, int64_t *ms)
+{
+    char *end;
+
+    if (reply->type != REDIS_REPLY_STRING || reply->len == 0)
+        return false;
+    errno = 0;
+    long long number = strtoll(reply->str, &end, 10);
+    *ms = number;
+    return !errno && !*end && number >= 0;
+}
+
+/* Reads one page of names and scores; those at from_ms that are not after `after` are left out. */
+static enum store_result read_page(struct redis *r, const redisReply *page, int64_t from_ms,
+                                   const char *after, size_t max, struct store_entry *list, size_t *n)
+{
+    enum store_result result = redis_expect(r, page, REDIS_REPLY_ARRAY);
+
+    for (size_t i = 0; result == STORE_OK && i + 1 < page->elements && *n < max; i += 2) {
+        const redisReply *key = page->element[i];
+        struct store_entry *to = &list[*n];
+        if (key->type != REDIS_REPLY_STRING || !parse_score(page->element[i + 1], &to->at_ms))
+            return redis_nonsense(r);
+        if (key->len >= sizeof to->key || strlen(key->str) != key->len ||
+            (to->at_ms == from_ms && *after && strcmp(key->str, after) <= 0))
+            continue; /* too long, or with a NUL: not written by this program */
+        memcpy(to->key, key->str, key->len + 1);
+        ++*n;
+    }
+    return result;
+}
+
+static enum store_result redis_list(void *state, enum order_index index, int64_t from_ms, const char *after,
+                                    size_t max, struct store_entry *list, size_t *n)
+{
+    struct redis *r = state;
+    int64_t offset = 0, page = max < PAGE ? (int64_t)max : PAGE;
+    enum store_result result = STORE_OK;
+    redisReply *reply;
+    bool more = max > 0;
+
+    *n = 0;
+    while (result == STORE_OK && more) {
+        redis_begin(r);
+        redis_add(r, "ZRANGEBYSCORE %k %d +inf WITHSCORES LIMIT %d %d", redis_index_kind[index], "", from_ms,
+                  offset, page);
+        result = redis_ask(r, &reply, REDIS_REPLY_ARRAY);
+        if (result == STORE_OK)
+            result = read_page(r, reply, from_ms, after, max, list, n);
+        more = result == STORE_OK && *n < max && reply->elements == 2 * (size_t)page;
+        offset += page;
+        page = PAGE;
+        redis_free(&reply, 1);
+    }
+    return result;
+}
+
+static enum store_result redis_sizes(void *state, struct store_sizes *out)
+{
+    enum { OF_EACH = 2, N = OF_EACH * INDEXES + 2 };
+    struct redis *r = state;
+    redisReply *reply[N];
+
+    *out = (struct store_sizes){0};
+    redis_begin(r);
+    for (int i = 0; i < INDEXES; i++) {
+        redis_add(r, "ZCARD %k", redis_index_kind[i], "");
+        redis_add(r, "ZRANGE %k 0 0 WITHSCORES", redis_index_kind[i], "");
+    }
+    redis_add(r, "ZCOUNT %k -inf %d", redis_index_kind[INDEX_DUE], "", redis_now_ms(r));
+    redis_add(r, "TIME");
+    enum store_result result = redis_run(r, reply);
+    for (int i = 0; result == STORE_OK && i < INDEXES; i++) {
+        struct store_entry first = {.key = ""};
+        size_t n = 0;
+        result = redis_expect(r, reply[OF_EACH * i], REDIS_REPLY_INTEGER);
+        if (result == STORE_OK)
+            result = read_page(r, reply[OF_EACH * i + 1], 0, "", 1, &first, &n);
+        if (result == STORE_OK) {
+            out->count[i] = reply[OF_EACH * i]->integer;
+            out->first_ms[i] = first.at_ms;
+        }
+    }
+    if (result == STORE_OK)
+        result = redis_expect(r, reply[N - 2], REDIS_REPLY_INTEGER);
+    if (result == STORE_OK) {
+        out->due = reply[N - 2]->integer;
+        result = redis_expect_time(r, reply[N - 1], &out->now_ms);
+    }
+    redis_free(reply, N);
+    return result;
 }
 
 const struct backend redis_backend = {

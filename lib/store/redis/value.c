@@ -1,5 +1,5 @@
 #include "base/clock.h"
-#include "store/redis/call.h"
+#include "store/redis/redis.h"
 #include <stdlib.h>
 #include <string.h>
 
@@ -20,10 +20,26 @@ enum store_result redis_get(void *state, const char *name, char **out)
 {
     struct redis *r = state;
     redisReply *reply;
-    enum store_result result = redis_ask(r, &reply, REDIS_REPLY_STRING, "GET %k", "val", name);
 
+    redis_begin(r);
+    redis_add(r, "GET %k", "val", name);
+    enum store_result result = redis_ask(r, &reply, REDIS_REPLY_STRING);
     if (result == STORE_OK)
         result = copy_text(r, reply, out);
+    redis_free(&reply, 1);
+    return result;
+}
+
+enum store_result redis_blob(void *state, const char *id, struct buf *sealed)
+{
+    struct redis *r = state;
+    redisReply *reply;
+
+    redis_begin(r);
+    redis_add(r, "GET %k", "blob", id);
+    enum store_result result = redis_ask(r, &reply, REDIS_REPLY_STRING);
+    if (result == STORE_OK && !buf_add(sealed, reply->str, reply->len))
+        result = redis_trouble(r, "Redis: no memory for a body of %zu bytes", (size_t)reply->len);
     redis_free(&reply, 1);
     return result;
 }
@@ -34,9 +50,14 @@ static enum store_result run_value(struct redis *r, const char *kind, const char
                                    const char *value, int64_t ttl_ms, char **out)
 {
     redisReply *reply;
-    enum store_result result = redis_ask_script(r, &reply, REDIS_REPLY_ARRAY, SCRIPT_VALUE, "1 %k %s %s %d",
-                                                kind, name, when, value, ttl_ms);
 
+    redis_begin(r);
+    redis_word_key(&r->keys, r->base, kind, name);
+    redis_word(&r->args, when);
+    redis_word(&r->args, value);
+    redis_word_number(&r->args, ttl_ms);
+    redis_add_script(r, SCRIPT_VALUE);
+    enum store_result result = redis_ask(r, &reply, REDIS_REPLY_ARRAY);
     if (result == STORE_OK)
         result = redis_expect_list(r, reply, 2);
     if (result == STORE_OK)
@@ -73,11 +94,15 @@ enum store_result redis_unlock(void *state, const char *name, const char *token)
 
 enum store_result redis_count(void *state, const char *name, int64_t ttl_ms, int64_t *count)
 {
+    struct redis *r = state;
     redisReply *reply;
-    enum store_result result = redis_ask_script(state, &reply, REDIS_REPLY_INTEGER, SCRIPT_COUNT, "1 %k %d",
-                                                "val", name, ttl_ms > 0 ? ttl_ms : 0);
 
-    if (result == STORE_OK && count)
+    redis_begin(r);
+    redis_word_key(&r->keys, r->base, "val", name);
+    redis_word_number(&r->args, ttl_ms > 0 ? ttl_ms : 0);
+    redis_add_script(r, SCRIPT_COUNT);
+    enum store_result result = redis_ask(r, &reply, REDIS_REPLY_INTEGER);
+    if (result == STORE_OK)
         *count = reply->integer;
     redis_free(&reply, 1);
     return result;
@@ -121,9 +146,10 @@ static enum store_result scan(struct redis *r, const char *pattern, char cursor[
 {
     const size_t skip = strlen(r->base) + strlen(":val:");
     redisReply *reply;
-    enum store_result result = redis_ask(r, &reply, REDIS_REPLY_ARRAY, "SCAN %s MATCH %s COUNT %d", cursor,
-                                         pattern, (int64_t)SCAN_STEP);
 
+    redis_begin(r);
+    redis_add(r, "SCAN %s MATCH %s COUNT %d", cursor, pattern, (int64_t)SCAN_STEP);
+    enum store_result result = redis_ask(r, &reply, REDIS_REPLY_ARRAY);
     if (result == STORE_OK && (reply->elements != 2 || reply->element[0]->type != REDIS_REPLY_STRING ||
                                reply->element[0]->len >= 24 || reply->element[1]->type != REDIS_REPLY_ARRAY))
         result = redis_nonsense(r);
@@ -167,7 +193,7 @@ static enum store_result read_values(struct redis *r, struct found *found, struc
     redis_begin(r);
     for (size_t i = 0; i < found->count; i++)
         redis_add(r, "GET %k", "val", found->name[i]);
-    enum store_result result = redis_run(r, reply, found->count);
+    enum store_result result = redis_run(r, reply);
     for (size_t i = 0; result == STORE_OK && i < found->count; i++) {
         bool twice = i > 0 && !strcmp(found->name[i], found->name[i - 1]);
         if (twice || reply[i]->type == REDIS_REPLY_NIL)

@@ -271,8 +271,10 @@ enum store_result db_end(struct db *db)
         db_rollback(db);
         return db_failure(db);
     }
-    if (db->writing && !db->lazy)
+    if (db->writing && !db->lazy && db->lock_noted_ms != db->clock.noted_ms) {
         writer_lock_note(&db->lock, db->clock.noted_ms);
+        db->lock_noted_ms = db->clock.noted_ms;
+    }
     if (db->writing)
         writer_lock_release(&db->lock);
     db->trouble.text[0] = '\0';

@@ -30,6 +30,7 @@ struct db {
     int64_t lost;              /* how often it came back older than it was */
     bool network;              /* on a network file system: no WAL */
     bool lazy;                 /* commits are not synced just now */
+    int64_t lock_noted_ms;     /* what this process wrote into store.lock */
     struct {
         const char *sql; /* its address is the key */
         sqlite3_stmt *statement;
@@ -64,8 +65,9 @@ enum db_purpose {
                       What was synced before stays. On a network file system as DB_WRITE */
 };
 
+#define DB_AT_ONCE (-1)
 /* False with db->trouble set: nothing was begun. A writer waits for others until deadline_ms (the store's time;
- * 0 = none), and DB_WAIT_MS at most. */
+ * 0 = none, DB_AT_ONCE: not at all), and DB_WAIT_MS at most. */
 bool db_begin(struct db *db, enum db_purpose purpose, int64_t deadline_ms) MUST_CHECK;
 /* Commits. Unless OK (FULL, UNAVAILABLE) nothing of it was done. */
 enum store_result db_end(struct db *db) MUST_CHECK;

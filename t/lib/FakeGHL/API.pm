@@ -108,6 +108,7 @@ my @ROUTE = (
     [GET    => qr{^/contacts/search/duplicate$},         '_contact_find'],
     [GET    => qr{^/contacts/([^/]+)$},                  '_contact_get'],
     [PUT    => qr{^/contacts/([^/]+)$},                  '_contact_update'],
+    [DELETE => qr{^/contacts/([^/]+)$},                  '_contact_delete'],
     [POST   => qr{^/contacts/([^/]+)/tags$},             '_tags_add'],
     [DELETE => qr{^/contacts/([^/]+)/tags$},             '_tags_remove'],
     [GET    => qr{^/contacts/([^/]+)/notes$},            '_note_list'],
@@ -161,8 +162,9 @@ sub _check {
         my ($value, $type) = ($asked->{$key}, $declared->{$key});
         if (!$type) { push @wrong, "property $key should not exist" }
         elsif ($type eq 's') {
+            my $may_be_empty = $call->{method} eq 'PUT' && $declared == \%UPDATE_CONTACT && $key ne 'country';
             push @wrong, !_is_text($value) ? "$key must be a string" : length $value ? () : $key eq 'email'
-                ? 'email must be an email' : "$key should not be empty";
+                ? 'email must be an email' : $may_be_empty ? () : "$key should not be empty";
         }
         elsif ($type eq 'n') { push @wrong, "$key must be a number" unless _is_number($value) }
         elsif ($type eq 'b') { push @wrong, "$key must be a boolean" unless _is_bool($value) }
@@ -355,6 +357,20 @@ sub _contact_update {
     _merge_fields($contact, $fields);
     $contact->{dateUpdated} = _now(time);
     return (200, { ($call->{v3} ? 'success' : 'succeded') => true, contact => _public($contact) });
+}
+
+# With all that hangs on it.
+sub _contact_delete {
+    my ($self, $call, $id) = @_;
+    $self->_contact($id);
+    for my $kind (qw(opportunities notes)) {
+        my %gone = map { $_->{id} => 1 } grep { $_->{contactId} eq $id } @{ $self->{state}{$kind} };
+        @{ $self->{state}{$kind} } = grep { !$gone{ $_->{id} } } @{ $self->{state}{$kind} };
+        delete @{ $self->{by}{$kind} }{ keys %gone };
+    }
+    @{ $self->{state}{contacts} } = grep { $_->{id} ne $id } @{ $self->{state}{contacts} };
+    delete $self->{by}{contacts}{$id};
+    return (200, { ($call->{v3} ? 'success' : 'succeded') => true });
 }
 
 sub _contact_find {
@@ -585,6 +601,27 @@ sub _custom_fields {
 sub state {
     my $self = shift;
     return { map { my $kind = $_; $kind => [map { _public($_) } @{ $self->{state}{$kind} }] } keys %{ $self->{state} } };
+}
+
+# The searches see, each with this chance, what they do not see yet.
+sub show {
+    my ($self, $chance) = @_;
+    my $now = time;
+    for my $object (map {@$_} @{ $self->{state} }{qw(contacts opportunities)}) {
+        $object->{seen_from} = 0 if $object->{seen_from} > $now && rand() < $chance;
+    }
+    return;
+}
+
+# A contact becomes another one, which has what it had.
+sub merge {
+    my ($self, $id) = @_;
+    my $contact = delete $self->{by}{contacts}{$id} or die "no such contact: $id\n";
+    $contact->{id} = $self->_id('contacts');
+    $self->{by}{contacts}{ $contact->{id} } = $contact;
+    $self->_index($contact);
+    $_->{contactId} = $contact->{id} for grep { ($_->{contactId} // '') eq $id } map {@$_} @{ $self->{state} }{qw(opportunities notes)};
+    return { id => $contact->{id} };
 }
 
 sub change {

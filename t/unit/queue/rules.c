@@ -6,12 +6,14 @@
  *       ago=S      arrived so many seconds ago          created=S  created so many seconds ago
  *       up=S       the store forgot nothing since then  bytes=X    other bytes than the fingerprint says
  *       hash=H     hashed with another key              key=K      hash of the order_key
+ *       erased             its person was erased
  *       moved              it stood under another key   sold       it was, whatever it says
  *       status=X   instead of the kind's own            to=T       leased to the token T at once
  *   lease T [early]            finish T [next=U]        retry T S [counted] [hold]      refuse T
  *   tried S                    was it leased in the last S seconds?
  *   renew T                    attempt T KIND WINDOW_S  unknown T WINDOW_S, refused T WINDOW_S, impossible T
  *   learn T CONTACT OPP        lose T                   requeue, drop, delete, keep
+ *   forgets                    the store forgot something just now
  *   +S                         time passes, in s        knows FIELD=VALUE ...  the worker's belief of GHL changes
  *   ... > WORD                 what the rule says
  *   is FIELD=VALUE ...         the record, field by field; times in s from now ("-" = 0 or ""); see show()
@@ -31,7 +33,7 @@ struct run {
     const char *name;
     struct order_record record;
     struct order_link link; /* what the worker believes */
-    int64_t now_ms;
+    int64_t now_ms, up_ms;
     bool changed;
     const char *said;
     char step[160], word[WORDS][WORD];
@@ -41,7 +43,7 @@ struct run {
 static struct queue_terms terms_of(const struct run *run)
 {
     return (struct queue_terms){
-        .link_ttl_ms = 1000000, .lease_ms = 60000, .write_window_ms = 120000, .now_ms = run->now_ms};
+        .link_ttl_ms = 1000000, .lease_ms = 60000, .write_window_ms = 120000, .now_ms = run->now_ms, .up_ms = run->up_ms};
 }
 
 /* The value of the option NAME=VALUE; NULL = it is not given. */
@@ -87,6 +89,7 @@ static void arrives(struct run *run, enum arrival_kind kind, bool deleted)
                                           : ORIGIN_WEBHOOK,
         .kind = kind,
         .status_only = deleted,
+        .erased = has(run, "erased"),
         .moved = has(run, "moved"),
         .sold = has(run, "sold"),
         .order_key = key ? key : "",
@@ -101,7 +104,7 @@ static void arrives(struct run *run, enum arrival_kind kind, bool deleted)
                             : statuses[kind],
         .body_id = body_id,
         .token = option(run, "to"),
-        .up_ms = up ? run->now_ms - number(up) * 1000 : 0,
+        .up_ms = up ? run->now_ms - number(up) * 1000 : run->up_ms,
     };
     struct order_record before = run->record;
     enum claim claim = order_claim(&run->record, &arrival, &terms, &run->changed);
@@ -226,6 +229,7 @@ static void show(const struct run *run, const char *field, char out[WORD])
                  {"latest", r->fingerprint},
                  {"latest-status", r->status},
                  {"contact", r->link.contact},
+                 {"email", r->link.email},
                  {"former", r->link.former},
                  {"opp", r->link.opportunity},
                  {"lease", r->lease},
@@ -256,6 +260,8 @@ static void show(const struct run *run, const char *field, char out[WORD])
         int64_t value;
     } numbers[] = {{"sold", r->sold},
                    {"look", r->look},
+                   {"erased", r->erased},
+                   {"restored", r->restored},
                    {"ended", r->ended},
                    {"follows", r->current.follows},
                    {"tries", r->attempts},
@@ -298,7 +304,7 @@ static void knows(struct run *run)
 {
     const char *contact = option(run, "contact"), *opp = option(run, "opp"), *part = option(run, "part"),
                *note = option(run, "note"), *unsettled = option(run, "unsettled"),
-               *gone = option(run, "gone");
+               *gone = option(run, "gone"), *email = option(run, "email");
     struct order_link *link = &run->link;
 
     if (contact)
@@ -311,6 +317,8 @@ static void knows(struct run *run)
         snprintf(link->part[3], sizeof link->part[3], "%s", note);
     if (unsettled)
         link->unsettled_ms = run->now_ms + number(unsettled) * 1000;
+    if (email)
+        snprintf(link->email, sizeof link->email, "%s", email);
     if (gone)
         link->gone_ms = run->now_ms;
 }
@@ -345,6 +353,10 @@ static bool step(struct run *run)
         return true;
     if (*verb == '+') {
         run->now_ms += number(verb + 1) * 1000;
+        return true;
+    }
+    if (!strcmp(verb, "forgets")) {
+        run->up_ms = run->now_ms;
         return true;
     }
     if (!strcmp(verb, "is"))

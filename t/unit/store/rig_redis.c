@@ -166,7 +166,7 @@ const char *rig_trouble(const struct rig *rig)
 enum store_result rig_try_read(struct rig *rig, const char *key, struct order_record *order)
 {
     int64_t now_ms;
-    return rig->backend->read(rig->state, &order_record_type, key, order, NULL, &now_ms);
+    return rig->backend->read(rig->state, &order_record_type, key, NULL, order, NULL, NULL, &now_ms);
 }
 
 enum store_result rig_put_body(struct rig *rig, const char *key, const void *bytes, size_t len)

@@ -74,7 +74,7 @@ static void commits_need_trust(struct front *f)
     is_result(commit(f, NULL, &order, BODY, "{}", &reply), STORE_UNAVAILABLE,
               "before its memory was checked");
     ok(*store_trouble(f->store), "and says why: %s", store_trouble(f->store));
-    is_result(store_read(f->store, "shop:1", &reply), STORE_OK, "but it may be read");
+    is_result(store_read(f->store, "shop:1", NULL, &reply), STORE_OK, "but it may be read");
     is_str(store_trouble(f->store), "", "which clears the trouble");
     store_trust(f->store, "another");
     is_result(commit(f, NULL, &order, BODY, "{}", &reply), STORE_UNAVAILABLE, "or as another server");
@@ -105,7 +105,7 @@ static void blobs_are_sealed(struct front *f)
     is_result(store_blob(f->store, "shop:1", BODY, &out), STORE_SEALED, "with another secret it is not");
     ok(strstr(store_trouble(f->store), "_PREVIOUS") != NULL, "which names the setting: %s",
        store_trouble(f->store));
-    is_result(store_read(f->store, "shop:1", &reply), STORE_OK, "the record is read");
+    is_result(store_read(f->store, "shop:1", NULL, &reply), STORE_OK, "the record is read");
     is_int(reply.order.version, 1, "without it");
     front_close(f);
     if (!front_open(f, secret) || !trusted(f))
@@ -119,7 +119,7 @@ static void what_is_not_needed_goes(struct front *f)
     struct buf out;
 
     buf_init(&out, 1000);
-    is_result(store_read(f->store, "shop:1", &reply), STORE_OK, "given the order");
+    is_result(store_read(f->store, "shop:1", NULL, &reply), STORE_OK, "given the order");
     struct order_record before = reply.order, after = before;
     after.attempt.kind = ATTEMPT_OPPORTUNITY;
     snprintf(after.attempt.blob, sizeof after.attempt.blob, NOTE);
@@ -140,12 +140,12 @@ static void time_goes_on(struct front *f)
 {
     struct store_reply reply;
 
-    is_result(store_read(f->store, "shop:1", &reply), STORE_OK, "a reply");
+    is_result(store_read(f->store, "shop:1", NULL, &reply), STORE_OK, "a reply");
     int64_t now = store_now_ms(f->store);
     ok(now >= reply.now_ms && now < reply.now_ms + 1000, "brings the time");
     store_shift_clock(f->store, HOUR_MS);
     ok(store_now_ms(f->store) >= now + HOUR_MS, "which can be shifted");
-    is_result(store_read(f->store, "shop:1", &reply), STORE_OK, "the next reply");
+    is_result(store_read(f->store, "shop:1", NULL, &reply), STORE_OK, "the next reply");
     ok(reply.now_ms >= now + HOUR_MS && reply.now_ms < now + HOUR_MS + 1000, "as well");
 }
 
