@@ -4,7 +4,6 @@
 #include "app/ready.h"
 #include "base/clock.h"
 #include "base/text.h"
-#include <inttypes.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -367,22 +366,6 @@ static bool note_shop(struct visit *v)
     return orders_location(&v->app->orders, saw_rule, v) == STORE_OK;
 }
 
-static void note_refunds(struct visit *v)
-{
-    const struct order *order = &v->planned.order;
-    struct log_about about = {.order = v->planned.plan.key};
-    struct json_walk walk = {.list = json_object_get(order->json, "refunds")};
-    char name[RECORD_KEY_SIZE + sizeof ACCEPT_REFUNDS], value[48], *kept = NULL;
-
-    snprintf(value, sizeof value, "%" PRId64 " 0", store_now_ms(v->app->store) / 1000);
-    if (json_walk(&walk) && text_format(name, sizeof name, ACCEPT_REFUNDS "%s", v->planned.plan.key) &&
-        store_put_absent(v->app->store, name, value, ACCEPT_REFUNDS_TTL_MS, &kept) != STORE_OK)
-        log_event(v->app->log, LOG_LEVEL_WARN, "store", &about,
-                  "The store did not keep that this order has refunds; a deleted one is not noticed: %s",
-                  store_trouble(v->app->store));
-    free(kept);
-}
-
 static void accept_order(struct visit *v)
 {
     const struct plan *plan = &v->planned.plan;
@@ -417,7 +400,6 @@ static void accept_order(struct visit *v)
         return;
     }
     accept_note_plan(v->app, &v->planned);
-    note_refunds(v);
     if (comes_after_the_spool(v)) {
         spool(v, "older versions of this order lie in the spool, and this one must not overtake them");
         return;
