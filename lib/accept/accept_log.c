@@ -1,6 +1,9 @@
 #include "accept/accept_log.h"
 #include "app/alert.h"
+#include "base/text.h"
+#include <inttypes.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 
 static struct log_about about_of(const struct acceptance *a)
@@ -129,11 +132,28 @@ void accept_log_worked(const struct app *app, const struct acceptance *a, const 
     }
 }
 
+/* Whoever deletes a refund tells nobody: reconcile reads the order again. */
+static void note_refunds(struct app *app, const struct planned *planned)
+{
+    struct log_about about = {.order = planned->plan.key};
+    struct json_walk walk = {.list = json_object_get(planned->order.json, "refunds")};
+    char name[RECORD_KEY_SIZE + sizeof ACCEPT_REFUNDS], value[48], *kept = NULL;
+
+    snprintf(value, sizeof value, "%" PRId64 " 0", store_now_ms(app->store) / 1000);
+    if (json_walk(&walk) && text_format(name, sizeof name, ACCEPT_REFUNDS "%s", planned->plan.key) &&
+        store_put_absent(app->store, name, value, ACCEPT_REFUNDS_TTL_MS, &kept) != STORE_OK)
+        log_event(app->log, LOG_LEVEL_WARN, "store", &about,
+                  "The store did not keep that this order has refunds; a deleted one is not noticed: %s",
+                  store_trouble(app->store));
+    free(kept);
+}
+
 void accept_note_plan(struct app *app, const struct planned *planned)
 {
     const struct plan *plan = &planned->plan;
     struct log_about about = {.order = plan->key};
 
+    note_refunds(app, planned);
     if (*plan->amount_note)
         log_event(app->log, LOG_LEVEL_WARN, "amount", &about, "%s", plan->amount_note);
     if (plan->erased) {
