@@ -152,6 +152,18 @@ static enum step upsert(struct sync_work *w, json_t *body, bool *bare)
     return again ? upsert(w, body, bare) : step;
 }
 
+/* GHL does not take the phone, because another contact has it: this one goes without it. */
+static bool drop_others_phone(const struct sync_work *w, json_t *body, const struct ghl_answer *answer)
+{
+    struct log_about about = {.order = w->work->key};
+
+    if (answer->result != GHL_DUPLICATE || !json_object_get(body, "phone"))
+        return false;
+    log_event(w->app->log, LOG_LEVEL_WARN, "shared_phone", &about,
+              "Another contact in GHL has this order's phone: it stays there");
+    return json_object_del(body, "phone") == 0;
+}
+
 /* One known contact; nobody else is matched. */
 static enum step update(struct sync_work *w, json_t *body)
 {
@@ -166,7 +178,8 @@ static enum step update(struct sync_work *w, json_t *body)
     sync_writes(w, PLAN_CONTACT);
     enum ghl_result result = ghl_contact_update(w->app->ghl, &call, w->link.contact, body, &answer);
     sync_wrote(w, PLAN_CONTACT, &answer);
-    bool again = result != GHL_OK && sync_drop_refused(w, "contact", body, &answer);
+    bool again = result != GHL_OK &&
+                 (sync_drop_refused(w, "contact", body, &answer) || drop_others_phone(w, body, &answer));
     if (result == GHL_OK)
         compare(w, body, json_object_get(answer.json, "contact"));
     else if (result == GHL_GONE)
