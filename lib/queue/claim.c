@@ -162,7 +162,8 @@ static bool is_latest(const struct order_record *r, const struct arrival *a, con
 {
     if (!r->version || !r->fingerprint[0] || (a->erased && !r->erased))
         return false;
-    if (a->kind == ARRIVAL_SELLS && r->ended && !r->sold) /* it was of before the start, and is asked for now */
+    if (a->kind == ARRIVAL_SELLS && r->ended &&
+        !r->sold) /* it was of before the start, and is asked for now */
         return false;
     if (strcmp(r->hash_id, a->hash_id) != 0) /* of one second and status: the same, as far as can be told */
         return t->same_second && a->modified_s && !a->status_only && !strcmp(r->status, a->status);

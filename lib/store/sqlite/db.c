@@ -185,6 +185,11 @@ void db_text(sqlite3_stmt *statement, int column, char *out, size_t size)
 
 /* -- transactions -- */
 
+int64_t store_clock_now(const struct store_clock *clock)
+{
+    return clock_boot_ms() + clock->offset_ms + clock->shift_ms;
+}
+
 /* A deleted or replaced file would take orders that nobody ever reads again. */
 static void look_at_file(struct db *db)
 {
