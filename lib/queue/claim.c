@@ -248,7 +248,6 @@ static void identify(struct order_record *r, const struct arrival *a, const stru
         r->look = a->status_only || a->moved ||
                   !order_is_fresh(a->created_s, a->up_ms,
                                   a->arrived_ms < terms->now_ms ? a->arrived_ms : terms->now_ms);
-    rules_look_after_loss(r, a->up_ms);
     if (*a->order_key)
         SET(r->order_key, a->order_key);
     if (a->created_s)
