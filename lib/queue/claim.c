@@ -59,11 +59,6 @@ bool order_is_fresh(int64_t created_s, int64_t up_ms, int64_t now_ms)
     return age_ms < FRESH_MS && age_ms > -DATE_MAX_MS && now_ms - up_ms >= FRESH_MS;
 }
 
-bool order_must_look(const struct order_record *r, int64_t up_ms)
-{
-    return r->look || (up_ms && r->arrived_ms && r->arrived_ms <= up_ms && !r->link.opportunity[0]);
-}
-
 /* -- the latest version -- */
 
 static size_t bytes_len(const char *bytes)
@@ -265,7 +260,7 @@ enum claim order_claim(struct order_record *r, const struct arrival *a, const st
         return CLAIM_OTHER_ORDER;
     if (r->erased && !a->erased && !a->status_only)
         return CLAIM_STALE;
-    r->look = order_must_look(r, a->up_ms);
+    rules_look_after_loss(r, a->up_ms);
     bool latest = is_latest(r, a, &t);
     if (latest ? !r->dead_ms || t.older : is_replay(r, a, &t)) {
         /* Saved without a change: what comes late is older. Bytes without a modified time that came before are a
