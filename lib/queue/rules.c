@@ -31,6 +31,12 @@ void rules_forget_parts(struct order_record *r)
     memset(r->link.part, 0, sizeof r->link.part);
 }
 
+void rules_look_after_loss(struct order_record *r, int64_t up_ms)
+{
+    if (r->arrived_ms && r->arrived_ms < up_ms && !r->link.opportunity[0])
+        r->look = true;
+}
+
 /* A late write may be carried out over what is known. But a note is never written twice. */
 static void doubt_parts(struct order_record *r)
 {
@@ -107,6 +113,7 @@ enum lease order_lease(struct order_record *r, const char *token, bool early, co
     rules_take_over(r, terms);
     if (!early && r->due_ms > terms->now_ms && r->due_ms <= terms->now_ms + DUE_MAX_MS)
         return LEASE_NOT_DUE;
+    rules_look_after_loss(r, terms->up_ms);
     rules_begin(r, token, terms);
     return LEASE_TAKEN;
 }

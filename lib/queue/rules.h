@@ -27,6 +27,7 @@ struct queue_terms {
     int64_t lease_ms;        /* a lease's length */
     int64_t write_window_ms; /* how long a write of unknown outcome may still be carried out */
     int64_t now_ms;          /* by the store's clock */
+    int64_t up_ms;           /* location_record's: since then the store forgot nothing; 0 = since ever */
 };
 
 /* -- which deliveries are news -- */

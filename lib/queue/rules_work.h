@@ -18,6 +18,8 @@ void rules_begin(struct order_record *record, const char *token, const struct qu
 void rules_make_due(struct order_record *record, int64_t due_ms);
 /* The worker that had the lease never said how it ended. */
 void rules_take_over(struct order_record *record, const struct queue_terms *terms);
+/* The store forgot something since the record's version came: it may have forgotten its opportunity. */
+void rules_look_after_loss(struct order_record *record, int64_t up_ms);
 /* What GHL holds is unknown. */
 void rules_forget_parts(struct order_record *record);
 

@@ -12,7 +12,8 @@ static struct queue_terms terms_of(const struct orders *orders)
     return (struct queue_terms){.link_ttl_ms = orders->config->link_ttl_ms,
                                 .lease_ms = ORDERS_LEASE_MS,
                                 .write_window_ms = WRITE_WINDOW_MS + orders->config->ghl_timeout_ms,
-                                .now_ms = store_now_ms(orders->store)};
+                                .now_ms = store_now_ms(orders->store),
+                                .up_ms = orders->location.up_ms};
 }
 
 /* A location's record is made before all others: without it the store was emptied, and forgot everything just now. */

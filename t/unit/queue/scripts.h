@@ -52,9 +52,11 @@ static const struct script scripts[] = {
      "sells A 100 > queued; ends B 110 > queued; sells A 120 > queued; is current=A"},
 
     /* -- a backup that was put back -- */
-    {"but not one that came since", "forgets; +300; sells A 100 > queued; is look=0"},
+    {"an order that waits in it may have been done", "sells A 100 > queued; is look=0; +60; forgets; lease t > taken; is look=1"},
+    {"but not one that came since", "forgets; +300; sells A 100 > queued; is look=0; lease t > taken; is look=0"},
     {"nor one whose opportunity it knows",
-     "sells A 100 to=t > leased; learn t c1 o1; finish t > done; +60; forgets; ends B 110 > queued; is look=0"},
+     "sells A 100 to=t > leased; learn t c1 o1; finish t > done; +60; forgets; ends B 110 > queued; is look=0; lease t > taken; "
+     "is look=0"},
     {"its next version is looked for, too", "sells A 100 > queued; +60; forgets; +9; ends B 110 to=t > leased; is look=1"},
     {"also if it was never sold, as far as the backup knows",
      "ends A 100 > ignored; +60; forgets; ends B 110 > queued; is look=1"},
