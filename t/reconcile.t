@@ -22,7 +22,7 @@ sub new_server {
     my (%more) = @_;
     $ghl->reset;
     $woo->reset;
-    return WooGHL::Server->for_ghl($ghl, redis => $redis, settings => { LOG_LEVEL => 'debug', $woo->wiring, %more });
+    return WooGHL::Server->for_ghl($ghl, redis => $redis, real_start => delete $more{real_start}, settings => { LOG_LEVEL => 'debug', $woo->wiring, %more });
 }
 
 sub deliver { my ($server, @what) = @_; return $server->deliver(@what)->{body} }
@@ -96,6 +96,21 @@ test 'one that a webhook brought' => sub {
     is reconcile($server), said(3, 2, 1, 0), 'of the same second: both undone';
     drain($server);
     is_deeply cards(), { 'Order #1' => 'won 48.97', 'Order #3' => 'won 1' }, 'and told';
+};
+
+test 'orders of before the start' => sub {
+    my $server = new_server(real_start => 1);
+    my $old = $NOW - 90 * 86400;
+    my @orders = map { $woo->order($_, created => $old, modified => $old + 60) } 1, 2;
+    s/"date_paid_gmt":"[^"]*"/'"date_paid_gmt":"' . gmt($old) . '"'/e for map { $_->{raw} } @orders;
+    is deliver($server, $orders[0]{raw}), '{"status":"ignored","reason":"before_start"}', 'given one that a bulk edit delivers';
+    $woo->put(@orders);
+    is reconcile($server), said(0, 0, 0, 0), 'reconcile leaves them where they are';
+    is reconcile($server, '--since', gmt($old)), said(2, 2, 0, 0), 'a person asks for them';
+    drain($server);
+    is_deeply cards(), { 'Order #1' => 'won 48.97', 'Order #2' => 'won 48.97' }, 'both are in GHL';
+    is reconcile($server, '--since', gmt($old)), said(2, 0, 2, 0), 'once more: they are known';
+    is deliver($server, $orders[0]{raw}), '{"status":"skipped","reason":"duplicate"}', 'to a webhook, too';
 };
 
 # As if what is kept of orders with refunds were of the day before.
