@@ -1,6 +1,6 @@
 #!/usr/bin/env perl
 # Everything is killed, stopped and started at random while orders come in: no order that was answered with 2xx is
-# lost, and none makes a second card.
+# lost, and none makes a second opportunity.
 #
 #   SEED=N             the same plan again (the moments are the machine's)
 #   CHAOS_SECONDS=N    how long, for each case; `make chaos` takes longer
@@ -228,40 +228,40 @@ sub calm {
     return;
 }
 
-# What is wrong with the order's cards, in words; '' = nothing.
+# What is wrong with the order's opportunities, in words; '' = nothing.
 sub wrong_with {
-    my ($verdict, @cards) = @_;
+    my ($verdict, @held) = @_;
     my @may = @{ $verdict->{may} };
-    return 'two cards' if @cards > 1;
-    if (!@cards) {
-        return 'no card' if $verdict->{must};
-        return $verdict->{answered} && !grep({ $_->[0] ne 'won' } @may) ? 'no card' : '';
+    return 'two opportunities' if @held > 1;
+    if (!@held) {
+        return 'no opportunity' if $verdict->{must};
+        return $verdict->{answered} && !grep({ $_->[0] ne 'won' } @may) ? 'no opportunity' : '';
     }
-    return 'a card, though it was never sold' unless $verdict->{could};
-    return '' if grep { $cards[0]{status} eq $_->[0] && abs($cards[0]{monetaryValue} - $_->[1]) < 0.001 } @may;
-    return sprintf 'its card is %s %s instead of %s', $cards[0]{status}, $cards[0]{monetaryValue}, join ' or ', map {"@$_"} @may;
+    return 'an opportunity, though it was never sold' unless $verdict->{could};
+    return '' if grep { $held[0]{status} eq $_->[0] && abs($held[0]{monetaryValue} - $_->[1]) < 0.001 } @may;
+    return sprintf 'its opportunity is %s %s instead of %s', $held[0]{status}, $held[0]{monetaryValue}, join ' or ', map {"@$_"} @may;
 }
 
 sub judge {
     my ($world, $plan, @answers) = @_;
-    my (%cards, %people, @wrong);
+    my (%named, %people, @wrong);
     my $verdict = $plan->verdict($world->{lost}, @answers);
-    push @{ $cards{ $world->{renamed}{ $_->{id} } // $_->{name} } }, $_ for $world->{ghl}->opportunities;
+    push @{ $named{ $world->{renamed}{ $_->{id} } // $_->{name} } }, $_ for $world->{ghl}->opportunities;
     push @{ $people{ $_->{firstName} } }, $_ for $world->{ghl}->contacts;
     for my $id (sort { $a <=> $b } keys %$verdict) {
-        my @cards = @{ delete $cards{"Order #$id"} || [] };
-        my $wrong = wrong_with($verdict->{$id}, @cards);
+        my @held = @{ delete $named{"Order #$id"} || [] };
+        my $wrong = wrong_with($verdict->{$id}, @held);
         my $customer = $plan->{orders}{$id}{customer};
-        $wrong ||= "its card is not at $customer"
-            if grep { my $card = $_; !grep { $_->{id} eq $card->{contactId} } @{ $people{$customer} || [] } } @cards;
+        $wrong ||= "its opportunity is not at $customer"
+            if grep { my $it = $_; !grep { $_->{id} eq $it->{contactId} } @{ $people{$customer} || [] } } @held;
         next unless $wrong;
         push @wrong, "Order #$id ($customer): $wrong";
         diag "$wrong[-1]; it was said: ", join '; ', map {"$plan->{orders}{$id}{states}[$_->{n}]{status} -> $_->{status} $_->{body}"}
             grep { $_->{order} == $id } @answers;
         diag $_ for sort grep {/order=shop:$id /} map { split /\n/, $_->log } @{ $world->{server} };
     }
-    is scalar @wrong, 0, 'each order that was taken has its one card, as of its newest state';
-    is_deeply [keys %cards], [], 'and there is no other card';
+    is scalar @wrong, 0, 'each order that was taken has its one opportunity, as of its newest state';
+    is_deeply [keys %named], [], 'and there is no other opportunity';
     is_deeply [grep { @{ $people{$_} } > 1 } sort keys %people], [], 'no customer is two contacts';
     return;
 }

@@ -227,7 +227,7 @@ sub time_passes {
     my $done = $world->{ghl}->land($all ? 1 : 0.5);
     told($world, "$done->{landed} late writes were carried out") if $done->{landed};
     $world->{ghl}->land if $seconds > $LATE_S;    # shows it
-    $world->{since} = $all ? 0 : $world->{since} + $seconds;
+    $world->{since} = $seconds > $LATE_S ? 0 : $seconds + ($all ? 0 : $world->{since});
     $world->{at} += $seconds;
     # Redis's own clock is not shifted: its locks end with it.
     my $locks = q{for _, k in ipairs(redis.call('KEYS', ARGV[1])) do local ms = redis.call('PTTL', k) - ARGV[2] }

@@ -101,9 +101,11 @@ void accept_log_deleted_again(const struct app *app, const struct acceptance *a)
 {
     struct log_about about = about_of(a);
 
-    log_event(app->log, LOG_LEVEL_WARN, "deleted_again", &about,
-              "A deletion came after this order was restored. If the order is not in the shop's bin, it is an old "
-              "deletion that came late: `woo_ghl reconcile --since` a day before the order's last change corrects it");
+    log_event(
+        app->log, LOG_LEVEL_WARN, "deleted_again", &about,
+        "A deletion came after this order was restored. If the order is not in the shop's bin, it is an old "
+        "deletion that came late: `woo_ghl reconcile --since` a day before the order's last change corrects "
+        "it");
 }
 
 void accept_log_worked(const struct app *app, const struct acceptance *a, const struct accept_about *of)
@@ -162,13 +164,13 @@ void accept_note_plan(struct app *app, const struct planned *planned)
                       store_trouble(app->store));
         log_event(app->log, LOG_LEVEL_WARN, "erased", &about,
                   "The shop erased this order's personal data: GHL gets none of the values that replaced it");
-        (void)alert_raise(
-            app, ALERT_ERASED,
-            "The shop erased the personal data of orders; GHL_ON_ERASE=%s says what becomes of their contacts in GHL. "
-            "See `woo_ghl status` for how many",
-            app->config.on_erase == ON_ERASE_KEEP    ? "keep"
-            : app->config.on_erase == ON_ERASE_BLANK ? "blank"
-                                                     : "delete");
+        (void)alert_raise(app, ALERT_ERASED,
+                          "The shop erased the personal data of orders; GHL_ON_ERASE=%s says what becomes of "
+                          "their contacts in GHL. "
+                          "See `woo_ghl status` for how many",
+                          app->config.on_erase == ON_ERASE_KEEP    ? "keep"
+                          : app->config.on_erase == ON_ERASE_BLANK ? "blank"
+                                                                   : "delete");
     }
 }
 

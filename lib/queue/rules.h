@@ -97,10 +97,6 @@ enum claim order_claim(struct order_record *record, const struct arrival *arriva
 /* Is an order that the store does not know fresh? created_s 0 = now. */
 bool order_is_fresh(int64_t created_s, int64_t up_ms, int64_t now_ms);
 
-/* Must GHL be searched before an opportunity is created, or the order's end ignored? It was unknown and not fresh; or all
- * that is known of it is from before the store lost something: what came then may have made one. */
-bool order_must_look(const struct order_record *record, int64_t up_ms);
-
 /* The key under which an order of this order_key (its hash) stands, if another order has the id: "KEY/HASH". */
 void order_key_of(const char *key, const char *order_key, char out[RECORD_KEY_SIZE]);
 

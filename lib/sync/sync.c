@@ -257,8 +257,7 @@ static enum step wanted(struct sync_work *w)
 
     if (!has_its_key(w))
         return sync_stop(w, SYNC_END_LEAVE, SYNC_OTHER_KEY);
-    if (record->sold || w->link.opportunity[0] || record->attempt.kind != ATTEMPT_NONE ||
-        order_must_look(record, w->app->orders.location.up_ms))
+    if (record->sold || w->link.opportunity[0] || record->attempt.kind != ATTEMPT_NONE || record->look)
         return STEP_NEXT;
     return stop_not_sold(w);
 }
@@ -266,7 +265,7 @@ static enum step wanted(struct sync_work *w)
 static enum step run_steps(struct sync_work *w)
 {
     static enum step (*const steps[])(struct sync_work *) = {sync_look, sync_contact, sync_tags,
-                                                             sync_opportunity, sync_note, sync_erase};
+                                                             sync_erase, sync_opportunity, sync_note};
     enum step step = wanted(w);
 
     for (size_t i = 0; step == STEP_NEXT && i < sizeof steps / sizeof *steps; i++) {

@@ -429,7 +429,6 @@ static int64_t unseen_ms(const struct sync_work *w)
 enum step sync_look(struct sync_work *w)
 {
     const struct order_record *record = &w->work->record;
-    bool must_look = order_must_look(record, w->app->orders.location.up_ms);
     struct sync_found found = {0};
     enum step step = STEP_NEXT;
 
@@ -437,9 +436,9 @@ enum step sync_look(struct sync_work *w)
         return STEP_NEXT;
     if (record->attempt.kind == ATTEMPT_OPPORTUNITY)
         step = settle_attempt(w, &found);
-    else if (must_look)
+    else if (record->look)
         step = find(w, &found);
-    if (step == STEP_NEXT && !*found.id && must_look && unseen_ms(w) > 0)
+    if (step == STEP_NEXT && !*found.id && record->look && unseen_ms(w) > 0)
         return sync_stop_retry(w, IN_FLIGHT_RETRY_MS, false, "in_flight");
     if (step != STEP_NEXT || !*found.id)
         return step;

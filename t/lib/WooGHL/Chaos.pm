@@ -210,13 +210,13 @@ sub _deed { my ($self, $at, $who, $which, $what, %more) = @_; push @{ $self->{de
 #   may       ([outcome, value], ...): the newest state that was answered with 2xx, or a newer one whose answer nobody
 #             heard. An end that may have come before its sale is that of the sale's content
 #   answered  any of them was
-#   could     a state that makes a card was sent
-#   must      there has to be a card even if the newest state never makes one: a state that makes one was answered with
+#   could     a state that makes an opportunity was sent
+#   must      there has to be an opportunity even if the newest state never makes one: a state that makes one was answered with
 #             2xx, too
 #
 # A Redis that lost its memory has lost what waited in it, with appendonly no as README says. What is left is what had
 # reached GHL, what lay in spools or in hands, and what comes after: the newest of it counts, though something newer may
-# be lost. A card that was answered for is never lost, nor made again.
+# be lost. An opportunity that was answered for is never lost, nor made again.
 sub verdict {
     my ($self, $lost, @answers) = @_;
     my (%verdict, %of);
