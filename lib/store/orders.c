@@ -59,10 +59,9 @@ static enum store_result other_order(struct orders *orders, struct change *chang
     const char *order_key = *change->arrival.order_key ? change->arrival.order_key : claimed->record.newest;
     struct change base = {
         .key = change->key, .known = &claimed->record, .rule = RULE_SUPERSEDE, .order_key = order_key};
-    struct order_record ignored;
 
     order_key_of(change->key, order_key, claimed->key);
-    enum store_result result = orders_run(orders, &base, &ignored);
+    enum store_result result = orders_run(orders, &base, NULL);
     if (result != STORE_OK)
         return result;
     change->key = claimed->key;
@@ -144,9 +143,8 @@ enum store_result orders_keep_bytes(struct orders *orders, const char *key, cons
 {
     char id[RECORD_TOKEN_SIZE];
     struct change change = {.key = key, .rule = RULE_KEEP_BYTES, .reason = reason, .blob = {id, bytes, len}};
-    struct order_record ignored;
 
-    return make_token(id) ? orders_run(orders, &change, &ignored) : STORE_UNAVAILABLE;
+    return make_token(id) ? orders_run(orders, &change, NULL) : STORE_UNAVAILABLE;
 }
 
 /* -- taking work -- */
@@ -308,8 +306,7 @@ enum store_result orders_learn_late(struct orders *orders, const char *key, cons
                                     const char *opportunity, unsigned *others)
 {
     struct change change = {.key = key, .rule = RULE_LEARN, .contact = contact, .opportunity = opportunity};
-    struct order_record ignored;
-    enum store_result result = orders_run(orders, &change, &ignored);
+    enum store_result result = orders_run(orders, &change, NULL);
 
     *others = change.others;
     return result;
@@ -377,8 +374,7 @@ enum store_result orders_refuse(struct orders *orders, struct order_work *work, 
 enum store_result orders_requeue(struct orders *orders, const char *key, enum requeue *result)
 {
     struct change change = {.key = key, .rule = RULE_REQUEUE};
-    struct order_record ignored;
-    enum store_result done = orders_run(orders, &change, &ignored);
+    enum store_result done = orders_run(orders, &change, NULL);
 
     *result = change.requeue;
     return done;
@@ -387,8 +383,7 @@ enum store_result orders_requeue(struct orders *orders, const char *key, enum re
 static enum store_result change_dead(struct orders *orders, const char *key, enum rule rule)
 {
     struct change change = {.key = key, .rule = rule};
-    struct order_record ignored;
-    enum store_result result = orders_run(orders, &change, &ignored);
+    enum store_result result = orders_run(orders, &change, NULL);
 
     return result == STORE_OK && !change.done ? STORE_NONE : result;
 }

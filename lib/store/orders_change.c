@@ -166,7 +166,6 @@ enum store_result orders_run(struct orders *orders, struct change *change, struc
         const struct queue_terms terms = terms_of(orders);
         struct order_record after = before;
         bool changed = apply(orders, change, &after, &terms);
-        *record = before;
         result = STORE_OK;
         if (changed)
             result = commit_change(orders, change, &before, &after, terms.now_ms, reply);
@@ -174,20 +173,20 @@ enum store_result orders_run(struct orders *orders, struct change *change, struc
             goto out;
         else /* that nothing is to be done is no answer to a guess */
             result = read_now(orders, change, reply);
-        if (changed && result == STORE_OK) {
-            *record = reply->order;
-            goto out;
-        }
         if (result == STORE_OK || result == STORE_CHANGED) {
             before = reply->order;
             asked = true;
         } else if (result != STORE_TOO_LATE) {
             goto out;
         }
+        if (changed && result == STORE_OK)
+            goto out;
         pause_a_little(tries);
     }
     result = STORE_UNAVAILABLE;
 out:
+    if (result == STORE_OK && record)
+        *record = before;
     free(reply);
     return result;
 }

@@ -55,7 +55,8 @@ struct change {
     int64_t client_count;                 /* out */
 };
 
-/* Reads, unless it is known, and commits until it is done. OK: *record is what the store has now. */
+/* Reads, unless it is known, and commits until it is done. OK: *record (may be NULL) is what the store has
+ * now. */
 enum store_result orders_run(struct orders *orders, struct change *change,
                              struct order_record *record) MUST_CHECK;
 

@@ -44,20 +44,6 @@ void db_sqlite_failed(struct db *db)
               db_advice(code), db->full ? ": make room on its disk" : "");
 }
 
-void db_fail(struct db *db, const char *fmt, ...)
-{
-    char text[sizeof db->trouble.text];
-    va_list args;
-
-    if (db->failed)
-        return;
-    va_start(args, fmt);
-    vsnprintf(text, sizeof text, fmt, args);
-    va_end(args);
-    db->failed = true;
-    error_set(&db->trouble, "%s: %s", db->path, text);
-}
-
 enum store_result db_failure(const struct db *db)
 {
     return db->full ? STORE_FULL : STORE_UNAVAILABLE;

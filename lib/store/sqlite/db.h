@@ -107,7 +107,14 @@ void db_text(sqlite3_stmt *statement, int column, char *out, size_t size);
 
 /* Marks the transaction as failed: by SQLite's last error, or by this text. */
 void db_sqlite_failed(struct db *db);
-void db_fail(struct db *db, const char *fmt, ...) PRINTF_LIKE(2, 3);
+#define db_fail(db, ...)                                                                                     \
+    do {                                                                                                     \
+        if (!(db)->failed) {                                                                                 \
+            (db)->failed = true;                                                                             \
+            error_set(&(db)->trouble, __VA_ARGS__);                                                          \
+            error_prefix(&(db)->trouble, "%s", (db)->path);                                                  \
+        }                                                                                                    \
+    } while (0)
 
 int64_t store_clock_now(const struct store_clock *clock);
 
