@@ -3,7 +3,7 @@
 #   make deps      installs what is missing (Debian, Ubuntu)   make lint     compilers' and checkers' findings
 #   make unit      the C tests alone                           make asan     all tests under the sanitizers
 #   make install   program, man page, examples                 make format   clang-format, in place
-#   make chaos     a long run of t/chaos.t; SEED=N repeats one
+#   make chaos     long runs of t/chaos.t and t/property.t; SEED=N repeats one
 #   make fuzz      each program in t/fuzz for SECONDS=10 (clang)
 #   make docs      .env.sample and parts of the man page, from the program
 #   make bench     how fast it is
@@ -129,10 +129,12 @@ test: $(NEEDED)
 crash-driver:
 	@$(MAKE) -s --no-print-directory CRASH=1 BUILD=$(BUILD)/crash $(BUILD)/crash/t/driver/crash-points
 
-# Everything is killed and stopped at random for a while; SEED=N, which is printed, repeats the plan.
+# Everything is killed and stopped at random for a while, then SEEDS random walks; SEED=N, which is printed, repeats one.
 CHAOS_SECONDS ?= 60
-chaos: $(PROGRAM) $(DRIVERS)
-	@BUILD=$(BUILD) WOO_GHL_PROGRAM=$(abspath $(PROGRAM)) CHAOS_SECONDS=$(CHAOS_SECONDS) SEED=$(SEED) prove -v t/chaos.t
+SEEDS ?= 20
+chaos: $(PROGRAM) $(DRIVERS) crash-driver
+	@BUILD=$(BUILD) WOO_GHL_PROGRAM=$(abspath $(PROGRAM)) CHAOS_SECONDS=$(CHAOS_SECONDS) SEED=$(SEED) SEEDS=$(SEEDS) \
+	  prove -v t/chaos.t t/property.t
 
 # Objects of their own: the fuzzer counts what each branch of them does.
 SECONDS ?= 10

@@ -167,6 +167,26 @@ for my $store (qw(sqlite redis)) {
         $server->stop;
     } if $redis;
 
+    subtest "$store: orders that wait and cannot be opened" => sub {
+        my $server = $new->(SYNC_BUDGET => '0');
+        is deliver($server, 1), '{"status":"queued","reason":"later"}', 'given an order that waits';
+        my $old = $WooGHL::Server::SECRET;
+        local $WooGHL::Server::SECRET = 'another secret';
+        $server->set(WOO_WEBHOOK_SECRET => 'another secret');
+        ok $server->drain_as_of($_), 'and another secret, a drain' for 60, 1300;
+        my $told = told($server, 'sealed', 1);
+        is scalar @$told, 1, 'is told once';
+        like $told->[0], qr/cannot be opened, and stay: .*WOO_WEBHOOK_SECRET_PREVIOUS/, 'with the setting that opens them';
+        $ghl->clear_calls;
+        is deliver($server, 2), '{"status":"queued","reason":"later"}', 'a new order';
+        ok $server->drain_as_of(1310), 'goes on';
+        is_deeply [map { $_->{name} } $ghl->opportunities], ['Order #2'], 'at once';
+        $server->set(WOO_WEBHOOK_SECRET_PREVIOUS => $old);
+        ok $server->drain_as_of(3000), 'and with that setting';
+        is_deeply [sort map { $_->{name} } $ghl->opportunities], ['Order #1', 'Order #2'], 'the other one, too';
+        $server->stop;
+    };
+
     subtest "$store: the spool has a file whose key is missing" => sub {
         $ghl->reset;
         my $server = $new->(REDIS_URL => 'redis://127.0.0.1:1', DATA_KEY => 'the data key of that time');

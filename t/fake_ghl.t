@@ -187,6 +187,17 @@ subtest 'late effect' => sub {
     my $deadline = time + 5;
     select undef, undef, undef, 0.02 until @{ $ghl->opportunities } || time > $deadline;
     is scalar(() = $ghl->opportunities), 1, 'it comes all the same';
+
+    $ghl->settings({ search_lag_ms => 3_600_000 });
+    $ghl->fault({ do => { status => 504, held => 1 } }, { times => 0, chance => 0, do => { status => 500 } });
+    is((ask(POST => '/opportunities/', opportunity($contact)))[0], 504, 'a call that is held is answered as told');
+    is scalar(() = $ghl->opportunities), 1, 'and not carried out';
+    is_deeply $ghl->land, { landed => 1, held => 0 }, 'until it lands';
+    is scalar(() = $ghl->opportunities), 2, 'then it is';
+    my $seen = sub { scalar @{ (ask(GET => "/opportunities/search?location_id=$loc"))[1]{opportunities} } };
+    is $seen->(), 1, 'the search does not see it';
+    $ghl->land;
+    is $seen->(), 2, 'until things land again';
 };
 
 subtest 'limits, connections, record' => sub {

@@ -38,8 +38,17 @@ $ghl->clear_faults;
 ok $server->drain_as_of(600), 'a drain that cannot know, later' or diag $server->log;
 is_deeply notes(), [map {"1001 is $_\nMARK"} qw(processing refunded completed)], 'writes it' or diag $server->log;
 
+# GHL carries it out when the drain has looked in vain.
+$ghl->fault({ match => $NOTE, times => 0, do => { status => 504, held => 1 } });
+is $server->deliver(order('cancelled'))->{status}, 202, 'when GHL carries out the next one late';
+$ghl->clear_faults;
+$server->drain_as_of(630);
+$ghl->land;
+ok $server->drain_as_of(2500), 'a drain after that';
+is_deeply notes(), [map {"1001 is $_\nMARK"} qw(processing refunded completed cancelled)], 'finds it' or diag $server->log;
+
 my %mark = map { $_ => 1 } map { $_->{body} =~ /\n(.*shop:1001 .*)\z/ } @{ $ghl->state->{notes} };
-is scalar(keys %mark), 3, 'each state of that second has a mark of its own';
+is scalar(keys %mark), 4, 'each state of that second has a mark of its own';
 $server->stop;
 $ghl->stop;
 done_testing;

@@ -22,7 +22,7 @@ sub new_server {
     my (%more) = @_;
     $ghl->reset;
     $woo->reset;
-    return WooGHL::Server->for_ghl($ghl, redis => $redis, settings => { LOG_LEVEL => 'debug', $woo->wiring, %more });
+    return WooGHL::Server->for_ghl($ghl, redis => $redis, real_start => delete $more{real_start}, settings => { LOG_LEVEL => 'debug', $woo->wiring, %more });
 }
 
 sub deliver { my ($server, @what) = @_; return $server->deliver(@what)->{body} }
@@ -68,7 +68,7 @@ test 'an order whose webhook never came' => sub {
     is_deeply cards(), { 'Order #1001' => 'won 21.76' }, 'to GHL';
     is_deeply [map { $_->{email} } $ghl->contacts], ['c1001@example.com'], 'with its customer';
     $ghl->clear_calls;
-    is reconcile($server), said(2, 0, 1, 1), 'once more: it is known';
+    is reconcile($server), said(2, 0, 2, 0), 'once more: both are known';
     is drain($server), "drained: 0 synced, 0 needed nothing, 0 wait on, 0 dead letters; 0 in the queue\n", 'nothing waits';
     is deliver($server, $woo->order(1001, total => '21.76')->{raw}), '{"status":"skipped","reason":"duplicate"}', 'the webhook comes after all';
     is_deeply [$ghl->sent], [], 'GHL is not called';
@@ -89,13 +89,28 @@ test 'one that a webhook brought' => sub {
     is drain($server), "drained: 1 synced, 0 needed nothing, 0 wait on, 0 dead letters; 0 in the queue\n", 'a status that was missed';
     is_deeply cards(), { 'Order #1' => 'won 48.97', 'Order #3' => 'won 1' }, 'is in GHL';
     $woo->put($woo->order(1, status => 'refunded', modified => $NOW - 5, created => $NOW - 60), $woo->order(3, status => 'trash', modified => $NOW - 5, total => '1.00'));
-    is reconcile($server), said(3, 2, 0, 1), 'a refund and a deletion that were missed';
+    is reconcile($server), said(3, 2, 1, 0), 'a refund and a deletion that were missed';
     drain($server);
     is_deeply cards(), { 'Order #1' => 'lost 48.97', 'Order #3' => 'abandoned 1' }, 'are told';
     $woo->put($woo->order(1, modified => $NOW - 5), $woo->order(3, modified => $NOW - 5, total => '1.00'));
-    is reconcile($server), said(3, 2, 0, 1), 'of the same second: both undone';
+    is reconcile($server), said(3, 2, 1, 0), 'of the same second: both undone';
     drain($server);
     is_deeply cards(), { 'Order #1' => 'won 48.97', 'Order #3' => 'won 1' }, 'and told';
+};
+
+test 'orders of before the start' => sub {
+    my $server = new_server(real_start => 1);
+    my $old = $NOW - 90 * 86400;
+    my @orders = map { $woo->order($_, created => $old, modified => $old + 60) } 1, 2;
+    s/"date_paid_gmt":"[^"]*"/'"date_paid_gmt":"' . gmt($old) . '"'/e for map { $_->{raw} } @orders;
+    is deliver($server, $orders[0]{raw}), '{"status":"ignored","reason":"before_start"}', 'given one that a bulk edit delivers';
+    $woo->put(@orders);
+    is reconcile($server), said(0, 0, 0, 0), 'reconcile leaves them where they are';
+    is reconcile($server, '--since', gmt($old)), said(2, 2, 0, 0), 'a person asks for them';
+    drain($server);
+    is_deeply cards(), { 'Order #1' => 'won 48.97', 'Order #2' => 'won 48.97' }, 'both are in GHL';
+    is reconcile($server, '--since', gmt($old)), said(2, 0, 2, 0), 'once more: they are known';
+    is deliver($server, $orders[0]{raw}), '{"status":"skipped","reason":"duplicate"}', 'to a webhook, too';
 };
 
 # As if what is kept of orders with refunds were of the day before.

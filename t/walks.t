@@ -84,21 +84,27 @@ sub expect {
         return;
     }
     my $status = $state->{order}{status};
-    my $outcome = $OUTCOME{$status} or return;
+    return if $status eq 'checkout-draft';    # nobody ordered anything yet
+    my $outcome = $OUTCOME{$status};    # none: what GHL holds follows, but for the status
+    my $bytes = $JSON->encode($state->{order});
     if (defined $model->{seen} && $state->{modified} < $model->{seen}) {
         # A sale after its end is sold, and ended.
-        return if $model->{card} || $outcome ne 'won';
-        $status = $model->{ended};
+        return if $model->{card} || ($outcome // '') ne 'won';
+        $status = $model->{ended} // $status;
         $outcome = $status eq 'trash' ? 'abandoned' : $OUTCOME{$status};
         $model->{card} = 1;
     }
     else {
+        $model->{bytes} = {} if !defined $model->{seen} || $state->{modified} > $model->{seen};
+        return if $model->{bytes}{$bytes}++;    # bytes of one second are news once
         $model->{seen} = $state->{modified};
-        $model->{ended} = $status;
-        $model->{card} = 1 if $outcome eq 'won';
+        $model->{ended} = $status if $outcome;
+        $model->{card} = 1 if ($outcome // '') eq 'won';
     }
     return if !$model->{card};
-    @$model{qw(status value name)} = ($outcome, $state->{value}, "Order #$state->{order}{number}");
+    @$model{qw(value name)} = ($state->{value}, "Order #$state->{order}{number}");
+    return if !$outcome;
+    $model->{status} = $outcome;
     my $stage = $SET->{GHL_STAGE_MAP} ? $STAGE{$status} : undef;
     $model->{stage} = "fake-stage-a-$stage" if defined $stage;
     return;

@@ -4,7 +4,6 @@
 #include "app/ready.h"
 #include "base/clock.h"
 #include "base/text.h"
-#include <inttypes.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -367,22 +366,6 @@ static bool note_shop(struct visit *v)
     return orders_location(&v->app->orders, saw_rule, v) == STORE_OK;
 }
 
-static void note_refunds(struct visit *v)
-{
-    const struct order *order = &v->planned.order;
-    struct log_about about = {.order = v->planned.plan.key};
-    struct json_walk walk = {.list = json_object_get(order->json, "refunds")};
-    char name[RECORD_KEY_SIZE + sizeof ACCEPT_REFUNDS], value[48], *kept = NULL;
-
-    snprintf(value, sizeof value, "%" PRId64 " 0", store_now_ms(v->app->store) / 1000);
-    if (json_walk(&walk) && text_format(name, sizeof name, ACCEPT_REFUNDS "%s", v->planned.plan.key) &&
-        store_put_absent(v->app->store, name, value, ACCEPT_REFUNDS_TTL_MS, &kept) != STORE_OK)
-        log_event(v->app->log, LOG_LEVEL_WARN, "store", &about,
-                  "The store did not keep that this order has refunds; a deleted one is not noticed: %s",
-                  store_trouble(v->app->store));
-    free(kept);
-}
-
 static void accept_order(struct visit *v)
 {
     const struct plan *plan = &v->planned.plan;
@@ -417,7 +400,6 @@ static void accept_order(struct visit *v)
         return;
     }
     accept_note_plan(v->app, &v->planned);
-    note_refunds(v);
     if (comes_after_the_spool(v)) {
         spool(v, "older versions of this order lie in the spool, and this one must not overtake them");
         return;
@@ -458,54 +440,4 @@ void accept_delivery(struct app *app, const struct accept_delivery *delivery, st
     case PLANNED_FAILED: spool(&v, e.text); break;
     }
     planned_free(&v.planned);
-}
-
-/* -- what a worker lost -- */
-
-static bool accept_again(struct app *app, struct order_work *work, int64_t ago_ms, bool moved)
-{
-    struct delivery unpacked;
-    struct acceptance acceptance = {.result = ACCEPTED_AWAY};
-    enum end end;
-
-    if (delivery_unpack(work->body.data, work->body.len, &unpacked)) {
-        const struct accept_delivery delivery = {.bytes = unpacked.body,
-                                                 .len = unpacked.body_len,
-                                                 .headers = unpacked.headers,
-                                                 .origin = ORIGIN_RECOVERED,
-                                                 .sold = work->record.sold,
-                                                 .moved = moved,
-                                                 .arrived_ago_ms = ago_ms};
-        accept_delivery(app, &delivery, &acceptance);
-    }
-    delivery_free(&unpacked);
-    if (acceptance.result == ACCEPTED_AWAY || acceptance.result == ACCEPTED_REFUSED)
-        return false;
-    /* It stands under its right key now, and is done under the old one; else its lease runs out, and this is done again. */
-    if (moved && orders_finish(&app->orders, work, &work->record.link, false, &end) == STORE_UNAVAILABLE)
-        log_event(app->log, LOG_LEVEL_WARN, "store", NULL,
-                  "The store did not take the end of an order's old key");
-    return true;
-}
-
-void accept_rescue(struct app *app, struct order_work *work, const char *reason)
-{
-    struct error e = ERROR_NONE;
-    struct log_about about = {.order = work->key};
-    int64_t ago_ms = store_now_ms(app->store) - work->record.current.accepted_ms;
-    const struct spool_delivery delivery = {.key = work->key,
-                                            .packed = work->body.data,
-                                            .packed_len = work->body.len,
-                                            .arrived_ago_ms = ago_ms > 0 ? ago_ms : 0};
-
-    bool moved = !strcmp(reason, SYNC_OTHER_KEY), answers = strcmp(reason, "store_unavailable") != 0;
-    if (!work->body.len || (answers && accept_again(app, work, delivery.arrived_ago_ms, moved)) || moved)
-        return;
-    if (app->spool && spool_put_delivery(app->spool, &delivery, &e))
-        log_event(app->log, LOG_LEVEL_WARN, "spooled", &about,
-                  "The store went away while this order was in hand: the spool has it, too");
-    else
-        log_event(app->log, LOG_LEVEL_ERROR, "spool", &about,
-                  "The store went away while this order was in hand, and the spool cannot take it: %s",
-                  e.text);
 }

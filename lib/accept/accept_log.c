@@ -1,6 +1,9 @@
 #include "accept/accept_log.h"
 #include "app/alert.h"
+#include "base/text.h"
+#include <inttypes.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 
 static struct log_about about_of(const struct acceptance *a)
@@ -98,9 +101,11 @@ void accept_log_deleted_again(const struct app *app, const struct acceptance *a)
 {
     struct log_about about = about_of(a);
 
-    log_event(app->log, LOG_LEVEL_WARN, "deleted_again", &about,
-              "A deletion came after this order was restored. If the order is not in the shop's bin, it is an old "
-              "deletion that came late: `woo_ghl reconcile --since` a day before the order's last change corrects it");
+    log_event(
+        app->log, LOG_LEVEL_WARN, "deleted_again", &about,
+        "A deletion came after this order was restored. If the order is not in the shop's bin, it is an old "
+        "deletion that came late: `woo_ghl reconcile --since` a day before the order's last change corrects "
+        "it");
 }
 
 void accept_log_worked(const struct app *app, const struct acceptance *a, const struct accept_about *of)
@@ -129,11 +134,28 @@ void accept_log_worked(const struct app *app, const struct acceptance *a, const 
     }
 }
 
+/* Whoever deletes a refund tells nobody: reconcile reads the order again. */
+static void note_refunds(struct app *app, const struct planned *planned)
+{
+    struct log_about about = {.order = planned->plan.key};
+    struct json_walk walk = {.list = json_object_get(planned->order.json, "refunds")};
+    char name[RECORD_KEY_SIZE + sizeof ACCEPT_REFUNDS], value[48], *kept = NULL;
+
+    snprintf(value, sizeof value, "%" PRId64 " 0", store_now_ms(app->store) / 1000);
+    if (json_walk(&walk) && text_format(name, sizeof name, ACCEPT_REFUNDS "%s", planned->plan.key) &&
+        store_put_absent(app->store, name, value, ACCEPT_REFUNDS_TTL_MS, &kept) != STORE_OK)
+        log_event(app->log, LOG_LEVEL_WARN, "store", &about,
+                  "The store did not keep that this order has refunds; a deleted one is not noticed: %s",
+                  store_trouble(app->store));
+    free(kept);
+}
+
 void accept_note_plan(struct app *app, const struct planned *planned)
 {
     const struct plan *plan = &planned->plan;
     struct log_about about = {.order = plan->key};
 
+    note_refunds(app, planned);
     if (*plan->amount_note)
         log_event(app->log, LOG_LEVEL_WARN, "amount", &about, "%s", plan->amount_note);
     if (plan->erased) {
@@ -142,13 +164,13 @@ void accept_note_plan(struct app *app, const struct planned *planned)
                       store_trouble(app->store));
         log_event(app->log, LOG_LEVEL_WARN, "erased", &about,
                   "The shop erased this order's personal data: GHL gets none of the values that replaced it");
-        (void)alert_raise(
-            app, ALERT_ERASED,
-            "The shop erased the personal data of orders; GHL_ON_ERASE=%s says what becomes of their contacts in GHL. "
-            "See `woo_ghl status` for how many",
-            app->config.on_erase == ON_ERASE_KEEP    ? "keep"
-            : app->config.on_erase == ON_ERASE_BLANK ? "blank"
-                                                     : "delete");
+        (void)alert_raise(app, ALERT_ERASED,
+                          "The shop erased the personal data of orders; GHL_ON_ERASE=%s says what becomes of "
+                          "their contacts in GHL. "
+                          "See `woo_ghl status` for how many",
+                          app->config.on_erase == ON_ERASE_KEEP    ? "keep"
+                          : app->config.on_erase == ON_ERASE_BLANK ? "blank"
+                                                                   : "delete");
     }
 }
 

@@ -29,7 +29,7 @@ void accept_log_claimed(const struct app *app, const struct accept_delivery *del
 void accept_log_deleted_again(const struct app *app, const struct acceptance *a);
 /* What the work brought. */
 void accept_log_worked(const struct app *app, const struct acceptance *a, const struct accept_about *about);
-/* What the plan could not read, and what the shop erased. */
+/* What the plan could not read, what the shop erased, and that the order has refunds (ACCEPT_REFUNDS). */
 void accept_note_plan(struct app *app, const struct planned *planned);
 
 /* A paid order makes no opportunity, because its status is not mapped. */

@@ -41,13 +41,16 @@ static void look_there(const struct app *app, const struct config *there, void *
     if (store && store_sizes(store, &sizes) == STORE_OK &&
         sizes.count[INDEX_DUE] + sizes.count[INDEX_DEAD] > 0 &&
         buf_addf(out,
-                 "%lld orders and %lld dead letters are left behind in %s, REDIS_PREFIX=%s, location %s. To bring them "
+                 "%lld orders and %lld dead letters are left behind in %s, REDIS_PREFIX=%s, location %s. To "
+                 "bring them "
                  "to GHL, run `",
                  (long long)sizes.count[INDEX_DUE], (long long)sizes.count[INDEX_DEAD],
-                 *there->redis_url ? "Redis" : "the embedded store", there->redis_prefix, there->ghl_location_id)) {
+                 *there->redis_url ? "Redis" : "the embedded store", there->redis_prefix,
+                 there->ghl_location_id)) {
         bool brings = left_behind_is_ours(app, there);
         if (brings || add_settings(&app->config, there, out))
-            (void)buf_adds(out, brings ? "woo_ghl drain`\n" : "woo_ghl drain --now`\n"); /* a cut text tells enough */
+            (void)buf_adds(out, brings ? "woo_ghl drain`\n"
+                                       : "woo_ghl drain --now`\n"); /* a cut text tells enough */
     }
     store_close(store);
 }
@@ -101,7 +104,8 @@ static void read_copy(const struct walk *walk, int dir, const char *name)
 }
 
 void left_behind_each(const struct app *app,
-                      void (*call)(const struct app *app, const struct config *there, void *context), void *context)
+                      void (*call)(const struct app *app, const struct config *there, void *context),
+                      void *context)
 {
     const struct walk walk = {app, call, context};
     static const char begin[] = MEMORY_FILE ".";

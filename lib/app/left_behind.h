@@ -10,7 +10,8 @@
 /* Calls for each place that the settings do not look at any more; `there` is the app's settings but for where it looks, and
  * must not be kept. Nothing may wait there. */
 void left_behind_each(const struct app *app,
-                      void (*call)(const struct app *app, const struct config *there, void *context), void *context);
+                      void (*call)(const struct app *app, const struct config *there, void *context),
+                      void *context);
 
 /* Is it the same location? Then a drain brings what waits there to the store in use (worker/bring.h). */
 bool left_behind_is_ours(const struct app *app, const struct config *there);

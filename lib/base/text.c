@@ -58,12 +58,13 @@ static char *tidy(char *text, size_t max, bool lines)
     int line_ends = 0;
     for (const char *s = text; *s; s += len) {
         uint32_t code = utf8_read(s, &len);
-        if (is_space(code)) {
+        bool plain = code > ' ' && code < 0x7F; /* most are */
+        if (!plain && is_space(code)) {
             blank = out > 0;
             line_ends += is_line_end(code);
             continue;
         }
-        if (is_dropped(code))
+        if (!plain && is_dropped(code))
             continue;
         struct gap gap = gap_of(blank, line_ends, lines);
         if (out + gap.len + len > max)

@@ -214,7 +214,7 @@ static void drop_schemes(char *text)
     char *out = text;
     for (const char *s = text; *s;) {
         size_t n = 0;
-        for (int i = 0; i < 2; i++)
+        for (int i = 0; *s == 'h' && i < 2; i++)
             if (!strncmp(s, scheme[i], strlen(scheme[i])) && !strncmp(s + strlen(scheme[i]), "//", 2))
                 n = strlen(scheme[i]);
         s += n;

@@ -162,7 +162,8 @@ static bool is_latest(const struct order_record *r, const struct arrival *a, con
 {
     if (!r->version || !r->fingerprint[0] || (a->erased && !r->erased))
         return false;
-    if (a->kind == ARRIVAL_SELLS && r->ended && !r->sold) /* it was of before the start, and is asked for now */
+    if (a->kind == ARRIVAL_SELLS && r->ended &&
+        !r->sold) /* it was of before the start, and is asked for now */
         return false;
     if (strcmp(r->hash_id, a->hash_id) != 0) /* of one second and status: the same, as far as can be told */
         return t->same_second && a->modified_s && !a->status_only && !strcmp(r->status, a->status);
@@ -242,7 +243,6 @@ static void identify(struct order_record *r, const struct arrival *a, const stru
         r->look = a->status_only || a->moved ||
                   !order_is_fresh(a->created_s, a->up_ms,
                                   a->arrived_ms < terms->now_ms ? a->arrived_ms : terms->now_ms);
-    rules_look_after_loss(r, a->up_ms);
     if (*a->order_key)
         SET(r->order_key, a->order_key);
     if (a->created_s)
@@ -260,6 +260,7 @@ enum claim order_claim(struct order_record *r, const struct arrival *a, const st
         return CLAIM_OTHER_ORDER;
     if (r->erased && !a->erased && !a->status_only)
         return CLAIM_STALE;
+    rules_look_after_loss(r, a->up_ms);
     bool latest = is_latest(r, a, &t);
     if (latest ? !r->dead_ms || t.older : is_replay(r, a, &t)) {
         /* Saved without a change: what comes late is older. Bytes without a modified time that came before are a

@@ -62,8 +62,8 @@ struct order_record {
     char order_key[RECORD_SHORT_SIZE]; /* hash of WooCommerce's order_key; "" = no body had one yet */
     char newest[RECORD_SHORT_SIZE]; /* hash of the order_key of a newer order under the same id; "" = none */
     int64_t created_s;              /* date_created_gmt, s since 1970; 0 = unknown */
-    bool look; /* it was unknown and not fresh: look in GHL before creating or ignoring */
-    bool sold; /* a version that creates was accepted */
+    bool look;     /* it was unknown and not fresh: look in GHL before creating or ignoring */
+    bool sold;     /* a version that creates was accepted */
     bool erased;   /* the shop erased its person: no version that names one counts any more */
     bool restored; /* it came back from the bin: a deletion that comes now may be an old one */
 

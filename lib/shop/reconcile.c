@@ -127,8 +127,8 @@ static void deliver(struct app *app, const struct woo_page *page, const struct w
                     acceptance);
 }
 
-bool reconcile_take(struct run *run, const struct woo_page *page, const struct woo_item *item, const char *only_key,
-                    bool *other)
+bool reconcile_take(struct run *run, const struct woo_page *page, const struct woo_item *item,
+                    const char *only_key, bool *other)
 {
     struct acceptance acceptance;
 
@@ -225,7 +225,8 @@ static void tell_webhooks(const struct run *run)
 
     buf_init(&trouble, 64L * 1024);
     if (woo_webhooks(run->woo, &list, &e) != WOO_OK)
-        log_event(run->app->log, LOG_LEVEL_INFO, "webhooks", NULL, "The shop's webhooks cannot be read: %s", e.text);
+        log_event(run->app->log, LOG_LEVEL_INFO, "webhooks", NULL, "The shop's webhooks cannot be read: %s",
+                  e.text);
     else if (!webhooks_are_well(list, true, &trouble)) {
         trouble.data[strcspn(trouble.data, "\n")] = '\0'; /* the first says what to do; `check` says all */
         log_event(run->app->log, LOG_LEVEL_ERROR, "webhooks", NULL, "%s", trouble.data);

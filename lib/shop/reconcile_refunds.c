@@ -12,7 +12,8 @@
 /* It is kept when the order was read; one that the shop has no more is forgotten. */
 static bool note_read(struct run *run, const char *name, int64_t noted_s, bool there)
 {
-    int64_t now_s = store_now_ms(run->app->store) / 1000, ttl_ms = ACCEPT_REFUNDS_TTL_MS - (now_s - noted_s) * 1000;
+    int64_t now_s = store_now_ms(run->app->store) / 1000,
+            ttl_ms = ACCEPT_REFUNDS_TTL_MS - (now_s - noted_s) * 1000;
     char value[48];
 
     snprintf(value, sizeof value, "%" PRId64 " %" PRId64, noted_s, now_s);
@@ -23,7 +24,8 @@ static bool note_read(struct run *run, const char *name, int64_t noted_s, bool t
 static enum reconcile_result read_one(struct run *run, const char *name, int64_t noted_s)
 {
     struct woo_page page = {0};
-    const char *key = name + strlen(ACCEPT_REFUNDS), *colon = strrchr(key, ':'), *id = colon ? colon + 1 : key;
+    const char *key = name + strlen(ACCEPT_REFUNDS), *colon = strrchr(key, ':'),
+               *id = colon ? colon + 1 : key;
     struct log_about about = {.order = key};
     bool other = false;
 
@@ -34,7 +36,8 @@ static enum reconcile_result read_one(struct run *run, const char *name, int64_t
         other = true;
     else if (got == WOO_NONE)
         log_event(run->app->log, LOG_LEVEL_WARN, "refunds", &about,
-                  "The shop has no such order any more: it was deleted for good, which no webhook tells. GHL keeps what "
+                  "The shop has no such order any more: it was deleted for good, which no webhook tells. GHL "
+                  "keeps what "
                   "it has");
     if (got == WOO_OK && !reconcile_take(run, &page, &page.item[0], key, &other))
         result = RECONCILE_STORE_AWAY;

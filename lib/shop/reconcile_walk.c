@@ -185,7 +185,8 @@ static enum reconcile_result step(struct walk *walk, bool *more)
         return RECONCILE_STOPPED;
     if (!prepare(walk))
         return RECONCILE_STORE_AWAY;
-    enum reconcile_result result = reconcile_result_of(woo_orders(run->woo, &walk->query, &walk->page, run->e));
+    enum reconcile_result result =
+        reconcile_result_of(woo_orders(run->woo, &walk->query, &walk->page, run->e));
     if (result != RECONCILE_DONE)
         return result;
     if (run->began_s == UNKNOWN_S)

@@ -28,7 +28,7 @@ enum reconcile_result reconcile_refunds(struct run *run) MUST_CHECK;
 /* What the shop's answer means to the run. */
 enum reconcile_result reconcile_result_of(enum woo_result result);
 /* Takes one of them, if its key is only_key (NULL = any; *other: it is not). False, with the run's error set, if it could not be kept. */
-bool reconcile_take(struct run *run, const struct woo_page *page, const struct woo_item *item, const char *only_key,
-                    bool *other) MUST_CHECK;
+bool reconcile_take(struct run *run, const struct woo_page *page, const struct woo_item *item,
+                    const char *only_key, bool *other) MUST_CHECK;
 
 #endif

@@ -20,11 +20,12 @@ struct orders {
     struct store *store;
     const struct config *config;
     struct log *log;
-    struct location_record location; /* as last heard; version 0: the store's memory is to be checked (anew) */
-    struct limiter_record limiter;   /* as last heard */
+    struct location_record
+        location;                  /* as last heard; version 0: the store's memory is to be checked (anew) */
+    struct limiter_record limiter; /* as last heard */
     char boot[CLOCK_BOOT_ID_SIZE];
     uint32_t met[ORDERS_MET]; /* hashes of keys that were claimed here: only a hint */
-    struct error sealed; /* why a body that waits could not be opened; who alerts clears it */
+    struct error sealed;      /* why a body that waits could not be opened; who alerts clears it */
 };
 void orders_init(struct orders *orders, struct store *store, const struct config *config, struct log *log);
 

@@ -9,7 +9,7 @@
  * record if that is still the one it has. A commit is one step: record, indexes, blobs and values together.
  *
  * TIME is the store's: Redis's TIME; for SQLite a clock that runs steadily from boot to boot and is never set back
- * (sqlite/clock.h). Each reply brings it. A commit names the time that it was decided at. The store refuses one that is
+ * (sqlite/db.h). Each reply brings it. A commit names the time that it was decided at. The store refuses one that is
  * more than STORE_CLOCK_SLACK_MS off its clock, and one that comes after its deadline: a server that hung may
  * work it off when nobody waits for it any more.
  *

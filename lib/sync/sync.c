@@ -265,7 +265,7 @@ static enum step wanted(struct sync_work *w)
 static enum step run_steps(struct sync_work *w)
 {
     static enum step (*const steps[])(struct sync_work *) = {sync_look, sync_contact, sync_tags,
-                                                             sync_opportunity, sync_note, sync_erase};
+                                                             sync_erase, sync_opportunity, sync_note};
     enum step step = wanted(w);
 
     for (size_t i = 0; step == STEP_NEXT && i < sizeof steps / sizeof *steps; i++) {

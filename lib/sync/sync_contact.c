@@ -152,6 +152,21 @@ static enum step upsert(struct sync_work *w, json_t *body, bool *bare)
     return again ? upsert(w, body, bare) : step;
 }
 
+/* GHL says that another contact has one of these: the known contact goes without it, first without the phone. */
+static bool drop_taken(const struct sync_work *w, json_t *body)
+{
+    const char *field = json_object_get(body, "phone") ? "phone" : "email";
+    struct log_about about = {.order = w->work->key};
+
+    if (json_object_del(body, field) != 0)
+        return false;
+    log_event(
+        w->app->log, LOG_LEVEL_WARN, "degraded", &about,
+        "Another contact in GHL has this order's %s: it stays there, and this order's contact keeps its own",
+        field);
+    return true;
+}
+
 /* One known contact; nobody else is matched. */
 static enum step update(struct sync_work *w, json_t *body)
 {
@@ -166,7 +181,8 @@ static enum step update(struct sync_work *w, json_t *body)
     sync_writes(w, PLAN_CONTACT);
     enum ghl_result result = ghl_contact_update(w->app->ghl, &call, w->link.contact, body, &answer);
     sync_wrote(w, PLAN_CONTACT, &answer);
-    bool again = result != GHL_OK && sync_drop_refused(w, "contact", body, &answer);
+    bool again = result == GHL_DUPLICATE ? drop_taken(w, body)
+                                         : result != GHL_OK && sync_drop_refused(w, "contact", body, &answer);
     if (result == GHL_OK)
         compare(w, body, json_object_get(answer.json, "contact"));
     else if (result == GHL_GONE)

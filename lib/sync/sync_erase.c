@@ -7,7 +7,8 @@
 #define DONE "erased" /* instead of the contact part's hash: it is emptied */
 #define PREFIX_SIZE (sizeof ORDERS_OF_CONTACT + RECORD_ID_SIZE + 1)
 #define STAYS                                                                                                \
-    "its email and country, which GHL does not take empty, its company, notes and tags stay: a person must change " \
+    "its email and country, which GHL does not take empty, its company, notes and tags stay: a person must " \
+    "change "                                                                                                \
     "them in GHL"
 
 static struct log_about about(const struct sync_work *w)
@@ -83,9 +84,10 @@ static enum step send_empty(struct sync_work *w, json_t *body)
     bool again = result != GHL_OK && sync_drop_refused(w, "contact", body, &answer);
     if (result == GHL_OK || result == GHL_GONE) {
         text_copy(w->link.part[PLAN_CONTACT], RECORD_SHORT_SIZE, DONE);
-        log_event(w->app->log, LOG_LEVEL_WARN, "erased", &of,
-                  "GHL_ON_ERASE=blank: the fields of the contact were emptied, but for those that GHL did not take "
-                  "empty (\"left out\" above); " STAYS);
+        log_event(
+            w->app->log, LOG_LEVEL_WARN, "erased", &of,
+            "GHL_ON_ERASE=blank: the fields of the contact were emptied, but for those that GHL did not take "
+            "empty (\"left out\" above); " STAYS);
     } else if (!again) {
         step = sync_stop_answer(w, "contact, to be emptied", &answer);
     }
@@ -96,8 +98,8 @@ static enum step send_empty(struct sync_work *w, json_t *body)
 static enum step blank(struct sync_work *w)
 {
     json_t *body = empty_fields(w);
-    enum step step = body ? sync_fields(w, FIELDS_CONTACT, body, NULL)
-                          : sync_stop_retry(w, 0, true, "out_of_memory");
+    enum step step =
+        body ? sync_fields(w, FIELDS_CONTACT, body, NULL) : sync_stop_retry(w, 0, true, "out_of_memory");
 
     if (step == STEP_NEXT)
         step = send_empty(w, body);
@@ -116,7 +118,8 @@ static enum step delete_contact(struct sync_work *w)
     enum ghl_result result = ghl_contact_delete(w->app->ghl, &call, w->link.contact, &answer);
     sync_wrote(w, PLAN_CONTACT, &answer);
     if (result == GHL_OK || result == GHL_GONE) {
-        log_event(w->app->log, LOG_LEVEL_WARN, "erased", &of, "GHL_ON_ERASE=delete: the contact was deleted in GHL");
+        log_event(w->app->log, LOG_LEVEL_WARN, "erased", &of,
+                  "GHL_ON_ERASE=delete: the contact was deleted in GHL");
         enum store_result lost = orders_lose_contact(&w->app->orders, w->work);
         w->link.contact[0] = w->link.email[0] = '\0';
         if (lost != STORE_OK)
@@ -139,7 +142,8 @@ enum step sync_erase(struct sync_work *w)
     enum store_result only = may_have_forgotten(w) ? STORE_NONE : has_only_erased(w);
     if (only == STORE_NONE)
         log_event(w->app->log, LOG_LEVEL_WARN, "erased", &of,
-                  "The shop erased this order's person; GHL's contact stays, because it has, or may have, orders that "
+                  "The shop erased this order's person; GHL's contact stays, because it has, or may have, "
+                  "orders that "
                   "are not erased");
     else if (only != STORE_OK)
         return sync_stop_store(w, only);

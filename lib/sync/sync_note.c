@@ -62,8 +62,7 @@ static enum step look(struct sync_work *w, const char *mark, bool *there)
     struct ghl_answer answer;
     struct ghl_call call = sync_call(w);
     enum step step = STEP_NEXT;
-    int64_t left_ms =
-        WRITE_SEND_MS + w->app->config.ghl_timeout_ms - orders_attempt_age_ms(&w->app->orders, w->work);
+    int64_t left_ms = sync_in_flight_ms(w); /* it may be carried out late */
     const json_t *note;
     size_t i;
 
@@ -71,8 +70,8 @@ static enum step look(struct sync_work *w, const char *mark, bool *there)
     if (ghl_note_list(w->app->ghl, &call, w->link.contact, &answer) == GHL_OK) {
         json_array_foreach(json_object_get(answer.json, "notes"), i, note) *there =
             *there || strstr(json_text(note, "body"), mark) != NULL;
-        if (!*there && left_ms > 0 && !w->work->record.attempt.refused)
-            step = sync_stop_retry(w, left_ms, false, "in_flight");
+        if (!*there && left_ms > 0)
+            step = sync_stop_retry(w, left_ms < NOTE_RETRY_MS ? left_ms : NOTE_RETRY_MS, false, "in_flight");
     } else if (answer.result != GHL_GONE) {
         step = sync_stop_answer(w, "notes", &answer);
     }

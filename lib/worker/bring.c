@@ -73,7 +73,8 @@ static bool bring_ids(struct other *o, const struct order_work *work)
 
     if ((!link->contact[0] && !link->opportunity[0]) || link->gone_ms || strchr(work->key, '/'))
         return true;
-    return orders_learn_late(&o->app->orders, work->key, link->contact, link->opportunity, &others) == STORE_OK;
+    return orders_learn_late(&o->app->orders, work->key, link->contact, link->opportunity, &others) ==
+           STORE_OK;
 }
 
 /* A create may still come true: only the store that recorded it can wait for it. */
@@ -106,7 +107,8 @@ static bool bring_waiting(struct other *o, const char *key)
             good = orders_finish(&o->orders, &work, &link, true, &end) == STORE_OK;
             o->moved += good;
         } else if (orders_retry(&o->orders, &work, &work.record.link, 0, false, false,
-                                "left behind, and not brought yet") == STORE_OK && waits) {
+                                "left behind, and not brought yet") == STORE_OK &&
+                   waits) {
             order_work_free(&work);
             return true;
         }
@@ -132,20 +134,22 @@ static bool bring_dead(struct other *o, const char *key)
     return good;
 }
 
+/* Each once: what has to wait there stands further behind then. */
 static void bring_all(struct other *o, enum order_index index, bool (*bring)(struct other *, const char *key))
 {
     struct store_entry page[PAGE], last = {.at_ms = 0};
-    int64_t until_ms = store_now_ms(o->orders.store);
+    struct store_sizes sizes;
 
-    for (size_t n = PAGE; n == PAGE; last = page[PAGE - 1]) {
+    if (store_sizes(o->orders.store, &sizes) != STORE_OK)
+        return;
+    for (size_t n = PAGE; n == PAGE;) {
         if (store_list(o->orders.store, index, last.at_ms, last.key, PAGE, page, &n) != STORE_OK)
             return;
-        for (size_t i = 0; i < n; i++) {
-            if (index == INDEX_DEAD && page[i].at_ms > until_ms)
+        for (size_t i = 0; i < n; i++)
+            if (sizes.count[index]-- <= 0 || (o->app->stop && *o->app->stop) || !bring(o, page[i].key))
                 return;
-            if ((o->app->stop && *o->app->stop) || !bring(o, page[i].key))
-                return;
-        }
+        if (n)
+            last = page[n - 1];
     }
 }
 
@@ -167,8 +171,8 @@ static void bring_from(const struct app *app, const struct config *there, void *
     store_close(store);
     if (o.moved)
         log_event(o.app->log, LOG_LEVEL_WARN, "brought", NULL,
-                  "%ld orders and dead letters that waited in %s with REDIS_PREFIX=%s are in this store now", o.moved,
-                  *there->redis_url ? "Redis" : "the embedded store", there->redis_prefix);
+                  "%ld orders and dead letters that waited in %s with REDIS_PREFIX=%s are in this store now",
+                  o.moved, *there->redis_url ? "Redis" : "the embedded store", there->redis_prefix);
 }
 
 void bring_left_behind(struct app *app)

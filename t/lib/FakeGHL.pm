@@ -21,10 +21,11 @@ package FakeGHL;
 #   retry_after_s                null; a number: Retry-After on such a 429
 #   latency_ms                   0: every answer takes this long
 #   drops                        []: fields of a contact that are silently lost
+#   seed                         null; a number: what chance decides is drawn from it
 #
 # Faults (POST /__fake/faults takes a list, appended; the first that matches a call is used)
 #   { match: { method: "POST", path: "regex", body: "regex over the raw body" },     each optional; more in FakeGHL::Faults
-#     skip: 0, times: 1 (0 = always), name: "...", do: { ... } }
+#     skip: 0, times: 1 (0 = always), name: "...", chance: 0.1 (of each call that fits), do: { ... } }
 #   do:
 #     status, body, headers   answers this; body is a text or anything JSON, a header that is null is left
 #                             out. Nothing happens in the state unless `effect` is true
@@ -33,6 +34,8 @@ package FakeGHL;
 #     delay_ms                the answer leaves this much later; the call is carried out at once
 #     effect_delay_ms         the call is carried out this much later, even if the client went away meanwhile
 #     late_ms                 the call is carried out this much later, whatever is answered now
+#     shown: true             the searches see at once what was done
+#     held: true              the call is carried out only at POST /__fake/land, whatever is answered now
 #     hang: true              no answer ever; the connection stays open
 #     reset: "before"|"after" TCP RST without, or after, the effect
 #     close: "before"|"after" the same with an orderly close
@@ -48,7 +51,11 @@ package FakeGHL;
 #
 # Further: POST /__fake/reset; GET /__fake/state; POST /__fake/state/KIND [objects] -> ids;
 #   PUT, DELETE /__fake/state/KIND/ID; GET /__fake/limits -> violations (calls over the limit), peak (most calls
-#   in any window), answered_429, total; POST /__fake/down: stops listening and drops all connections until SIGUSR1.
+#   in any window), answered_429, total; POST /__fake/down: stops listening and drops all connections until SIGUSR1;
+#   GET /__fake/pending -> late: how many calls are still to be carried out (late_ms); POST /__fake/merge { id }: a
+#   salesperson merges the contact into another one with the same values -> id of that;
+#   POST /__fake/land { chance: 1 }: the searches see what they do not see yet, each object with this chance; and then what
+#   is held is carried out, each call with this chance -> landed, held.
 #   None of these counts as a call.
 use strict;
 use warnings;
@@ -80,10 +87,12 @@ sub reset {
         retry_after_s  => undef,
         latency_ms     => 0,
         drops          => [],
+        seed           => undef,
         %{ $self->{start_settings} },
     };
     $self->{api} = FakeGHL::API->new($self->{settings});
-    @$self{qw(calls faults window)} = ([], [], []);
+    @$self{qw(calls faults window held pending)} = ([], [], [], [], 0);
+    srand $self->{settings}{seed} if defined $self->{settings}{seed};
     $self->{fault_number} = 0;
     $self->{limits} = { violations => 0, peak => 0, answered_429 => 0, total => 0 };
     $self->{era}++;    # what was begun before a reset has no effect after it
@@ -146,7 +155,7 @@ sub _request {
     my $wants_own = defined $do->{status} || $do->{html};
     my $before = ($do->{reset} // $do->{close} // '') eq 'before';
     my $after = ($do->{reset} // $do->{close} // '') eq 'after';
-    my $effect = $do->{effect} || $after || $do->{late_ms} || !($wants_own || $do->{hang} || $before);
+    my $effect = $do->{effect} || $after || $do->{late_ms} || $do->{held} || !($wants_own || $do->{hang} || $before);
 
     my ($status, $body);
     my $carry_out = sub {
@@ -155,9 +164,10 @@ sub _request {
         delete @{ $call->{asked} }{@lost} if ref $call->{asked} eq 'HASH';
         ($status, $body) = $self->{api}->answer($call);
         $call->{effect} = true;
+        $self->{api}->show(1) if $do->{shown};
     };
     my $finish = sub {
-        delete @$call{qw(asked error)} unless $do->{late_ms};
+        delete @$call{qw(asked error)} unless $do->{late_ms} || $do->{held};
         return if $era != $self->{era};
         return if $do->{hang};
         return $self->_drop($tx, $call, defined $do->{reset}) if $before || $after;
@@ -166,8 +176,14 @@ sub _request {
     };
     my $late = ($do->{delay_ms} || 0) + $self->{settings}{latency_ms};
     my $then = sub { $late ? Mojo::IOLoop->timer($late / 1000 => $finish) : $finish->() };
-    if ($do->{late_ms}) {
-        Mojo::IOLoop->timer($do->{late_ms} / 1000 => sub { $carry_out->(); delete @$call{qw(asked error)} });
+    my $and_forget = sub { $carry_out->(); delete @$call{qw(asked error)} };
+    if ($do->{held}) {
+        push @{ $self->{held} }, $and_forget;
+        $then->();
+    }
+    elsif ($do->{late_ms}) {
+        $self->{pending}++;
+        Mojo::IOLoop->timer($do->{late_ms} / 1000 => sub { $and_forget->(); $self->{pending}-- if $era == $self->{era} });
         $then->();
     }
     elsif ($do->{effect_delay_ms}) {
@@ -225,6 +241,7 @@ sub _fault_for {
         my $fault = $faults->[$i];
         next if !FakeGHL::Faults::fits($fault->{match} || {}, $call);
         next if ($fault->{skip} || 0) > 0 && $fault->{skip}--;
+        next if defined $fault->{chance} && rand() >= $fault->{chance};
         splice @$faults, $i, 1 if $fault->{times} && !--$fault->{times};
         $call->{fault} = $fault->{name} // $fault->{number};
         return $fault;
@@ -341,6 +358,14 @@ sub _controlled {
         'DELETE calls'   => sub { $self->{calls} = []; {} },
         'GET state'      => sub { $self->{api}->state },
         'GET limits'     => sub { $self->{limits} },
+        'POST land'      => sub {
+            my ($chance, @held) = ($asked->{chance} // 1, splice @{ $self->{held} });
+            $self->{api}->show($chance);
+            rand() < $chance ? $_->() : push @{ $self->{held} }, $_ for @held;
+            { landed => @held - @{ $self->{held} }, held => scalar @{ $self->{held} } };
+        },
+        'POST merge'     => sub { $self->{api}->merge($asked->{id}) },
+        'GET pending'    => sub { { late => $self->{pending} } },
         'POST down'      => sub { Mojo::IOLoop->timer(0.02 => sub { $self->_down }); {} },
     );
     my $do = $control{"$method $what"} or return;

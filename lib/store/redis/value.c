@@ -16,16 +16,21 @@ static enum store_result copy_text(struct redis *r, const redisReply *reply, cha
     return STORE_OK;
 }
 
+/* *reply is the caller's. */
+static enum store_result get(struct redis *r, const char *kind, const char *name, redisReply **reply)
+{
+    redis_begin(r);
+    redis_add(r, "GET %k", kind, name);
+    return redis_ask(r, reply, REDIS_REPLY_STRING);
+}
+
 enum store_result redis_get(void *state, const char *name, char **out)
 {
-    struct redis *r = state;
     redisReply *reply;
+    enum store_result result = get(state, "val", name, &reply);
 
-    redis_begin(r);
-    redis_add(r, "GET %k", "val", name);
-    enum store_result result = redis_ask(r, &reply, REDIS_REPLY_STRING);
     if (result == STORE_OK)
-        result = copy_text(r, reply, out);
+        result = copy_text(state, reply, out);
     redis_free(&reply, 1);
     return result;
 }
@@ -34,10 +39,8 @@ enum store_result redis_blob(void *state, const char *id, struct buf *sealed)
 {
     struct redis *r = state;
     redisReply *reply;
+    enum store_result result = get(r, "blob", id, &reply);
 
-    redis_begin(r);
-    redis_add(r, "GET %k", "blob", id);
-    enum store_result result = redis_ask(r, &reply, REDIS_REPLY_STRING);
     if (result == STORE_OK && !buf_add(sealed, reply->str, reply->len))
         result = redis_trouble(r, "Redis: no memory for a body of %zu bytes", (size_t)reply->len);
     redis_free(&reply, 1);
@@ -127,18 +130,15 @@ static bool keep_name(struct found *found, const char *name)
 /* "BASE:val:PREFIX*" as a pattern of SCAN. */
 static void make_pattern(const struct redis *r, const char *prefix, struct buf *out)
 {
-    struct buf plain;
+    const char *const part[] = {r->base, ":val:", prefix};
 
-    buf_init(&plain, 4096);
-    buf_addf(&plain, "%s:val:%s", r->base, prefix);
-    for (const char *p = plain.data; *p; p++) {
-        if (strchr("[]*?\\", *p))
-            buf_addc(out, '\\');
-        buf_addc(out, *p);
-    }
+    for (size_t i = 0; i < 3; i++)
+        for (const char *p = part[i]; *p; p++) {
+            if (strchr("[]*?\\", *p))
+                buf_addc(out, '\\');
+            buf_addc(out, *p);
+        }
     buf_addc(out, '*');
-    out->failed = out->failed || plain.failed;
-    buf_free(&plain);
 }
 
 /* One step of SCAN, from the cursor on, which it moves. */

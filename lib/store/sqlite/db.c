@@ -44,20 +44,6 @@ void db_sqlite_failed(struct db *db)
               db_advice(code), db->full ? ": make room on its disk" : "");
 }
 
-void db_fail(struct db *db, const char *fmt, ...)
-{
-    char text[sizeof db->trouble.text];
-    va_list args;
-
-    if (db->failed)
-        return;
-    va_start(args, fmt);
-    vsnprintf(text, sizeof text, fmt, args);
-    va_end(args);
-    db->failed = true;
-    error_set(&db->trouble, "%s: %s", db->path, text);
-}
-
 enum store_result db_failure(const struct db *db)
 {
     return db->full ? STORE_FULL : STORE_UNAVAILABLE;
@@ -185,6 +171,11 @@ void db_text(sqlite3_stmt *statement, int column, char *out, size_t size)
 
 /* -- transactions -- */
 
+int64_t store_clock_now(const struct store_clock *clock)
+{
+    return clock_boot_ms() + clock->offset_ms + clock->shift_ms;
+}
+
 /* A deleted or replaced file would take orders that nobody ever reads again. */
 static void look_at_file(struct db *db)
 {
@@ -271,8 +262,10 @@ enum store_result db_end(struct db *db)
         db_rollback(db);
         return db_failure(db);
     }
-    if (db->writing && !db->lazy)
+    if (db->writing && !db->lazy && db->lock_noted_ms != db->clock.noted_ms) {
         writer_lock_note(&db->lock, db->clock.noted_ms);
+        db->lock_noted_ms = db->clock.noted_ms;
+    }
     if (db->writing)
         writer_lock_release(&db->lock);
     db->trouble.text[0] = '\0';

@@ -8,14 +8,27 @@
 #ifndef WOO_GHL_STORE_SQLITE_DB_H
 #define WOO_GHL_STORE_SQLITE_DB_H
 
+#include "base/clock.h"
 #include "config/config.h"
-#include "store/sqlite/clock.h"
 #include "store/sqlite/writer_lock.h"
 #include "store/store.h"
 #include <sqlite3.h>
 
 #define DB_STATEMENTS 64 /* more than there are */
 #define DB_WAIT_MS 3000  /* for other writers */
+
+/* The embedded store's time, ms since 1970. It runs as CLOCK_BOOTTIME does, from an offset that store.db keeps together
+ * with the boot's id. The first process of a new boot takes the offset from the wall clock, but never so that the time
+ * falls behind the last that store.db knows. So a wall clock that is set changes nothing before the next boot, and
+ * nothing ever looks younger than it is. */
+#define STORE_CLOCK_NOTE_MS 1000 /* how far the last time that store.db knows may lie behind */
+
+struct store_clock {
+    char boot[CLOCK_BOOT_ID_SIZE]; /* "" = unknown: a time that falls behind tells of a new boot */
+    int64_t offset_ms;             /* added to the clock since boot */
+    int64_t noted_ms;              /* the last time that store.db is known to know */
+    int64_t shift_ms;              /* tests */
+};
 
 struct db {
     const char *dir; /* DATA_DIR */
@@ -30,6 +43,7 @@ struct db {
     int64_t lost;              /* how often it came back older than it was */
     bool network;              /* on a network file system: no WAL */
     bool lazy;                 /* commits are not synced just now */
+    int64_t lock_noted_ms;     /* what this process wrote into store.lock */
     struct {
         const char *sql; /* its address is the key */
         sqlite3_stmt *statement;
@@ -64,8 +78,9 @@ enum db_purpose {
                       What was synced before stays. On a network file system as DB_WRITE */
 };
 
+#define DB_AT_ONCE (-1)
 /* False with db->trouble set: nothing was begun. A writer waits for others until deadline_ms (the store's time;
- * 0 = none), and DB_WAIT_MS at most. */
+ * 0 = none, DB_AT_ONCE: not at all), and DB_WAIT_MS at most. */
 bool db_begin(struct db *db, enum db_purpose purpose, int64_t deadline_ms) MUST_CHECK;
 /* Commits. Unless OK (FULL, UNAVAILABLE) nothing of it was done. */
 enum store_result db_end(struct db *db) MUST_CHECK;
@@ -92,7 +107,16 @@ void db_text(sqlite3_stmt *statement, int column, char *out, size_t size);
 
 /* Marks the transaction as failed: by SQLite's last error, or by this text. */
 void db_sqlite_failed(struct db *db);
-void db_fail(struct db *db, const char *fmt, ...) PRINTF_LIKE(2, 3);
+#define db_fail(db, ...)                                                                                     \
+    do {                                                                                                     \
+        if (!(db)->failed) {                                                                                 \
+            (db)->failed = true;                                                                             \
+            error_set(&(db)->trouble, __VA_ARGS__);                                                          \
+            error_prefix(&(db)->trouble, "%s", (db)->path);                                                  \
+        }                                                                                                    \
+    } while (0)
+
+int64_t store_clock_now(const struct store_clock *clock);
 
 /* -- its own files and tests -- */
 

@@ -1,7 +1,7 @@
 #include "base/files.h"
 #include "base/log.h"
 #include "store/sqlite/db.h"
-#include "store/sqlite/schema.h"
+#include "store/sqlite/table.h"
 #include <errno.h>
 #include <fcntl.h>
 #include <stdio.h>
@@ -54,6 +54,25 @@ bool db_is_network(int64_t statfs_type)
 
 /* -- what a usable file has: journal, tables, the namespace's row, this boot's clock -- */
 
+/* Does the row of store.db belong to this boot? Then the clock goes by it. */
+static bool clock_use(struct store_clock *clock, const char *boot, int64_t offset_ms, int64_t last_ms)
+{
+    if (strcmp(boot, clock->boot) != 0 || clock_boot_ms() + offset_ms < last_ms)
+        return false;
+    clock->offset_ms = offset_ms;
+    clock->noted_ms = last_ms;
+    return true;
+}
+
+/* The first of a new boot: an offset of its own. last_ms 0 = store.db is new. */
+static void clock_begin(struct store_clock *clock, int64_t last_ms)
+{
+    int64_t wall_ms = clock_wall_ms(), least_ms = last_ms ? last_ms + STORE_CLOCK_NOTE_MS : 0;
+
+    clock->noted_ms = wall_ms > least_ms ? wall_ms : least_ms;
+    clock->offset_ms = clock->noted_ms - clock_boot_ms();
+}
+
 static bool find_namespace(struct db *db)
 {
     db->namespace_id = db_integer(db, 0, "SELECT id FROM namespaces WHERE name = ?", "t", db->namespace_name);
@@ -74,8 +93,7 @@ static bool find_clock(struct db *db, int64_t *last_ms)
         db_text(row, 0, boot, sizeof boot);
         *last_ms = sqlite3_column_int64(row, 2);
         db->lost = sqlite3_column_int64(row, 3);
-        mine =
-            store_clock_use(&db->clock, boot, sqlite3_column_int64(row, 1), *last_ms) && noted_ms <= *last_ms;
+        mine = clock_use(&db->clock, boot, sqlite3_column_int64(row, 1), *last_ms) && noted_ms <= *last_ms;
         db_done(row);
     }
     if (noted_ms > *last_ms) {
@@ -97,7 +115,7 @@ static bool is_ready(struct db *db)
         db_done(row);
     }
     return !strcmp(journal, db->network ? "delete" : "wal") &&
-           db_integer(db, 0, "PRAGMA user_version", "") == schema_version() && find_namespace(db) &&
+           db_integer(db, 0, "PRAGMA user_version", "") == table_version() && find_namespace(db) &&
            find_clock(db, &last_ms);
 }
 
@@ -106,7 +124,7 @@ static void make_tables(struct db *db)
     struct buf sql;
     int64_t version = db_integer(db, 0, "PRAGMA user_version", "");
 
-    if (version == schema_version() || db->failed)
+    if (version == table_version() || db->failed)
         return;
     if (version && db_integer(db, 0, "PRAGMA application_id", "") == APPLICATION_ID)
         db_fail(
@@ -115,8 +133,8 @@ static void make_tables(struct db *db)
     else if (version || db_integer(db, 0, "SELECT count(*) FROM sqlite_schema", ""))
         db_fail(db, "is a database of another program: name another DATA_DIR");
     buf_init(&sql, SQL_MAX);
-    if (!schema_create(&sql) || !buf_addf(&sql, "PRAGMA application_id=%d; PRAGMA user_version=%lld",
-                                          APPLICATION_ID, (long long)schema_version()))
+    if (!table_create(&sql) || !buf_addf(&sql, "PRAGMA application_id=%d; PRAGMA user_version=%lld",
+                                         APPLICATION_ID, (long long)table_version()))
         db_fail(db, "out of memory");
     if (!db->failed && sqlite3_exec(db->sqlite, sql.data, NULL, NULL, NULL) != SQLITE_OK)
         db_sqlite_failed(db);
@@ -138,7 +156,7 @@ static void make(struct db *db)
         db->namespace_id = sqlite3_last_insert_rowid(db->sqlite);
     }
     if (!db->failed && !find_clock(db, &last_ms)) {
-        store_clock_begin(&db->clock, last_ms);
+        clock_begin(&db->clock, last_ms);
         db_run(db, "INSERT OR REPLACE INTO clock(id, boot, ahead, last, lost) VALUES(1, ?, ?, ?, ?)", "tiii",
                db->clock.boot, db->clock.offset_ms, db->clock.noted_ms, db->lost);
     }

@@ -272,19 +272,30 @@ static bool is_too_late(const struct db *db, const struct backend_commit *c)
                         off_ms < -STORE_CLOCK_SLACK_MS);
 }
 
-/* A commit against version 0 that finds a record needs no writing: a duplicate waits for no writer. */
-static enum store_result known_order(struct sqlite *self, const struct backend_commit *c, void *current,
-                                     struct location_record *location, int64_t *now_ms)
+static int64_t version_of(const void *record)
 {
     int64_t version = 0;
 
-    if (c->before)
-        memcpy(&version, c->before, sizeof version);
-    if (version || !c->order)
-        return STORE_NONE;
-    enum store_result result = sqlite_read(self, c->type, c->key, NULL, current, location, NULL, now_ms);
-    memcpy(&version, current, sizeof version);
-    return result == STORE_OK ? (version ? STORE_CHANGED : STORE_NONE) : result;
+    if (record)
+        memcpy(&version, record, sizeof version);
+    return version;
+}
+
+/* A duplicate waits for no writer: while one writes, a commit against version 0 looks first if there is a record. */
+static enum store_result begin_commit(struct sqlite *self, const struct backend_commit *c, void *current,
+                                      struct location_record *location, int64_t *now_ms)
+{
+    enum db_purpose purpose = c->durable ? DB_WRITE : DB_WRITE_LAZY;
+    bool is_new = c->order && !version_of(c->before);
+
+    if (is_new && db_begin(&self->db, purpose, DB_AT_ONCE))
+        return STORE_OK;
+    enum store_result result =
+        is_new ? sqlite_read(self, c->type, c->key, NULL, current, location, NULL, now_ms) : STORE_OK;
+    if (result == STORE_OK && is_new && version_of(current))
+        return STORE_CHANGED;
+    return result != STORE_OK || db_begin(&self->db, purpose, c->deadline_ms) ? result
+                                                                              : db_failure(&self->db);
 }
 
 static enum store_result sqlite_commit(void *state, const struct backend_commit *c, void *current,
@@ -296,11 +307,9 @@ static enum store_result sqlite_commit(void *state, const struct backend_commit 
 
     if (c->order)
         try_count_client(self, c->order->count_client, client_count);
-    enum store_result known = known_order(self, c, current, location, now_ms);
-    if (known != STORE_NONE)
-        return known;
-    if (!db_begin(db, c->durable ? DB_WRITE : DB_WRITE_LAZY, c->deadline_ms))
-        return db_failure(db);
+    enum store_result result = begin_commit(self, c, current, location, now_ms);
+    if (result != STORE_OK)
+        return result;
     if (*self->told && strcmp(self->told, db->file) != 0)
         db_fail(db, "another file is in its place now");
     *now_ms = db->now_ms;
@@ -319,9 +328,7 @@ static enum store_result sqlite_commit(void *state, const struct backend_commit 
         db_rollback(db);
         return STORE_CHANGED;
     }
-    *version = 1;
-    if (c->before)
-        memcpy(version, c->before, sizeof *version), ++*version;
+    *version = version_of(c->before) + 1;
     return db_end(db);
 }
 
@@ -345,17 +352,21 @@ static enum store_result sqlite_blob(void *state, const char *id, struct buf *se
 
 /* -- indexes -- */
 
-#define LIST_SQL(column)                                                                                     \
-    "SELECT key, " column " FROM orders WHERE namespace=? AND " column " IS NOT NULL AND (" column           \
-    ", key)>(?, ?) ORDER BY " column ", key LIMIT ?"
-#define SIZES_SQL(column)                                                                                    \
-    "SELECT count(*), min(" column "), sum(" column "<=?2) FROM orders WHERE namespace=?1 AND " column       \
-    " IS NOT NULL"
+#define LIST_SQL(column, by)                                                                                 \
+    "SELECT key, " column " FROM orders INDEXED BY orders_" by " WHERE namespace=? AND by_" by               \
+    " IS NOT NULL AND (" column ", key)>(?, ?) ORDER BY " column ", key LIMIT ?"
+#define SIZES_SQL(column, by)                                                                                \
+    "SELECT count(*), min(" column "), sum(" column "<=?2) FROM orders INDEXED BY orders_" by                \
+    " WHERE namespace=?1 AND by_" by " IS NOT NULL"
+#define FOR_EACH_INDEX(sql)                                                                                  \
+    {                                                                                                        \
+        sql("by_due", "due"), sql("by_dead", "dead"), sql("by_age", "due")                                   \
+    }
 
 static enum store_result sqlite_list(void *state, enum order_index index, int64_t from_ms, const char *after,
                                      size_t max, struct store_entry *list, size_t *n)
 {
-    static const char *const sql[INDEXES] = {LIST_SQL("by_due"), LIST_SQL("by_dead"), LIST_SQL("by_age")};
+    static const char *const sql[INDEXES] = FOR_EACH_INDEX(LIST_SQL);
     struct db *db = &((struct sqlite *)state)->db;
 
     *n = 0;
@@ -372,7 +383,7 @@ static enum store_result sqlite_list(void *state, enum order_index index, int64_
 
 static enum store_result sqlite_sizes(void *state, struct store_sizes *sizes)
 {
-    static const char *const sql[INDEXES] = {SIZES_SQL("by_due"), SIZES_SQL("by_dead"), SIZES_SQL("by_age")};
+    static const char *const sql[INDEXES] = FOR_EACH_INDEX(SIZES_SQL);
     struct db *db = &((struct sqlite *)state)->db;
 
     *sizes = (struct store_sizes){0};

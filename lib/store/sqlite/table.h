@@ -1,16 +1,27 @@
 /*
- * table: records as rows of their tables (schema.h). A field at its default is NULL, which takes one byte.
+ * table: the tables of store.db, made from the field tables of queue/record.h, and records as their rows. A field at
+ * its default is NULL, which takes one byte.
+ *
+ * One table a record type, one column a field. Beside the fields a row has its version, `until` (when it expires),
+ * and its place in each index (by_due, by_dead, by_age). Location and rate limiter have the same columns, and the
+ * key ''. Rows are found by an index of their own (no WITHOUT ROWID): with rows this long that is flatter and smaller.
  */
 #ifndef WOO_GHL_STORE_SQLITE_TABLE_H
 #define WOO_GHL_STORE_SQLITE_TABLE_H
 
 #include "store/backend.h"
 #include "store/sqlite/db.h"
-#include "store/sqlite/schema.h"
 
+/* PRAGMA user_version. It changes with every table and column: this program reads no other form. */
+int64_t table_version(void);
+/* What makes all tables in an empty file. False if out of memory. */
+bool table_create(struct buf *sql) MUST_CHECK;
+
+#define TABLE_TYPES 3      /* record types */
+#define TABLE_STATEMENTS 4 /* on each */
 /* The SQL of all statements on records. Zero-initialise. It must outlive the connection. */
 struct tables {
-    char *sql[SCHEMA_TYPES][SCHEMA_STATEMENTS]; /* NULL = not used yet */
+    char *sql[TABLE_TYPES][TABLE_STATEMENTS]; /* NULL = not used yet */
 };
 void tables_free(struct tables *tables);
 

@@ -81,9 +81,9 @@ static bool wait_and_pass(struct writer_lock *lock, int64_t wait_ms)
 
 bool writer_lock_take(struct writer_lock *lock, int64_t wait_ms, struct error *e)
 {
-    if (pass(lock, 0) || (errno == EWOULDBLOCK && wait_and_pass(lock, wait_ms)))
+    if (pass(lock, 0) || (errno == EWOULDBLOCK && wait_ms > 0 && wait_and_pass(lock, wait_ms)))
         return true;
-    if (errno == EINTR)
+    if (errno == EINTR || errno == EWOULDBLOCK)
         error_set(e, "store.lock in DATA_DIR: another process has held it for %lld ms; `fuser` names it",
                   (long long)wait_ms);
     else

@@ -603,6 +603,27 @@ sub state {
     return { map { my $kind = $_; $kind => [map { _public($_) } @{ $self->{state}{$kind} }] } keys %{ $self->{state} } };
 }
 
+# The searches see, each with this chance, what they do not see yet.
+sub show {
+    my ($self, $chance) = @_;
+    my $now = time;
+    for my $object (map {@$_} @{ $self->{state} }{qw(contacts opportunities)}) {
+        $object->{seen_from} = 0 if $object->{seen_from} > $now && rand() < $chance;
+    }
+    return;
+}
+
+# A contact becomes another one, which has what it had.
+sub merge {
+    my ($self, $id) = @_;
+    my $contact = delete $self->{by}{contacts}{$id} or die "no such contact: $id\n";
+    $contact->{id} = $self->_id('contacts');
+    $self->{by}{contacts}{ $contact->{id} } = $contact;
+    $self->_index($contact);
+    $_->{contactId} = $contact->{id} for grep { ($_->{contactId} // '') eq $id } map {@$_} @{ $self->{state} }{qw(opportunities notes)};
+    return { id => $contact->{id} };
+}
+
 sub change {
     my ($self, $method, $kind, $id, $asked) = @_;
     if ($method eq 'POST') {

@@ -28,6 +28,9 @@ package FakeGHL::Client;
 #   $ghl->state;                          # { contacts => [], opportunities => [], notes => [] }
 #   $ghl->contacts; $ghl->opportunities; $ghl->notes;         # lists (arrays by reference in scalar context)
 #   $ghl->limits;                         # { violations, peak, answered_429, total }
+#   $ghl->merge($id);                     # as if a salesperson merged that contact into another one; the id of that
+#   $ghl->pending;                        # how many calls are still to be carried out (`late_ms`)
+#   $ghl->land; $ghl->land(0.5);          # carries out what a fault holds (`held`), or about half of it
 #   $ghl->down; $ghl->up;                 # nobody listens on the port (connection refused); kept ones die
 #   $ghl->stop;                           # also at the object's end; by pid, waits for it
 #
@@ -108,6 +111,9 @@ sub fault { my ($self, @faults) = @_; $self->_ask(POST => 'faults', \@faults); r
 sub faults { return $_[0]->_ask(GET => 'faults') }    # those that are left
 sub clear_faults { my $self = shift; $self->_ask(DELETE => 'faults'); return $self }
 sub clear_calls { my $self = shift; $self->_ask(DELETE => 'calls'); return $self }
+sub merge { my ($self, $id) = @_; return $self->_ask(POST => 'merge', { id => $id })->{id} }
+sub pending { return $_[0]->_ask(GET => 'pending')->{late} }
+sub land { my ($self, $chance) = @_; return $self->_ask(POST => 'land', { chance => $chance // 1 }) }
 sub state { return $_[0]->_ask(GET => 'state') }
 sub limits { return $_[0]->_ask(GET => 'limits') }
 sub add { my ($self, $kind, @what) = @_; return @{ $self->_ask(POST => "state/$kind", \@what) } }

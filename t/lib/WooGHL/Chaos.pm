@@ -4,7 +4,7 @@ package WooGHL::Chaos;
 # when, and what is done to whom meanwhile. Nothing here touches a process.
 #
 #   my $plan = WooGHL::Chaos->plan(seed => 1, seconds => 60, machines => 2, redis => 1, forgets => 1, workers => 4,
-#       senders => 6);
+#       senders => 6);              # restores => 1: an embedded store that is put back from a backup
 #   $plan->{orders}{17};      # { id, customer, states => [state, ...] }; a state: { n, status, total, refund, topic, body }
 #   $plan->{sendings}[0];     # of one sender: [{ at, order, n, machine }, ...]; `at` in seconds since the begin
 #   $plan->{deeds};           # [{ at, who, what, which, faults }, ...]; which: of workers and drains; a machine's come
@@ -30,6 +30,8 @@ my @FAULTS = (
     { status => 500 }, { status => 502, html => 1 }, { status => 503, effect => 1 }, { reset => 'before' },
     { reset => 'after' }, { close => 'after' }, { delay_ms => 400 }, { delay_ms => 2500 },
     { status => 429 }, { status => 429, headers => { 'Retry-After' => 1 } },
+    { status => 504, html => 1, late_ms => 1500 }, { reset => 'before', late_ms => 3000 }, { hang => 1, late_ms => 6000 },
+    { status => 200, body => '' }, { status => 200, html => 1 },
 );
 my @CALLS = (
     { method => 'POST', path => '^/opportunities/$' }, { method => 'PUT', path => '^/opportunities/' },
@@ -101,13 +103,14 @@ sub _make_state {
     return { n => $n, status => $status, topic => 'order.deleted', body => qq({"id":$id}) } if $status eq 'trash';
     my %state = (n => $n, status => $status, topic => 'order.updated', total => sprintf('%d.%02d', 10 + $id, $n), refund => $self->_chance(0.3) ? 5 : 0);
     $state{value} = $state{total} - $state{refund};
+    my $note = $self->{redis} && $n == 0 && $id % 40 == 7 ? ',"customer_note":"' . join('', map { sprintf '%08x ', $_ * 2_654_435_761 % 2**32 } 1 .. 150_000) . '"' : '';
     my $reach = $who =~ /^Nobody/ ? '' : sprintf ',"email":"%s@example.com","phone":"+1202555%04d"', lc $who, $who =~ /(\d+)/;
     my $when = sub { strftime '%Y-%m-%dT%H:%M:%S', gmtime $_[0] };
     # All of them in the past, so that each state's place in time is its own.
     $state{body} = sprintf '{"id":%d,"number":"%d","status":"%s","total":"%s","currency":"USD","date_created_gmt":"%s",'
-        . '"date_modified_gmt":"%s","billing":{"first_name":"%s","last_name":"Lee"%s},"refunds":[%s]}',
+        . '"date_modified_gmt":"%s","billing":{"first_name":"%s","last_name":"Lee"%s},"refunds":[%s]%s}',
         $id, $id, $status, $state{total}, $when->($created), $when->($self->{began} - 3600 + 10 * $n), $who, $reach,
-        $state{refund} ? '{"id":1,"total":"-5.00"}' : '';
+        $state{refund} ? '{"id":1,"total":"-5.00"}' : '', $note;
     return \%state;
 }
 
@@ -119,6 +122,9 @@ sub _make_deeds {
         map({ ['drain', $_, 1] } 0 .. $self->{machines} - 1), ['ghl', 0, $self->{seconds} > 30 ? 1.5 : 0.4],
         map({ ['person', $_, 3] } 0 .. $self->{machines} - 1));
     push @rows, ['redis', 0, $self->{seconds} > 30 ? 6 : 2] if $self->{redis};
+    push @rows, map { ['settings', $_, 4] } 0 .. $self->{machines} - 1;
+    $self->_deed($self->{seconds} * $self->_between(0.2, 0.8), 'secret', 0, 'rotate');
+    $self->_make_restores if $self->{restores};
     for my $row (@rows) {
         my ($who, $which, $pause) = @$row;
         my $at = $self->_between(0, $pause);
@@ -126,6 +132,22 @@ sub _make_deeds {
             my $long = $self->_length($who);
             if ($who eq 'person') {
                 $self->_deed($at, $who, $which, $self->_chance(0.5) ? 'drain_now' : 'drain_jobs');
+            }
+            elsif ($who eq 'ghl' && $self->_chance(0.3)) {
+                $self->_deed($at, 'salesperson', $which, $self->_one(qw(rename edit merge)), dice => $self->{dice}->());
+            }
+            elsif ($who eq 'settings') {
+                $self->_deed($at, $who, $which, 'spoil');
+                $self->_deed($at += $self->_between(0.1, $self->{seconds} > 60 ? 3 : $self->{seconds} / 20), $who, $which, 'mend');
+            }
+            elsif ($who eq 'redis' && $self->{machines} > 1 && $self->_chance(0.2)) {    # this machine spools
+                $self->_deed($at, 'road', 1, 'cut');
+                $self->_deed($at += 2 * $long, 'road', 1, 'mend');
+            }
+            elsif ($who eq 'redis' && $self->_chance(0.4)) {
+                my $how = $self->_one(qw(slow tight small));
+                $self->_deed($at, $who, $which, $how);
+                $self->_deed($at += $how eq 'slow' ? 0.9 : $self->_between(0.3, 3), $who, $which, 'well');
             }
             elsif ($who eq 'redis' && $self->{forgets} && $self->_chance(0.4)) {
                 if ($self->_chance(0.5)) {
@@ -156,6 +178,19 @@ sub _make_deeds {
     return;
 }
 
+# DATA_DIR is copied while all run, and put back a while later.
+sub _make_restores {
+    my ($self) = @_;
+    my $seconds = $self->{seconds};
+    my $at = $self->_between(0.1, 0.3) * $seconds;
+    while ($at < 0.9 * $seconds) {
+        $self->_deed($at, 'backup', 0, 'copy');
+        $self->_deed($at += $self->_between(0.1, 0.2) * $seconds, 'backup', 0, $self->_one(qw(put_back write_over)));
+        $at += $self->_between(0.05, 0.3) * $seconds;
+    }
+    return;
+}
+
 # Mostly short. In a long run, a worker or the drain is away for longer than a create may wait to be sent, and
 # at times for longer than a lease.
 sub _length {
@@ -170,18 +205,18 @@ sub _deed { my ($self, $at, $who, $which, $what, %more) = @_; push @{ $self->{de
 
 # -- what must be true in the end --
 
-# What GHL may hold, given the answers ({ order, n, machine, sent, heard, status, body }, ...) and when Redis last lost
-# its memory ([from, to], or undef): order id => { may, must, could, answered }.
+# What GHL may hold, given the answers ({ order, n, machine, sent, heard, status, body }, ...) and when the store last lost
+# its memory ([from, to], or undef; of a backup, from when it was made until it was put back): order id => { may, must, could, answered }.
 #   may       ([outcome, value], ...): the newest state that was answered with 2xx, or a newer one whose answer nobody
 #             heard. An end that may have come before its sale is that of the sale's content
 #   answered  any of them was
-#   could     a state that makes a card was sent
-#   must      there has to be a card even if the newest state never makes one: a state that makes one was answered with
+#   could     a state that makes an opportunity was sent
+#   must      there has to be an opportunity even if the newest state never makes one: a state that makes one was answered with
 #             2xx, too
 #
 # A Redis that lost its memory has lost what waited in it, with appendonly no as README says. What is left is what had
 # reached GHL, what lay in spools or in hands, and what comes after: the newest of it counts, though something newer may
-# be lost. A card that was answered for is never lost, nor made again.
+# be lost. An opportunity that was answered for is never lost, nor made again.
 sub verdict {
     my ($self, $lost, @answers) = @_;
     my (%verdict, %of);

@@ -195,7 +195,7 @@ static void expand(const struct mini_record *m, struct order_record *r)
 
 static uint8_t ticks_left(int64_t ms)
 {
-    return ms > NOW_MS ? (uint8_t)((ms - NOW_MS) / TICK_MS) : 0;
+    return (uint8_t)(ms > NOW_MS ? (ms - NOW_MS) / TICK_MS : 0);
 }
 
 static uint8_t ticks_ago(int64_t ms)

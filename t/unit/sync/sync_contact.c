@@ -65,21 +65,37 @@ static void the_phone_is_another_persons(struct app *app)
        "the other person is left alone");
 }
 
+/* As if the worker had died before it told the store anything of GHL. */
+static void forget_link(struct app *app)
+{
+    struct order_record before = sandbox_order(app, "shop:1"), after = before;
+    struct store_reply reply;
+
+    after.link = (struct order_link){0};
+    ok(store_commit(
+           app->store,
+           &(struct store_commit){
+               .key = "shop:1", .before = &before, .after = &after, .decided_ms = store_now_ms(app->store)},
+           &reply) == STORE_OK,
+       "which dies before it tells the store");
+}
+
 static void the_same_note_is_not_written_twice(struct app *app)
 {
-    GHL_DOES({.call = FIND_BY_PHONE,
-              .status = 200,
-              .always = true,
-              .body = "{\"contact\":{\"id\":\"contact2\",\"email\":\"z@example.com\"}}"},
-             {.call = "POST /contacts/contact1/tags", .status = 503, .always = true});
+    struct reply others = {.call = FIND_BY_PHONE,
+                           .status = 200,
+                           .always = true,
+                           .body = "{\"contact\":{\"id\":\"contact2\",\"email\":\"z@example.com\"}}"};
+
+    GHL_DOES(others, {.call = "POST /contacts/contact1/tags", .status = 503, .always = true});
     order_with(app, 1, PHONE);
-    is_str(work(app, 1).reason, "ghl_unavailable", "given work that ends after that note");
-    ghl_does(NULL, 0);
-    GHL_DOES({.call = FIND_BY_PHONE,
-              .status = 200,
-              .body = "{\"contact\":{\"id\":\"contact2\",\"email\":\"z@example.com\"}}"});
+    is_str(work(app, 1).reason, "ghl_unavailable", "given a worker that wrote that note");
+    forget_link(app);
+    GHL_DOES(others);
     time_passes(10 * MINUTE_MS);
-    synced(app, "the next worker goes on");
+    synced(app, "the next worker");
+    ok(ghl_count("POST /contacts/upsert") == 1 && ghl_count("GET /contacts/search/duplicate?number") == 1,
+       "does the same again");
     is_int(ghl_count("POST /contacts/contact1/notes"), 1, "with the order's own note alone");
     ok(!ghl_was_told("POST /contacts/contact1/notes", "belongs to another contact"), "it is not told again");
 }

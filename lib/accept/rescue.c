@@ -1,0 +1,51 @@
+/* What a worker could not hand back is accepted again. */
+#include "accept/accept.h"
+#include <string.h>
+
+static bool accept_again(struct app *app, struct order_work *work, int64_t ago_ms, bool moved)
+{
+    struct delivery unpacked;
+    struct acceptance acceptance = {.result = ACCEPTED_AWAY};
+    enum end end;
+
+    if (delivery_unpack(work->body.data, work->body.len, &unpacked)) {
+        const struct accept_delivery delivery = {.bytes = unpacked.body,
+                                                 .len = unpacked.body_len,
+                                                 .headers = unpacked.headers,
+                                                 .origin = ORIGIN_RECOVERED,
+                                                 .sold = work->record.sold,
+                                                 .moved = moved,
+                                                 .arrived_ago_ms = ago_ms};
+        accept_delivery(app, &delivery, &acceptance);
+    }
+    delivery_free(&unpacked);
+    if (acceptance.result == ACCEPTED_AWAY || acceptance.result == ACCEPTED_REFUSED)
+        return false;
+    /* It stands under its right key now, and is done under the old one; else its lease runs out, and this is done again. */
+    if (moved && orders_finish(&app->orders, work, &work->record.link, false, &end) == STORE_UNAVAILABLE)
+        log_event(app->log, LOG_LEVEL_WARN, "store", NULL,
+                  "The store did not take the end of an order's old key");
+    return true;
+}
+
+void accept_rescue(struct app *app, struct order_work *work, const char *reason)
+{
+    struct error e = ERROR_NONE;
+    struct log_about about = {.order = work->key};
+    int64_t ago_ms = store_now_ms(app->store) - work->record.current.accepted_ms;
+    const struct spool_delivery delivery = {.key = work->key,
+                                            .packed = work->body.data,
+                                            .packed_len = work->body.len,
+                                            .arrived_ago_ms = ago_ms > 0 ? ago_ms : 0};
+
+    bool moved = !strcmp(reason, SYNC_OTHER_KEY), answers = strcmp(reason, "store_unavailable") != 0;
+    if (!work->body.len || (answers && accept_again(app, work, delivery.arrived_ago_ms, moved)) || moved)
+        return;
+    if (app->spool && spool_put_delivery(app->spool, &delivery, &e))
+        log_event(app->log, LOG_LEVEL_WARN, "spooled", &about,
+                  "The store went away while this order was in hand: the spool has it, too");
+    else
+        log_event(app->log, LOG_LEVEL_ERROR, "spool", &about,
+                  "The store went away while this order was in hand, and the spool cannot take it: %s",
+                  e.text);
+}
