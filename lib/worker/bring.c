@@ -134,20 +134,22 @@ static bool bring_dead(struct other *o, const char *key)
     return good;
 }
 
+/* Each once: what has to wait there stands further behind then. */
 static void bring_all(struct other *o, enum order_index index, bool (*bring)(struct other *, const char *key))
 {
     struct store_entry page[PAGE], last = {.at_ms = 0};
-    int64_t until_ms = store_now_ms(o->orders.store);
+    struct store_sizes sizes;
 
-    for (size_t n = PAGE; n == PAGE; last = page[PAGE - 1]) {
+    if (store_sizes(o->orders.store, &sizes) != STORE_OK)
+        return;
+    for (size_t n = PAGE; n == PAGE;) {
         if (store_list(o->orders.store, index, last.at_ms, last.key, PAGE, page, &n) != STORE_OK)
             return;
-        for (size_t i = 0; i < n; i++) {
-            if (index == INDEX_DEAD && page[i].at_ms > until_ms)
+        for (size_t i = 0; i < n; i++)
+            if (sizes.count[index]-- <= 0 || (o->app->stop && *o->app->stop) || !bring(o, page[i].key))
                 return;
-            if ((o->app->stop && *o->app->stop) || !bring(o, page[i].key))
-                return;
-        }
+        if (n)
+            last = page[n - 1];
     }
 }
 
