@@ -206,6 +206,7 @@ install: all
 	install -m 0644 $(filter-out %.sh,$(wildcard deploy/*)) $(DESTDIR)$(PREFIX)/share/doc/woo-ghl/deploy
 	install -m 0644 $(wildcard README.md LICENSE .env.sample) $(DESTDIR)$(PREFIX)/share/doc/woo-ghl
 	install -D -m 0644 doc/mapping.md $(DESTDIR)$(PREFIX)/share/doc/woo-ghl/doc/mapping.md
+	install -D -m 0644 doc/privacy.md $(DESTDIR)$(PREFIX)/share/doc/woo-ghl/doc/privacy.md
 	@# The owner's settings stay as they are.
 	[ -e $(DESTDIR)/etc/woo-ghl/env ] || install -D -m 0640 deploy/env $(DESTDIR)/etc/woo-ghl/env
 	install -D -m 0644 doc/woo_ghl.1 $(DESTDIR)$(PREFIX)/share/man/man1/woo_ghl.1

@@ -10,6 +10,7 @@
 #include <signal.h>
 #include <stddef.h>
 #include <sysexits.h>
+#include <unistd.h>
 
 #define DRAIN_AFTER_MS 5000
 
@@ -68,6 +69,8 @@ int main(int argc, char **argv)
         return commands_main(argc, argv, &stop);
 
     (void)app_open(&app, &stop); /* a refused configuration is answered 503, with every reason in the log */
+    if (role == SERVE_FASTCGI)
+        app.listener = STDIN_FILENO;
     const struct serve_handler handler = {
         .context = &app, .handle = handle, .drain = drain_after, .before_fork = before_fork};
     code = role == SERVE_FASTCGI ? serve_fastcgi(&handler, &stop) : serve_cgi(&handler);

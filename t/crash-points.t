@@ -30,52 +30,53 @@ my $LATER  = 300;    # seconds: leases, an attempt's window, waits are over
 my $DRAINS = 5;      # at most, until nothing waits
 my $SECRET = 'my_super_secret_woo_key';
 my $CHANGES = qr/^(?!store_(?:server|read|read_location|read_limiter|commit_limiter|blob|get|list|sizes|values|count|about|expire):).*:before/;
-my %RESET  = (card => { method => 'POST', path => '^/opportunities/$' }, contact => { method => 'POST', path => '^/contacts/$' });
+my %RESET  = (opportunity => { method => 'POST', path => '^/opportunities/$' }, contact => { method => 'POST', path => '^/contacts/$' });
 
 $ENV{WOO_GHL_PROGRAM} = WooGHL::Driver->program('crash-points', CRASH => 1);
 
 # -- the scenarios --
 # before: what happens first, unharmed unless it names a point.  dies: what dies: a delivery's name, 'drain', or 'read'
 # and that name, where a reconcile reads it from the shop.  nobody: no email, no phone.
-# card: how it is after that, if what dies was accepted.  settings: more of them.  away: the store cannot be reached
+# opportunity: how it is after that, if what dies was accepted.  settings: more of them.  away: the store cannot be reached
 # by this delivery.  vanishes: 'STATE POINT', the store goes away while this delivery is there; the points before
-# that are another scenario's.  until: a point; so are those after it.  reset: GHL carries out the first create of this kind and resets the connection.  must: steps
+# that are another scenario's.  until: a point; so are those after it.  reset: GHL carries out the first create of this
+# kind and resets the connection.  must: steps
 # without which the scenario does not test what it says.
 my %WON  = (status => 'won', value => 10);
 my %MORE = (status => 'won', value => 12.5);
 my %LOST = (status => 'lost', value => 0);
 my @SCENARIOS = (
-    { name => 'a new order', dies => 'paid', card => \%WON,
+    { name => 'a new order', dies => 'paid', opportunity => \%WON,
         must => [qw(store_commit_location store_commit store_lock store_unlock store_put_absent POST)] },
-    { name => 'a new order without email and phone', dies => 'paid', nobody => 1, card => \%WON,
+    { name => 'a new order without email and phone', dies => 'paid', nobody => 1, opportunity => \%WON,
         must => [qw(store_commit POST)] },
-    { name => 'an opportunity whose create is reset after it happened', dies => 'paid', reset => 'card', card => \%WON,
+    { name => 'an opportunity whose create is reset after it happened', dies => 'paid', reset => 'opportunity', opportunity => \%WON,
         must => [qw(store_commit POST)] },
     { name => 'a contact whose create is reset after it happened', dies => 'paid', nobody => 1, reset => 'contact',
-        card => \%WON, must => [qw(store_commit POST)] },
-    { name => 'a new version of an order that has an opportunity', before => ['paid'], dies => 'more', card => \%MORE,
+        opportunity => \%WON, must => [qw(store_commit POST)] },
+    { name => 'a new version of an order that has an opportunity', before => ['paid'], dies => 'more', opportunity => \%MORE,
         must => [qw(store_commit store_put_absent store_lock PUT)] },
-    { name => 'a drain', before => ['paid'], dies => 'drain', settings => { SYNC_BUDGET => 0 }, card => \%WON,
+    { name => 'a drain', before => ['paid'], dies => 'drain', settings => { SYNC_BUDGET => 0 }, opportunity => \%WON,
         must => [qw(store_put store_list store_read store_blob store_commit store_sizes POST)] },
-    { name => 'a drain that looks for an opportunity', before => ['paid'], dies => 'drain', reset => 'card', card => \%WON,
+    { name => 'a drain that looks for an opportunity', before => ['paid'], dies => 'drain', reset => 'opportunity', opportunity => \%WON,
         must => [qw(store_list store_commit store_put_absent GET)] },
     { name => 'a drain that looks for a contact', before => ['paid'], dies => 'drain', nobody => 1,
-        reset => 'contact', card => \%WON, must => [qw(store_list store_commit POST)] },
+        reset => 'contact', opportunity => \%WON, must => [qw(store_list store_commit POST)] },
     { name => 'a drain with a version that waited for the first', before => ['paid POST:after#3', 'refunded'],
-        dies => 'drain', card => \%LOST, must => [qw(store_list store_commit store_put_absent GET PUT)] },
-    { name => 'the store is away', dies => 'paid', away => 'paid', card => \%WON, must => ['spool_put'] },
-    { name => 'a drain that moves the spool', before => ['paid'], dies => 'drain', away => 'paid', card => \%WON,
+        dies => 'drain', opportunity => \%LOST, must => [qw(store_list store_commit store_put_absent GET PUT)] },
+    { name => 'the store is away', dies => 'paid', away => 'paid', opportunity => \%WON, must => ['spool_put'] },
+    { name => 'a drain that moves the spool', before => ['paid'], dies => 'drain', away => 'paid', opportunity => \%WON,
         must => [qw(spool_remove store_commit)] },
     { name => 'the store goes away when the opportunity is made', dies => 'paid', vanishes => 'paid POST:after#3',
-        card => \%WON, must => [qw(store_commit spool_put)] },
+        opportunity => \%WON, must => [qw(store_commit spool_put)] },
     { name => 'the store goes away when the contact is made', dies => 'paid', vanishes => 'paid POST:after#1', nobody => 1,
-        card => \%WON, must => [qw(store_commit spool_put)] },
-    { name => 'a drain that moves ids', before => ['paid'], dies => 'drain', vanishes => 'paid POST:after#3', card => \%WON,
+        opportunity => \%WON, must => [qw(store_commit spool_put)] },
+    { name => 'a drain that moves ids', before => ['paid'], dies => 'drain', vanishes => 'paid POST:after#3', opportunity => \%WON,
         until => 'spool_remove:after#1', must => [qw(store_commit spool_remove)] },
     { name => 'a drain that moves ids and a version that came after them', before => ['paid', 'refunded'], dies => 'drain',
-        vanishes => 'paid POST:after#3', away => 'refunded', card => \%LOST, until => 'spool_remove:after#2',
+        vanishes => 'paid POST:after#3', away => 'refunded', opportunity => \%LOST, until => 'spool_remove:after#2',
         must => [qw(store_commit spool_remove)] },
-    { name => 'a reconcile', dies => 'read', card => \%WON, must => [qw(WOO store_commit store_put)] },
+    { name => 'a reconcile', dies => 'read', opportunity => \%WON, must => [qw(WOO store_commit store_put)] },
 );
 
 # -- one world: a namespace of the store, GHL as at its start, and one order --
@@ -228,19 +229,19 @@ sub look {
     my ($world, $kept, $want) = @_;
     my $state = $world->{lane}{ghl}->state;
     my @contacts = @{ $state->{contacts} };
-    my @cards = @{ $state->{opportunities} };
-    return (@contacts || @cards ? 'what was not accepted is in GHL' : undef) if !$kept;
+    my @opportunities = @{ $state->{opportunities} };
+    return (@contacts || @opportunities ? 'what was not accepted is in GHL' : undef) if !$kept;
     return @contacts . ' contacts' if @contacts != 1;
-    return @cards . ' opportunities' if @cards != 1;
-    my ($contact, $card) = ($contacts[0], $cards[0]);
+    return @opportunities . ' opportunities' if @opportunities != 1;
+    my ($contact, $opportunity) = ($contacts[0], $opportunities[0]);
     my $email = $world->{scenario}{nobody} ? '' : 'ann@example.com';
     return 'another email' if ($contact->{email} // '') ne $email;
-    return 'an opportunity of another contact' if $card->{contactId} ne $contact->{id};
-    return "an opportunity named $card->{name}" if $card->{name} ne 'Order #7';
-    return 'another opportunity than before' if $world->{card} && $world->{card} ne $card->{id};
-    $world->{card} = $card->{id};
-    return "$card->{status} $card->{monetaryValue}, not $want->{status} $want->{value}"
-        if $card->{status} ne $want->{status} || $card->{monetaryValue} != $want->{value};
+    return 'an opportunity of another contact' if $opportunity->{contactId} ne $contact->{id};
+    return "an opportunity named $opportunity->{name}" if $opportunity->{name} ne 'Order #7';
+    return 'another opportunity than before' if $world->{opportunity} && $world->{opportunity} ne $opportunity->{id};
+    $world->{opportunity} = $opportunity->{id};
+    return "$opportunity->{status} $opportunity->{monetaryValue}, not $want->{status} $want->{value}"
+        if $opportunity->{status} ne $want->{status} || $opportunity->{monetaryValue} != $want->{value};
     return;
 }
 
@@ -259,7 +260,7 @@ sub live {
         $kept = 1;
     }
     # A version that was not accepted leaves the opportunity as it was.
-    my $wrong = drain_all($world) // look($world, $kept || $scenario->{before}, $kept ? $scenario->{card} : \%WON);
+    my $wrong = drain_all($world) // look($world, $kept || $scenario->{before}, $kept ? $scenario->{opportunity} : \%WON);
     return $wrong if $wrong;
     wait_for($world, $LATER);
     my ($end, $status, $answer) = deliver($world, 'last');

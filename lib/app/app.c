@@ -1,6 +1,7 @@
 #include "app/app.h"
 #include <errno.h>
 #include <grp.h>
+#include <poll.h>
 #include <pwd.h>
 #include <stdio.h>
 #include <string.h>
@@ -83,7 +84,7 @@ bool app_open(struct app *app, volatile int *stop)
 {
     struct error e = ERROR_NONE, owner = ERROR_NONE;
 
-    *app = (struct app){.stop = stop};
+    *app = (struct app){.stop = stop, .listener = -1};
     app->config_ok = config_load(&app->config, &app->report);
     if (app->config_ok && !become_owner(app->config.data_dir, &owner))
         app->config_ok = false;
@@ -171,6 +172,13 @@ bool app_refresh_now(struct app *app)
 }
 
 /* -- what others need of it -- */
+
+bool app_is_awaited(const struct app *app)
+{
+    struct pollfd listener = {.fd = app->listener, .events = POLLIN};
+
+    return app->listener >= 0 && poll(&listener, 1, 0) > 0;
+}
 
 bool app_hash(const struct app *app, const char *label, const char *text, char out[RECORD_SHORT_SIZE])
 {

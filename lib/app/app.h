@@ -26,6 +26,7 @@ struct app {
     char hash_id[RECORD_SHORT_SIZE];    /* that key's id */
     char server[RECORD_ID_SIZE];        /* the store's server whose memory was checked; "" = none yet */
     int64_t shift_ms;                   /* tests: the store's clock is so much later */
+    int listener; /* a FastCGI worker's socket; -1 = none */
     volatile int *stop;                 /* set by a signal handler; may be NULL */
     int64_t looked_mono_ms;             /* when the settings were last looked at */
     int64_t delivered_mono_ms; /* when the store was last told that a delivery came (ALERT_SILENCE) */
@@ -44,6 +45,9 @@ bool app_refresh(struct app *app);
 
 /* The same at once, if the settings may just have been mended. */
 bool app_refresh_now(struct app *app);
+
+/* Does a delivery wait at the listener for some worker? What is in hand goes on from the queue then. */
+bool app_is_awaited(const struct app *app);
 
 /* A keyed hash of the text, 64 bits in hex; "" for "". False if libcrypto fails. */
 bool app_hash(const struct app *app, const char *label, const char *text,

@@ -107,6 +107,12 @@ static void heard(void *context, const struct http_answer *answer, bool transpor
     tell_limiter(terms->app, answer);
 }
 
+static bool is_awaited(void *context)
+{
+    const struct work_terms *terms = context;
+    return app_is_awaited(terms->app);
+}
+
 /* A worker that was told to stop begins no further try; its order waits in the queue. */
 static bool wait_ms(void *context, int64_t ms)
 {
@@ -116,11 +122,15 @@ static bool wait_ms(void *context, int64_t ms)
 
 void work_terms_begin(struct work_terms *terms, struct app *app, bool (*allowed)(void *), void *context)
 {
-    *terms = (struct work_terms){
-        .terms = {.context = terms, .limit = limit, .may_write = may_write, .heard = heard, .wait = wait_ms},
-        .app = app,
-        .may_write = allowed,
-        .context = context};
+    *terms = (struct work_terms){.terms = {.context = terms,
+                                           .limit = limit,
+                                           .may_write = may_write,
+                                           .heard = heard,
+                                           .is_awaited = is_awaited,
+                                           .wait = wait_ms},
+                                 .app = app,
+                                 .may_write = allowed,
+                                 .context = context};
 }
 
 /* -- pauses -- */

@@ -34,8 +34,9 @@ static bool write_copy(const struct app *app, int dir, const char *name, struct 
     struct buf text;
 
     buf_init(&text, COPY_MAX);
-    bool good = buf_addf(&text, "%s %" PRId64 "\n%s\n%s%s\n", location->store_id, location->first_use_ms,
-                         app->config.redis_prefix, app->config.dry_run ? "dry:" : "", app->config.ghl_location_id);
+    bool good =
+        buf_addf(&text, "%s %" PRId64 "\n%s\n%s%s\n", location->store_id, location->first_use_ms,
+                 app->config.redis_prefix, app->config.dry_run ? "dry:" : "", app->config.ghl_location_id);
     if (good)
         good = files_write(dir, name, text.data, text.len, false, e) == FILES_OK;
     else

@@ -124,7 +124,7 @@ const struct setting settings[] = {
     {"RATE_LIMIT_PER_DAY", NUMBER(count, rate_limit_per_day, 0, 1000000000), .fallback = "1000",
      .help = "The requests that one client address may send in a day; 0 = no limit. Over the limit, unsigned requests get 429 and signed ones are queued."},
     {"MAX_BODY", NUMBER(size, max_body, 1024, 48LL * 1024 * 1024), .fallback = "8m", .help = "The largest body of a delivery."},
-    {"SYNC_BUDGET", NUMBER(duration, sync_budget_ms, 0, 50 * SECOND), .fallback = "10s",
+    {"SYNC_BUDGET", NUMBER(duration, sync_budget_ms, 0, 50 * SECOND), .fallback = "8s",
      .help = "How long a delivery may be worked on before it is answered; 0 = always queue."},
     {"RETRY_FOR", NUMBER(duration, retry_for_ms, MINUTE, 365 * DAY), .fallback = "3d",
      .help = "The age from which woo_ghl status and an alert name an order that still waits. It is retried until it succeeds, however old it is."},

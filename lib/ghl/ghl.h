@@ -49,7 +49,7 @@ struct ghl_answer {
      * that GHL refused with a 4xx, or redirected. */
     bool maybe_done;
     /* Of a write, also of one that is OK: one of its tries may be carried out yet, after this answer. Nobody
-     * answered that try, or somebody between GHL and us gave up waiting (408, 504, 52x). */
+     * answered that try, or somebody between GHL and us gave up waiting (408, 502, 504, 52x). */
     bool maybe_later;
     /* REFUSED: the field of the sent body that the message speaks of ("phone", "source", "monetaryValue",
      * "tags"); CONFIG: "customFields" or "assignedTo"; else "". */
@@ -75,6 +75,8 @@ struct ghl_terms {
     bool (*may_write)(void *context);
     /* Gets the answer's headers (limits, Retry-After), and whether the transport worked. */
     void (*heard)(void *context, const struct http_answer *answer, bool transport_ok);
+    /* Asked first: does somebody wait for this process? True = no further try begins. */
+    bool (*is_awaited)(void *context);
     /* Waits for the limiter and between tries; false = stop, no further try. NULL = a plain sleep. */
     bool (*wait)(void *context, int64_t ms);
 };

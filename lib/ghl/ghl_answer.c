@@ -340,7 +340,7 @@ static void judge_effect(const struct ghl_request *request, enum http_result sen
     int status = answer->status;
     bool unheard = sent == HTTP_UNKNOWN || (sent == HTTP_ANSWERED && heard->resent);
     /* Someone between GHL and us gave up waiting. */
-    bool gave_up = status == 408 || status == 504 || (status >= 520 && status <= 529);
+    bool gave_up = status == 408 || status == 502 || status == 504 || (status >= 520 && status <= 529);
     /* GHL is known to answer 422 to a create that it carried out. */
     bool refused_create = request->kind == GHL_CREATE && status >= 400 && status < 500 &&
                           (answer->result == GHL_REFUSED || answer->result == GHL_CONFIG) && status != 404;

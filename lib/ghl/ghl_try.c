@@ -47,7 +47,7 @@ static enum ghl_result may_begin(const struct ghl_call *call, const struct ghl_r
     const struct ghl_terms *terms = terms_of(call);
     int64_t room = room_ms(call, request);
 
-    if (room < 0)
+    if (room < 0 || (terms->is_awaited && terms->is_awaited(terms->context)))
         return GHL_TOO_LATE;
     if (terms->limit) {
         int64_t delay_ms = terms->limit(terms->context, room);

@@ -11,6 +11,7 @@
 #include <string.h>
 #include <strings.h>
 
+#define WEBHOOK_PAGES 20
 #define TRIES 3
 #define ANSWER_MAX (48UL * 1024 * 1024) /* a page of large orders */
 #define LONGEST_WAIT_MS 60000
@@ -376,28 +377,46 @@ enum woo_result woo_order(struct woo *woo, const char *id, struct woo_page *page
     return result;
 }
 
-enum woo_result woo_webhooks(struct woo *woo, json_t **list, struct error *e)
+/* One page of the webhooks, added to the list. *more: there may be others. */
+static enum woo_result webhooks_page(struct woo *woo, int number, json_t *list, bool *more, struct error *e)
 {
     struct woo_page page = {0};
     struct buf url;
     enum woo_result result = WOO_REFUSED;
 
-    *list = NULL;
+    *more = false;
     buf_init(&url, 16384);
     http_answer_init(&page.answer);
-    if (buf_addf(&url, "%.*s/webhooks?per_page=%d", (int)(strlen(woo->api) - strlen("/orders")), woo->api, WOO_PAGE_MAX))
+    if (buf_addf(&url, "%.*s/webhooks?per_page=%d&page=%d", (int)(strlen(woo->api) - strlen("/orders")),
+                 woo->api, WOO_PAGE_MAX, number))
         result = get(woo, url.data, &page, e);
     else
         error_set(e, "WOO_URL: out of memory, or the address is too long");
     if (result == WOO_OK) {
-        *list = json_loadb(page.answer.body.data ? page.answer.body.data : "", page.answer.body.len, 0, NULL);
-        if (!json_is_array(*list)) {
-            json_decref(*list);
-            *list = NULL;
+        json_t *some =
+            json_loadb(page.answer.body.data ? page.answer.body.data : "", page.answer.body.len, 0, NULL);
+        if (!json_is_array(some) || json_array_extend(list, some) != 0)
             result = refuse_content(woo, &page.answer, e);
-        }
+        *more = json_array_size(some) > 0;
+        json_decref(some);
     }
     woo_page_free(&page);
     buf_free(&url);
+    return result;
+}
+
+enum woo_result woo_webhooks(struct woo *woo, json_t **list, struct error *e)
+{
+    enum woo_result result = WOO_OK;
+    bool more = true;
+
+    *list = json_array();
+    /* A shop may give fewer than it was asked for: only an empty page is the last. */
+    for (int number = 1; result == WOO_OK && more && number <= WEBHOOK_PAGES; number++)
+        result = webhooks_page(woo, number, *list, &more, e);
+    if (result == WOO_OK)
+        return result;
+    json_decref(*list);
+    *list = NULL;
     return result;
 }

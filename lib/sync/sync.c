@@ -64,9 +64,15 @@ void sync_writes(struct sync_work *w, enum plan_part part)
     w->link.part[part][0] = '\0';
 }
 
+/* So long after it began, what GHL was sent was carried out or never will be, and its search shows it. */
+static int64_t base_window_ms(const struct sync_work *w)
+{
+    return WRITE_SEND_MS + w->app->config.ghl_timeout_ms + SEARCH_LAG_MS;
+}
+
 void sync_wrote(struct sync_work *w, enum plan_part part, const struct ghl_answer *answer)
 {
-    int64_t until_ms = store_now_ms(w->app->store) + sync_window_ms(w);
+    int64_t until_ms = store_now_ms(w->app->store) + base_window_ms(w);
 
     if (answer->maybe_later && until_ms > w->link.unsettled_ms)
         w->link.unsettled_ms = until_ms;
@@ -110,7 +116,7 @@ enum step sync_learn(struct sync_work *w, const char *contact, const char *oppor
 int64_t sync_window_ms(const struct sync_work *w)
 {
     const struct location_record *location = &w->app->orders.location;
-    int64_t window_ms = WRITE_SEND_MS + w->app->config.ghl_timeout_ms + SEARCH_LAG_MS;
+    int64_t window_ms = base_window_ms(w);
     bool trouble = location->opened || location->failures > 1; /* this very call may be the one failure */
 
     return trouble && window_ms < TROUBLE_WINDOW_MS ? TROUBLE_WINDOW_MS : window_ms;
@@ -264,7 +270,7 @@ static enum step wanted(struct sync_work *w)
 
 static enum step run_steps(struct sync_work *w)
 {
-    static enum step (*const steps[])(struct sync_work *) = {sync_look, sync_contact, sync_tags,
+    static enum step (*const steps[])(struct sync_work *) = {sync_look,  sync_contact,     sync_tags,
                                                              sync_erase, sync_opportunity, sync_note};
     enum step step = wanted(w);
 

@@ -95,27 +95,33 @@ static bool same_phone(const char *a, const char *b)
     }
 }
 
-/* What GHL answers is compared with what was meant. */
-static void compare(const struct sync_work *w, const json_t *sent, const json_t *has)
+/* What GHL answers is compared with what was meant: it leaves out without a word what another contact has, or what it
+ * does not like. An answer that shows none of it says nothing. */
+static void compare(const struct sync_work *w, json_t *sent, const json_t *has)
 {
-    static const char *const fields[] = {"email", "phone", "firstName", "lastName"};
     struct log_about about = {.order = w->work->key};
+    bool shown = false;
+    const char *field;
+    json_t *value;
 
-    for (size_t i = 0; i < sizeof fields / sizeof *fields && json_object_size(has) > 1; i++) {
-        const char *meant = json_text(sent, fields[i]), *is = json_text(has, fields[i]);
-        bool shown = json_object_get(has, fields[i]) || !strcmp(fields[i], "phone");
-        if (*meant && shown &&
-            (!strcmp(fields[i], "phone") ? !same_phone(meant, is) : strcasecmp(meant, is) != 0))
+    json_object_foreach(sent, field, value) shown = shown || json_is_string(json_object_get(has, field));
+    json_object_foreach(sent, field, value)
+    {
+        const char *meant = json_string_value(value), *is = json_text(has, field);
+        bool same = meant && (strcmp(field, "phone") ? !strcasecmp(meant, is) : same_phone(meant, is));
+        if (shown && meant && !same)
             log_event(w->app->log, LOG_LEVEL_WARN, "differs", &about,
-                      "GHL took this order's contact, but its %s is %s: it may belong to another contact",
-                      fields[i], *is ? "another one" : "not there");
+                      "GHL took this order's contact, but its %s is %s: GHL may not like it, or it belongs "
+                      "to another "
+                      "contact",
+                      field, *is ? "another one" : "not there");
     }
 }
 
 /* -- writing a contact -- */
 
 /* GHL gave this contact. */
-static void take_contact(struct sync_work *w, const json_t *sent, const struct ghl_answer *answer)
+static void take_contact(struct sync_work *w, json_t *sent, const struct ghl_answer *answer)
 {
     const json_t *contact = json_object_get(answer->json, "contact");
 

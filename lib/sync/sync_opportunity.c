@@ -86,7 +86,8 @@ static enum step not_found(struct sync_work *w)
     else if (result != GHL_GONE)
         step = sync_stop_answer(w, "opportunity", &answer);
     else if (w->work->record.erased && !w->link.contact[0]) {
-        w->link.gone_ms = store_now_ms(w->app->store); /* it went with its contact (GHL_ON_ERASE), nobody misses it */
+        w->link.gone_ms =
+            store_now_ms(w->app->store); /* it went with its contact (GHL_ON_ERASE), nobody misses it */
         step = sync_stop(w, SYNC_END_FINISH, "opportunity_gone");
     } else if (!w->link.gone_ms && w->work->record.attempts < GONE_TRIES - 1)
         step = sync_stop_retry(w, GONE_RETRY_MS, true, "opportunity_not_found");

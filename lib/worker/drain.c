@@ -14,8 +14,8 @@
 
 #define ORDER_BUDGET_MS 45000 /* less than a lease, so that most work needs no renewal */
 #define SHORT_BUDGET_MS                                                                                      \
-    10000             /* of an order that a drain with a budget has in hand: a create begins with 5 s left */
-#define POLL_MS 500   /* a drain that watches looks for new work so often */
+    8000            /* of an order that a worker has in hand after an answer: a create begins with 5 s left */
+#define POLL_MS 500 /* a drain that watches looks for new work so often */
 #define SPOOL_MS 1000 /* and at the spool's directory */
 #define HEARTBEAT_MS 20000
 #define UPKEEP_MS 60000
@@ -38,7 +38,7 @@ struct drain {
 
 static bool is_stopped(const struct drain *d)
 {
-    return (d->app->stop && *d->app->stop) || clock_left_ms(d->end_mono_ms) == 0;
+    return (d->app->stop && *d->app->stop) || clock_left_ms(d->end_mono_ms) == 0 || app_is_awaited(d->app);
 }
 
 /* -- one order -- */

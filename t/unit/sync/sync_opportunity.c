@@ -178,7 +178,7 @@ static void a_lost_create_in_troubled_times(struct app *app)
     is_int(ghl_count("POST /opportunities/"), 2, "it is");
 }
 
-static void both_calls_are_lost(struct app *app)
+static void tags_whose_answers_are_lost(struct app *app)
 {
     GHL_DOES({.call = "POST /contacts/upsert", .status = 200},
              {.call = "POST /contacts/contact1/tags", .status = 0, .always = true},
@@ -186,8 +186,9 @@ static void both_calls_are_lost(struct app *app)
     order_waits(app, SALE);
     ok(work(app, 1).result == SYNC_QUEUED, "given tags whose answers are lost");
     is_int(ghl_count("POST /opportunities/"), 0, "no opportunity is made yet");
-    ok(record(app).link.unsettled_ms > store_now_ms(app->store) + 10 * MINUTE_MS,
-       "in trouble a late write is reckoned with for half an hour");
+    int64_t left_ms = record(app).link.unsettled_ms - store_now_ms(app->store);
+    ok(left_ms > MINUTE_MS && left_ms < 3 * MINUTE_MS, "a late write is reckoned with: %lld ms",
+       (long long)left_ms);
 }
 
 /* -- what GHL holds -- */
@@ -458,7 +459,7 @@ int main(void)
         CASE(an_older_namesake_is_not_it),
         CASE(a_refused_create_that_happened),
         CASE(a_lost_create_in_troubled_times),
-        CASE(both_calls_are_lost),
+        CASE(tags_whose_answers_are_lost),
         CASE(it_is_known_what_ghl_holds),
         CASE(a_change_of_value),
         CASE(a_worker_that_dies),
