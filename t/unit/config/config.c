@@ -73,7 +73,7 @@ static void defaults(void)
     is_int(c.dead_letter_ttl_ms, 30 * 24 * 3600 * 1000LL, "DEAD_LETTER_TTL");
     is_int(c.rate_limit_per_day, 1000, "RATE_LIMIT_PER_DAY");
     is_int(c.max_body, 8 * 1024 * 1024, "MAX_BODY");
-    is_int(c.sync_budget_ms, 10000, "SYNC_BUDGET");
+    is_int(c.sync_budget_ms, 8000, "SYNC_BUDGET");
     is_int(c.retry_for_ms, 3 * 24 * 3600 * 1000LL, "RETRY_FOR");
     is_int(c.port, 5000, "PORT");
     is_int(c.log_level, LOG_LEVEL_INFO, "LOG_LEVEL");

@@ -257,7 +257,7 @@ static void test_effects(void)
                   {422, true, "{\"message\":[\"x must be valid\"]}", true, true, true},
                   {429, false, "", false, false, false},
                   {500, false, "", true, true, false},
-                  {502, false, "", true, true, false},
+                  {502, false, "", true, true, true},
                   {503, false, "", true, true, false},
                   {504, false, "", true, true, true},
                   {520, false, "", true, true, true},
