@@ -436,9 +436,10 @@ static void changes(void)
                  "GHL_RATE=100/20s\nGHL_ON_DUPLICATE=dead_letter\nMAX_BODY=1m\nREDIS_PREFIX=other\nPORT=81\n",
             NULL),
        "others");
-    is_differ(&running, &fresh,
-              "SHOP, WOO_SHOPS, GHL_STAGE_MAP, GHL_NOTE, GHL_ON_DUPLICATE, GHL_DRY_RUN, GHL_RATE, REDIS_PREFIX, "
-              "MAX_BODY, PORT");
+    is_differ(
+        &running, &fresh,
+        "SHOP, WOO_SHOPS, GHL_STAGE_MAP, GHL_NOTE, GHL_ON_DUPLICATE, GHL_DRY_RUN, GHL_RATE, REDIS_PREFIX, "
+        "MAX_BODY, PORT");
     drop(&fresh, &r);
     config_free(&running);
 }
