@@ -22,8 +22,11 @@ static bool read_copy(int dir, const char *name, struct copy *copy, struct error
     *copy = (struct copy){0};
     buf_init(&text, COPY_MAX);
     enum files_result result = files_read(dir, name, &text, e);
-    if (result == FILES_OK && buf_addc(&text, '\0'))
-        (void)sscanf(text.data, "%32[0-9a-f] %" SCNd64, copy->id, &copy->first_use_ms);
+    if (result == FILES_OK && buf_addc(&text, '\0') &&
+        strspn(text.data, "0123456789abcdef") == sizeof copy->id - 1) {
+        memcpy(copy->id, text.data, sizeof copy->id - 1);
+        copy->first_use_ms = strtoll(text.data + sizeof copy->id - 1, NULL, 10);
+    }
     buf_free(&text);
     return result != FILES_FAILED;
 }

@@ -36,7 +36,6 @@ bool breaker_heard(struct location_record *l, bool success, int64_t now_ms)
         return changed;
     }
     l->failures++;
-    l->trouble_ms = now_ms;
     /* While it is open, stragglers change nothing; a failed probe doubles its time. */
     if ((!l->opened && l->failures >= BREAKER_FAILURES) ||
         (l->opened && !is_ahead(l->open_until_ms, now_ms, BREAKER_LONGEST_MS))) {

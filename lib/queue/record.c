@@ -1,6 +1,7 @@
 #include "queue/record.h"
 #include <string.h>
 
+/* A type and a member cannot stand in parentheses. NOLINTBEGIN(bugprone-macro-parentheses) */
 #define INT(type, name, member)                                                                              \
     {                                                                                                        \
         name, FIELD_INT, offsetof(struct type, member), 0                                                    \
@@ -19,6 +20,7 @@
         TEXT(order_record, prefix "_status", member.status),                                                 \
         FLAG(order_record, prefix "_follows", member.follows),                                               \
         INT(order_record, prefix "_at", member.accepted_ms)
+/* NOLINTEND(bugprone-macro-parentheses) */
 
 static const struct field order_fields[] = {
     TEXT(order_record, "okey", order_key),
@@ -76,7 +78,6 @@ static const struct field location_fields[] = {
     INT(location_record, "opened", opened),
     INT(location_record, "open_until", open_until_ms),
     INT(location_record, "probe_until", probe_until_ms),
-    INT(location_record, "trouble", trouble_ms),
     INT(location_record, "paused", paused_ms),
     INT(location_record, "pause_probe", pause_probe_ms),
     TEXT(location_record, "pause_token", pause_token),

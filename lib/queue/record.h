@@ -108,7 +108,6 @@ struct location_record {
     int64_t failures; /* of the transport, in a row */
     int64_t opened;   /* how often in a row it opened; 0 = closed */
     int64_t open_until_ms, probe_until_ms;
-    int64_t trouble_ms; /* the last failure of the transport: a create's window grows around it */
 
     /* the pause */
     int64_t paused_ms; /* since; 0 = not paused */

@@ -113,8 +113,7 @@ enum store_result orders_claim(struct orders *orders, const struct orders_claim 
         return STORE_UNAVAILABLE;
     change.arrival.body_id = body_id;
     enum store_result result = STORE_OK;
-    if (change.token &&
-        location_hold(&orders->location) != HOLD_NONE) /* another process may have lifted it */
+    if (claim->work && location_hold(&orders->location) != HOLD_NONE) /* another process may have lifted it */
         result = look_at_location(orders);
     if (result == STORE_OK)
         result = orders_run(orders, &change, &claimed->record);

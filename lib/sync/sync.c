@@ -83,10 +83,11 @@ void sync_wrote(struct sync_work *w, enum plan_part part, const struct ghl_answe
 /* -- ids and attempts -- */
 
 /* What was learned must outlive a store that is away. */
-static void spool_ids(struct sync_work *w, const char *contact, const char *opportunity)
+static void spool_ids(struct sync_work *w, const char *contact, const char *opportunity, bool created)
 {
     struct error e = ERROR_NONE;
-    const struct spool_ids ids = {.key = w->work->key, .contact_id = contact, .opportunity_id = opportunity};
+    const struct spool_ids ids = {
+        .key = w->work->key, .contact_id = contact, .opportunity_id = opportunity, .clear_attempt = created};
     struct log_about about = {.order = w->work->key, .ghl_id = opportunity};
 
     if (!w->app->spool || !spool_put_ids(w->app->spool, &ids, &e))
@@ -109,7 +110,7 @@ enum step sync_learn(struct sync_work *w, const char *contact, const char *oppor
     if (result == STORE_OK)
         return STEP_NEXT;
     if (result != STORE_NONE)
-        spool_ids(w, contact, opportunity);
+        spool_ids(w, contact, opportunity, created);
     return sync_stop_store(w, result);
 }
 
