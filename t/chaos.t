@@ -127,7 +127,11 @@ my %DEED;
     backup => {
         copy => sub { my ($w) = @_;
             $w->{backup} = { at => time, dir => File::Temp->newdir('woo-backup-XXXXXX', TMPDIR => 1) };
-            copy($_, "$w->{backup}{dir}") for glob data($w) . '/store.db*' },
+            my @run = grep { !is_stopped($_) } pids($w);
+            kill STOP => @run;
+            for my $pid (@run) { sleep 0.005 until is_stopped($pid) }
+            copy($_, "$w->{backup}{dir}") for glob data($w) . '/store.db*';
+            kill CONT => @run },
         put_back   => sub { my ($w) = @_; restore($w, sub { my ($from, $to) = @_; unlink $to; copy($from, $to) }) },
         write_over => sub { my ($w) = @_; restore($w, sub { my ($from, $to) = @_; copy($from, $to) }) },
     },
@@ -160,6 +164,15 @@ sub road { my ($world, $i) = @_; return $world->{server}[$i]->dir . '/redis.sock
 sub data { my ($world) = @_; return $world->{server}[0]->dir . '/data' }
 sub pick { my ($deed, @of) = @_; return @of ? $of[$deed->{dice} * @of] : () }
 
+# Of the first machine's program, with the children of its processes; a snapshot finds nobody in the middle of a checkpoint.
+sub pids {
+    my ($world) = @_;
+    my $program = $world->{server}[0]->program;
+    return grep { (readlink("/proc/$_/exe") // '') eq $program } map { m{/proc/(\d+)} } glob '/proc/[0-9]*';
+}
+# Or gone.
+sub is_stopped { my ($pid) = @_; open my $stat, '<', "/proc/$pid/stat" or return 1; return (<$stat> // ') Z') =~ /\) [TtZX]/ }
+
 # Nobody has the file open then. Those that are stopped are killed, too.
 sub restore {
     my ($world, $put) = @_;
@@ -168,6 +181,10 @@ sub restore {
         for my $process (@{ $world->{worker} }, @{ $world->{drain} }, splice @{ $world->{by_hand} || [] }) {
             $process->signal('KILL');
             $process->wait(10);
+        }
+        for my $pid (pids($world)) {    # whom they started
+            kill KILL => $pid;
+            sleep 0.005 while -e "/proc/$pid/exe";
         }
         unlink grep { !-e "$world->{backup}{dir}/" . s{.*/}{}r } glob data($world) . '/store.db*';
         for my $from (glob "$world->{backup}{dir}/*") {
@@ -262,7 +279,8 @@ sub judge {
     }
     is scalar @wrong, 0, 'each order that was taken has its one opportunity, as of its newest state';
     is_deeply [keys %named], [], 'and there is no other opportunity';
-    is_deeply [grep { @{ $people{$_} } > 1 } sort keys %people], [], 'no customer is two contacts';
+    # Who has neither email nor phone is known by the store alone until the opportunity is made.
+    is_deeply [grep { @{ $people{$_} } > 1 && !($world->{forgetful} && /^Nobody/) } sort keys %people], [], 'no customer is two contacts';
     return;
 }
 

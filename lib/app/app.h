@@ -26,7 +26,7 @@ struct app {
     char hash_id[RECORD_SHORT_SIZE];    /* that key's id */
     char server[RECORD_ID_SIZE];        /* the store's server whose memory was checked; "" = none yet */
     int64_t shift_ms;                   /* tests: the store's clock is so much later */
-    int listener; /* a FastCGI worker's socket; -1 = none */
+    int listener;                       /* a FastCGI worker's socket; -1 = none */
     volatile int *stop;                 /* set by a signal handler; may be NULL */
     int64_t looked_mono_ms;             /* when the settings were last looked at */
     int64_t delivered_mono_ms; /* when the store was last told that a delivery came (ALERT_SILENCE) */

@@ -1,6 +1,6 @@
 #include "cli/commands.h"
-#include "app/ready.h"
 #include "app/app.h"
+#include "app/ready.h"
 #include "base/clock.h"
 #include "base/version.h"
 #include "cli/check.h"

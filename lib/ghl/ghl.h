@@ -121,7 +121,8 @@ enum ghl_result ghl_contact_update(struct ghl *, const struct ghl_call *, const 
 /* PUT of fields that may be "": they are emptied, as far as GHL takes that. */
 enum ghl_result ghl_contact_empty(struct ghl *, const struct ghl_call *, const char *id, const json_t *fields,
                                   struct ghl_answer *);
-enum ghl_result ghl_contact_delete(struct ghl *, const struct ghl_call *, const char *id, struct ghl_answer *);
+enum ghl_result ghl_contact_delete(struct ghl *, const struct ghl_call *, const char *id,
+                                   struct ghl_answer *);
 /* GET: json["contact"]. */
 enum ghl_result ghl_contact_get(struct ghl *, const struct ghl_call *, const char *id, struct ghl_answer *);
 /* GET /contacts/search/duplicate: the contact with this email or, if that is "", with this phone. One question

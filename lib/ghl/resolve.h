@@ -24,7 +24,7 @@ enum ghl_result resolve_pipeline(struct ghl *, const struct ghl_call *, const st
 
 /* Asks GHL whether the configured pipeline and, in it, this stage (NULL or "" = none) are there. GHL_OK; GHL_CONFIG if
  * they are not; or what GHL answered. */
-enum ghl_result resolve_check(struct ghl *, const struct ghl_call *, const struct ghl_cache *, const char *stage,
-                              struct ghl_answer *answer) MUST_CHECK;
+enum ghl_result resolve_check(struct ghl *, const struct ghl_call *, const struct ghl_cache *,
+                              const char *stage, struct ghl_answer *answer) MUST_CHECK;
 
 #endif

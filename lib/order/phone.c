@@ -365,7 +365,8 @@ bool phone_is_placeholder(const char *typed)
     if (!number.plus && abroad)
         digits += 2;
     for (size_t i = 0; abroad && i < COUNTRIES; i++)
-        if (*digits == *table[i].code && starts_with(digits, table[i].code) && is_made_up(digits + strlen(table[i].code)))
+        if (*digits == *table[i].code && starts_with(digits, table[i].code) &&
+            is_made_up(digits + strlen(table[i].code)))
             return true;
     return false;
 }

@@ -4,7 +4,8 @@
 static const struct {
     const char *topic;
     bool needed; /* without it orders are missed; without the others only their end is */
-} topics[] = {{"order.created", true}, {"order.updated", true}, {"order.deleted", false}, {"order.restored", false}};
+} topics[] = {
+    {"order.created", true}, {"order.updated", true}, {"order.deleted", false}, {"order.restored", false}};
 
 /* The public address may end in anything but this path. */
 static bool is_ours(const char *url)
@@ -43,15 +44,17 @@ bool webhooks_are_well(const json_t *list, bool existing, struct buf *out)
         if (webhook ? !strcmp(status, "active") : existing)
             continue;
         if (webhook)
-            (void)buf_addf(out,
-                           "The shop's webhook \"%.64s\" (%s) is %.32s: what it should deliver is missed. Set it to "
-                           "Active in WooCommerce > Settings > Advanced > Webhooks, then run `woo_ghl reconcile`\n",
-                           json_text(webhook, "name"), topics[i].topic, status);
+            (void)buf_addf(
+                out,
+                "The shop's webhook \"%.64s\" (%s) is %.32s: what it should deliver is missed. Set it to "
+                "Active in WooCommerce > Settings > Advanced > Webhooks, then run `woo_ghl reconcile`\n",
+                json_text(webhook, "name"), topics[i].topic, status);
         else
-            (void)buf_addf(out,
-                           "The shop has no webhook of topic %s whose delivery URL ends in /woo-order: create it in "
-                           "WooCommerce > Settings > Advanced > Webhooks\n",
-                           topics[i].topic);
+            (void)buf_addf(
+                out,
+                "The shop has no webhook of topic %s whose delivery URL ends in /woo-order: create it in "
+                "WooCommerce > Settings > Advanced > Webhooks\n",
+                topics[i].topic);
         well = well && !webhook && !topics[i].needed;
     }
     return well;

@@ -36,9 +36,9 @@ struct backend {
     enum store_result (*server)(void *state, char server[RECORD_ID_SIZE]);
     /* *record: whole, version 0 if there is none, or it has expired. key NULL, but for an order. location may be
      * NULL. client NULL: none is counted. */
-    enum store_result (*read)(void *state, const struct record_type *type, const char *key, const char *client,
-                              void *record, struct location_record *location, int64_t *client_count,
-                              int64_t *now_ms);
+    enum store_result (*read)(void *state, const struct record_type *type, const char *key,
+                              const char *client, void *record, struct location_record *location,
+                              int64_t *client_count, int64_t *now_ms);
     /* CHANGED: *current is what is there (version 0: nothing). OK: *version is the new one. location may be NULL.
      * UNAVAILABLE if another server is there than `server` told last. */
     enum store_result (*commit)(void *state, const struct backend_commit *, void *current, int64_t *version,

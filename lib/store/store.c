@@ -253,8 +253,8 @@ static enum store_result commit_shared(struct store *store, const struct record_
     struct backend_commit c = {.type = type, .before = before, .after = after, .durable = durable};
     int64_t version = 0, now_ms = 0, client_count = 0;
 
-    enum store_result result = ASK_AS(durable ? "store_commit_location" : "store_commit_limiter", commit, store->state,
-                                      &c, current, &version, NULL, &client_count, &now_ms);
+    enum store_result result = ASK_AS(durable ? "store_commit_location" : "store_commit_limiter", commit,
+                                      store->state, &c, current, &version, NULL, &client_count, &now_ms);
     note_time(store, now_ms);
     if (result == STORE_OK)
         memcpy(after, &version, sizeof version);
@@ -267,8 +267,9 @@ static enum store_result read_shared(struct store *store, const struct record_ty
                                      int64_t *now_ms)
 {
     *now_ms = 0;
-    enum store_result result = ASK_AS(type == &location_record_type ? "store_read_location" : "store_read_limiter", read,
-                                      store->state, type, NULL, NULL, record, NULL, NULL, now_ms);
+    enum store_result result =
+        ASK_AS(type == &location_record_type ? "store_read_location" : "store_read_limiter", read,
+               store->state, type, NULL, NULL, record, NULL, NULL, now_ms);
     note_time(store, *now_ms);
     return result;
 }

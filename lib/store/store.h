@@ -83,7 +83,8 @@ struct store_reply {
 };
 
 /* client: as in a commit. */
-enum store_result store_read(struct store *, const char *key, const char *client, struct store_reply *) MUST_CHECK;
+enum store_result store_read(struct store *, const char *key, const char *client,
+                             struct store_reply *) MUST_CHECK;
 
 struct store_blob {
     const char *id; /* in the record that is committed */

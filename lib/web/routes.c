@@ -1,8 +1,8 @@
 #include "web/routes.h"
-#include "app/ready.h"
 #include "accept/accept.h"
 #include "app/alert.h"
 #include "app/heartbeat.h"
+#include "app/ready.h"
 #include "base/clock.h"
 #include "base/text.h"
 #include "web/body.h"
@@ -180,10 +180,12 @@ static void refuse_unsigned(struct visit *v)
                               .reason = v->request->signature[0] ? "wrong_signature" : "no_signature",
                               .status = v->response->status};
     if (v->response->status == 429)
-        log_event(v->app->log, LOG_LEVEL_WARN, "limited", &about, "Too many unsigned requests from this address today");
+        log_event(v->app->log, LOG_LEVEL_WARN, "limited", &about,
+                  "Too many unsigned requests from this address today");
     else
         log_event(v->app->log, LOG_LEVEL_WARN, "refused", &about,
-                  "The signature is missing or is not that of any configured secret (%s): is WOO_WEBHOOK_SECRET the "
+                  "The signature is missing or is not that of any configured secret (%s): is "
+                  "WOO_WEBHOOK_SECRET the "
                   "webhook's secret?",
                   signature_tried(&v->app->keys));
 }

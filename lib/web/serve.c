@@ -1,6 +1,6 @@
 #include "web/serve.h"
-#include "web/routes.h"
 #include "base/clock.h"
+#include "web/routes.h"
 #include <errno.h>
 #include <fcgiapp.h>
 #include <fcntl.h>

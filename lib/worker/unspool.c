@@ -1,7 +1,7 @@
 #include "worker/unspool.h"
-#include "app/ready.h"
 #include "accept/accept.h"
 #include "app/alert.h"
+#include "app/ready.h"
 #include "order/delivery.h"
 
 /* Asked after a file was not taken: if the store answers this, it was the file, not the store. */

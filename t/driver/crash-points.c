@@ -7,8 +7,8 @@
  * its standard output, then NAME=VALUE of its environment. Standard output: each run's exit status, one a
  * line.
  */
-#include "base/clock.h"
 #include "app/ready.h"
+#include "base/clock.h"
 #include "base/digest.h"
 #include "shop/reconcile.h"
 #include "web/routes.h"

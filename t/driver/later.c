@@ -7,8 +7,8 @@
  *   drain then. status: says only what `woo_ghl status` would.
  */
 #include "app/heartbeat.h"
-#include "base/clock.h"
 #include "app/ready.h"
+#include "base/clock.h"
 #include "cli/status.h"
 #include "worker/drain.h"
 #include <stdio.h>

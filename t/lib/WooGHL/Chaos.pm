@@ -178,7 +178,7 @@ sub _make_deeds {
     return;
 }
 
-# DATA_DIR is copied while all run, and put back a while later.
+# DATA_DIR is copied as of one moment, while all have it open, and put back a while later.
 sub _make_restores {
     my ($self) = @_;
     my $seconds = $self->{seconds};

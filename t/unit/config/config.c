@@ -73,7 +73,7 @@ static void defaults(void)
     is_int(c.dead_letter_ttl_ms, 30 * 24 * 3600 * 1000LL, "DEAD_LETTER_TTL");
     is_int(c.rate_limit_per_day, 1000, "RATE_LIMIT_PER_DAY");
     is_int(c.max_body, 8 * 1024 * 1024, "MAX_BODY");
-    is_int(c.sync_budget_ms, 10000, "SYNC_BUDGET");
+    is_int(c.sync_budget_ms, 8000, "SYNC_BUDGET");
     is_int(c.retry_for_ms, 3 * 24 * 3600 * 1000LL, "RETRY_FOR");
     is_int(c.port, 5000, "PORT");
     is_int(c.log_level, LOG_LEVEL_INFO, "LOG_LEVEL");
@@ -436,9 +436,10 @@ static void changes(void)
                  "GHL_RATE=100/20s\nGHL_ON_DUPLICATE=dead_letter\nMAX_BODY=1m\nREDIS_PREFIX=other\nPORT=81\n",
             NULL),
        "others");
-    is_differ(&running, &fresh,
-              "SHOP, WOO_SHOPS, GHL_STAGE_MAP, GHL_NOTE, GHL_ON_DUPLICATE, GHL_DRY_RUN, GHL_RATE, REDIS_PREFIX, "
-              "MAX_BODY, PORT");
+    is_differ(
+        &running, &fresh,
+        "SHOP, WOO_SHOPS, GHL_STAGE_MAP, GHL_NOTE, GHL_ON_DUPLICATE, GHL_DRY_RUN, GHL_RATE, REDIS_PREFIX, "
+        "MAX_BODY, PORT");
     drop(&fresh, &r);
     config_free(&running);
 }

@@ -42,8 +42,11 @@ struct run {
 
 static struct queue_terms terms_of(const struct run *run)
 {
-    return (struct queue_terms){
-        .link_ttl_ms = 1000000, .lease_ms = 60000, .write_window_ms = 120000, .now_ms = run->now_ms, .up_ms = run->up_ms};
+    return (struct queue_terms){.link_ttl_ms = 1000000,
+                                .lease_ms = 60000,
+                                .write_window_ms = 120000,
+                                .now_ms = run->now_ms,
+                                .up_ms = run->up_ms};
 }
 
 /* The value of the option NAME=VALUE; NULL = it is not given. */

@@ -52,17 +52,21 @@ static const struct script scripts[] = {
      "sells A 100 > queued; ends B 110 > queued; sells A 120 > queued; is current=A"},
 
     /* -- a backup that was put back -- */
-    {"an order that waits in it may have been done", "sells A 100 > queued; is look=0; +60; forgets; lease t > taken; is look=1"},
-    {"but not one that came since", "forgets; +300; sells A 100 > queued; is look=0; lease t > taken; is look=0"},
-    {"nor one whose opportunity it knows",
-     "sells A 100 to=t > leased; learn t c1 o1; finish t > done; +60; forgets; ends B 110 > queued; is look=0; lease t > taken; "
-     "is look=0"},
-    {"its next version is looked for, too", "sells A 100 > queued; +60; forgets; +9; ends B 110 to=t > leased; is look=1"},
+    {"an order that waits in it may have been done",
+     "sells A 100 > queued; is look=0; +60; forgets; lease t > taken; is look=1"},
+    {"but not one that came since",
+     "forgets; +300; sells A 100 > queued; is look=0; lease t > taken; is look=0"},
+    {"nor one whose opportunity it knows", "sells A 100 to=t > leased; learn t c1 o1; finish t > done; +60; "
+                                           "forgets; ends B 110 > queued; is look=0; lease t > taken; "
+                                           "is look=0"},
+    {"its next version is looked for, too",
+     "sells A 100 > queued; +60; forgets; +9; ends B 110 to=t > leased; is look=1"},
     {"also if it was never sold, as far as the backup knows",
      "ends A 100 > ignored; +60; forgets; ends B 110 > queued; is look=1"},
 
     {"a sale of before the start is news when it is asked for",
-     "ends A 100 status=completed > ignored; +60; sells A 100 fetched status=completed > queued; is sold=1 current=A ended=0; "
+     "ends A 100 status=completed > ignored; +60; sells A 100 fetched status=completed > queued; is sold=1 "
+     "current=A ended=0; "
      "sells A 100 fetched > duplicate"},
     /* -- erased -- */
     {"an erased version takes the place of what waits",
@@ -73,22 +77,28 @@ static const struct script scripts[] = {
     {"and of a dead letter's body",
      "sells A 100 to=t > leased; refuse t > dead; ends E 110 erased > queued; is current=E dead=-"},
     {"no version that names a person comes after it",
-     "sells A 100 to=t > leased; knows email=e; finish t > done; is email=e; ends E 110 erased to=t > leased; is email=-; "
-     "finish t > done; sells A 100 > stale; sells A 100 fetched > stale; sells B 110 > stale; sells C 120 > stale; "
-     "ends D 130 fetched > stale; follows F 140 > stale; sells G 150 recovered sold > stale; is changed=0 current=- latest=E"},
-    {"nor after an order that was never sold", "ends E 110 erased > ignored; is erased=1; sells A 100 > stale; sells B 120 > stale"},
+     "sells A 100 to=t > leased; knows email=e; finish t > done; is email=e; ends E 110 erased to=t > "
+     "leased; is email=-; "
+     "finish t > done; sells A 100 > stale; sells A 100 fetched > stale; sells B 110 > stale; sells C 120 > "
+     "stale; "
+     "ends D 130 fetched > stale; follows F 140 > stale; sells G 150 recovered sold > stale; is changed=0 "
+     "current=- latest=E"},
+    {"nor after an order that was never sold",
+     "ends E 110 erased > ignored; is erased=1; sells A 100 > stale; sells B 120 > stale"},
     {"but its status follows, and so does its deletion",
-     "sells A 100 to=t > leased; finish t > done; sells E 110 erased > queued; ends F 120 erased > queued; is current=F; "
+     "sells A 100 to=t > leased; finish t > done; sells E 110 erased > queued; ends F 120 erased > queued; "
+     "is current=F; "
      "deleted D > queued; is latest-status=trash erased=1"},
 
     /* -- deleted, restored -- */
-    {"an order that came back from the bin",
-     "sells A 100 > queued; deleted D > queued; is restored=0; sells A 120 > queued; is restored=1; deleted D > queued; is "
-     "restored=1 latest-status=trash"},
+    {"an order that came back from the bin", "sells A 100 > queued; deleted D > queued; is restored=0; sells "
+                                             "A 120 > queued; is restored=1; deleted D > queued; is "
+                                             "restored=1 latest-status=trash"},
     {"what the shop shows after an old deletion is news, though its bytes came before",
      "sells A 100 > queued; +1; deleted D > queued; +1; sells A 100 fetched > queued; is current=A latest=A "
      "latest-status=processing; deleted D fetched ago=9 > stale"},
-    {"what was read before is none", "sells A 100 > queued; +1; ends B 100 > queued; +1; sells A 100 fetched ago=2 > stale; "
+    {"what was read before is none",
+     "sells A 100 > queued; +1; ends B 100 > queued; +1; sells A 100 fetched ago=2 > stale; "
      "sells A 100 fetched > queued"},
 
     /* -- one second -- */
@@ -152,7 +162,8 @@ static const struct script scripts[] = {
     {"fresh again: the store is up for two minutes", "sells A 100 created=5 up=120 > queued; is look=0"},
     {"known before the store lost something: look before an end is ignored",
      "ends A 100 > ignored; +300; ends B 110 up=100 > queued; is look=1"},
-    {"known after it: nothing to look for", "ends A 100 > ignored; +300; ends B 110 up=400 > ignored; is look=0"},
+    {"known after it: nothing to look for",
+     "ends A 100 > ignored; +300; ends B 110 up=400 > ignored; is look=0"},
     {"queued before the store lost something: look before it is created",
      "sells A 100 > queued; +300; sells B 110 up=100 > queued; is look=1"},
     {"the same, said again", "sells A 100 > queued; +300; sells A 110 up=100 > duplicate; is look=1"},

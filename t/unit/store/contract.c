@@ -65,8 +65,9 @@ static void a_reply_brings_the_location(struct rig *rig)
     rig_commit_init(&commit, "shop:1", NULL, &order, now_ms);
     is_result(rig_commit_run(rig, &commit), STORE_CHANGED, "so does one that is refused");
     is_int(commit.location.up_ms, 7, "in whole");
-    is_result(rig->backend->read(rig->state, &order_record_type, "shop:1", NULL, &found, &read, NULL, &now_ms), STORE_OK,
-              "and reading the order");
+    is_result(
+        rig->backend->read(rig->state, &order_record_type, "shop:1", NULL, &found, &read, NULL, &now_ms),
+        STORE_OK, "and reading the order");
     is_int(read.version, 1, "brings its version, too");
 }
 
@@ -77,13 +78,13 @@ static void the_limiter_is_a_record(struct rig *rig)
     struct backend_commit c = {.type = &limiter_record_type, .before = &before, .after = &after};
     int64_t version = 0, now_ms, clients;
 
-    is_result(rig->backend->read(rig->state, &limiter_record_type, NULL, NULL, &current, NULL, NULL, &now_ms), STORE_OK,
-              "read");
+    is_result(rig->backend->read(rig->state, &limiter_record_type, NULL, NULL, &current, NULL, NULL, &now_ms),
+              STORE_OK, "read");
     is_int(current.version, 0, "it is not there");
     is_result(rig->backend->commit(rig->state, &c, &current, &version, NULL, &clients, &now_ms), STORE_OK,
               "put");
-    is_result(rig->backend->read(rig->state, &limiter_record_type, NULL, NULL, &current, NULL, NULL, &now_ms), STORE_OK,
-              "read");
+    is_result(rig->backend->read(rig->state, &limiter_record_type, NULL, NULL, &current, NULL, NULL, &now_ms),
+              STORE_OK, "read");
     is_int(current.next_us, 123456789012345, "it is kept");
     is_int(current.version, 1, "as version 1");
 }
@@ -105,7 +106,8 @@ static int add_attempts(const struct rig *parent)
         struct order_record before, after;
         struct rig_commit commit;
         int64_t now_ms;
-        if (rig->backend->read(rig->state, &order_record_type, "shop:1", NULL, &before, NULL, NULL, &now_ms) != STORE_OK)
+        if (rig->backend->read(rig->state, &order_record_type, "shop:1", NULL, &before, NULL, NULL,
+                               &now_ms) != STORE_OK)
             return 2;
         after = before;
         after.attempts++;

@@ -112,8 +112,9 @@ int64_t rig_now(struct rig *rig)
     struct location_record location;
     int64_t now_ms = 0;
 
-    is_result(rig->backend->read(rig->state, &location_record_type, NULL, NULL, &location, NULL, NULL, &now_ms), STORE_OK,
-              "the store tells its time (%s)", rig->backend->trouble(rig->state));
+    is_result(
+        rig->backend->read(rig->state, &location_record_type, NULL, NULL, &location, NULL, NULL, &now_ms),
+        STORE_OK, "the store tells its time (%s)", rig->backend->trouble(rig->state));
     return now_ms;
 }
 
@@ -152,8 +153,8 @@ struct order_record rig_read(struct rig *rig, const char *key)
     struct order_record record = {.version = -1};
     int64_t now_ms;
 
-    is_result(rig->backend->read(rig->state, &order_record_type, key, NULL, &record, NULL, NULL, &now_ms), STORE_OK,
-              "%s is read (%s)", key, rig->backend->trouble(rig->state));
+    is_result(rig->backend->read(rig->state, &order_record_type, key, NULL, &record, NULL, NULL, &now_ms),
+              STORE_OK, "%s is read (%s)", key, rig->backend->trouble(rig->state));
     return record;
 }
 
