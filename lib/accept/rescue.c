@@ -2,6 +2,10 @@
 #include "accept/accept.h"
 #include <string.h>
 
+/* A store that still has the order knows this version by its arrival. What the spool has of it comes before that, by more
+ * than the spool's slack (queue/claim.c): never as news over what came since. */
+#define SPOOLED_BEFORE_MS 2000
+
 static bool accept_again(struct app *app, struct order_work *work, int64_t ago_ms, bool moved)
 {
     struct delivery unpacked;
@@ -36,10 +40,10 @@ void accept_rescue(struct app *app, struct order_work *work, const char *reason)
     const struct spool_delivery delivery = {.key = work->key,
                                             .packed = work->body.data,
                                             .packed_len = work->body.len,
-                                            .arrived_ago_ms = ago_ms > 0 ? ago_ms : 0};
+                                            .arrived_ago_ms = (ago_ms > 0 ? ago_ms : 0) + SPOOLED_BEFORE_MS};
 
     bool moved = !strcmp(reason, SYNC_OTHER_KEY), answers = strcmp(reason, "store_unavailable") != 0;
-    if (!work->body.len || (answers && accept_again(app, work, delivery.arrived_ago_ms, moved)) || moved)
+    if (!work->body.len || (answers && accept_again(app, work, ago_ms > 0 ? ago_ms : 0, moved)) || moved)
         return;
     if (app->spool && spool_put_delivery(app->spool, &delivery, &e))
         log_event(app->log, LOG_LEVEL_WARN, "spooled", &about,

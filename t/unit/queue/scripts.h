@@ -51,6 +51,9 @@ static const struct script scripts[] = {
     {"back to what it was before is news",
      "sells A 100 > queued; ends B 110 > queued; sells A 120 > queued; is current=A"},
 
+    {"what the spool has beside the store is older than what the store knows, also under another key",
+     "sells A 100 to=t > leased; deleted D > busy; sells A 100 spool ago=2 hash=k2 bytes=x > stale; is waiting=D"},
+
     /* -- a backup that was put back -- */
     {"an order that waits in it may have been done",
      "sells A 100 > queued; is look=0; +60; forgets; lease t > taken; is look=1"},
