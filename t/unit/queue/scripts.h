@@ -52,7 +52,8 @@ static const struct script scripts[] = {
      "sells A 100 > queued; ends B 110 > queued; sells A 120 > queued; is current=A"},
 
     {"what the spool has beside the store is older than what the store knows, also under another key",
-     "sells A 100 to=t > leased; deleted D > busy; sells A 100 spool ago=2 hash=k2 bytes=x > stale; is waiting=D"},
+     "sells A 100 to=t > leased; deleted D > busy; sells A 100 spool ago=2 hash=k2 bytes=x > stale; is "
+     "waiting=D"},
 
     /* -- a backup that was put back -- */
     {"an order that waits in it may have been done",
