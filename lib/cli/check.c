@@ -3,6 +3,7 @@
 #include "app/ready.h"
 #include "base/clock.h"
 #include "cli/mapping.h"
+#include "cli/status.h"
 #include "ghl/fields.h"
 #include "shop/webhooks.h"
 #include "shop/woo.h"
@@ -41,7 +42,7 @@ static bool check_store(struct app *app)
     left_behind(app, &left);
     fputs(left.data, stdout);
     buf_free(&left);
-    return !*about.problem;
+    return status_print_unmapped(app) && !*about.problem;
 }
 
 /* What GHL answered, or that it did not, and what there is to do. */

@@ -211,11 +211,27 @@ static void print_counts(const struct facts *f)
         else
             printf("counted %s: %lld\n", word, (long long)n);
     }
-    at = 0;
-    while ((word = next_value(&f->unmapped, UNMAPPED, &at, &n)))
-        printf("not mapped: %lld paid orders with the status \"%s\"; to count them, add %s:won to "
-               "GHL_STATUS_MAP\n",
-               (long long)n, word, word);
+}
+
+bool status_print_unmapped(struct app *app)
+{
+    struct buf statuses;
+    size_t at = 0;
+    int64_t n;
+    const char *word;
+
+    buf_init(&statuses, STORE_BLOB_MAX);
+    bool good = store_values(app->store, UNMAPPED, &statuses) == STORE_OK;
+    while (good && (word = next_value(&statuses, UNMAPPED, &at, &n))) {
+        if (pair_find(&app->config.status_map, config_plain_status(word))) /* it was not when they came */
+            continue;
+        printf(
+            "not mapped: %lld deliveries of paid orders with the status \"%s\"; to count them, add %s:won to "
+            "GHL_STATUS_MAP\n",
+            (long long)n, word, word);
+    }
+    buf_free(&statuses);
+    return good;
 }
 
 /* -- as JSON -- */
@@ -327,6 +343,7 @@ int status_print(struct app *app, bool json)
             print_queue(facts);
             print_reconcile(app, facts);
             print_counts(facts);
+            (void)status_print_unmapped(app);
         }
         print_spool(&spool);
     }

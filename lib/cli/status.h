@@ -9,4 +9,7 @@
 /* Prints to stdout. The spool is told also while the store is away. An exit code from sysexits.h. */
 int status_print(struct app *app, bool json);
 
+/* Prints a line for each status of paid orders that GHL_STATUS_MAP does not name. false = the store is away. */
+bool status_print_unmapped(struct app *app);
+
 #endif
