@@ -226,7 +226,7 @@ bool status_print_unmapped(struct app *app)
         if (pair_find(&app->config.status_map, config_plain_status(word))) /* it was not when they came */
             continue;
         printf(
-            "not mapped: %lld deliveries of paid orders with the status \"%s\"; to count them, add %s:won to "
+            "not mapped: %lld paid orders with the status \"%s\"; to count them, add %s:won to "
             "GHL_STATUS_MAP\n",
             (long long)n, word, word);
     }
