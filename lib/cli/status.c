@@ -225,10 +225,9 @@ bool status_print_unmapped(struct app *app)
     while (good && (word = next_value(&statuses, UNMAPPED, &at, &n))) {
         if (pair_find(&app->config.status_map, config_plain_status(word))) /* it was not when they came */
             continue;
-        printf(
-            "not mapped: %lld paid orders with the status \"%s\"; to count them, add %s:won to "
-            "GHL_STATUS_MAP\n",
-            (long long)n, word, word);
+        printf("not mapped: %lld paid orders with the status \"%s\"; to count them, add %s:won to "
+               "GHL_STATUS_MAP\n",
+               (long long)n, word, word);
     }
     buf_free(&statuses);
     return good;
