@@ -391,12 +391,12 @@ static void accept_order(struct visit *v)
         spool(v, e.text);
         return;
     }
-    if (is_other_site(v, &e)) {
-        keep_foreign(v, e.text);
-        return;
-    }
     if (!note_shop(v)) {
         spool(v, store_trouble(v->app->store));
+        return;
+    }
+    if (is_other_site(v, &e)) {
+        keep_foreign(v, e.text);
         return;
     }
     accept_note_plan(v->app, &v->planned);
