@@ -216,7 +216,7 @@ subtest 'tries' => sub {
         # A kept connection that dies is libcurl's to replace, once, at no cost.
         my @waits = $do->{reset} || $do->{close} ? (1000) : (1000, 2000);
         # What nobody answered may be carried out yet; so may what a server between here and GHL gave up.
-        my $later = $do->{reset} || $do->{close} || $do->{truncate} || ($do->{status} || 0) == 408 ? $yes : $no;
+        my $later = $do->{reset} || $do->{close} || $do->{truncate} || ($do->{status} || 0) =~ m{^(?:408|502)$} ? $yes : $no;
         is_deeply picked($answer, qw(result tries waits maybe_done maybe_later)),
             { result => 'ok', tries => 1 + @waits, waits => \@waits, maybe_done => $no, maybe_later => $later }, "$name: tried until it works";
         is $ghl->count, 3, '  three calls';
