@@ -65,11 +65,16 @@ for my $store (qw(sqlite redis)) {
         my $server = $new->('nginx');
         # Carried out at once, answered too late.
         $ghl->fault({ match => $CREATE, times => 4, do => { delay_ms => 8000 } });
-        my $answers = deliver_all($server, map { order($_, "c$_") } 1 .. 12);
-        $ghl->wait_calls(4, 20, path => '/opportunities/');
+        # One after the other: a worker that sees somebody wait leaves its order to the queue.
+        my @in_hand = map {
+            my $answers = deliver_all($server, order($_, "c$_"));
+            $ghl->wait_calls($_, 20, path => '/opportunities/');
+            $answers
+        } 1 .. 4;
+        my $waiting = deliver_all($server, map { order($_, "c$_") } 5 .. 12);
         $server->kill_workers;
         $server->restart_workers;
-        my %status = $answers->();
+        my %status = map { $_->() } @in_hand, $waiting;
         my @unanswered = grep { $status{$_} !~ /^20[02]$/ } 1 .. 12;
         is scalar @unanswered, 4, 'four were in hand, the others were taken by the new workers' or diag explain \%status;
         ok $server->drain_as_of(300), 'a drain after the leases';
