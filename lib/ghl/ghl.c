@@ -7,7 +7,6 @@
 #include <string.h>
 
 #define CALL_NEEDS_MS 250    /* a call with less time left would only be cut off */
-#define CREATE_NEEDS_MS 5000 /* a create that is cut off costs a search and minutes */
 #define PAGE_SIZE 100        /* the vendor's maximum */
 #define PAGES_MAX 100
 #define PATH_MAX_LEN 2048
@@ -231,7 +230,7 @@ enum ghl_result ghl_contact_create(struct ghl *ghl, const struct ghl_call *call,
                                   .method = "POST",
                                   .wants = "contact",
                                   .wants_id = true,
-                                  .needs_ms = CREATE_NEEDS_MS};
+                                  .needs_ms = GHL_CREATE_NEEDS_MS};
     run(ghl, call, request, "/contacts/", NULL, "", make_body(ghl, contact, NULL, true), false, answer);
     return adopt(ghl, answer);
 }
@@ -351,7 +350,7 @@ enum ghl_result ghl_opportunity_create(struct ghl *ghl, const struct ghl_call *c
                                   .subject = "contact",
                                   .wants = "opportunity",
                                   .wants_id = true,
-                                  .needs_ms = CREATE_NEEDS_MS};
+                                  .needs_ms = GHL_CREATE_NEEDS_MS};
     return run(ghl, call, request, "/opportunities/", NULL, "", make_body(ghl, opportunity, NULL, true),
                false, answer);
 }

@@ -15,6 +15,8 @@
 #include "config/config.h"
 
 #define GHL_ID_SIZE 64
+#define GHL_CREATE_NEEDS_MS                                                                                  \
+    4000 /* with less time left no create begins: one that is cut off costs a search and minutes */
 
 enum ghl_result {
     GHL_OK,

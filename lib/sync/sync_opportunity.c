@@ -7,7 +7,6 @@
 #include <stdlib.h>
 #include <string.h>
 
-#define CREATE_NEEDS_MS 5000   /* with less time left no create begins */
 #define CREATED_SLACK_MS 10000 /* the shop's clock may be so far ahead of the store's */
 #define DAY_MS (24LL * 3600 * 1000)
 #define IN_FLIGHT_RETRY_MS 20000 /* how often an unknown outcome is looked for */
@@ -392,7 +391,7 @@ static enum step create(struct sync_work *w)
         return sync_stop_retry(w, RETRY_MS, true, "out_of_memory");
     while (again && step == STEP_NEXT) { /* each time with one optional field less */
         again = false;
-        if (clock_left_ms(w->deadline_mono_ms) < CREATE_NEEDS_MS)
+        if (clock_left_ms(w->deadline_mono_ms) < GHL_CREATE_NEEDS_MS)
             step = sync_stop_retry(w, 0, false, "no_time");
         else
             step = send_create(w, body, &wanted, &again);

@@ -66,6 +66,20 @@ static void a_copy_of_the_shop(struct house *house)
     becomes(app, SALE("3"), ACCEPTED_SYNCED, "", "an order that does not say its site", .work = true);
 }
 
+/* The other worker learned the shop's site after this one had read the location's record. */
+static void a_copy_at_a_worker_with_an_old_view(struct house *house)
+{
+    struct app late;
+    struct error e = ERROR_NONE;
+
+    ok(sandbox_app(&house->sandbox, NULL, &late) && app_ready(&late, &e), "given another worker %s", e.text);
+    becomes(&late, SALE("1"), ACCEPTED_SYNCED, "", "that had an order of no site", .work = true);
+    becomes(&house->app, OF_SITE("2", "shop.example.com"), ACCEPTED_SYNCED, "", "and the first order's site",
+            .work = true);
+    is_kept_as_foreign(&late, OF_SITE("2", "copy.example.com"));
+    app_close(&late);
+}
+
 /* -- trouble of our own -- */
 
 static void the_store_is_away(struct house *house)
@@ -182,9 +196,16 @@ static void a_shop_that_vanished(struct house *house)
 int main(void)
 {
     static void (*const cases[])(struct house *) = {
-        sub_orders,         sub_orders_that_count, a_shop_that_is_not_configured,
-        a_copy_of_the_shop, the_store_is_away,     memory_is_full,
-        lost_work,          a_key_that_changed,    a_shop_that_vanished,
+        sub_orders,
+        sub_orders_that_count,
+        a_shop_that_is_not_configured,
+        a_copy_of_the_shop,
+        a_copy_at_a_worker_with_an_old_view,
+        the_store_is_away,
+        memory_is_full,
+        lost_work,
+        a_key_that_changed,
+        a_shop_that_vanished,
     };
     for (size_t i = 0; i < sizeof cases / sizeof *cases; i++)
         accept_case(cases[i]);
