@@ -14,7 +14,7 @@ my $FUNCTION_LINES = 60;
 my $FILE_LINES = 500;
 
 # From the ground up.
-my @ORDER = qw(base order config plan crypt queue store spool ghl app sync accept web worker shop cli);
+my @ORDER = qw(base order config plan crypt queue store spool ghl app sync accept worker shop owner web cli);
 my %RANK = map { $ORDER[$_] => $_ } 0 .. $#ORDER;
 
 # These decide and compute. They read no clock, socket or file.
