@@ -13,6 +13,8 @@ use lib "$FindBin::Bin/lib";
 use POSIX qw(WNOHANG);
 use Test::More;
 use Time::HiRes qw(sleep time);
+use FakeGHL;
+use FakeWoo;
 use WooGHL::Play;
 use WooGHL::Process;
 
@@ -53,8 +55,12 @@ while (@waiting || @running) {
     while (@waiting && @running < ($ENV{AT_ONCE} || 6)) {
         my $job = shift @waiting;
         $job->{out} = "$dir/$job->{name}.$job->{setup}";
-        $job->{process} = WooGHL::Process->start([$^X, "$FindBin::Bin/play.pl", $job->{name}, $job->{setup}],
-            out => $job->{out}, err => $job->{out});
+        $job->{process} = WooGHL::Process->start(sub {
+            my @wrong = WooGHL::Play->play($path{ $job->{name} }, $job->{setup});
+            binmode STDOUT, ':encoding(UTF-8)';
+            print "- $_\n" for @wrong;
+            return @wrong ? 1 : 0;
+        }, out => $job->{out}, err => $job->{out});
         $job->{began} = time;
         push @running, $job;
     }

@@ -1,6 +1,6 @@
 #!/usr/bin/perl
-# Plays one case of t/cases: play.pl NAME cgi|nginx. Prints what is not as it must be; nothing, and exit code 0, if
-# all is right. t/cases.t runs it, and so can a person.
+# Plays one case of t/cases by hand: play.pl NAME cgi|nginx. Prints what is not as it must be; nothing, and exit code 0,
+# if all is right.
 use strict;
 use warnings;
 use FindBin;

@@ -59,6 +59,12 @@ sub start {
     if (!$pid) {
         open STDIN, '<', File::Spec->devnull;
         open STDOUT, '>&', \*STDERR;
+        # A test that starts many has loaded the fake API itself.
+        if (FakeGHL->can('new')) {
+            srand;
+            eval { FakeGHL->new(\%settings)->run(port_file => "$dir/port", with_parent => 1); 1 } or warn $@;
+            POSIX::_exit(0);
+        }
         exec $^X, $program, '--port-file', "$dir/port", '--settings', $JSON->encode(\%settings),
             '--with-parent' or POSIX::_exit(127);
     }

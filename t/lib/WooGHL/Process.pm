@@ -4,6 +4,7 @@ package WooGHL::Process;
 #
 #   my $p = WooGHL::Process->start([@command], env => \%env, user => [$uid, $gid], dir => $dir,
 #       in => $handle_or_path, out => $handle_or_path, err => $path, limit => $open_files);
+#   my $p = WooGHL::Process->start(sub { ...; return $exit_code }, ...);    # a fork of this program
 #   $p->pid; $p->alive; $p->signal('TERM');
 #   $p->wait($seconds);      # the status as in $?, or undef when it still runs
 #   $p->stop;                # TERM, after 10 s KILL; waits; the status
@@ -11,6 +12,7 @@ package WooGHL::Process;
 use strict;
 use warnings;
 use Carp qw(croak);
+use IO::Handle;
 use POSIX qw(WNOHANG);
 use Time::HiRes qw(sleep time);
 
@@ -29,8 +31,11 @@ sub start {
     $command = ['/bin/sh', '-c', 'ulimit -n "$0" && exec "$@"', $option{limit}, @$command] if $option{limit};
     my $pid = fork // croak "cannot fork: $!";
     if (!$pid) {
-        eval { _become(%option); exec { $command->[0] } @$command };
-        print STDERR "cannot run $command->[0]: ", $@ || "$!\n";
+        my $code = ref $command eq 'CODE' ? $command : sub { exec { $command->[0] } @$command };
+        my $exit = eval { _become(%option); $code->() };
+        STDOUT->flush;
+        POSIX::_exit($exit) if defined $exit && $code == $command;
+        print STDERR $code == $command ? '' : "cannot run $command->[0]: ", $@ || "$!\n";
         POSIX::_exit(127);
     }
     return bless { pid => $pid, owner => $$ }, $class;
