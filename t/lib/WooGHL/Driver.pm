@@ -11,14 +11,17 @@ use File::Basename qw(dirname);
 
 my $ROOT = abs_path(dirname(__FILE__) . '/../../..');
 
+my %made;    # once in a program
+
 sub program {
     my ($class, $name, %knob) = @_;
     my $build = ($ENV{BUILD} || 'build') . ($knob{CRASH} ? '/crash' : '');
+    return $made{"$build/$name"} if $made{"$build/$name"};
     # A make that started us has no jobs for this one; its other knobs count.
     local $ENV{MAKEFLAGS} = join ' ', grep { !/^(?:-j|--jobserver)/ } split ' ', $ENV{MAKEFLAGS} // '';
     my @command = ('make', '-s', '-C', $ROOT, "BUILD=$build", map { "$_=$knob{$_}" } sort keys %knob);
     system(@command, "$build/t/driver/$name") == 0 or die "t/driver/$name.c cannot be made\n";
-    return $build =~ m{^/} ? "$build/t/driver/$name" : "$ROOT/$build/t/driver/$name";
+    return $made{"$build/$name"} = $build =~ m{^/} ? "$build/t/driver/$name" : "$ROOT/$build/t/driver/$name";
 }
 
 1;
