@@ -116,10 +116,10 @@ made=
 check=$(./woo_ghl check 2>&1) || true
 value() { sed -n "s/^$1  *//p" <<<"$check"; }
 grep -q '^settings  *ok' <<<"$check" || {
-    grep -E '^settings  +FAILED' <<<"$check" >&2 || printf '%s\n' "$check" >&2
+    grep -E '^settings  +FAIL' <<<"$check" >&2 || printf '%s\n' "$check" >&2
     fail "the settings in $settings are refused, see above"
 }
-grep -E '^(settings|store|GHL)  +(ok|FAILED)' <<<"$check"
+grep -E '^(settings|store|GHL)  +(ok|FAIL|warn)' <<<"$check"
 port=$(value PORT)
 ! taken "$port" || fail "port $port is in use; set another PORT in $settings"
 

@@ -99,7 +99,7 @@ with_server 'a directory whose parent is missing' => sub {
     ok !-e $above, 'it was not made';
     my $check = $server->command('check');
     isnt $check->{code}, 0, 'check finds it';
-    like $check->{out}, qr{^store +FAILED: .*\Q$above\E}m, 'and names it';
+    like $check->{out}, qr{^store +FAIL .*\Q$above\E}m, 'and names it';
 
     mkdir $above or die "$above: $!";
     chown @{ $server->{user} }, $above if @{ $server->{user} };
@@ -121,7 +121,7 @@ SKIP: {
         like $log->(), qr{level=error .*\Q$data\E}, 'the log names it';
         my $check = $server->command('check');
         isnt $check->{code}, 0, 'check finds it';
-        like $check->{out}, qr{FAILED: .*\Q$data\E}, 'and names it';
+        like $check->{out}, qr{FAIL .*\Q$data\E}, 'and names it';
         chown @{ $server->{user} }, $data;
         mended($server, $ghl, 1);
         like deliver($server, order(2)), qr/^200 .*synced/, 'what was answered 503 comes again';

@@ -89,13 +89,13 @@ sub nothing_is_left {
 my $main = start();
 subtest 'what it starts' => sub {
     my $out = slurp("$dir/out");
-    like $out, qr{^settings   ok\nstore      ok \(sqlite\)\nGHL        ok }m, 'it looks at settings, store and GHL';
+    like $out, qr{^settings   ok   \Q$dir\E/\.env\nstore      ok   sqlite\nGHL        ok   }m, 'it looks at settings, store and GHL';
     like $out, qr{^woo_ghl takes orders at  http://127\.0\.0\.1:$port/woo-order$}m, 'it says the URL';
     like $out, qr{^its secret is in         \Q$dir\E/\.env \(made just now, with a fresh secret\)$}m, '... where the secret is';
     like $out, qr{^send a sample order with \./woo_ghl trigger$}m, '... how to send a sample order';
     like $out, qr{^This is a DRY RUN: }m, '... and that it is a dry run';
     my ($told) = slurp("$TOP/README.md") =~ /It ends with:\n\n```\n(.*?)```/s;
-    s{/home/you/woo_ghl}{$dir}, s{:5000/}{:$port/} for $told;
+    s{/home/you/woo_ghl}{$dir}g, s{:5000/}{:$port/} for $told;
     is $out =~ s/\n\z//r, $told, 'all as README has it';
     my ($secret) = slurp("$dir/.env") =~ /^WOO_WEBHOOK_SECRET='([0-9a-f]{40})'$/m;
     ok defined $secret, 'a secret was made' and unlike $out, qr/$secret/, 'and is not shown';
@@ -154,8 +154,8 @@ subtest 'what hinders it' => sub {
     $environment{MAX_BODY} = 'much';
     ($code, $said) = run('deploy/run.sh');
     is $code, 1, 'refused settings';
-    like $said, qr/^settings   FAILED: GHL_TIMEOUT: 'soon' is not a duration/m, '... are told';
-    like $said, qr/^settings   FAILED: MAX_BODY: 'much' is not a size/m, '... each';
+    like $said, qr/^settings   FAIL GHL_TIMEOUT: 'soon' is not a duration/m, '... are told';
+    like $said, qr/^settings   FAIL MAX_BODY: 'much' is not a size/m, '... each';
     unlike $said, qr/^DATA_DIR/m, '... and not lost among those that are good';
     nothing_is_left();
 };

@@ -1,18 +1,35 @@
 /*
- * check: are the settings, the store, GHL and the shop fit for work? And what the location has, for people who
- * write settings.
+ * check: the doctor. Are settings, store, GHL and shop fit for work, and what is to be done if not?
+ *
+ * One table (check.c) names the areas in their order. Each looks for itself and adds what it found (base/finding.h).
  */
 #ifndef WOO_GHL_CHECK_H
 #define WOO_GHL_CHECK_H
 
 #include "app/app.h"
+#include "base/finding.h"
 
-/* Prints the settings in force and one line for each thing that was tried. `settings_good`: app_open said so.
- * True when everything is good. */
-bool check_print(struct app *app, bool settings_good);
+/* Prints the settings in force and what was found, or the findings as JSON. `settings_good`: app_open said so; if not, the
+ * settings alone are looked at. An exit code: EXIT_SUCCESS if nothing FAILed, else EXIT_FAILURE. */
+int check_print(struct app *app, bool settings_good, bool json);
 
-/* Print the location's pipelines with their stages, and its custom fields. An exit code from sysexits.h. */
-int check_pipelines(struct app *app);
-int check_fields(struct app *app);
+/* -- the areas; each adds to `findings` -- */
+
+void check_ghl(struct app *app, struct findings *findings); /* check_ghl.c */
+void check_mapping(struct app *app,
+                   struct findings *findings); /* check_mapping.c: pipeline, stages, custom fields */
+void check_duplicates(struct app *app, struct findings *findings);
+void check_shop(struct app *app, struct findings *findings); /* check_shop.c */
+void check_webhooks(struct app *app, struct findings *findings);
+
+/* -- for them -- */
+
+/* Did this area find a failure? Then what depends on it is not looked at. */
+bool check_failed(const struct findings *findings, const char *area);
+
+/* A call to GHL on check's behalf. */
+struct ghl_call check_call(void);
+/* What GHL answered, or that it did not. */
+void check_describe(const struct ghl_answer *answer, struct error *out);
 
 #endif

@@ -5,6 +5,7 @@
 #include "base/version.h"
 #include "cli/check.h"
 #include "cli/failed.h"
+#include "cli/lookup.h"
 #include "cli/since.h"
 #include "cli/status.h"
 #include "cli/trigger.h"
@@ -51,12 +52,13 @@ static int run_check(int argc, char **argv, volatile int *stop)
 {
     struct app app;
 
-    if (argc > 2)
-        return usage("check", argv[2]);
-    bool good = open_app(&app, stop);
-    good = check_print(&app, good);
+    bool json = argc > 2 && !strcmp(argv[2], "--json");
+
+    if (argc > 3 || (argc == 3 && !json))
+        return usage("check", argv[argc - 1]);
+    int code = check_print(&app, app_open(&app, stop), json);
     app_close(&app);
-    return good ? EX_OK : EX_CONFIG;
+    return code;
 }
 
 /* -- drain -- */
@@ -261,12 +263,12 @@ static int run_lookup(int argc, char **argv, volatile int *stop, int (*print)(st
 
 static int run_pipelines(int argc, char **argv, volatile int *stop)
 {
-    return run_lookup(argc, argv, stop, check_pipelines);
+    return run_lookup(argc, argv, stop, lookup_pipelines);
 }
 
 static int run_fields(int argc, char **argv, volatile int *stop)
 {
-    return run_lookup(argc, argv, stop, check_fields);
+    return run_lookup(argc, argv, stop, lookup_fields);
 }
 
 static int run_version(int argc, char **argv, volatile int *stop)
@@ -282,8 +284,9 @@ static int run_help(int argc, char **argv, volatile int *stop);
 
 /* clang-format off */
 static const struct command commands[] = {
-    {.name = "check", .arguments = "", .run = run_check,
-     .help = "Shows the settings in force and tries the store, GHL and the shop."},
+    {.name = "check", .arguments = "[--json]", .run = run_check,
+     .help = "The doctor: shows the settings in force, tries the store, GHL and the shop, and says what is to be mended.",
+     .more = "Each finding is ok, warn or FAIL. It exits with 0 if nothing FAILed, else with 1."},
     {.name = "drain", .arguments = "[--watch] [--now] [--jobs N]", .run = run_drain, .finishes = true,
      .help = "Sends waiting orders to GHL: once, for cron, or with --watch until it is stopped.",
      .more = "With --now it takes each order that waits, or that arrives meanwhile, exactly once, and waits for no due time, pause or "

@@ -2,6 +2,7 @@
 #include "app/heartbeat.h"
 #include "app/left_behind.h"
 #include "app/ready.h"
+#include "base/text.h"
 #include "shop/reconcile.h"
 #include "sync/sync.h"
 #include <stdio.h>
@@ -213,24 +214,53 @@ static void print_counts(const struct facts *f)
     }
 }
 
-bool status_print_unmapped(struct app *app)
+/* The next paid status that is not mapped; it may have been when they came. NULL = no more. */
+static const char *next_unmapped(const struct app *app, const struct buf *statuses, size_t *at, int64_t *n)
+{
+    const char *word;
+
+    while ((word = next_value(statuses, UNMAPPED, at, n)))
+        if (!pair_find(&app->config.status_map, config_plain_status(word)))
+            break;
+    return word;
+}
+
+static void print_unmapped(const struct app *app, const struct facts *f)
+{
+    size_t at = 0;
+    int64_t n;
+    const char *word;
+
+    while ((word = next_unmapped(app, &f->unmapped, &at, &n)))
+        printf("not mapped: %lld paid orders with the status \"%s\"; to count them, add %s:won to "
+               "GHL_STATUS_MAP\n",
+               (long long)n, word, word);
+}
+
+void status_unmapped(struct app *app, struct findings *findings)
 {
     struct buf statuses;
     size_t at = 0;
     int64_t n;
     const char *word;
+    char mend[256];
+    bool none = true;
 
     buf_init(&statuses, STORE_BLOB_MAX);
     bool good = store_values(app->store, UNMAPPED, &statuses) == STORE_OK;
-    while (good && (word = next_value(&statuses, UNMAPPED, &at, &n))) {
-        if (pair_find(&app->config.status_map, config_plain_status(word))) /* it was not when they came */
-            continue;
-        printf("not mapped: %lld paid orders with the status \"%s\"; to count them, add %s:won to "
-               "GHL_STATUS_MAP\n",
-               (long long)n, word, word);
+    while (good && (word = next_unmapped(app, &statuses, &at, &n))) {
+        (void)text_format(mend, sizeof mend,
+                          "To count them, add %s:won to GHL_STATUS_MAP; to ignore them, %s:-", word, word);
+        findings_add(findings, FINDING_WARN, "unmapped", "They make no opportunity.", mend,
+                     "%lld paid orders had the status \"%s\", which is not mapped", (long long)n, word);
+        none = false;
     }
+    if (!good)
+        findings_add(findings, FINDING_FAIL, "away", "New orders go to this machine's spool.",
+                     "Mend what the message names.", "%s", store_trouble(app->store));
+    else if (none)
+        FINDINGS_OK(findings, "mapped", "all statuses of paid orders are mapped");
     buf_free(&statuses);
-    return good;
 }
 
 /* -- as JSON -- */
@@ -342,7 +372,7 @@ int status_print(struct app *app, bool json)
             print_queue(facts);
             print_reconcile(app, facts);
             print_counts(facts);
-            (void)status_print_unmapped(app);
+            print_unmapped(app, facts);
         }
         print_spool(&spool);
     }

@@ -43,8 +43,9 @@ static const char *policy_in_words(const struct config *config)
                : "a repeat buyer's opportunity goes to the newest order (GHL_ON_DUPLICATE=update)";
 }
 
-static const char remedy[] =
-    "For one each, turn on \"Allow duplicate opportunities\" in the sub-account's settings";
+static const char remedy[] = "For one each, turn on Settings > Objects > Opportunities > \"Allow Multiple "
+                             "Opportunities per Contact\" in the "
+                             "sub-account";
 
 /* -- for the log, and for `woo_ghl check` -- */
 
@@ -75,18 +76,21 @@ void location_explain_duplicates(struct ghl *ghl, const struct ghl_call *call, c
     ghl_answer_free(&answer);
 }
 
-void location_check_duplicates(struct ghl *ghl, const struct ghl_call *call)
+void location_check_duplicates(struct ghl *ghl, const struct ghl_call *call, struct findings *findings)
 {
     struct ghl_answer answer;
     enum location_says says = ask(ghl, call, &answer);
 
     if (says == LOCATION_YES)
-        printf("duplicates ok: each order of a repeat buyer gets an opportunity of its own\n");
+        FINDINGS_OK(findings, "allowed", "each order of a repeat buyer gets an opportunity of its own");
     else if (says == LOCATION_NO)
-        printf("duplicates note: %s: %s. %s\n", setting_in_words(says), policy_in_words(ghl->config), remedy);
+        findings_add(findings, FINDING_WARN, "one_per_contact", policy_in_words(ghl->config), remedy, "%s",
+                     setting_in_words(says));
     else
-        printf("duplicates unknown: GHL does not tell the location's setting: %s, status %d %s; has the "
-               "token the scope locations.readonly?\n",
-               ghl_result_name(answer.result), answer.status, answer.message);
+        findings_add(findings, FINDING_WARN, "unknown",
+                     "Whether a repeat buyer's orders get an opportunity each is not known.",
+                     "Give the token the scope locations.readonly.",
+                     "GHL does not tell the location's setting: %s, status %d %s",
+                     ghl_result_name(answer.result), answer.status, answer.message);
     ghl_answer_free(&answer);
 }

@@ -5,6 +5,7 @@
 #ifndef WOO_GHL_LOCATION_H
 #define WOO_GHL_LOCATION_H
 
+#include "base/finding.h"
 #include "ghl/ghl.h"
 
 /* GHL refused a second opportunity: asks it for the setting, within the call's deadline, and logs it and what
@@ -12,7 +13,7 @@
  * GHL_ON_DUPLICATE changes. */
 void location_explain_duplicates(struct ghl *, const struct ghl_call *, const struct ghl_cache *);
 
-/* Prints the line of `woo_ghl check` about it. */
-void location_check_duplicates(struct ghl *, const struct ghl_call *);
+/* For `woo_ghl check`. */
+void location_check_duplicates(struct ghl *, const struct ghl_call *, struct findings *);
 
 #endif

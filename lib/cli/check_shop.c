@@ -1,0 +1,63 @@
+/* The doctor's look at the shop. */
+#include "base/clock.h"
+#include "cli/check.h"
+#include "shop/webhooks.h"
+#include "shop/woo.h"
+#include <string.h>
+
+/* Is there a shop, and may its orders be read? One is asked for. */
+void check_shop(struct app *app, struct findings *f)
+{
+    struct error e = ERROR_NONE;
+    struct woo_page page = {0};
+    struct woo_query query = {
+        .status = "any", .from_s = clock_wall_ms() / 1000, .per_page = 1, .exclude = ""};
+
+    if (!*app->config.woo_url) {
+        findings_add(
+            f, FINDING_WARN, "not_set", "Orders whose webhook never came are not found.",
+            "Set WOO_URL, WOO_CONSUMER_KEY and WOO_CONSUMER_SECRET, and run woo_ghl reconcile by a timer.",
+            "not set (WOO_URL)");
+        return;
+    }
+    http_answer_init(&page.answer);
+    struct woo *woo = woo_new(&app->config, app->log, app->stop, &e);
+    if (woo && woo_orders(woo, &query, &page, &e) == WOO_OK)
+        FINDINGS_OK(f, "shop", "it shows its orders");
+    else
+        findings_add(f, FINDING_FAIL, "refused", "Orders whose webhook never came are not found.",
+                     "Mend what the message names.", "%s", e.text);
+    woo_page_free(&page);
+    woo_free(woo);
+}
+
+/* Does the shop still deliver? A webhook that is disabled loses every order. */
+void check_webhooks(struct app *app, struct findings *f)
+{
+    struct error e = ERROR_NONE;
+    struct buf trouble;
+    json_t *list = NULL;
+    char *rest = NULL;
+
+    if (!*app->config.woo_url)
+        return;
+    struct woo *woo = woo_new(&app->config, app->log, app->stop, &e);
+    if (!woo || woo_webhooks(woo, &list, &e) != WOO_OK) {
+        findings_add(f, FINDING_WARN, "unknown", "A webhook that WooCommerce disabled is not noticed.",
+                     "Give the key's user the rights of a shop manager.", "not known: %s", e.text);
+        woo_free(woo);
+        return;
+    }
+    buf_init(&trouble, 64L * 1024);
+    bool well = webhooks_are_well(list, false, &trouble);
+    if (!trouble.len)
+        FINDINGS_OK(f, "webhooks", "they are active");
+    for (char *line = trouble.len ? strtok_r(trouble.data, "\n", &rest) : NULL; line;
+         line = strtok_r(NULL, "\n", &rest))
+        findings_add(f, well ? FINDING_WARN : FINDING_FAIL, "webhook",
+                     well ? "Orders arrive, but not what becomes of some." : "Orders do not arrive.",
+                     "WooCommerce > Settings > Advanced > Webhooks.", "%s", line);
+    buf_free(&trouble);
+    json_decref(list);
+    woo_free(woo);
+}
