@@ -4,7 +4,7 @@
 #   make unit      the C tests alone                           make asan     all tests under the sanitizers
 #   make install   program, man page, examples                 make format   clang-format, in place
 #   make chaos     long runs of t/chaos.t and t/property.t; SEED=N repeats one
-#   make fuzz      each program in t/fuzz for SECONDS=10 (clang)
+#   make fuzz      each fuzzer of t/fuzz for SECONDS=10 (clang)
 #   make docs      .env.sample and parts of the man page, from the program
 #   make bench     how fast it is
 #
@@ -105,7 +105,7 @@ $(BUILD)/gen/lua.h: $(LUA) Makefile
 $(BUILD)/t/unit/%: $(BUILD)/t/unit/%.o $(UNIT_AID:%.c=$(BUILD)/%.o) $(BUILD)/libwoo_ghl.a
 	@mkdir -p $(@D)
 	@echo '  LINK  $@'
-	$(Q)$(CC) $(ALL_CFLAGS) $(LDHARDEN) -o $@ $^ $(LIBS)
+	$(Q)$(CC) $(ALL_CFLAGS) $(LDHARDEN) -o $@ $(filter %.o,$^) $(filter %.a,$^) $(LIBS)
 
 # Programs that a Perl test drives: t/driver/NAME.c for t/NAME.t, which has them made.
 $(BUILD)/t/driver/%: $(BUILD)/t/driver/%.o $(BUILD)/libwoo_ghl.a
@@ -136,21 +136,25 @@ chaos: $(PROGRAM) $(DRIVERS) crash-driver
 	@BUILD=$(BUILD) WOO_GHL_PROGRAM=$(abspath $(PROGRAM)) CHAOS_SECONDS=$(CHAOS_SECONDS) SEED=$(SEED) SEEDS=$(SEEDS) \
 	  prove -v t/chaos.t t/property.t
 
-# Objects of their own: the fuzzer counts what each branch of them does.
+# Objects of their own: the fuzzer counts what each branch of them does. What it finds goes beside the seeds, by hand.
 SECONDS ?= 10
-FUZZ     = $(patsubst %.c,%,$(wildcard t/fuzz/*.c))
+FUZZ     = $(filter-out fuzz rig,$(patsubst t/fuzz/%.c,%,$(wildcard t/fuzz/*.c)))
+FUZZ_OBJ = $(FUZZ:%=$(BUILD)/t/fuzz/%.o) $(BUILD)/t/fuzz/rig.o
 build-fuzz:
 	@$(MAKE) -j$(JOBS) --no-print-directory CC=clang BUILD=build/fuzz SANITIZE=fuzzer-no-link,address,undefined \
-	  CFLAGS='-O1 -g' $(FUZZ:%=build/fuzz/%)
+	  CFLAGS='-O1 -g' build/fuzz/t/fuzz/fuzz
 fuzz: build-fuzz
-	@set -e; for f in $(FUZZ); do mkdir -p build/fuzz/found/$$f; echo "  FUZZ  $$f for $(SECONDS) s"; \
-	  build/fuzz/$$f -max_total_time=$(SECONDS) -print_final_stats=1 -artifact_prefix=build/fuzz/found/ \
-	  build/fuzz/found/$$f t/fixtures >build/fuzz/$$f.log 2>&1 || { tail -n 40 build/fuzz/$$f.log; exit 1; }; \
-	  grep ^stat::number_of_executed build/fuzz/$$f.log; done
+	@set -e; for f in $(or $(T),$(FUZZ)); do found=build/fuzz/found/$$f; mkdir -p $$found; echo "  FUZZ  $$f for $(SECONDS) s"; \
+	  FUZZ_TARGET=$$f build/fuzz/t/fuzz/fuzz -max_total_time=$(SECONDS) -print_final_stats=1 -artifact_prefix=$$found- \
+	  $$found t/fuzz/seeds/$$f $$([ $$f != order ] || echo t/fixtures) >build/fuzz/$$f.log 2>&1 || \
+	  { tail -n 40 build/fuzz/$$f.log; exit 1; }; \
+	  grep -E '^stat::number_of_executed' build/fuzz/$$f.log; grep -E ' (INITED|DONE|RELOAD|NEW|REDUCE|pulse) ' build/fuzz/$$f.log | tail -n 1; done
 
-$(BUILD)/t/fuzz/%: $(BUILD)/t/fuzz/%.o $(BUILD)/libwoo_ghl.a
+$(BUILD)/t/fuzz/fuzz: $(BUILD)/t/fuzz/fuzz.o $(FUZZ_OBJ) $(BUILD)/libwoo_ghl.a
 	@echo '  LINK  $@'
 	$(Q)$(CC) $(ALL_CFLAGS) $(LDHARDEN) -fsanitize=fuzzer -o $@ $^ $(LIBS)
+
+$(BUILD)/t/unit/fuzz/replay: $(FUZZ_OBJ)
 
 check: deps
 	@$(MAKE) -j$(JOBS) --no-print-directory test

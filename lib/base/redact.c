@@ -60,7 +60,7 @@ static size_t shown_bytes(const char *local, size_t len)
 {
     size_t had;
     /* "jo***" was made here earlier: masking twice changes nothing. */
-    if (len > 3 && memcmp(local + len - 3, HIDDEN, 3) == 0 &&
+    if (len >= 3 && memcmp(local + len - 3, HIDDEN, 3) == 0 &&
         first_characters(local, len - 3, 2, &had) == len - 3)
         return len - 3;
     first_characters(local, len, 3, &had);
@@ -157,8 +157,16 @@ static bool mask_emails(const char *text, struct buf *out)
         if (len) {
             const char *domain = text + len + at_sign(text + len);
             size_t domain_len = 0;
-            while (is_domain(domain[domain_len]))
-                domain_len++;
+            for (size_t at = 1; at > 0;) {
+                while (is_domain(domain[domain_len]))
+                    domain_len++;
+                at = at_sign(domain + domain_len);
+                if (at) { /* "a@b@example.com": b is no domain */
+                    len = (size_t)(domain - text) + domain_len;
+                    domain += domain_len + at;
+                    domain_len = 0;
+                }
+            }
             while (domain[domain_len - 1] == '.') /* the sentence's end */
                 domain_len--;
             mask_parts(text, len, "", masked, sizeof masked); /* "jo***@" */

@@ -5,12 +5,9 @@
  * encodable, and the same body must give the same plan.
  */
 #include "plan/plan.h"
-#include <stdint.h>
-#include <stdio.h>
+#include "rig.h"
 #include <stdlib.h>
 #include <string.h>
-
-int LLVMFuzzerTestOneInput(const uint8_t *bytes, size_t len);
 
 static const unsigned char hash_key[DIGEST_LEN];
 
@@ -34,15 +31,6 @@ static const struct order_headers headers[] = {
     {"order.deleted", "order", "https://example.org/trade/"},
     {"action.x", "action", ""},
 };
-
-static void check_at(bool good, int line)
-{
-    if (!good) {
-        fprintf(stderr, "%s line %d: this must not happen\n", __FILE__, line);
-        abort();
-    }
-}
-#define check(good) check_at(good, __LINE__)
 
 static void plan(const struct order *order, const struct order_headers *with, size_t shop_count)
 {
@@ -74,11 +62,11 @@ static void plan(const struct order *order, const struct order_headers *with, si
     plan_free(&again);
 }
 
-int LLVMFuzzerTestOneInput(const uint8_t *bytes, size_t len)
+void fuzz_order(const uint8_t *bytes, size_t len)
 {
     struct order order;
     if (len == 0)
-        return 0;
+        return;
     /* A body as it is captured begins with "{": it goes with the headers of a created order. */
     bool chosen = *bytes != '{';
     const struct order_headers *with = &headers[chosen ? *bytes % 4 : 1];
@@ -91,5 +79,4 @@ int LLVMFuzzerTestOneInput(const uint8_t *bytes, size_t len)
         check(*verdict.reason && *verdict.advice && !order.json);
     }
     order_free(&order);
-    return 0;
 }

@@ -68,6 +68,7 @@ static void emails_in_text(void)
     is_masked("contact john@example.com is known", "contact jo***@example.com is known");
     is_masked("<john.doe@example.com>, jane@example.org.", "<jo***@example.com>, ja***@example.org.");
     is_masked("{\"email\":\"john@example.com\"}", "{\"email\":\"jo***@example.com\"}");
+    is_masked("x@jane@example.com, a@b@c%40example.com", "x@***@example.com, a@***@example.com");
     is_masked("\"john doe\"@example.com", "\"j***@example.com");
     is_masked("\"a \\\"q\\\" b\"@example.com", "\"a***@example.com");
     is_masked("\"quoted\" and bare@example.com", "\"quoted\" and ba***@example.com");
