@@ -2,6 +2,7 @@
 
 uint32_t utf8_read(const char *s, size_t *len)
 {
+    static const uint32_t least[] = {0, 0, 0x80, 0x800, 0x10000};
     unsigned char first = (unsigned char)*s;
     size_t n = first < 0x80                    ? 1
                : first >= 0xF0 && first < 0xF5 ? 4
@@ -18,6 +19,8 @@ uint32_t utf8_read(const char *s, size_t *len)
             return 0;
         code = code << 6 | ((unsigned char)s[i] & 0x3F);
     }
+    if (code < least[n]) /* overlong */
+        return 0;
     *len = n;
     return code;
 }

@@ -50,8 +50,8 @@ static int connect_to(struct redis *r, const uint8_t *bytes, size_t len)
 
     check(socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, ends) == 0);
     check(fcntl(ends[0], F_SETFL, O_NONBLOCK) == 0);
-    r->context = redisConnectFd(ends[0]);
-    check(r->context && redisReaderFeed(r->context->reader, (const char *)bytes, len) == REDIS_OK);
+    check(redis_adopt(r, ends[0]) &&
+          redisReaderFeed(r->context->reader, (const char *)bytes, len) == REDIS_OK);
     memcpy(r->run_id, "server1", 8);
     memcpy(r->told, "server1", 8);
     r->failed_mono_ms = -1;

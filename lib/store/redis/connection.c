@@ -21,6 +21,7 @@
 #define RESOLVE_AGAIN_MS 60000
 #define BYTES_PER_MS 1024 /* of the slowest link that is waited for */
 #define FRESH_MS 5        /* a deadline that this little of is gone is as good as the socket's timeout */
+#define LIST_MAX 65536    /* elements of a reply */
 #define REPLY_MAX (256 * 1024 * 1024) /* bytes; more is no answer to anything that is asked here */
 
 /* -- life cycle -- */
@@ -156,6 +157,35 @@ static bool start_tls(struct redis *r)
 }
 #endif
 
+#if HIREDIS_MAJOR < 1
+typedef int list_length;
+#else
+typedef size_t list_length;
+#endif
+
+/* hiredis makes room for as many elements as are announced. */
+static void *make_list(const redisReadTask *task, list_length n)
+{
+    const struct redis *r = task->privdata;
+
+    return n > LIST_MAX ? NULL : r->replies->createArray(task, n);
+}
+
+bool redis_adopt(struct redis *r, int fd)
+{
+    r->context = redisConnectFd(fd);
+    if (!r->context) {
+        close(fd);
+        return redis_fail(r, "out of memory");
+    }
+    r->replies = r->context->reader->fn;
+    r->bounded_replies = *r->replies;
+    r->bounded_replies.createArray = make_list;
+    r->context->reader->fn = &r->bounded_replies;
+    r->context->reader->privdata = r;
+    return true;
+}
+
 static bool open_context(struct redis *r, int64_t deadline)
 {
     int fd = -1;
@@ -168,12 +198,7 @@ static bool open_context(struct redis *r, int64_t deadline)
         fd = open_socket(&r->address[i], deadline);
     if (fd < 0)
         return redis_fail(r, "cannot connect: %s", strerror(errno));
-    r->context = redisConnectFd(fd);
-    if (!r->context) {
-        close(fd);
-        return redis_fail(r, "out of memory");
-    }
-    if (!start_tls(r))
+    if (!redis_adopt(r, fd) || !start_tls(r))
         return false;
     /* hiredis then returns when the socket's timeout has passed, and does not call it an error. */
     r->context->flags &= ~REDIS_BLOCK;

@@ -51,7 +51,9 @@ struct redis {
     /* the connection */
     struct redis_url url;
     int64_t timeout_ms;
-    redisContext *context;                 /* NULL = not connected */
+    redisContext *context;              /* NULL = not connected */
+    redisReplyObjectFunctions *replies; /* hiredis's own */
+    redisReplyObjectFunctions bounded_replies;
     void *tls;                             /* SSL_CTX; NULL = not used yet */
     int64_t failed_mono_ms, works_mono_ms; /* when it last failed, and last worked; -1 = never */
     struct redis_address address[REDIS_ADDRESSES];
@@ -76,6 +78,8 @@ struct redis {
 void redis_disconnect(struct redis *r);
 /* How much longer an exchange of so many bytes may take. */
 int64_t redis_extra_ms(size_t bytes);
+/* Takes over the connected socket. False with the trouble set. */
+bool redis_adopt(struct redis *r, int fd) MUST_CHECK;
 /* Connected to a primary that still answers, as far as can be told without asking it. False with the trouble set. */
 bool redis_ready(struct redis *r, int64_t deadline_mono_ms) MUST_CHECK;
 /* The commands in one round trip; reply[i] is the caller's, and may be an error reply. False with the trouble set,

@@ -68,6 +68,9 @@ static void has_lines(const char *typed, size_t max, const char *want)
 static void test_lines(void)
 {
     has_lines("one", 255, "one");
+    has_lines("a\xE0\x8B\x90\xC0\xAF\xF0\x80\x80\xAF"
+              "b",
+              255, "ab"); /* overlong */
     has_lines(" a  b \r\n\tc ", 255, "a b\nc");
     has_lines("\n\na\n\n\n\nb\n\n", 255, "a\n\nb");
     has_lines("a\n\x01\nb &amp;\xE2\x80\xA8"

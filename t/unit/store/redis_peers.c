@@ -85,6 +85,7 @@ static void peers_that_talk_nonsense(struct rig *rig)
         {"is silent", TIME INFO, NULL, 0, "did not answer in time: REDIS_TIMEOUT is 300 ms"},
         {"is slow", TIME INFO, "*2\r\n$1\r\nv\r\n$1\r\n1\r\n" TIME, 40,
          "did not answer in time: REDIS_TIMEOUT is 300 ms"},
+        {"announces a list that no memory holds", TIME INFO, "*1795000080\r\n", 0, "cannot be understood"},
         {"answers with numbers", TIME INFO, ":1\r\n:2\r\n", 0, "what no Redis does"},
         {"answers with a list in a list", TIME INFO, "*2\r\n$1\r\nv\r\n*0\r\n" TIME, 0, "what no Redis does"},
         {"has a damaged version", TIME INFO, "*2\r\n$1\r\nv\r\n$2\r\n1x\r\n" TIME, 0, "damaged"},
