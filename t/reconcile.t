@@ -354,20 +354,28 @@ test 'asked for again while it runs' => sub {
 
 test 'what stands in the way is named, and changes nothing' => sub {
     my $server = new_server(WOO_TIMEOUT => '300ms');
-    my $api = $woo->url . '/wp-json/wc/v3/orders';
+    my $api = $woo->url . '/wp-json/wc/v3';
     my $end = '; 0 orders were read until then, 0 of them new';
     deliver($server, '{"errors":[{"code":"x"}]}');
     $woo->put($woo->order(1));
     my $false = JSON::PP::false;
     for my $case (
-        ['a wrong key', { key => 'ck_other' }, undef, $UNAVAILABLE,
-            "$api refuses the key (401 woocommerce_rest_authentication_error): WOO_CONSUMER_KEY and WOO_CONSUMER_SECRET must be those of a key under WooCommerce > Settings > Advanced > REST API that may read"],
-        ['a key without the right', { can_read => $false }, undef, $UNAVAILABLE,
-            "$api: the key may not read orders (403 woocommerce_rest_cannot_view): its user must be an administrator or shop manager, and the shop's web server must hand the Authorization header on (Apache: CGIPassAuth On); WooCommerce takes a key over https alone"],
+        ['a key that was revoked', { key => 'ck_other' }, undef, $UNAVAILABLE,
+            "$api does not know the key (401 woocommerce_rest_cannot_view): WOO_CONSUMER_KEY is wrong or was revoked, or the shop's web server drops the Authorization header (Apache: CGIPassAuth On); WooCommerce takes a key over https alone"],
+        ['a wrong secret', { secret => 'cs_other' }, undef, $UNAVAILABLE,
+            "$api knows the key, but refuses it (401 woocommerce_rest_authentication_error): WOO_CONSUMER_SECRET is not that key's secret, or the key lacks the permission to read (connect: to write). See WooCommerce > Settings > Advanced > REST API"],
+        ['a user without the right', { can_read => $false }, undef, $UNAVAILABLE,
+            "$api: the key's user may not do that (403 woocommerce_rest_cannot_view): the key must belong to an administrator or a shop manager"],
+        ["a password of the web server's", {}, { status => 401, html => 1, headers => { 'WWW-Authenticate' => 'Basic realm="staging"' } }, $UNAVAILABLE,
+            "$api is kept from us (401): the web server asks for a password of its own (HTTP basic auth), which takes the place of the key. Let /wp-json/wc/ and /woo-order through without it"],
         ['a firewall', {}, { status => 403, html => 1 }, $UNAVAILABLE,
             "$api is kept from us (403, and no answer of WooCommerce's): a firewall, a security plugin or a password before the site must let this machine's requests through to /wp-json/wc/"],
         ['no such address', {}, { status => 404, html => 1 }, $UNAVAILABLE,
-            "$api is not there (404): WOO_URL must be the shop's address, its permalinks must not be Plain (Settings > Permalinks), and WooCommerce must be active"],
+            "$api is not there (404): WOO_URL must be the shop's address, with its subdirectory if it has one, and its permalinks must not be Plain (WordPress > Settings > Permalinks)"],
+        ['a WordPress without a shop', {}, { status => 404, body => '{"code":"rest_no_route","message":"x"}' }, $UNAVAILABLE,
+            "$api is not there (404 rest_no_route): WordPress answers, but WooCommerce is not active there: is the shop in a subdirectory? Then WOO_URL names it, too: https://shop.example.com/shop"],
+        ['plain permalinks behind nginx', {}, { status => 301, headers => { Location => "$api/orders/?status=any" } }, $UNAVAILABLE,
+            "$api leads to itself (301): the shop's permalinks are Plain, or the web server does not hand its addresses to WordPress. Choose any other kind in WordPress > Settings > Permalinks"],
         ['a redirect', {}, { status => 301, headers => { Location => 'https://www.shop.example.com/de/wp-json/wc/v3/orders?status=any' } }, $UNAVAILABLE,
             "$api leads elsewhere (301): WOO_URL must be the site's address as it answers: https://www.shop.example.com/de"],
         ['a web page', {}, { html => 1 }, $UNAVAILABLE,
@@ -398,7 +406,7 @@ test 'what stands in the way is named, and changes nothing' => sub {
     $server->set(WOO_URL => 'http://127.0.0.1:1');
     my $run = $server->command('reconcile');
     is $run->{code}, $TEMPFAIL, 'nobody there';
-    like $run->{err}, qr{^woo_ghl reconcile: http://127\.0\.0\.1:1/wp-json/wc/v3/orders does not answer: .*refused}m, '... is named';
+    like $run->{err}, qr{^woo_ghl reconcile: http://127\.0\.0\.1:1/wp-json/wc/v3 does not answer: .*refused}m, '... is named';
 }, 'sqlite';
 
 # It runs from a timer, and nobody looks at it.
@@ -414,9 +422,9 @@ test 'a shop that cannot be read is told' => sub {
     $woo->fault({ times => 0, do => { status => 500 } });
     is $server->command('reconcile')->{code}, $TEMPFAIL, 'given one that is away for the moment';
     $woo->reset->settings({ key => 'ck_other' });
-    is $server->command('reconcile')->{code}, $UNAVAILABLE, 'and one that refuses the key';
+    is $server->command('reconcile')->{code}, $UNAVAILABLE, 'and one that does not know the key';
     my $text = $told->();
-    like $text, qr/^woo_ghl shop: The shop's orders cannot be read, .* refuses the key/, 'that needs somebody';
+    like $text, qr/^woo_ghl shop: The shop's orders cannot be read, .* does not know the key/, 'that needs somebody';
     unlike $text, qr/answers 500/, 'and the other may pass by itself';
     unlink $file;
     installed($server, 60);
@@ -453,7 +461,7 @@ test 'the settings' => sub {
     $server->set(WOO_CONSUMER_SECRET => 'cs_other');
     $run = $server->command('check');
     is $run->{code}, 1, 'check with a wrong secret';
-    like $run->{out}, qr/^shop       FAIL .* refuses the key/m, '... says so';
+    like $run->{out}, qr/^shop       FAIL .* knows the key, but refuses it/m, '... says so';
 }, 'sqlite';
 
 test 'another shop' => sub {

@@ -13,7 +13,7 @@
 #include <unistd.h>
 
 struct http {
-    char *user_agent;
+    char *user_agent, *ca_file;
     bool global; /* curl_global_init was done */
     CURL *curl;  /* NULL until the first call: a start of the program that calls nobody pays nothing */
     CURL *of_parent;
@@ -30,15 +30,15 @@ struct transfer {
     bool too_long; /* the answer ran over its maximum */
 };
 
-struct http *http_new(const char *user_agent, struct error *e)
+struct http *http_new(const char *user_agent, const char *ca_file, struct error *e)
 {
     struct http *http = calloc(1, sizeof *http);
     if (http)
-        http->user_agent = strdup(user_agent);
-    if (http && http->user_agent)
+        *http = (struct http){.user_agent = strdup(user_agent), .ca_file = strdup(ca_file ? ca_file : "")};
+    if (http && http->user_agent && http->ca_file)
         return http;
     error_set(e, "Out of memory for the HTTP client");
-    free(http);
+    http_free(http);
     return NULL;
 }
 
@@ -50,6 +50,7 @@ void http_free(struct http *http)
     if (http->global)
         curl_global_cleanup();
     free(http->user_agent);
+    free(http->ca_file);
     free(http);
 }
 
@@ -271,11 +272,10 @@ static CURLcode set_request(CURL *curl, const struct http_request *request)
     return code;
 }
 
-static CURLcode set_transport(CURL *curl, bool plain, int64_t timeout_ms)
+static CURLcode set_transport(CURL *curl, bool plain, int64_t timeout_ms, const char *ca_file)
 {
     CURLcode code = CURLE_OK;
     long ms = timeout_ms > INT32_MAX ? INT32_MAX : timeout_ms < 1 ? 1 : (long)timeout_ms; /* 0 = for ever */
-    const char *ca_file = getenv("SSL_CERT_FILE");
 
     SET(CURLOPT_PROTOCOLS_STR, plain ? "http" : "https");
     SET(CURLOPT_FOLLOWLOCATION, 0L);
@@ -288,7 +288,9 @@ static CURLcode set_transport(CURL *curl, bool plain, int64_t timeout_ms)
     SET(CURLOPT_MAXCONNECTS, 2L);
     SET(CURLOPT_SSL_VERIFYPEER, 1L);
     SET(CURLOPT_SSL_VERIFYHOST, 2L);
-    if (ca_file && *ca_file) /* libcurl itself does not ask OpenSSL's variable */
+    if (!*ca_file)
+        ca_file = getenv("SSL_CERT_FILE"); /* libcurl itself does not ask OpenSSL's variable */
+    if (ca_file && *ca_file)
         SET(CURLOPT_CAINFO, ca_file);
     return code;
 }
@@ -344,6 +346,8 @@ static void read_headers(CURL *curl, struct http_answer *answer)
     const char *date = header(curl, "Date");
     if (!date || !clock_parse_http_date(date, &answer->date_s))
         answer->date_s = -1;
+    const char *password = header(curl, "WWW-Authenticate");
+    answer->asks_password = password && !strncasecmp(password, "Basic", 5);
     const char *location = header(curl, "Location"); /* each look-up may end what the one before gave */
     if (location && strlen(location) < sizeof answer->location)
         snprintf(answer->location, sizeof answer->location, "%s", location);
@@ -367,6 +371,7 @@ static void explain(CURL *curl, CURLcode code, const struct transfer *transfer, 
                           curl_easy_strerror(code), (int)code, os_error ? ": " : "",
                           os_error ? strerror((int)os_error) : "", when);
     answer->timed_out = code == CURLE_OPERATION_TIMEDOUT;
+    answer->untrusted = code == CURLE_PEER_FAILED_VERIFICATION || code == CURLE_SSL_CACERT_BADFILE;
     answer->too_long = transfer->too_long;
 }
 
@@ -417,7 +422,7 @@ enum http_result http_call(struct http *http, const struct http_request *request
     curl_easy_reset(curl); /* keeps connections and TLS sessions */
     CURLcode code = set_request(curl, request);
     if (code == CURLE_OK)
-        code = set_transport(curl, plain, request->timeout_ms);
+        code = set_transport(curl, plain, request->timeout_ms, http->ca_file);
     if (code == CURLE_OK)
         code = set_callbacks(curl, &transfer);
     SET(CURLOPT_USERAGENT, http->user_agent);

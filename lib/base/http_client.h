@@ -54,11 +54,15 @@ struct http_answer {
     char location[512]; /* "" = absent, or longer */
     bool resent;        /* a kept connection died after the request went out, and it was sent once more */
     bool timed_out;     /* no answer, and that is why: the time was over */
+    bool untrusted;     /* no answer, and that is why: no CA that we trust vouches for its certificate */
+    bool asks_password; /* WWW-Authenticate: Basic */
     bool too_long;      /* no answer, and that is why: it is longer than its maximum */
     char error[256];    /* why there is no answer, for the log; without URL and headers */
 };
 
-struct http *http_new(const char *user_agent, struct error *e);
+/* ca_file: certificates are checked against this file's CAs instead of the system's; NULL or "" = the system's. It is
+ * read at each new connection. */
+struct http *http_new(const char *user_agent, const char *ca_file, struct error *e);
 void http_free(struct http *http);
 void http_answer_init(struct http_answer *answer);
 void http_answer_free(struct http_answer *answer);

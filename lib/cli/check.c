@@ -72,10 +72,15 @@ static const struct {
     void (*look)(struct app *app, struct findings *findings);
     const char *needs; /* not looked at if that area failed; NULL = none */
 } areas[] = {
-    {"settings", check_settings, NULL},     {"store", check_store, "settings"},
-    {"statuses", status_unmapped, "store"}, {"GHL", check_ghl, "settings"},
-    {"mapping", check_mapping, "GHL"},      {"duplicates", check_duplicates, "GHL"},
-    {"shop", check_shop, "settings"},       {"webhooks", check_webhooks, "shop"},
+    {"settings", check_settings, NULL},
+    {"store", check_store, "settings"},
+    {"statuses", status_unmapped, "store"},
+    {"GHL", check_ghl, "settings"},
+    {"mapping", check_mapping, "GHL"},
+    {"duplicates", check_duplicates, "GHL"},
+    {"shop", check_shop, "settings"},
+    {"webhooks", check_webhooks, "shop"},
+    {"public URL", check_public_url, "settings"},
 };
 
 bool check_failed(const struct findings *findings, const char *area)

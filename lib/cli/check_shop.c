@@ -1,8 +1,10 @@
 /* The doctor's look at the shop. */
 #include "base/clock.h"
 #include "cli/check.h"
+#include "shop/public_url.h"
 #include "shop/webhooks.h"
 #include "shop/woo.h"
+#include <stdlib.h>
 #include <string.h>
 
 /* Is there a shop, and may its orders be read? One is asked for. */
@@ -58,6 +60,30 @@ void check_webhooks(struct app *app, struct findings *f)
                      well ? "Orders arrive, but not what becomes of some." : "Orders do not arrive.",
                      "WooCommerce > Settings > Advanced > Webhooks.", "%s", line);
     buf_free(&trouble);
+    json_decref(list);
+    woo_free(woo);
+}
+
+/* Does what is delivered there arrive here? */
+void check_public_url(struct app *app, struct findings *f)
+{
+    struct error ignored = ERROR_NONE;
+    json_t *list = NULL;
+    struct woo *woo = NULL;
+
+    if (!*app->config.public_url && *app->config.woo_url && !check_failed(f, "shop"))
+        woo = woo_new(&app->config, app->log, app->stop, &ignored);
+    if (woo && woo_webhooks(woo, &list, &ignored) != WOO_OK)
+        list = NULL;
+    char *url = public_url(&app->config, list);
+    if (url && *url)
+        public_url_look(&app->config, url, f);
+    else if (*app->config.public_url)
+        FINDINGS_OK(f, "answers", "not asked (PUBLIC_URL=no)");
+    else
+        findings_add(f, FINDING_WARN, "not_asked", "A web server that loses the deliveries is not noticed.",
+                     "Set PUBLIC_URL to the Delivery URL of the webhooks.", "not asked");
+    free(url);
     json_decref(list);
     woo_free(woo);
 }

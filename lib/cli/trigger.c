@@ -364,7 +364,7 @@ int trigger_main(const struct config *config, int argc, char **argv)
         t.id = clock_wall_ms(); /* an order that was never seen */
     if (!strncmp(t.url, "http://", 7) && !http_check_base(t.url, &e))
         fprintf(stderr, "woo_ghl trigger: warning: %s: %s\n", t.url, e.text);
-    t.http = http_new(USER_AGENT, &e);
+    t.http = http_new(USER_AGENT, config->ca_file, &e);
     if (!t.http) {
         fprintf(stderr, "woo_ghl trigger: %s\n", e.text);
         return EX_OSERR;

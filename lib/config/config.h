@@ -95,6 +95,8 @@ struct config {
 
     char *woo_url, *woo_consumer_key, *woo_consumer_secret; /* all of them, or none */
     int64_t woo_timeout_ms;
+    char *public_url; /* no final slash; "no" = not to be asked */
+    char *ca_file;
     char *alert_command;
     int64_t alert_every_ms, alert_silence_ms; /* 0 = off */
     bool drain_after;

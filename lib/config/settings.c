@@ -15,6 +15,7 @@
 #define SECRET(field) .type = &type_secret, .offset = AT(field, char *)
 #define TEMPLATE(field) .type = &type_template, .offset = AT(field, char *)
 #define URL(field) .type = &type_url, .offset = AT(field, char *)
+#define PUBLIC_URL(field) .type = &type_public_url, .offset = AT(field, char *)
 #define REDIS_URL(field) .type = &type_redis_url, .offset = AT(field, char *)
 #define NAME(field) .type = &type_name, .offset = AT(field, char *)
 #define COUNTRY(field) .type = &type_country, .offset = AT(field, char *)
@@ -144,6 +145,12 @@ const struct setting settings[] = {
      .help = "A key of the shop's REST API with read permission (WooCommerce > Settings > Advanced > REST API)."},
     {"WOO_CONSUMER_SECRET", SECRET(woo_consumer_secret), .example = "cs_...", .trim = true, .help = "The secret of WOO_CONSUMER_KEY."},
     {"WOO_TIMEOUT", NUMBER(duration, woo_timeout_ms, 100, 10 * MINUTE), .fallback = "60s", .help = "The longest time that one call to the shop may take."},
+    {"PUBLIC_URL", PUBLIC_URL(public_url), .example = "https://shop.example.com/woo-order",
+     .help = "The delivery URL as the shop calls it. woo_ghl check sends a ping and a signed question through it. If it is not set: "
+     "the URL of the shop's webhooks, else WOO_URL/woo-order. no = do not ask (this machine cannot reach its own public address)."},
+    {"CA_FILE", PATH(ca_file), .example = "/etc/ssl/private-ca.pem",
+     .help = "A file of CA certificates (PEM) that the shop's and PUBLIC_URL's certificates are checked against, instead of the system's. "
+     "It does not count for GHL."},
     {"PORT", NUMBER(count, port, 1, 65535), .fallback = "5000", .help = "The port of the web server that make run starts."},
 };
 /* clang-format on */

@@ -48,6 +48,7 @@ extern const struct setting_type type_text, type_secret, type_template,
     type_fields,       /* field={template},... */
     type_shops,        /* name=host[/path],alias name2=... */
     type_url,          /* https, or plain http to a loopback address; loses its final slashes */
+    type_public_url,   /* the same, or "no" */
     type_redis_url,    /* hidden: may hold a password */
     type_path,         /* absolute */
     type_log;          /* stderr, syslog or an absolute path */

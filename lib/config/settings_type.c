@@ -73,6 +73,11 @@ static bool parse_url(const struct setting *s, const char *text, void *field, st
     return true;
 }
 
+static bool check_public_url(const char *text, struct error *e)
+{
+    return !strcmp(text, "no") || http_check_base(text, e);
+}
+
 static bool check_country(const char *text, struct error *e)
 {
     if (phone_knows_country(text))
@@ -256,6 +261,7 @@ const struct setting_type
     type_secret = {TEXT_TYPE(parse_text), .hidden = true},
     type_template = {TEXT_TYPE(parse_text), .check = settings_check_template},
     type_url = {TEXT_TYPE(parse_url), .check = http_check_base},
+    type_public_url = {TEXT_TYPE(parse_url), .check = check_public_url},
     type_redis_url = {TEXT_TYPE(parse_text), .check = check_redis_url, .hidden = true},
     type_name = {TEXT_TYPE(parse_text), .check = check_name},
     type_country = {TEXT_TYPE(parse_country), .check = check_country},

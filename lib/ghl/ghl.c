@@ -56,7 +56,7 @@ struct ghl *ghl_new(const struct config *config, struct log *log, struct error *
     ghl->log = log;
     if (!ghl_renew(ghl))
         goto no_memory;
-    ghl->http = http_new("woo_ghl/" WOO_GHL_VERSION " (+webhook receiver)", e);
+    ghl->http = http_new("woo_ghl/" WOO_GHL_VERSION " (+webhook receiver)", NULL, e);
     if (ghl->http)
         return ghl;
     ghl_free(ghl);

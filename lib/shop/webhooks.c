@@ -34,6 +34,13 @@ static const json_t *find(const json_t *list, const char *topic)
     return found;
 }
 
+const char *webhooks_url(const json_t *list)
+{
+    const json_t *updated = find(list, "order.updated");
+
+    return json_text(updated ? updated : find(list, "order.created"), "delivery_url");
+}
+
 bool webhooks_are_well(const json_t *list, bool existing, struct buf *out)
 {
     bool well = true;

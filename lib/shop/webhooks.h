@@ -10,4 +10,8 @@
  * active or (unless `existing`) not there, one a line, and says what to do. True if orders arrive. */
 bool webhooks_are_well(const json_t *list, bool existing, struct buf *out);
 
+/* The delivery URL of the shop's webhook for updated orders (else for created ones) that delivers to /woo-order; "" if
+ * there is none. Borrowed from the list, which may be NULL. */
+const char *webhooks_url(const json_t *list);
+
 #endif

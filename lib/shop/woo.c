@@ -15,7 +15,7 @@
 #define TRIES 3
 #define ANSWER_MAX (48UL * 1024 * 1024) /* a page of large orders */
 #define LONGEST_WAIT_MS 60000
-#define API "/wp-json/wc/v3/orders"
+#define API "/wp-json/wc/v3"
 
 static const int64_t wait_ms[TRIES - 1] = {500, 1500};
 
@@ -24,7 +24,7 @@ struct woo {
     struct log *log;
     const volatile int *stop;
     struct http *http;
-    char *api;           /* owned: the address of the orders, as the log may show it */
+    char *api;           /* owned: the address of the API, as the log may show it */
     char *authorization; /* owned: the header */
 };
 
@@ -68,7 +68,7 @@ struct woo *woo_new(const struct config *config, struct log *log, const volatile
         *woo = (struct woo){.config = config, .log = log, .stop = stop};
         woo->api = api_of(config->woo_url);
         woo->authorization = authorization_of(config);
-        woo->http = http_new("woo_ghl/" WOO_GHL_VERSION " (+reconcile)", e);
+        woo->http = http_new("woo_ghl/" WOO_GHL_VERSION " (+reconcile)", config->ca_file, e);
     }
     if (woo && woo->api && woo->authorization && woo->http)
         return woo;
@@ -114,27 +114,43 @@ static void error_code(const struct http_answer *answer, char out[72])
     json_decref(body);
 }
 
-static enum woo_result refuse_key(const struct woo *woo, long status, const char *code, struct error *e)
+static enum woo_result refuse_key(const struct woo *woo, const struct http_answer *answer, const char *code,
+                                  struct error *e)
 {
+    long status = answer->status;
+    bool plain = strncmp(woo->api, "https:", 6) != 0;
+
     if (!strcmp(code, " woocommerce_rest_authentication_error"))
         error_set(
             e,
-            "%s refuses the key (%ld%s): WOO_CONSUMER_KEY and WOO_CONSUMER_SECRET must be those of a key "
-            "under WooCommerce > Settings > Advanced > REST API that may read",
+            "%s knows the key, but refuses it (%ld%s): WOO_CONSUMER_SECRET is not that key's secret, or the "
+            "key "
+            "lacks the permission to read (connect: to write). See WooCommerce > Settings > "
+            "Advanced > REST API",
             woo->api, status, code);
+    else if (!*code && answer->asks_password)
+        error_set(e,
+                  "%s is kept from us (%ld): the web server asks for a password of its own (HTTP basic "
+                  "auth), which takes "
+                  "the place of the key. Let /wp-json/wc/ and /woo-order through without it",
+                  woo->api, status);
     else if (!*code)
         error_set(
             e,
             "%s is kept from us (%ld, and no answer of WooCommerce's): a firewall, a security plugin or a "
             "password before the site must let this machine's requests through to /wp-json/wc/",
             woo->api, status);
+    else if (status == 401)
+        error_set(e,
+                  "%s does not know the key (%ld%s): WOO_CONSUMER_KEY is wrong or was revoked, or the shop's "
+                  "web server "
+                  "drops the Authorization header (Apache: CGIPassAuth On)%s",
+                  woo->api, status, code, plain ? "; WooCommerce takes a key over https alone" : "");
     else
-        error_set(
-            e,
-            "%s: the key may not read orders (%ld%s): its user must be an administrator or shop manager, and "
-            "the shop's web server must hand the Authorization header on (Apache: CGIPassAuth On)%s",
-            woo->api, status, code,
-            strncmp(woo->api, "https:", 6) ? "; WooCommerce takes a key over https alone" : "");
+        error_set(e,
+                  "%s: the key's user may not do that (%ld%s): the key must belong to an administrator or a "
+                  "shop manager",
+                  woo->api, status, code);
     return WOO_REFUSED;
 }
 
@@ -142,20 +158,29 @@ static enum woo_result refuse_key(const struct woo *woo, long status, const char
 static enum woo_result refuse_redirect(const struct woo *woo, const struct http_answer *answer,
                                        struct error *e)
 {
-    char *site = order_site(answer->location);
+    char *site = order_site(answer->location), *ours = order_site(woo->api);
     bool secure = !strncasecmp(answer->location, "https:", 6);
 
-    if (site && *site)
+    /* To itself: nginx makes it of a directory that is asked for without its slash, because no rule of WordPress's takes
+     * the address. */
+    if (site && ours && *site && !strcmp(site, ours) && secure == !strncmp(woo->api, "https:", 6))
+        error_set(
+            e,
+            "%s leads to itself (%ld): the shop's permalinks are Plain, or the web server does not hand its "
+            "addresses to WordPress. Choose any other kind in WordPress > Settings > Permalinks",
+            woo->api, answer->status);
+    else if (site && *site)
         error_set(e, "%s leads elsewhere (%ld): WOO_URL must be the site's address as it answers: %s://%s",
                   woo->api, answer->status, secure ? "https" : "http", site);
     else
         error_set(e, "%s leads elsewhere (%ld): WOO_URL must be the site's address as it answers", woo->api,
                   answer->status);
     free(site);
+    free(ours);
     return WOO_REFUSED;
 }
 
-/* Any status but 200. */
+/* Any status that is no success. */
 static enum woo_result refuse(const struct woo *woo, const struct http_answer *answer, struct error *e)
 {
     long status = answer->status;
@@ -173,13 +198,15 @@ static enum woo_result refuse(const struct woo *woo, const struct http_answer *a
         return WOO_NONE;
     }
     if (status == 401 || status == 403)
-        return refuse_key(woo, status, code, e);
+        return refuse_key(woo, answer, code, e);
     if (status == 404)
-        error_set(
-            e,
-            "%s is not there (404%s): WOO_URL must be the shop's address, its permalinks must not be Plain "
-            "(Settings > Permalinks), and WooCommerce must be active",
-            woo->api, code);
+        error_set(e, "%s is not there (404%s): %s", woo->api, code,
+                  *code ? "WordPress answers, but WooCommerce is not active there: is the shop in a "
+                          "subdirectory? Then "
+                          "WOO_URL names it, too: https://shop.example.com/shop"
+                        : "WOO_URL must be the shop's address, with its subdirectory if it has one, and its "
+                          "permalinks must "
+                          "not be Plain (WordPress > Settings > Permalinks)");
     else if (status == 400)
         error_set(e, "%s does not understand the question (400%s): WooCommerce 5.8 or newer is needed",
                   woo->api, code);
@@ -221,23 +248,34 @@ static enum woo_result no_answer(const struct woo *woo, enum http_result result,
         error_set(e, "it was told to stop");
         return WOO_STOPPED;
     }
-    if (answer->timed_out)
+    if (answer->untrusted)
+        error_set(
+            e,
+            "%s: its certificate is not trusted (%s): let the web server send the whole chain, or name the "
+            "file of a private CA in CA_FILE",
+            woo->api, answer->error);
+    else if (answer->timed_out)
         error_set(e, "%s does not answer within %" PRId64 " ms (WOO_TIMEOUT)", woo->api,
                   woo->config->woo_timeout_ms);
     else
         error_set(e, "%s does not answer: %s", woo->api, answer->error);
-    return result == HTTP_UNUSABLE ? WOO_REFUSED : WOO_AWAY;
+    return result == HTTP_UNUSABLE || answer->untrusted ? WOO_REFUSED : WOO_AWAY;
 }
 
 /* -- one call -- */
 
-static enum woo_result get(struct woo *woo, const char *url, struct woo_page *page, struct error *e)
+/* A body is sent by POST or PUT. */
+static enum woo_result call(struct woo *woo, const char *method, const char *url, const char *body,
+                            struct woo_page *page, struct error *e)
 {
     const char *const headers[] = {woo->authorization, "Accept: application/json", "Cache-Control: no-cache",
-                                   NULL};
-    const struct http_request request = {.method = "GET",
+                                   body ? "Content-Type: application/json" : NULL, NULL};
+    const struct http_request request = {.method = method,
                                          .url = url,
                                          .headers = headers,
+                                         .body = body,
+                                         .body_len = body ? strlen(body) : 0,
+                                         .fresh_connection = body != NULL,
                                          .timeout_ms = woo->config->woo_timeout_ms,
                                          .send_deadline_mono_ms = CLOCK_NEVER,
                                          .answer_max = ANSWER_MAX,
@@ -254,7 +292,13 @@ static enum woo_result get(struct woo *woo, const char *url, struct woo_page *pa
         asked_s = date_s - took_ms / 1000 - 1;
     page->asked_s = asked_s;
     page->total = page->answer.wp_total;
-    return page->answer.status == 200 ? WOO_OK : refuse(woo, &page->answer, e);
+    return page->answer.status == 200 || (body && page->answer.status == 201) ? WOO_OK
+                                                                              : refuse(woo, &page->answer, e);
+}
+
+static enum woo_result get(struct woo *woo, const char *url, struct woo_page *page, struct error *e)
+{
+    return call(woo, "GET", url, NULL, page, e);
 }
 
 /* A smaller page may be what the shop can do. True: once more. */
@@ -278,10 +322,11 @@ static bool make_url(const struct woo *woo, const struct woo_query *query, struc
     clock_format_iso((query->from_s - 1) * 1000, after); /* exclusive */
     after[strcspn(after, ".")] = '\0';
     buf_reset(url);
-    return buf_addf(
-               url,
-               "%s?status=%s&orderby=modified&order=asc&dates_are_gmt=true&modified_after=%s&per_page=%zu",
-               woo->api, query->status, after, query->per_page) &&
+    return buf_addf(url,
+                    "%s/"
+                    "orders?status=%s&orderby=modified&order=asc&dates_are_gmt=true&modified_after=%s&per_"
+                    "page=%zu",
+                    woo->api, query->status, after, query->per_page) &&
            (!query->offset || buf_addf(url, "&offset=%zu", query->offset)) &&
            (!*query->exclude || buf_addf(url, "&exclude=%s", query->exclude));
 }
@@ -367,7 +412,7 @@ enum woo_result woo_order(struct woo *woo, const char *id, struct woo_page *page
     enum woo_result result = WOO_REFUSED;
 
     buf_init(&url, 16384);
-    if (buf_addf(&url, "%s/", woo->api) && http_escape(&url, id))
+    if (buf_addf(&url, "%s/orders/", woo->api) && http_escape(&url, id))
         result = get(woo, url.data, page, e);
     else
         error_set(e, "WOO_URL: out of memory, or the address is too long");
@@ -387,8 +432,7 @@ static enum woo_result webhooks_page(struct woo *woo, int number, json_t *list, 
     *more = false;
     buf_init(&url, 16384);
     http_answer_init(&page.answer);
-    if (buf_addf(&url, "%.*s/webhooks?per_page=%d&page=%d", (int)(strlen(woo->api) - strlen("/orders")),
-                 woo->api, WOO_PAGE_MAX, number))
+    if (buf_addf(&url, "%s/webhooks?per_page=%d&page=%d", woo->api, WOO_PAGE_MAX, number))
         result = get(woo, url.data, &page, e);
     else
         error_set(e, "WOO_URL: out of memory, or the address is too long");
@@ -418,5 +462,28 @@ enum woo_result woo_webhooks(struct woo *woo, json_t **list, struct error *e)
         return result;
     json_decref(*list);
     *list = NULL;
+    return result;
+}
+
+enum woo_result woo_webhook_write(struct woo *woo, json_int_t id, const json_t *fields, struct error *e)
+{
+    struct woo_page page = {0};
+    struct buf url;
+    enum woo_result result = WOO_REFUSED;
+    char *body = json_dumps(fields, JSON_COMPACT);
+
+    buf_init(&url, 16384);
+    http_answer_init(&page.answer);
+    bool made = body && buf_addf(&url, "%s/webhooks", woo->api) &&
+                (!id || buf_addf(&url, "/%" JSON_INTEGER_FORMAT, id));
+    if (made)
+        result = call(woo, id ? "PUT" : "POST", url.data, body, &page, e);
+    else
+        error_set(e, "WOO_URL: out of memory, or the address is too long");
+    if (body)
+        explicit_bzero(body, strlen(body)); /* it may hold the secret */
+    free(body);
+    woo_page_free(&page);
+    buf_free(&url);
     return result;
 }

@@ -1,8 +1,8 @@
 /*
- * woo: reads orders from the shop: WooCommerce's REST API, WOO_URL/wp-json/wc/v3/orders.
+ * woo: WooCommerce's REST API, WOO_URL/wp-json/wc/v3: reads orders, reads and writes webhooks.
  *
- * It only ever reads (GET). It knows nothing of the store or of GHL; it follows no redirect, and says what is
- * to be set right when the shop refuses.
+ * It knows nothing of the store or of GHL; it follows no redirect, and says what is to be set right when the shop
+ * refuses.
  *
  * Facts, from WooCommerce's own sources and their history (github.com/woocommerce/woocommerce):
  * - Basic auth counts under https only: WC_REST_Authentication::authenticate looks at is_ssl(). The API needs
@@ -16,6 +16,8 @@
  *   Moving an order there sets its modified time (OrdersTableDataStore::trash_order, wp_trash_post).
  * - Some changes leave the modified time alone: partial refunds before version 7.6 (28969, 37047), edited
  *   lines (34798). No list by time shows those.
+ * - A webhook's secret, API version and count of failures are never told; one that is made gets API version 3, and a
+ *   ping (class-wc-rest-webhooks-v1-controller.php). Setting it active leaves its count of failures.
  * - A page's orders are read after the list was made: one that is changed in between shows its later time.
  */
 #ifndef WOO_GHL_WOO_H
@@ -76,6 +78,10 @@ enum woo_result woo_orders(struct woo *woo, struct woo_query *query, struct woo_
                            struct error *e) MUST_CHECK;
 /* The shop's webhooks: a JSON array of objects (id, name, status, topic, delivery_url ...), the caller's. */
 enum woo_result woo_webhooks(struct woo *woo, json_t **list, struct error *e) MUST_CHECK;
+/* Changes the webhook of this id, or makes one (id 0): `fields` are name, status, topic, delivery_url, secret. Tried
+ * once. The key must be one that may write. */
+enum woo_result woo_webhook_write(struct woo *woo, json_int_t id, const json_t *fields,
+                                  struct error *e) MUST_CHECK;
 /* One order, also from the bin. */
 enum woo_result woo_order(struct woo *woo, const char *id, struct woo_page *page, struct error *e) MUST_CHECK;
 

@@ -5,6 +5,7 @@
 #include "app/ready.h"
 #include "base/clock.h"
 #include "base/text.h"
+#include "order/proof.h"
 #include "web/body.h"
 #include <arpa/inet.h>
 #include <stdio.h>
@@ -163,19 +164,26 @@ static bool hash_client(const struct app *app, const char *address, bool is_sign
     return true;
 }
 
-static void refuse_unsigned(struct visit *v)
+/* Counts the request. True if it is one too many of its address today: it is answered 429. */
+static bool is_over_limit(struct visit *v)
 {
     int64_t count = 0, limit = v->app->config.rate_limit_per_day;
     char retry_after[24];
 
-    answer_error(v->response, 401, "Invalid Signature");
-    if (limit > 0 && v->app->store && store_count_client(v->app->store, v->client, &count) == STORE_OK &&
-        count > limit) {
-        answer_error(v->response, 429, "Too Many Requests");
-        snprintf(retry_after, sizeof retry_after, "%d",
-                 (int)(DAY_S - clock_wall_ms() / 1000 % DAY_S)); /* the counters begin anew at midnight UTC */
-        add_header(v->response, "Retry-After", retry_after);
-    }
+    if (limit <= 0 || !v->app->store || store_count_client(v->app->store, v->client, &count) != STORE_OK ||
+        count <= limit)
+        return false;
+    answer_error(v->response, 429, "Too Many Requests");
+    snprintf(retry_after, sizeof retry_after, "%d",
+             (int)(DAY_S - clock_wall_ms() / 1000 % DAY_S)); /* the counters begin anew at midnight UTC */
+    add_header(v->response, "Retry-After", retry_after);
+    return true;
+}
+
+static void refuse_unsigned(struct visit *v)
+{
+    if (!is_over_limit(v))
+        answer_error(v->response, 401, "Invalid Signature");
     struct log_about about = {.client = v->request->remote_addr,
                               .reason = v->request->signature[0] ? "wrong_signature" : "no_signature",
                               .status = v->response->status};
@@ -201,8 +209,25 @@ static int64_t work_until(const struct visit *v)
     return left_ms >= WORK_NEEDS_MS || budget_ms < WORK_NEEDS_MS ? arrived + budget_ms : 0;
 }
 
+/* `woo_ghl check` asks through the public URL whether it is this program that answers (order/proof.h). */
+static void prove(struct visit *v, const char *nonce)
+{
+    char proof[DIGEST_HEX_SIZE];
+    struct log_about about = {.client = v->request->remote_addr};
+
+    if (is_over_limit(v))
+        return;
+    if ((!v->app->store && !v->app->spool) || !proof_answer(v->app->config.webhook_secret, nonce, proof)) {
+        answer_unavailable(v->response);
+        return;
+    }
+    answer(v->response, 200, "status", "proof", "proof", proof);
+    log_event(v->app->log, LOG_LEVEL_INFO, "proof", &about, "`woo_ghl check` asked from outside: it is here");
+}
+
 static void receive(struct visit *v)
 {
+    char nonce[PROOF_NONCE_SIZE];
     const struct request *request = v->request;
     struct app *app = v->app;
     struct acceptance acceptance;
@@ -224,6 +249,10 @@ static void receive(struct visit *v)
     }
     if (!is_signed) {
         refuse_unsigned(v);
+        return;
+    }
+    if (proof_is_asked(v->body.data ? v->body.data : "", v->body.len, nonce)) {
+        prove(v, nonce);
         return;
     }
     const struct accept_delivery delivery = {

@@ -1,6 +1,6 @@
 package FakeWoo;
 
-# A fake of a WooCommerce shop's REST API, as far as orders are read: one process on the loopback, modelled on the
+# A fake of a WooCommerce shop's REST API, as far as orders are read, and webhooks read and written: one process on the loopback, modelled on the
 # sources named in lib/woo.h. FakeWoo::Client starts and steers it.
 #
 # Orders (POST /__fake/orders takes a list; one of a known id takes its place)
@@ -10,24 +10,26 @@ package FakeWoo;
 # Settings (POST /__fake/settings merges)
 #   key, secret        of Basic auth: ck_fake, cs_fake
 #   can_read           true; false: the key's user may not read orders
+#   can_write          true; false: the key has read permission alone
 #   knows_auth         true; false: the web server drops the Authorization header
 #   old                false; true: a version before 5.8, which ignores modified_after
 #   ignores_exclude    false; true: as with a plugin that rewrites the query
 #   hidden             []: ids that the user may not read: missing in pages, not in X-WP-Total
 #   total              true; false: X-WP-Total is stripped
 #   clock_ahead_s      0: of its Date header
-#   webhooks           []: what GET /webhooks answers, in pages
+#   webhooks           []: what GET /webhooks answers, in pages, without their secret; POST adds one, PUT changes one
 #
 # Faults (POST /__fake/faults, appended; one for each GET that matches)
 #   { skip: 0, times: 1, path: regex over path and query, do: { status, body (text), headers, html, delay_ms, hang,
 #     truncate, orders: [...] as above, put in place after the list was made and before its orders are read,
 #     after: [...] put in place after the answer } }
 #
-# Calls (GET /__fake/calls): n, path, query (object), authorization, status (null: not answered), ids.
+# Calls (GET /__fake/calls): n, method, path, query (object), body (of POST and PUT), authorization, status (null: not
+# answered), ids. GET /__fake/settings tells the settings.
 # Further: POST /__fake/reset.
 use strict;
 use warnings;
-use MIME::Base64 qw(encode_base64);
+use MIME::Base64 qw(decode_base64);
 use Mojo::IOLoop;
 use Mojo::JSON qw(decode_json encode_json true false);
 use Mojo::Server::Daemon;
@@ -42,7 +44,7 @@ sub reset {
     my $self = shift;
     $self->{orders} = {};
     @$self{qw(calls faults)} = ([], []);
-    $self->{settings} = { key => 'ck_fake', secret => 'cs_fake', can_read => true, knows_auth => true, old => false,
+    $self->{settings} = { key => 'ck_fake', secret => 'cs_fake', can_read => true, can_write => true, knows_auth => true, old => false,
         ignores_exclude => false, hidden => [], total => true, clock_ahead_s => 0, webhooks => [] };
     return $self;
 }
@@ -72,7 +74,8 @@ sub _request {
     my $req = $tx->req;
     my $path = $req->url->path->to_string;
     return $self->_control($tx, $1) if $path =~ m{^/__fake/(.*)};
-    my $call = { n => @{ $self->{calls} } + 1, path => $path, query => $req->query_params->to_hash,
+    my $call = { n => @{ $self->{calls} } + 1, method => $req->method, path => $path,
+        $req->body =~ /^\{/ ? (body => decode_json($req->body)) : (), query => $req->query_params->to_hash,
         authorization => $req->headers->authorization, status => undef, ids => [] };
     push @{ $self->{calls} }, $call;
     my $do = $self->_fault_for("$path?" . $req->query_params->to_string);
@@ -117,18 +120,22 @@ sub _answer {
     my ($self, $call, $do) = @_;
     my ($settings, $q) = ($self->{settings}, $call->{query});
     return 404, '<html><body>Not found</body></html>' if $call->{path} !~ m{^/wp-json/};
-    return _error(404, 'rest_no_route') if $call->{path} !~ m{^\Q$API\E/(?:orders(?:/([0-9]+))?|(webhooks))$};
-    my ($id, $webhooks) = ($1, $2);
+    return _error(404, 'rest_no_route') if $call->{path} !~ m{^\Q$API\E/(?:orders(?:/([0-9]+))?|(webhooks)(?:/([0-9]+))?)$};
+    my ($id, $webhooks, $webhook) = ($1, $2, $3);
+    my $writes = $call->{method} =~ /^(?:POST|PUT)$/;
+    return _error(404, 'rest_no_route') if $call->{method} ne ($webhooks && $writes ? $webhook ? 'PUT' : 'POST' : 'GET');
     if ($settings->{knows_auth} && defined $call->{authorization}) {
-        my $basic = 'Basic ' . encode_base64("$settings->{key}:$settings->{secret}", '');
-        return _error(401, 'woocommerce_rest_authentication_error') if $call->{authorization} ne $basic;
+        my ($key, $secret) = split /:/, decode_base64($call->{authorization} =~ s/^Basic //r), 2;
+        return _error(401, 'woocommerce_rest_cannot_view') if $key ne $settings->{key};
+        return _error(401, 'woocommerce_rest_authentication_error') if $secret ne $settings->{secret} || ($writes && !$settings->{can_write});
         return _error(403, 'woocommerce_rest_cannot_view') if !$settings->{can_read};
     } else {
         return _error(401, 'woocommerce_rest_cannot_view');
     }
+    return $self->_write_webhook($webhook, $call->{body}) if $writes;
     if ($webhooks) {
         my ($size, $page, $all) = ($q->{per_page} // 10, $q->{page} // 1, $settings->{webhooks});
-        my @page = grep { defined } @$all[($page - 1) * $size .. $page * $size - 1];
+        my @page = map { my %shown = %$_; delete $shown{secret}; \%shown } grep { defined } @$all[($page - 1) * $size .. $page * $size - 1];
         return 200, encode_json(\@page), 'X-WP-Total' => scalar @$all, 'X-WP-TotalPages' => ceil(@$all / $size);
     }
     if (defined $id) {
@@ -136,6 +143,22 @@ sub _answer {
         return 200, $order->{raw};
     }
     return $self->_list($call, $do);
+}
+
+# As WC_REST_Webhooks_V1_Controller. One that is made gets API version 3; one that is set active keeps its failures.
+sub _write_webhook {
+    my ($self, $id, $new) = @_;
+    my $all = $self->{settings}{webhooks};
+    return _error(400, 'woocommerce_rest_shop_webhook_invalid_topic') if ($id ? defined $new->{topic} : 1) && ($new->{topic} // '') !~ /^(?:order|action)\.\w+$/;
+    return _error(400, 'woocommerce_rest_shop_webhook_invalid_delivery_url') if ($id ? defined $new->{delivery_url} : 1) && ($new->{delivery_url} // '') !~ m{^https?://};
+    return _error(400, 'woocommerce_rest_shop_webhook_invalid_status') if ($new->{status} // 'active') !~ /^(?:active|paused|disabled)$/;
+    my ($webhook) = $id ? grep { $_->{id} == $id } @$all : { id => 100 + @$all, status => 'active', secret => 'generated' };
+    return _error(400, 'woocommerce_rest_shop_webhook_invalid_id') if !$webhook;
+    push @$all, $webhook if !$id;
+    $webhook->{$_} = $new->{$_} for grep { length($new->{$_} // '') } qw(name topic delivery_url secret), $id ? 'status' : ();
+    my %shown = %$webhook;
+    delete $shown{secret};
+    return $id ? 200 : 201, encode_json(\%shown);
 }
 
 # As WC_REST_CRUD_Controller: what is not understood is refused.
@@ -177,6 +200,7 @@ sub _control {
     my $answer = {};
     if ($what eq 'reset') { $self->reset }
     elsif ($what eq 'orders') { $self->_put($asked) }
+    elsif ($what eq 'settings' && $method eq 'GET') { $answer = $self->{settings} }
     elsif ($what eq 'settings') { @{ $self->{settings} }{ keys %$asked } = values %$asked }
     elsif ($what eq 'faults' && $method eq 'DELETE') { $self->{faults} = [] }
     elsif ($what eq 'faults') { push @{ $self->{faults} }, @$asked }

@@ -3,9 +3,10 @@ package FakeWoo::Client;
 # Starts, steers and asks the fake WooCommerce shop (t/lib/FakeWoo.pm) from a plain Test::More test.
 #
 #   my $woo = FakeWoo::Client->start;
-#   $woo->url; $woo->wiring;              # WOO_URL, WOO_CONSUMER_KEY, WOO_CONSUMER_SECRET => ...
+#   $woo->url; $woo->wiring;              # WOO_URL, WOO_CONSUMER_KEY, WOO_CONSUMER_SECRET => ..., PUBLIC_URL => 'no'
 #   $woo->put($woo->order(7, status => 'processing', modified => time - 60, total => '12.50'), ...);
 #   $woo->fault({ do => { status => 500 } }); $woo->settings({ can_read => JSON::PP::false });
+#   $woo->webhooks;                       # what the shop has now
 #   $woo->calls; $woo->wait_calls(2, 10); # see FakeWoo.pm
 #   $woo->clear_calls; $woo->clear_faults; $woo->reset; $woo->stop;
 use strict;
@@ -44,7 +45,8 @@ sub start {
 }
 
 sub url { return $_[0]{url} }
-sub wiring { return (WOO_URL => $_[0]{url}, WOO_CONSUMER_KEY => 'ck_fake', WOO_CONSUMER_SECRET => 'cs_fake') }
+# PUBLIC_URL: nothing takes deliveries there.
+sub wiring { return (WOO_URL => $_[0]{url}, WOO_CONSUMER_KEY => 'ck_fake', WOO_CONSUMER_SECRET => 'cs_fake', PUBLIC_URL => 'no') }
 
 sub _ask {
     my ($self, $method, $what, $body) = @_;
@@ -59,6 +61,7 @@ sub settings { my ($self, $new) = @_; $self->_ask(POST => 'settings', $new); ret
 sub reset { my ($self) = @_; $self->_ask(POST => 'reset', {}); return $self }
 sub clear_calls { my ($self) = @_; $self->_ask(DELETE => 'calls'); return $self }
 sub clear_faults { my ($self) = @_; $self->_ask(DELETE => 'faults'); return $self }
+sub webhooks { my ($self) = @_; return @{ $self->_ask(GET => 'settings')->{webhooks} } }
 sub calls { my ($self) = @_; my $calls = $self->_ask(GET => 'calls'); return wantarray ? @$calls : $calls }
 
 sub wait_calls {

@@ -139,7 +139,7 @@ static struct http_request get(const struct server *s)
 
 static struct http *client(void)
 {
-    struct http *http = http_new("test/1", NULL);
+    struct http *http = http_new("test/1", NULL, NULL);
     if (!http)
         abort();
     return http;

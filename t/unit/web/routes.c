@@ -2,6 +2,7 @@
 #include "web/routes.h"
 #include "app/ready.h"
 #include "base/clock.h"
+#include "order/proof.h"
 #include "sandbox.h"
 #include "tap.h"
 #include <stdio.h>
@@ -290,6 +291,39 @@ static void no_limit(void)
     end(&house);
 }
 
+/* -- the proof -- */
+
+static void asked_for_a_proof(void)
+{
+    static const char *const settings[] = {"RATE_LIMIT_PER_DAY=3", NULL};
+    static const char nonce[] = "0123456789abcdef0123456789abcdef";
+    char proof[DIGEST_HEX_SIZE], right[128], copy[PROOF_NONCE_SIZE];
+    struct house house;
+    struct buf question;
+
+    if (!begin(&house, settings))
+        return;
+    buf_init(&question, PROOF_LEN);
+    ok(proof_ask(nonce, &question) && question.len == PROOF_LEN, "a question of %d bytes", PROOF_LEN);
+    ok(proof_answer(SANDBOX_SECRET, nonce, proof), "and what its answer must be");
+    snprintf(right, sizeof right, "{\"status\":\"proof\",\"proof\":\"%s\"}", proof);
+    answers(&house.app, (struct sent){.body = question.data}, 200, right, "asked, signed");
+    answers(&house.app, (struct sent){.body = question.data, .path = "/woo-order/"}, 200, right,
+            "with a slash");
+    answers(&house.app, (struct sent){.body = question.data, .signature = ""}, 401, BAD_SIGNATURE,
+            "unsigned");
+    ok(!sandbox_sizes(&house.app).count[INDEX_DUE] && !sandbox_sizes(&house.app).count[INDEX_DEAD],
+       "it is no order, and no dead letter");
+    answers(&house.app, (struct sent){0}, 200, SYNCED, "an order between");
+    answers(&house.app, (struct sent){.body = question.data}, 429, TOO_MANY,
+            "it counts as other requests do");
+    question.data[20] = '"';
+    ok(!proof_is_asked(question.data, question.len, copy), "a broken nonce is none");
+    ok(!proof_is_asked("{\"woo_ghl_proof\":\"", 18, copy), "nor is half a question");
+    buf_free(&question);
+    end(&house);
+}
+
 /* -- orders -- */
 
 static void orders(void)
@@ -486,6 +520,7 @@ int main(void)
     lengths();
     who_may_come_in();
     no_limit();
+    asked_for_a_proof();
     orders();
     another_shop();
     later();
