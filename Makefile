@@ -218,7 +218,7 @@ install: all
 clean:
 	rm -rf $(BUILD) woo_ghl
 
--include $(shell find $(BUILD) -name '*.d' 2>/dev/null)
+-include $(shell find $(BUILD) -path $(BUILD)/portable -prune -o -name '*.d' -print 2>/dev/null)
 FORCE:
 .PHONY: bench docs all run unit test crash-driver chaos fuzz build-fuzz check asan deps lint build-tests format install clean FORCE
 .SECONDARY:

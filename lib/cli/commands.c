@@ -360,8 +360,8 @@ static bool add_overview(struct buf *out)
         good = good && add_usage(out, &commands[i]);
     return good &&
            buf_adds(out, "\n'woo_ghl COMMAND --help' says more. Settings come from the environment and "
-                         "from a file: the one\nthat WOO_GHL_ENV names, else .env beside the program, "
-                         "else /etc/woo-ghl/env.\n");
+                         "from a file: the one\nthat WOO_GHL_ENV names, else ~/woo-ghl/env of the program's "
+                         "owner (not root), else\n/etc/woo-ghl/env, else .env beside the program.\n");
 }
 
 static bool add_manual(struct buf *out)

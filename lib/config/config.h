@@ -1,8 +1,8 @@
 /*
  * config: the settings of one process.
  *
- * The environment comes first, then one file in sh's syntax: the one that WOO_GHL_ENV names, else `.env`
- * beside the program, else /etc/woo-ghl/env. NAME_FILE takes the value from a file (one final newline is cut).
+ * The environment comes first, then one file in sh's syntax (places.h says which). NAME_FILE takes the value from a file
+ * (one final newline is cut).
  * One table (settings.c) holds name, type, default and help of every setting. config_load reports every
  * problem, not only the first. A running process loads again if it is stale.
  */

@@ -1,13 +1,11 @@
 /* Loading, freeing and comparing the settings, by the table. */
 #include "config/load_work.h"
-#include <libgen.h>
+#include "config/places.h"
 #include <limits.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <strings.h>
-
-#define FALLBACK_DIR "woo_ghl-data"
 
 /* -- the report -- */
 
@@ -85,22 +83,31 @@ static void parse_all(struct load *l)
     }
 }
 
-static void default_data_dir(struct load *l)
+void load_replace(struct load *l, char **field, const char *value)
 {
-    char path[PATH_MAX], base[PATH_MAX];
+    free(*field);
+    *field = strdup(value);
+    l->out_of_memory = l->out_of_memory || !*field;
+}
 
-    if (*l->config->data_dir)
-        return;
-    if (*l->config->env_file) {
-        snprintf(base, sizeof base, "%s", l->config->env_file);
-        if (snprintf(path, sizeof path, "%s/%s", dirname(base), FALLBACK_DIR) >= (int)sizeof path)
-            path[0] = '\0';
-    } else if (!load_beside_program(FALLBACK_DIR, path)) {
-        path[0] = '\0';
+/* Where data and log go unless the settings say so: see places.h. */
+static void default_places(struct load *l)
+{
+    struct config *c = l->config;
+    const struct given *log = &l->given[settings_find("LOG") - settings];
+    char path[PATH_MAX], root[PATH_MAX];
+
+    if (!*c->data_dir) {
+        bool known = *c->env_file ? places_beside(c->env_file, PLACES_DATA, path)
+                                  : places_beside_program(PLACES_DATA, path);
+        if (!known || (!*c->env_file && places_is_served(path, NULL, root)))
+            known = places_settings(root) && places_beside(root, PLACES_DATA, path);
+        load_replace(l, &c->data_dir, known ? path : "");
     }
-    free(l->config->data_dir);
-    l->config->data_dir = strdup(path);
-    l->out_of_memory = l->out_of_memory || !l->config->data_dir;
+    /* An account's own log: its web server's is often out of reach. */
+    if ((!log->value || !*log->value) && !log->refused && places_is_home_file(c->env_file) &&
+        places_beside(c->env_file, PLACES_LOG, path))
+        load_replace(l, &c->log_to, path);
 }
 
 bool config_load(struct config *config, struct config_report *report)
@@ -114,10 +121,10 @@ bool config_load(struct config *config, struct config_report *report)
     if (l.given)
         load_read(&l);
     parse_all(&l);
-    if (!l.out_of_memory && config->env_file && config->data_dir) {
-        default_data_dir(&l);
+    if (!l.out_of_memory && config->env_file && config->data_dir && config->log_to)
+        default_places(&l);
+    if (!l.out_of_memory && config->env_file && config->data_dir && config->log_to)
         load_check(&l);
-    }
     for (size_t i = 0; l.given && i < settings_count; i++) {
         if (l.given[i].value)
             explicit_bzero(l.given[i].value, strlen(l.given[i].value));

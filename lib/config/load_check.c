@@ -1,5 +1,6 @@
 /* What no setting alone can tell: what is missing, has no effect, or does not go together. */
 #include "config/load_work.h"
+#include "config/places.h"
 #include "order/template.h"
 #include <string.h>
 
@@ -97,6 +98,27 @@ static void check_woo(struct load *l)
                          given, part[i].right);
 }
 
+static bool was_given(const struct load *l, const char *name)
+{
+    const char *value = l->given[settings_find(name) - settings].value;
+    return value && *value;
+}
+
+/* A default lies beside the settings, of which it is told already. */
+static void check_places(struct load *l)
+{
+    struct config *c = l->config;
+
+    if (!*c->data_dir)
+        load_problem(l, "DATA_DIR is not set, and the program's directory is unknown; set an absolute path");
+    else
+        load_look_at_mode(l, "DATA_DIR", c->data_dir);
+    if (*c->data_dir && was_given(l, "DATA_DIR"))
+        (void)load_look_at_place(l, "DATA_DIR", c->data_dir, PLACES_DATA);
+    if (*c->log_to == '/' && was_given(l, "LOG") && !load_look_at_place(l, "LOG", c->log_to, PLACES_LOG))
+        load_replace(l, &c->log_to, "stderr"); /* or the refusal itself would be written there */
+}
+
 void load_check(struct load *l)
 {
     const struct config *c = l->config;
@@ -107,8 +129,5 @@ void load_check(struct load *l)
     check_statuses(l, "GHL_STAGE_MAP", &c->stage_map);
     check_statuses(l, "GHL_TAGS_REMOVE", &c->tags_remove);
     check_woo(l);
-    if (*c->data_dir)
-        load_look_at_place(l, "DATA_DIR", c->data_dir);
-    else
-        load_problem(l, "DATA_DIR is not set, and the program's directory is unknown; set an absolute path");
+    check_places(l);
 }

@@ -1,9 +1,9 @@
 /* Where settings come from: the settings file, the environment, and the files that NAME_FILE names. */
 #include "base/dotenv.h"
 #include "config/load_work.h"
+#include "config/places.h"
 #include <errno.h>
 #include <fcntl.h>
-#include <libgen.h>
 #include <limits.h>
 #include <pwd.h>
 #include <stdio.h>
@@ -13,7 +13,6 @@
 #include <unistd.h>
 
 #define FILE_MAX (1024L * 1024)
-#define SYSTEM_FILE "/etc/woo-ghl/env"
 
 /* -- files, and whether they changed -- */
 
@@ -193,30 +192,22 @@ static void take_wrong_line(void *context, const char *name, int line, const cha
     load_problem(l, "%s line %d: %s%s%s", l->path, line, s ? name : "", s ? ": " : "", what);
 }
 
-bool load_beside_program(const char *name, char *out)
-{
-    char self[PATH_MAX];
-    ssize_t n = readlink("/proc/self/exe", self, sizeof self - 1);
-
-    if (n <= 0)
-        return false;
-    self[n] = '\0';
-    return snprintf(out, PATH_MAX, "%s/%s", dirname(self), name) < PATH_MAX;
-}
-
-/* A file that may appear later. */
+/* A file that may appear later; errno says why not. */
 static bool is_there(struct load *l, const char *path)
 {
     if (access(path, F_OK) == 0)
         return true;
+    int why = errno;
     note_file(l, path);
+    errno = why;
     return false;
 }
 
-/* The file to read: what WOO_GHL_ENV names, else .env beside the program, else the system's; "" = none. */
+/* The file to read, see places.h; "" = none. */
 static void choose_file(struct load *l, char out[PATH_MAX])
 {
-    const char *named = getenv("WOO_GHL_ENV");
+    const char *named = places_env("WOO_GHL_ENV");
+    char denied[PATH_MAX] = "";
 
     out[0] = '\0';
     if (named && *named) {
@@ -228,27 +219,33 @@ static void choose_file(struct load *l, char out[PATH_MAX])
         }
         return;
     }
-    if (load_beside_program(".env", out) && is_there(l, out))
-        return;
-    snprintf(out, PATH_MAX, "%s", is_there(l, SYSTEM_FILE) ? SYSTEM_FILE : "");
+    for (unsigned n = 0; places_candidate(n, out); n++) {
+        if (*out && is_there(l, out))
+            return;
+        if (*out && errno == EACCES && !*denied)
+            snprintf(denied, sizeof denied, "%s", out);
+    }
+    snprintf(out, PATH_MAX, "%s", denied); /* it may be there: say so, instead of that nothing is set */
 }
 
-void load_look_at_place(struct load *l, const char *setting, const char *path)
+void load_look_at_mode(struct load *l, const char *setting, const char *path)
 {
     struct stat st;
-    const char *root = getenv("DOCUMENT_ROOT");
-    char real_root[PATH_MAX], real[PATH_MAX];
 
     if (stat(path, &st) == 0 && (st.st_mode & 07) != 0 && !S_ISCHR(st.st_mode)) /* not /dev/null */
         load_warning(l, "%s: every user of this machine can read %s; run chmod o= on it", setting, path);
-    if (!root || !*root || !realpath(root, real_root) || !realpath(path, real))
-        return;
-    size_t n = strlen(real_root);
-    if (n > 1 && !strncmp(real, real_root, n) && (real[n] == '/' || !real[n]))
-        load_warning(l,
-                     "%s: %s lies under the document root %s, so the web server may hand it out; move it "
-                     "elsewhere",
-                     setting, path, real_root);
+}
+
+bool load_look_at_place(struct load *l, const char *setting, const char *path, const char *name)
+{
+    char root[PATH_MAX], settings_file[PATH_MAX], right[PATH_MAX];
+
+    if (!places_is_served(path, NULL, root))
+        return true;
+    bool known = places_settings(settings_file) && places_beside(settings_file, name, right);
+    load_problem(l, "%s: %s lies under %s, whose files the web server hands out; move it to %s", setting,
+                 path, root, known ? right : "a directory elsewhere");
+    return false;
 }
 
 static void read_settings_file(struct load *l, const char *path)
@@ -266,7 +263,8 @@ static void read_settings_file(struct load *l, const char *path)
     else if (!dotenv_parse(text.data, take_line, take_wrong_line, l))
         l->out_of_memory = true;
     buf_wipe(&text);
-    load_look_at_place(l, "settings file", path);
+    load_look_at_mode(l, "settings file", path);
+    (void)load_look_at_place(l, "settings file", path, "env");
 }
 
 void load_read(struct load *l)
@@ -282,7 +280,7 @@ void load_read(struct load *l)
         char name[64];
 
         snprintf(name, sizeof name, "%s_FILE", s->name);
-        const char *value = getenv(s->name), *file = getenv(name);
+        const char *value = places_env(s->name), *file = places_env(name);
         if (value)
             take_value(l, s, value);
         else if (file)

@@ -22,13 +22,16 @@ struct load {
 void load_problem(struct load *l, const char *fmt, ...) PRINTF_LIKE(2, 3);
 void load_warning(struct load *l, const char *fmt, ...) PRINTF_LIKE(2, 3);
 
+/* Gives a text of the config another value. */
+void load_replace(struct load *l, char **field, const char *value);
+
 /* load_read.c: collects the values from the settings file and from the environment. */
 void load_read(struct load *l);
 void load_free_files(struct config *config);
-/* Warns of a file or directory that others can read, or that the web server may hand out. */
-void load_look_at_place(struct load *l, const char *setting, const char *path);
-/* The path of what stands beside the program, into out (PATH_MAX bytes); false if it is not known. */
-bool load_beside_program(const char *name, char *out) MUST_CHECK;
+/* Warns of a file or directory that every user can read. */
+void load_look_at_mode(struct load *l, const char *setting, const char *path);
+/* Refuses what the web server hands out, and tells its right place: `name` beside the settings. False if refused. */
+bool load_look_at_place(struct load *l, const char *setting, const char *path, const char *name);
 
 /* load_check.c: what no setting alone can tell. */
 void load_check(struct load *l);

@@ -131,7 +131,7 @@ const struct setting settings[] = {
      .help = "The age from which woo_ghl status and an alert name an order that still waits. It is retried until it succeeds, however old it is."},
     {"DRAIN_AFTER", BOOL(drain_after), .fallback = "on", .help = "A worker drains the queue after an answer if no drain runs."},
 
-    {"LOG", LOG(log_to), .fallback = "stderr", .help = "Where the log goes: stderr, syslog or an absolute path."},
+    {"LOG", LOG(log_to), .fallback = "stderr", .help = "Where the log goes: stderr, syslog or an absolute path. If it is not set: woo_ghl.log beside ~/woo-ghl/env, stderr with settings elsewhere."},
     {"LOG_LEVEL", WORD(log_level, log_level), .fallback = "info", .help = "error, warn, info or debug."},
     {"ALERT_COMMAND", TEXT(alert_command), .example = "mail -s woo_ghl admin@example.com",
      .help = "A shell command that gets each alert's text on standard input. It may run for 30 s."},

@@ -17,7 +17,8 @@ static bool add_quoted(struct buf *out, const char *value)
 bool config_print_sample(struct buf *out)
 {
     bool good = buf_adds(
-        out, "# Settings of woo_ghl: copy this file to .env and change what you need.\n"
+        out, "# Settings of woo_ghl: copy this file to ~/woo-ghl/env or /etc/woo-ghl/env, or to .env for a "
+             "try, and change what you need.\n"
              "# The environment comes before this file. NAME_FILE=path takes a value from a file.\n"
              "# Inside '...' every byte is itself (a quote is written '\\''); a comment begins a line.\n");
     for (size_t i = 0; i < settings_count && good; i++) {
@@ -49,11 +50,14 @@ bool config_add_manual(struct buf *out, const char *text)
 bool config_print_manual(struct buf *out)
 {
     bool good = buf_adds(
-        out, ".SH SETTINGS\n"
-             "Settings come from the environment first, then from a file in sh's syntax: the one that\n"
-             ".B WOO_GHL_ENV\nnames, else\n.I .env\nbeside the program, else\n.IR /etc/woo-ghl/env .\n"
-             ".IB NAME _FILE\ntakes the value from a file. Durations are written 500ms, 10s, 5m, 24h, 400d; "
-             "sizes 64k, 8m.\n");
+        out,
+        ".SH SETTINGS\n"
+        "Settings come from the environment first, then from a file in sh's syntax: the one that\n"
+        ".B WOO_GHL_ENV\nnames, else\n.I ~/woo-ghl/env\nof the user who owns the program (not root), else\n"
+        ".IR /etc/woo-ghl/env ,\nelse\n.I .env\nbeside the program. "
+        "A place whose files a web server hands out is refused.\n"
+        ".IB NAME _FILE\ntakes the value from a file. Durations are written 500ms, 10s, 5m, 24h, 400d; "
+        "sizes 64k, 8m.\n");
     for (size_t i = 0; i < settings_count && good; i++) {
         const struct setting *s = &settings[i];
         good = buf_addf(out, ".TP\n.B %s\n", s->name) && config_add_manual(out, s->help);

@@ -287,8 +287,25 @@ static void warnings(void)
     drop(&c, &r);
 
     const char *const document_root[] = {"DOCUMENT_ROOT", dir, NULL};
-    ok(load(&c, &r, GOOD, document_root), "settings under the document root");
-    ok(has(r.warning, r.warning_count, "lies under the document root"), "are warned of");
+    ok(!load(&c, &r, GOOD, document_root), "settings under the document root");
+    const char *says = has(r.problem, r.problem_count, "settings file: ");
+    ok(says && strstr(says, "whose files the web server hands out; move it to /"), "are refused");
+    is_int(r.problem_count, 1, "in one line, though data would lie there, too");
+    drop(&c, &r);
+    const char *const redirected[] = {"REDIRECT_DOCUMENT_ROOT", dir, NULL};
+    ok(!load(&c, &r, GOOD, redirected), "the same after an internal redirect");
+    drop(&c, &r);
+    char served[80];
+    const char *const elsewhere[] = {"DOCUMENT_ROOT", served, "DATA_DIR", served, "LOG", served, NULL};
+    snprintf(served, sizeof served, "%s/public_html", dir);
+    ok(!load(&c, &r, GOOD, elsewhere + 2), "data and log in a directory that only web servers use");
+    ok(has(r.problem, r.problem_count, "DATA_DIR: "),
+       "data are refused, though the directory is not there yet");
+    ok(has(r.problem, r.problem_count, "LOG: "), "the log is");
+    is_str(c.log_to, "stderr", "and is not written there");
+    drop(&c, &r);
+    ok(load(&c, &r, GOOD, (const char *const[]){"DOCUMENT_ROOT", served, NULL}),
+       "settings beside a document root that does not exist");
     drop(&c, &r);
     ok(chmod(env_path, 0644) == 0, "a file that all may read");
     clearenv();

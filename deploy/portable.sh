@@ -1,0 +1,167 @@
+#!/bin/bash
+# What `make portable` does: build/portable/woo_ghl, one static file for any Linux on x86-64, with musl as its C library. Every
+# library is built from Debian's source package; apt verifies what it fetches. What is built once stays in build/portable.
+set -eu
+
+cd "$(dirname "$0")/.."
+work=$PWD/build/portable
+src=$work/src
+prefix=$work/libs
+jobs=${JOBS:-2}
+log=$work/log
+
+#deploy/deps.sh --only musl-tools linux-libc-dev dpkg-dev tcl perl make gcc
+mkdir -p "$work"/apt/lists/partial "$work"/apt/archives/partial "$src" "$prefix"/{include,lib}
+
+# -- sources --
+
+# A list of apt's own, so that the machine's stays as it is. The source packages are those of the release that runs.
+release=$(. /etc/os-release && echo "$VERSION_CODENAME")
+apt=(-o "Dir::Etc::sourcelist=$work/apt/sources.list" -o Dir::Etc::sourceparts=/dev/null
+    -o "Dir::State::lists=$work/apt/lists" -o "Dir::Cache=$work/apt" -o APT::Sandbox::User=)
+list_sources() {
+    local key='[signed-by=/usr/share/keyrings/debian-archive-keyring.gpg]' mirror=http://deb.debian.org
+    printf 'deb-src %s %s\n' "$key" "$mirror/debian $release main" "$key" "$mirror/debian $release-updates main" \
+        "$key" "$mirror/debian-security $release-security main" >"$work/apt/sources.list"
+    apt-get "${apt[@]}" -qq update
+}
+
+# Fetches and unpacks NAME into $src/NAME with Debian's patches, the newest version that the mirror has.
+fetch() { # NAME
+    local name=$1 version
+    [[ ! -d $src/$name ]] || return 0
+    [[ -s $work/apt/sources.list ]] || list_sources
+    for version in $(apt-cache "${apt[@]}" showsrc "$name" | sed -n 's/^Version: //p' | sort -Vru); do
+        if (cd "$src" && apt-get "${apt[@]}" -qq source --download-only "$name=$version" >>"$log" 2>&1); then
+            echo "  FETCH $name $version"
+            rm -rf "$src/$name.new"
+            dpkg-source --no-check -x "$src/${name}_${version#*:}.dsc" "$src/$name.new" >>"$log" 2>&1
+            mv "$src/$name.new" "$src/$name"
+            return 0
+        fi
+    done
+    echo "make portable: Debian's source package $name cannot be fetched; see $log" >&2
+    return 1
+}
+
+# -- the libraries --
+
+# musl's headers know nothing of the kernel's own, which OpenSSL wants.
+kernel=$work/kernel
+mkdir -p "$kernel"
+ln -sfn /usr/include/linux "$kernel/linux"
+ln -sfn /usr/include/asm-generic "$kernel/asm-generic"
+ln -sfn "/usr/include/$(gcc -print-multiarch)/asm" "$kernel/asm"
+
+export CPATH=$kernel
+cc=musl-gcc
+# The same bytes wherever and whenever it is built.
+export SOURCE_DATE_EPOCH=0 ZERO_AR_DATE=1
+# Each function in a section of its own: the linker leaves out what nobody calls.
+small="-Os -g0 -fPIE -fstack-protector-strong -ffunction-sections -fdata-sections"
+
+build_openssl() {
+    # TLS 1.2 and 1.3, SHA-2, AES-GCM, ChaCha20, HKDF, X.509. Without: ciphers and protocols that no server of today needs
+    # (they are more to attack), engines and modules (a static program loads none), the machine's openssl.cnf.
+    ./Configure linux-x86_64 --prefix=/usr --libdir=lib --openssldir=/etc/ssl CC="$cc" CFLAGS="$small" \
+        no-shared no-module no-dso no-engine no-async no-tests no-autoload-config no-ui-console no-comp no-legacy \
+        no-ssl3 no-tls1 no-tls1_1 no-dtls no-srtp no-srp no-psk no-nextprotoneg no-ct no-cms no-cmp no-ts no-gost \
+        no-aria no-bf no-blake2 no-camellia no-cast no-idea no-md4 no-mdc2 no-ocb no-rc2 no-rc4 no-rmd160 no-scrypt \
+        no-seed no-siphash no-sm2 no-sm3 no-sm4 no-whirlpool no-ec2m
+    make -j"$jobs" build_libs
+    cp libssl.a libcrypto.a "$prefix/lib/"
+    cp -r include/openssl "$prefix/include/"
+}
+
+build_curl() {
+    # http and https. With a threaded resolver each look-up needs a second thread, which some hosts' limits forbid; musl's own
+    # ends after 5 s. The program names the certificates itself (lib/config/places.c).
+    ./configure --host=x86_64-linux-musl --prefix="$prefix" --disable-shared --enable-static CC="$cc" CFLAGS="$small" \
+        --with-openssl="$prefix" --without-ca-bundle --without-ca-path --without-ca-fallback --without-zlib --without-brotli \
+        --without-zstd --without-libpsl --without-libidn2 --without-nghttp2 --without-librtmp --without-libssh2 \
+        --disable-threaded-resolver --disable-openssl-auto-load-config --disable-ftp --disable-file --disable-ldap \
+        --disable-ldaps --disable-rtsp --disable-dict --disable-telnet --disable-tftp --disable-pop3 --disable-imap \
+        --disable-smb --disable-smtp --disable-gopher --disable-mqtt --disable-manual --disable-alt-svc --disable-hsts \
+        --disable-cookies --disable-mime --disable-netrc --disable-doh --disable-http-auth --disable-tls-srp \
+        --disable-ntlm --disable-unix-sockets --disable-dateparse --disable-get-easy-options
+    make -j"$jobs" -C lib
+    make -C lib install
+    make -C include install
+}
+
+# A handful of files, which need no configure: archive NAME FILE...
+archive() {
+    local name=$1 file objects=()
+    shift
+    for file in "$@"; do
+        # shellcheck disable=SC2086 # several words each
+        "$cc" $small ${flags:-} -c -o "$file.o" "$file"
+        objects+=("$file.o")
+    done
+    rm -f "$prefix/lib/$name"
+    ar rcs "$prefix/lib/$name" "${objects[@]}"
+}
+
+build_jansson() {
+    sed -i '/define JSON_PARSER_MAX_DEPTH/i #define JSON_HAVE_ATOMIC_BUILTINS 1\n#define JSON_HAVE_SYNC_BUILTINS 1' \
+        android/jansson_config.h
+    cp android/jansson_config.h src/jansson.h "$prefix/include/"
+    flags="-Iandroid -DHAVE_STDINT_H -DHAVE_INTTYPES_H -DHAVE_UNISTD_H -DHAVE_FCNTL_H -DHAVE_SYS_TYPES_H \
+        -DHAVE_SYS_TIME_H -DHAVE_SCHED_YIELD -DUSE_URANDOM=1 -DHAVE_OPEN -DHAVE_CLOSE -DHAVE_READ -DHAVE_GETPID \
+        -DHAVE_GETTIMEOFDAY" archive libjansson.a src/*.c
+}
+
+build_hiredis() {
+    mkdir -p "$prefix/include/hiredis"
+    cp ./*.h "$prefix/include/hiredis/"
+    archive libhiredis.a alloc.c hiredis.c net.c read.c sds.c
+}
+
+build_sqlite3() {
+    # One process is one thread here. Without extensions, which a static program cannot load.
+    ./configure --disable-tcl --disable-readline --enable-tempstore
+    make sqlite3.c
+    cp sqlite3.h "$prefix/include/"
+    flags='-DSQLITE_THREADSAFE=0 -DSQLITE_OMIT_LOAD_EXTENSION -DSQLITE_DQS=0 -DSQLITE_DEFAULT_MEMSTATUS=0
+        -DSQLITE_OMIT_DEPRECATED -DSQLITE_OMIT_SHARED_CACHE -DSQLITE_OMIT_JSON -DSQLITE_TEMP_STORE=2 -DHAVE_FDATASYNC=1
+        -DHAVE_USLEEP=1 -DHAVE_GMTIME_R=1 -DHAVE_LOCALTIME_R=1' archive libsqlite3.a sqlite3.c
+}
+
+build_libfcgi() {
+    : >libfcgi/fcgi_config.h
+    cp include/*.h "$prefix/include/"
+    flags='-Iinclude -Ilibfcgi -DHAVE_NETINET_IN_H -DHAVE_NETDB_H -DHAVE_SYS_SOCKET_H -DHAVE_UNISTD_H -DHAVE_SYS_TIME_H
+        -DHAVE_LIMITS_H -DHAVE_SYS_PARAM_H -DHAVE_STRERROR -DHAVE_SOCKLEN -DHAVE_ARPA_INET_H' \
+        archive libfcgi.a libfcgi/fcgiapp.c libfcgi/os_unix.c
+}
+
+# Built anew if this recipe was changed: its text is part of the mark.
+recipe=$(sha256sum <"deploy/portable.sh" | cut -c1-16)
+for name in openssl curl jansson hiredis sqlite3 libfcgi; do
+    [[ ! -e $prefix/$name.$recipe ]] || continue
+    rm -rf "${src:?}/$name"
+    fetch "$name"
+    echo "  BUILD $name"
+    set +e
+    (
+        set -e
+        cd "$src/$name"
+        "build_$name"
+    ) >>"$log" 2>&1
+    status=$?
+    set -e
+    ((status == 0)) || {
+        tail -n 30 "$log" >&2
+        echo "make portable: $name cannot be built; see $log" >&2
+        exit 1
+    }
+    rm -f "$prefix/$name".*
+    touch "$prefix/$name.$recipe"
+done
+
+# -- the program --
+
+"${MAKE:-make}" --no-print-directory -j"$jobs" CC="$cc" BUILD=build/portable/obj PROGRAM=build/portable/woo_ghl \
+    LIBS_DIR="$prefix" CFLAGS='-O2 -g0 -ffunction-sections -fdata-sections' all
+strip build/portable/woo_ghl
+ls -l build/portable/woo_ghl
