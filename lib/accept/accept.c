@@ -235,6 +235,10 @@ static void take_claimed(struct visit *v, const struct orders_claimed *claimed, 
     text_copy(v->out->key, sizeof v->out->key, claimed->key);
     if (v->planned.plan.status_only && claimed->record.restored && claimed->claim <= CLAIM_BUSY)
         accept_log_deleted_again(v->app, v->out);
+    if ((unsigned)claimed->claim > CLAIM_OTHER_ORDER) {
+        spool(v, "the claim ended in a way that this version does not know");
+        return;
+    }
     switch (claimed->claim) {
     case CLAIM_LEASED:
         if (!over && claimed->hold == HOLD_NONE) {

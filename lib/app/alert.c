@@ -1,7 +1,6 @@
 #include "app/alert.h"
 #include "base/clock.h"
 #include "base/files.h"
-#include "base/redact.h"
 #include "base/text.h"
 #include <errno.h>
 #include <fcntl.h>
@@ -154,7 +153,7 @@ static bool run_command(const char *command, const char *text, size_t len)
 
 bool alert_raise(struct app *app, enum alert_kind kind, const char *fmt, ...)
 {
-    char said[TEXT_MAX];
+    char said[TEXT_MAX], shown[TEXT_MAX];
     struct buf text;
     va_list args;
 
@@ -166,8 +165,9 @@ bool alert_raise(struct app *app, enum alert_kind kind, const char *fmt, ...)
     (void)text_vformat(said, sizeof said, fmt, args);
     va_end(args);
     buf_init(&text, 2L * TEXT_MAX);
-    bool good = buf_addf(&text, "woo_ghl %s: ", kind_name[kind]) && mask_text(said, &text) &&
-                buf_addc(&text, '\n') && run_command(app->config.alert_command, text.data, text.len);
+    bool good = buf_addf(&text, "woo_ghl %s: %s\n", kind_name[kind],
+                         log_printable(app->log, said, shown, sizeof shown)) &&
+                run_command(app->config.alert_command, text.data, text.len);
     buf_free(&text);
     struct log_about about = {.reason = kind_name[kind]};
     log_event(app->log, good ? LOG_LEVEL_INFO : LOG_LEVEL_ERROR, "alert", &about,

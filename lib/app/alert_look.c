@@ -52,7 +52,7 @@ static void look_for_silence(struct app *app, const struct location_record *loca
     if (app->config.alert_silence_ms <= 0 ||
         store_get(app->store, DELIVERED, &delivered) == STORE_UNAVAILABLE)
         return;
-    int64_t since_ms = delivered ? strtoll(delivered, NULL, 10) : location->first_use_ms;
+    int64_t since_ms = delivered ? text_number(delivered, NULL) : location->first_use_ms;
     free(delivered);
     if (!since_ms || now_ms - since_ms < app->config.alert_silence_ms)
         return;

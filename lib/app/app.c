@@ -9,6 +9,7 @@
 #include <unistd.h>
 
 #define LOOK_MS 1000 /* the settings' file is looked at so often */
+#define HOUR_MS (3600 * 1000LL)
 
 /* -- the parts -- */
 
@@ -108,6 +109,7 @@ bool app_open(struct app *app, volatile int *stop)
 void app_close(struct app *app)
 {
     close_parts(app);
+    clients_close(&app->told);
     log_close(app->log);
     config_report_free(&app->report);
     config_free(&app->config);
@@ -192,6 +194,21 @@ bool app_hash(const struct app *app, const char *label, const char *text, char o
     memcpy(out, hex, RECORD_SHORT_SIZE - 1);
     out[RECORD_SHORT_SIZE - 1] = '\0';
     return true;
+}
+
+bool app_tells(struct app *app, const char *event, int64_t *count)
+{
+    struct error e = ERROR_NONE;
+
+    *count = 1;
+    /* Without DATA_DIR each is told: that there is none is worse. */
+    if (!*app->config.data_dir || !clients_count(&app->told, app->config.data_dir, "told.map", event,
+                                                 clock_wall_ms() / HOUR_MS, count, &e))
+        return true;
+    int64_t round = 1;
+    while (round < *count)
+        round *= 10;
+    return round == *count;
 }
 
 bool app_file_name(const struct app *app, const char *stem, char out[APP_FILE_SIZE])

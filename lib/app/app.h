@@ -4,6 +4,7 @@
 #ifndef WOO_GHL_APP_APP_H
 #define WOO_GHL_APP_APP_H
 
+#include "base/clients.h"
 #include "config/config.h"
 #include "crypt/crypt.h"
 #include "ghl/ghl.h"
@@ -25,6 +26,7 @@ struct app {
     unsigned char hash_key[DIGEST_LEN]; /* keys fingerprints, part hashes and all other keyed hashes */
     char hash_id[RECORD_SHORT_SIZE];    /* that key's id */
     char server[RECORD_ID_SIZE];        /* the store's server whose memory was checked; "" = none yet */
+    struct clients told;                /* how often each event was told this hour: app_tells */
     int64_t shift_ms;                   /* tests: the store's clock is so much later */
     int listener;                       /* a FastCGI worker's socket; -1 = none */
     volatile int *stop;                 /* set by a signal handler; may be NULL */
@@ -52,6 +54,10 @@ bool app_is_awaited(const struct app *app);
 /* A keyed hash of the text, 64 bits in hex; "" for "". False if libcrypto fails. */
 bool app_hash(const struct app *app, const char *label, const char *text,
               char out[RECORD_SHORT_SIZE]) MUST_CHECK;
+
+/* Is this event, which anybody on the internet can cause, to be logged now? `event` is any text: what happened, and to
+ * whom. True for the first of each hour on this machine, the 10th, the 100th ...; *count is which one it is. */
+bool app_tells(struct app *app, const char *event, int64_t *count);
 
 /* What a file in DATA_DIR is called that belongs to this namespace (prefix, location, dry run): "STEM.HASH". False if
  * out of memory. */

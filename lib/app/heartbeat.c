@@ -87,7 +87,7 @@ static bool any_machine_drains(struct app *app)
     if (store_values(app->store, HEARTBEAT_VALUE, &values) == STORE_OK)
         for (const char *at = values.data; at < values.data + values.len;) {
             const char *value = at + strlen(at) + 1;
-            found |= store_now_ms(app->store) - strtoll(value, NULL, 10) < OVERDUE_MS;
+            found |= store_now_ms(app->store) - text_number(value, NULL) < OVERDUE_MS;
             at = value + strlen(value) + 1;
         }
     buf_free(&values);

@@ -1,6 +1,7 @@
 #include "app/memory.h"
 #include "app/alert.h"
 #include "base/files.h"
+#include "base/text.h"
 #include <inttypes.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -25,7 +26,7 @@ static bool read_copy(int dir, const char *name, struct copy *copy, struct error
     if (result == FILES_OK && buf_addc(&text, '\0') &&
         strspn(text.data, "0123456789abcdef") == sizeof copy->id - 1) {
         memcpy(copy->id, text.data, sizeof copy->id - 1);
-        copy->first_use_ms = strtoll(text.data + sizeof copy->id - 1, NULL, 10);
+        copy->first_use_ms = text_number(text.data + sizeof copy->id - 1, NULL);
     }
     buf_free(&text);
     return result != FILES_FAILED;

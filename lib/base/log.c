@@ -3,6 +3,7 @@
 #include "base/buf.h"
 #include "base/clock.h"
 #include "base/redact.h"
+#include "base/text.h"
 
 #include <arpa/inet.h>
 #include <errno.h>
@@ -18,6 +19,8 @@
 #define FIELD_MAX_BYTES 256 /* of one value; seven of them leave room for the message */
 #define SECRET_MIN 6        /* bytes; a shorter one would hide words */
 #define HIDDEN "[secret]"
+#define LOOK_MAX 16384 /* bytes of a text that are looked at: more than any line shows */
+#define TAIL 512       /* at the end of a longer one: more than an address has */
 
 struct log {
     enum log_level level;
@@ -125,14 +128,35 @@ static bool hide_secrets(const struct log *log, const char *text, struct buf *ou
     return true;
 }
 
-/* The one masking place: secrets, then emails, phones and control characters. */
+/* The one masking place: secrets, then emails, phones and control characters. Only so much of a long text is looked at;
+ * what it ends with then may be half of an address or a number, and is left out. */
 static bool make_printable(const struct log *log, const char *text, struct buf *out)
 {
-    struct buf open_text;
-    buf_init(&open_text, strlen(text) * 2 + sizeof HIDDEN);
-    bool good = !log->blind && hide_secrets(log, text, &open_text) && mask_text(open_text.data, out);
+    struct buf seen, open_text;
+    size_t len = strnlen(text, LOOK_MAX + 1);
+    bool whole = len <= LOOK_MAX;
+
+    buf_init(&seen, LOOK_MAX);
+    buf_init(&open_text, len * 2 + sizeof HIDDEN);
+    bool good = !log->blind && buf_add(&seen, text, whole ? len : LOOK_MAX) &&
+                hide_secrets(log, seen.data, &open_text) && mask_text(open_text.data, out);
+    if (good && !whole) {
+        out->len = text_cut(out->data, out->len, out->len > TAIL ? out->len - TAIL : 0);
+        good = buf_adds(out, "...");
+    }
+    buf_wipe(&seen);
     buf_wipe(&open_text);
     return good;
+}
+
+const char *log_printable(const struct log *log, const char *text, char *out, size_t size)
+{
+    struct buf printable;
+
+    buf_init(&printable, 3L * LOOK_MAX);
+    (void)text_copy(out, size, make_printable(log, text, &printable) ? printable.data : "...");
+    buf_wipe(&printable);
+    return out;
 }
 
 static bool needs_quotes(const char *value)
@@ -177,7 +201,7 @@ static void put_field(const struct log *log, struct buf *line, const char *name,
     if (!value || !*value)
         return;
     /* An email of 3 bytes grows to 6, a secret of 6 to 8; nothing grows more. */
-    buf_init(&printable, strlen(value) * 3 + 64);
+    buf_init(&printable, strnlen(value, LOOK_MAX) * 3 + 64);
     if (make_printable(log, value, &printable) && buf_addf(line, " %s=", name))
         put_value(line, printable.data, max);
     buf_wipe(&printable);

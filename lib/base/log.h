@@ -11,6 +11,7 @@
 
 #include "base/error.h"
 #include <stdbool.h>
+#include <stddef.h>
 #include <stdint.h>
 
 enum log_level { LOG_LEVEL_ERROR, LOG_LEVEL_WARN, LOG_LEVEL_INFO, LOG_LEVEL_DEBUG };
@@ -40,6 +41,10 @@ void log_close(struct log *log);
 
 /* The value never appears in a line from now on. Values under 6 bytes are ignored (they would hide words). */
 void log_secret(struct log *log, const char *value);
+
+/* The text as it may leave the program, in whatever way: secrets are hidden, emails and phones masked, control characters
+ * (so that no terminal obeys it) are spaces, and it is cut to size. Returns out; "..." if memory is short. */
+const char *log_printable(const struct log *log, const char *text, char *out, size_t size);
 
 /* Writes the line with one write(2), at most 4096 bytes. `event` is a word ("synced"). `about` may be NULL.
  * A log that cannot be written loses the line, never the caller. log == NULL writes nothing. */

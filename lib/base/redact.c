@@ -5,6 +5,7 @@
 #define HIDDEN "***"
 #define PHONE_DIGITS_MIN 7   /* fewer are no phone number, and four of them would be most of it */
 #define BROKEN_DIGITS_MIN 10 /* digits of a number without '+' or "00" that is taken for a phone */
+#define QUOTED_MAX 256       /* bytes of a quoted local part; RFC 5321 allows 64 */
 #define GAP_MAX 4            /* separators in a row inside a phone number */
 
 static bool is_digit(char c)
@@ -138,7 +139,7 @@ static size_t local_part(const char *p)
 {
     size_t len = 0;
     if (*p == '"') {
-        for (len = 1; p[len] && p[len] != '"'; len++)
+        for (len = 1; len < QUOTED_MAX && p[len] && p[len] != '"'; len++)
             if (p[len] == '\\' && p[len + 1])
                 len++;
         return p[len] == '"' && at_sign(p + len + 1) ? len + 1 : 0;
@@ -279,8 +280,10 @@ static struct number read_number(const char *p)
 
 static bool is_phone(const char *p, const struct number *n)
 {
+    if (n->digits < PHONE_DIGITS_MIN)
+        return false;
     if (*p == '+')
-        return n->digits >= PHONE_DIGITS_MIN;
+        return true;
     if (n->runs > 1 && n->digits >= BROKEN_DIGITS_MIN)
         return true;
     /* "00" and a country; but an id of letters and digits may begin like that. */

@@ -175,6 +175,16 @@ bool text_vformat(char *out, size_t size, const char *fmt, va_list args)
     return false;
 }
 
+int64_t text_number(const char *text, const char **end)
+{
+    char *behind;
+    long long number = strtoll(text, &behind, 10); /* one that does not fit it is beyond, too */
+
+    if (end)
+        *end = behind;
+    return number >= -TEXT_NUMBER_MAX && number <= TEXT_NUMBER_MAX ? number : 0;
+}
+
 bool text_format(char *out, size_t size, const char *fmt, ...)
 {
     va_list args;

@@ -10,6 +10,7 @@
 #include <stdarg.h>
 #include <stdbool.h>
 #include <stddef.h>
+#include <stdint.h>
 
 /* At most max bytes of it, cleaned, "" when nothing is left. `typed` is UTF-8 (bytes that are not are
  * dropped). malloc'ed; NULL when out of memory. */
@@ -33,5 +34,12 @@ bool text_copy(char *out, size_t size, const char *text);
 bool text_format(char *out, size_t size, const char *fmt, ...) __attribute__((format(printf, 3, 4)));
 bool text_vformat(char *out, size_t size, const char *fmt, va_list args)
     __attribute__((format(printf, 3, 0)));
+
+/* The largest number that is taken from a store or a peer: sums of some of them, and a thousand times one, still fit
+ * an int64_t. As s, ms or microseconds it is a time that nobody who reads this sees. */
+#define TEXT_NUMBER_MAX (INT64_C(1) << 52)
+/* The whole number that the text begins with; 0 if there is none, or it is beyond TEXT_NUMBER_MAX. *end (may be NULL) is
+ * what follows it. */
+int64_t text_number(const char *text, const char **end);
 
 #endif

@@ -97,7 +97,7 @@ static const char *next_value(const struct buf *values, const char *prefix, size
         return NULL;
     const char *name = values->data + *at, *value = name + strlen(name) + 1;
     *at = (size_t)(value - values->data) + strlen(value) + 1;
-    *number = strtoll(value, NULL, 10);
+    *number = text_number(value, NULL);
     return name + strlen(prefix);
 }
 

@@ -1,4 +1,5 @@
 #include "queue/field.h"
+#include "base/text.h"
 #include <errno.h>
 #include <inttypes.h>
 #include <stdio.h>
@@ -52,7 +53,8 @@ void field_get(const struct field *field, const void *record, char out[FIELD_VAL
 bool field_set_number(const struct field *field, void *record, int64_t number)
 {
     int64_t values = field->type == FIELD_FLAG ? 2 : (int64_t)field->size;
-    bool good = field->type == FIELD_INT || (field->type != FIELD_TEXT && number >= 0 && number < values);
+    bool good = field->type == FIELD_INT ? number >= -TEXT_NUMBER_MAX && number <= TEXT_NUMBER_MAX
+                                         : (field->type != FIELD_TEXT && number >= 0 && number < values);
 
     put_number(field, record, good ? number : 0);
     return good;

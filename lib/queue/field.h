@@ -39,7 +39,7 @@ struct record_type {
 /* The field's value as text; "" = its default. */
 void field_get(const struct field *field, const void *record, char out[FIELD_VALUE_SIZE]);
 /* Sets the field. False, and the field at its default, if the text is no value of it: too long, no number, out of
- * the enum's range. Stores hold what this program wrote; other things in them are damage. */
+ * the enum's range, beyond TEXT_NUMBER_MAX. Stores hold what this program wrote; other things in them are damage. */
 bool field_set(const struct field *field, void *record, const char *text) MUST_CHECK;
 /* The same of a field that is no text, as a number. field_number: 0 for a text. */
 int64_t field_number(const struct field *field, const void *record);

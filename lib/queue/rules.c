@@ -181,7 +181,7 @@ static const char *watched(const struct order_record *r, const char *boot)
 int64_t order_attempt_age_ms(const struct order_record *r, const char *boot, int64_t boot_ms)
 {
     const char *since = watched(r, boot);
-    int64_t age_ms = since ? boot_ms - strtoll(since, NULL, 10) : 0;
+    int64_t age_ms = since ? boot_ms - text_number(since, NULL) : 0;
 
     return age_ms > 0 ? age_ms : 0;
 }

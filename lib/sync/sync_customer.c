@@ -1,5 +1,6 @@
 /* The lock of a customer, and which order wrote it last. */
 #include "base/clock.h"
+#include "base/text.h"
 #include "sync/sync_work.h"
 #include <inttypes.h>
 #include <stdio.h>
@@ -85,7 +86,7 @@ static enum store_result read_newest(struct sync_work *w, struct sync_customer *
         enum store_result result = store_get(w->app->store, name, &kept);
         if (result != STORE_OK && result != STORE_NONE)
             return result;
-        int64_t wrote_s = kept ? strtoll(kept, NULL, 10) : 0;
+        int64_t wrote_s = kept ? text_number(kept, NULL) : 0;
         c->newest_s = wrote_s > c->newest_s ? wrote_s : c->newest_s;
         free(kept);
         kept = NULL;

@@ -1,5 +1,6 @@
 /* The search for an order's opportunity, and who owns one. */
 #include "base/clock.h"
+#include "base/text.h"
 #include "sync/sync_work.h"
 #include <inttypes.h>
 #include <stdio.h>
@@ -156,7 +157,8 @@ static int64_t order_date(const struct sync_work *w)
 enum store_result sync_own(struct sync_work *w, const char *opportunity, enum sync_owner how)
 {
     struct store *store = w->app->store;
-    char name[RECORD_ID_SIZE + 16], mine[RECORD_KEY_SIZE + 32], *kept = NULL, *key = NULL;
+    char name[RECORD_ID_SIZE + 16], mine[RECORD_KEY_SIZE + 32], *kept = NULL;
+    const char *key = NULL;
     int64_t ttl_ms = w->app->config.link_ttl_ms;
     enum store_result result;
 
@@ -168,7 +170,7 @@ enum store_result sync_own(struct sync_work *w, const char *opportunity, enum sy
         return STORE_OK; /* it is free */
     if (result != STORE_OK)
         return result;
-    int64_t its_date = strtoll(kept, &key, 10);
+    int64_t its_date = text_number(kept, &key);
     bool is_mine = *key == ' ' && (!strcmp(key + 1, w->work->key) || is_this_order(w, key + 1));
     bool newer = !is_mine && how == OWNER_TAKE_OVER && its_date <= order_date(w);
     free(kept);

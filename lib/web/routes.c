@@ -161,6 +161,8 @@ static bool hash_client(const struct app *app, const char *address, bool is_sign
     if (!digest_label_hex(app->hash_key, DIGEST_LEN, is_signed ? "client signed" : "client", what, len, hex))
         return false;
     text_copy(out, RECORD_SHORT_SIZE, hex);
+    if (is_signed)
+        *out = STORE_CLIENT_SIGNED;
     return true;
 }
 
@@ -180,14 +182,30 @@ static bool is_over_limit(struct visit *v)
     return true;
 }
 
-static void refuse_unsigned(struct visit *v)
+/* What an unsigned request got: is it to be logged? The first of an address and hour, then the 10th, the 100th ...: a
+ * flood fills no disk. */
+static bool is_told(struct visit *v, int64_t *count)
 {
-    if (!is_over_limit(v))
-        answer_error(v->response, 401, "Invalid Signature");
+    char event[RECORD_SHORT_SIZE + 16];
+
+    snprintf(event, sizeof event, "%s %d", v->client, v->response->status);
+    return app_tells(v->app, event, count);
+}
+
+static void log_unsigned(struct visit *v)
+{
+    bool limited = v->response->status == 429;
     struct log_about about = {.client = v->request->remote_addr,
                               .reason = v->request->signature[0] ? "wrong_signature" : "no_signature",
                               .status = v->response->status};
-    if (v->response->status == 429)
+    int64_t count;
+
+    if (!is_told(v, &count))
+        return;
+    if (count > 1)
+        log_event(v->app->log, LOG_LEVEL_WARN, limited ? "limited" : "refused", &about,
+                  "%lld unsigned requests from this address in this hour", (long long)count);
+    else if (limited)
         log_event(v->app->log, LOG_LEVEL_WARN, "limited", &about,
                   "Too many unsigned requests from this address today");
     else
@@ -196,6 +214,13 @@ static void refuse_unsigned(struct visit *v)
                   "WOO_WEBHOOK_SECRET the "
                   "webhook's secret?",
                   signature_tried(&v->app->keys));
+}
+
+static void refuse_unsigned(struct visit *v)
+{
+    if (!is_over_limit(v))
+        answer_error(v->response, 401, "Invalid Signature");
+    log_unsigned(v);
 }
 
 /* Until when it may be worked on; 0: who sent it has waited enough for a worker, it is only kept. */
@@ -213,6 +238,7 @@ static int64_t work_until(const struct visit *v)
 static void prove(struct visit *v, const char *nonce)
 {
     char proof[DIGEST_HEX_SIZE];
+    int64_t count;
     struct log_about about = {.client = v->request->remote_addr};
 
     if (is_over_limit(v))
@@ -222,7 +248,9 @@ static void prove(struct visit *v, const char *nonce)
         return;
     }
     answer(v->response, 200, "status", "proof", "proof", proof);
-    log_event(v->app->log, LOG_LEVEL_INFO, "proof", &about, "`woo_ghl check` asked from outside: it is here");
+    if (is_told(v, &count))
+        log_event(v->app->log, LOG_LEVEL_INFO, "proof", &about,
+                  "`woo_ghl check` asked from outside: it is here");
 }
 
 static void receive(struct visit *v)
@@ -243,7 +271,7 @@ static void receive(struct visit *v)
     bool is_signed =
         signature_verify(&app->keys, request->signature, v->body.data, v->body.len) != SIGNATURE_NONE;
     bool is_counted = app->config.rate_limit_per_day > 0;
-    if (is_counted && !hash_client(app, request->remote_addr, is_signed, v->client)) {
+    if ((is_counted || !is_signed) && !hash_client(app, request->remote_addr, is_signed, v->client)) {
         answer_unavailable(v->response);
         return;
     }
@@ -316,11 +344,11 @@ void routes_handle(struct app *app, const struct request *request, struct respon
         answer_error(response, 405, "Method Not Allowed");
         add_header(response, "Allow", route->method);
     } else if (!app->config_ok) {
-        answer_unavailable(response);
-        for (size_t i = 0; i < app->report.problem_count; i++)
-            log_event(app->log, LOG_LEVEL_ERROR, "config", NULL, "%s", app->report.problem[i]);
+        answer_unavailable(response); /* app_open has logged why */
     } else {
         route->handle(&v);
     }
+    if (!response->status) /* no answer is one that loses the order */
+        answer_unavailable(response);
     buf_wipe(&v.body);
 }

@@ -306,13 +306,22 @@ int serve_fastcgi(const struct serve_handler *handler, volatile int *stop)
 
 /* -- CGI -- */
 
+/* Who sends slowly would hold a process for as long as the web server lets him: the same rule as for FastCGI. */
 static long read_stdin(void *context, char *into, size_t n)
 {
-    (void)context;
-    ssize_t got;
-    do
-        got = read(STDIN_FILENO, into, n);
-    while (got < 0 && errno == EINTR);
+    int64_t *deadline_mono_ms = context, left_ms;
+    struct pollfd in = {.fd = STDIN_FILENO, .events = POLLIN};
+    ssize_t got = -1;
+
+    do {
+        left_ms = clock_left_ms(*deadline_mono_ms);
+        int ready = left_ms > 0 ? poll(&in, 1, (int)left_ms) : 0;
+        if (ready == 0)
+            return -1;
+        got = ready > 0 ? read(STDIN_FILENO, into, n) : -1;
+    } while (got < 0 && errno == EINTR);
+    if (got > 0)
+        *deadline_mono_ms += got * 1000 / BODY_PER_S;
     return got;
 }
 
@@ -362,7 +371,8 @@ static void drain_detached(const struct serve_handler *handler)
 
 int serve_cgi(const struct serve_handler *handler)
 {
-    struct request request = {.read = read_stdin};
+    int64_t deadline_mono_ms = clock_mono_ms() + BODY_GRACE_MS;
+    struct request request = {.read = read_stdin, .context = &deadline_mono_ms};
     struct response response;
     struct buf head;
 

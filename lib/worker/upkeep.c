@@ -1,4 +1,5 @@
 #include "worker/upkeep.h"
+#include "base/text.h"
 #include <inttypes.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -13,7 +14,7 @@ static enum store_result emptied_until(struct app *app, int64_t *ms)
     char *text = NULL;
     enum store_result result = store_get(app->store, EMPTIED, &text);
 
-    *ms = text ? strtoll(text, NULL, 10) : 0;
+    *ms = text ? text_number(text, NULL) : 0;
     free(text);
     return result == STORE_NONE ? STORE_OK : result;
 }

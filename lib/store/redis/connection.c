@@ -238,7 +238,7 @@ int64_t redis_learn_time(struct redis *r, const redisReply *time)
         s = parse_number(time->element[0]);
         us = parse_number(time->element[1]);
     }
-    if (s < 0 || us < 0 || us >= 1000000 || s > INT64_MAX / 2000)
+    if (s < 0 || us < 0 || us >= 1000000 || s > TEXT_NUMBER_MAX / 1000)
         return -1;
     r->ahead_ms = s * 1000 + us / 1000 - clock_mono_ms();
     return s * 1000 + us / 1000;

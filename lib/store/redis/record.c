@@ -97,7 +97,7 @@ static bool set_version(void *record, const char *text)
 
     errno = 0;
     long long number = strtoll(text, &end, 10);
-    if (errno || *end || number <= 0)
+    if (errno || *end || number <= 0 || number > TEXT_NUMBER_MAX)
         return false;
     memcpy(record, &(int64_t){number}, sizeof(int64_t));
     return true;
@@ -134,18 +134,21 @@ static enum store_result read_record(struct redis *r, const struct record_type *
     return result;
 }
 
-/* Two commands; the first one's reply is the count. client NULL: none. Returns how many. */
+/* Two commands; the first one's reply is the count. client NULL: none. Returns how many. Clients whose requests are signed
+ * have buckets of their own: nobody without the secret uses up what is theirs. */
 static size_t add_client(struct redis *r, const char *client)
 {
     uint32_t hash = 2166136261u; /* FNV-1a; who the client is was hashed with a key before */
-    char day[24];
+    char day[24], bucket[16];
 
     if (!client)
         return 0;
-    for (; *client; client++)
-        hash = (hash ^ (unsigned char)*client) * 16777619u;
+    for (const char *p = client; *p; p++)
+        hash = (hash ^ (unsigned char)*p) * 16777619u;
     snprintf(day, sizeof day, "%lld", (long long)(redis_now_ms(r) / DAY_MS));
-    redis_add(r, "HINCRBY %k %d 1", "clients", day, (int64_t)(hash % BUCKETS));
+    snprintf(bucket, sizeof bucket, "%s%u", *client == STORE_CLIENT_SIGNED ? "s" : "",
+             (unsigned)(hash % BUCKETS));
+    redis_add(r, "HINCRBY %k %s 1", "clients", day, bucket);
     redis_add(r, "EXPIRE %k %d", "clients", day, (int64_t)CLIENTS_LIVE_S);
     return 2;
 }

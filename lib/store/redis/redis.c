@@ -117,7 +117,7 @@ static bool parse_score(const redisReply *reply, int64_t *ms)
     errno = 0;
     long long number = strtoll(reply->str, &end, 10);
     *ms = number;
-    return !errno && !*end && number >= 0;
+    return !errno && !*end && number >= 0 && number <= TEXT_NUMBER_MAX;
 }
 
 /* Reads one page of names and scores; those at from_ms that are not after `after` are left out. */

@@ -25,6 +25,7 @@
 #define WOO_GHL_STORE_REDIS_REDIS_H
 
 #include "base/redis_url.h"
+#include "base/text.h"
 #include "store/backend.h"
 #include <hiredis/hiredis.h>
 #include <sys/socket.h>

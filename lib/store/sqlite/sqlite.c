@@ -1,4 +1,4 @@
-#include "store/sqlite/clients.h"
+#include "base/clients.h"
 #include "store/sqlite/db.h"
 #include "store/sqlite/table.h"
 #include <stdio.h>
@@ -204,8 +204,8 @@ static bool count_client(struct sqlite *self, const char *client, int64_t *count
     char name[256];
 
     snprintf(name, sizeof name, "%lld:%s", (long long)self->db.namespace_id, client);
-    return clients_count(&self->clients, self->db.dir, name, store_clock_now(&self->db.clock) / DAY_MS, count,
-                         e);
+    return clients_count(&self->clients, self->db.dir, "clients.map", name,
+                         store_clock_now(&self->db.clock) / DAY_MS, count, e);
 }
 
 static enum store_result sqlite_count_client(void *state, const char *client, int64_t *count)

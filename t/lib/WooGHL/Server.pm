@@ -17,7 +17,8 @@ package WooGHL::Server;
 #   my $res = $server->request(POST => '/woo-order', { 'Content-Type' => 'application/json' }, $bytes);
 #   $res->{status}; $res->{headers}{'content-type'}; $res->{body};     # header names in lower case; exact bytes
 #   $server->deliver($bytes);       # the same of a signed order; deliver($bytes, 'order.created'), default order.updated
-#   # more after the body: remote_addr => '192.0.2.1' (cgi only), timeout => 30, chunked => 1 (sent in chunks)
+#   # more after the body: remote_addr => '192.0.2.1' (cgi only), timeout => 30, chunked => 1 (sent in chunks),
+#   # hold => 1 (cgi only: the connection stays open behind the body)
 #   # a Content-Length among the headers is sent as it is, else the body's length is (no body: none)
 #   my $run = $server->command('drain', '--now');   # { code, out, err }; code is 128+N for signal N; new's command_s
 #                                   # is how long it may take, 120 without it
@@ -483,6 +484,8 @@ sub _request_cgi {
     }
     pipe my $in, my $to or croak "pipe: $!";
     pipe my $from, my $out or croak "pipe: $!";
+    my $held;
+    if ($more{hold}) { open $held, '>&', $to or croak "dup: $!" }
     local $SIG{PIPE} = 'IGNORE';
     my $process = $self->_spawn([$self->program], in => $in, out => $out, env => \%env);
     close $in;

@@ -126,6 +126,27 @@ static void lengths(struct log *log)
     ok(!strcmp(want + len - 4, "...\n") && (want[len - 5] & 0xff) == 0xa9, "and ends with a whole character");
 }
 
+/* What is half of an address, or of a number, where a text was cut, does not show. */
+static void cut_texts(struct log *log)
+{
+    static char text[20001], shown[20001];
+
+    for (size_t at = 16384 - 40; at < 16384 + 4; at++) {
+        memset(text, ' ', sizeof text - 1);
+        for (size_t i = 0; i < at; i += 60) /* which are shorter when they are masked */
+            memcpy(text + i, "a.long.local.part.of.an.address@example.com ", 44);
+        memcpy(text + at, "somebody.else@example.com +1 (555) 555-0123", 43);
+        (void)log_printable(log, text, shown, sizeof shown);
+        if (strstr(shown, "somebody") || strstr(shown, "555"))
+            ok(false, "cut %zu bytes behind its begin", (size_t)16384 - at);
+    }
+    ok(strlen(shown) < 16384 && !strcmp(shown + strlen(shown) - 3, "..."), "a long text is cut");
+    is_str(log_printable(log, "\x1b[31mred\x07 pit-12345 jo.doe@example.com", shown, sizeof shown),
+           " [31mred  [secret] jo***@example.com", "a terminal is told nothing, nor is a secret");
+    is_str(log_printable(log, "\xc3\xa9\xc3\xa9", shown, 4), "\xc3\xa9",
+           "a short place gets whole characters");
+}
+
 static void rotation(struct log *log)
 {
     struct stat st;
@@ -159,6 +180,7 @@ int main(void)
         fields(log);
         secrets(log);
         lengths(log);
+        cut_texts(log);
         rotation(log);
     }
     log_close(log);

@@ -148,8 +148,21 @@ static void test_copy(void)
     is_str(six, "abcdef", "stay");
 }
 
+static void test_number(void)
+{
+    const char *end;
+
+    is_int(text_number("1700000000123 shop:1", &end), 1700000000123, "a number");
+    is_str(end, " shop:1", "and what follows");
+    is_int(text_number("-4503599627370496", NULL), -TEXT_NUMBER_MAX, "the least");
+    is_int(text_number("4503599627370497", NULL), 0, "one too large for sums is none");
+    is_int(text_number("9223372036854775808", NULL), 0, "nor is one too large for anything");
+    is_int(text_number("", NULL), 0, "nor is nothing");
+}
+
 int main(void)
 {
+    test_number();
     test_clean();
     test_limit();
     test_markup();

@@ -96,6 +96,12 @@ static void peers_that_talk_nonsense(struct rig *rig)
         {"has a number that is too large", TIME INFO,
          "*4\r\n$1\r\nv\r\n$1\r\n1\r\n$3\r\ndue\r\n$20\r\n99999999999999999999\r\n" TIME, 0, "its field due"},
         {"has a time of nonsense", TIME INFO, "*0\r\n*2\r\n$2\r\n-1\r\n$1\r\n0\r\n", 0, "what no Redis does"},
+        {"tells a time that no arithmetic bears", "*2\r\n$16\r\n4611686018427387\r\n$1\r\n0\r\n" INFO, "", 0,
+         "TIME tells no time"},
+        {"has a version that cannot grow", TIME INFO, "*2\r\n$1\r\nv\r\n$19\r\n9223372036854775807\r\n" TIME,
+         0, "damaged"},
+        {"has a time that no arithmetic bears", TIME INFO,
+         "*4\r\n$1\r\nv\r\n$1\r\n1\r\n$3\r\ndue\r\n$19\r\n9223372036854775807\r\n" TIME, 0, "its field due"},
         {"refuses", TIME INFO, "-NOPERM this user has no permissions\r\n" TIME, 0, "NOPERM"},
     };
     struct order_record order;

@@ -1,4 +1,4 @@
-#include "store/sqlite/clients.h"
+#include "base/clients.h"
 #include <errno.h>
 #include <fcntl.h>
 #include <stdio.h>
@@ -12,11 +12,11 @@
 #define SIZE (SLOTS * sizeof(uint64_t))
 #define COUNT_MAX UINT64_C(0xffffff)
 
-/* -- the word: hash, day, count -- */
+/* -- the word: hash, period, count -- */
 
-static uint64_t word_of(uint64_t hash, int64_t day)
+static uint64_t word_of(uint64_t hash, int64_t period)
 {
-    return (hash >> 36) << 36 | ((uint64_t)day & 0xfff) << 24;
+    return (hash >> 36) << 36 | ((uint64_t)period & 0xfff) << 24;
 }
 
 static uint64_t count_of(uint64_t word)
@@ -24,7 +24,7 @@ static uint64_t count_of(uint64_t word)
     return word & COUNT_MAX;
 }
 
-static uint64_t day_of(uint64_t word)
+static uint64_t period_of(uint64_t word)
 {
     return word >> 24 & 0xfff;
 }
@@ -47,12 +47,12 @@ void clients_close(struct clients *clients)
     clients->words = NULL;
 }
 
-static bool map(struct clients *clients, const char *dir, struct error *e)
+static bool map(struct clients *clients, const char *dir, const char *name, struct error *e)
 {
     char path[4096];
     struct stat st;
     void *words = MAP_FAILED;
-    bool fits = snprintf(path, sizeof path, "%s/clients.map", dir) < (int)sizeof path;
+    bool fits = snprintf(path, sizeof path, "%s/%s", dir, name) < (int)sizeof path;
     int fd = fits ? open(path, O_RDWR | O_CREAT | O_CLOEXEC | O_NOFOLLOW, 0600) : -1;
 
     if (fd >= 0 && fstat(fd, &st) == 0) {
@@ -72,7 +72,7 @@ static bool map(struct clients *clients, const char *dir, struct error *e)
 
 /* -- counting -- */
 
-/* This client's word, else a free one (of another day, or never used), else the smallest count's. */
+/* This client's word, else a free one (of another period, or never used), else the smallest count's. */
 static _Atomic uint64_t *find(const struct clients *clients, uint64_t hash, uint64_t fresh)
 {
     _Atomic uint64_t *best = NULL;
@@ -83,7 +83,7 @@ static _Atomic uint64_t *find(const struct clients *clients, uint64_t hash, uint
         uint64_t value = atomic_load(word);
         if ((value & ~COUNT_MAX) == fresh && count_of(value) > 0)
             return word;
-        uint64_t count = day_of(value) == day_of(fresh) ? count_of(value) : 0;
+        uint64_t count = period_of(value) == period_of(fresh) ? count_of(value) : 0;
         if (count < best_count) {
             best = word;
             best_count = count;
@@ -92,12 +92,12 @@ static _Atomic uint64_t *find(const struct clients *clients, uint64_t hash, uint
     return best;
 }
 
-bool clients_count(struct clients *clients, const char *dir, const char *client, int64_t day, int64_t *count,
-                   struct error *e)
+bool clients_count(struct clients *clients, const char *dir, const char *name, const char *client,
+                   int64_t period, int64_t *count, struct error *e)
 {
-    if (!clients->words && !map(clients, dir, e))
+    if (!clients->words && !map(clients, dir, name, e))
         return false;
-    uint64_t hash = hash_of(client), fresh = word_of(hash, day);
+    uint64_t hash = hash_of(client), fresh = word_of(hash, period);
     for (;;) {
         _Atomic uint64_t *word = find(clients, hash, fresh);
         uint64_t before = atomic_load(word), after = fresh | 1;

@@ -1,0 +1,104 @@
+#!/usr/bin/env perl
+# What anybody on the internet may send, and what a customer may type: it fills neither log nor store, holds no process,
+# costs no time, and brings no markup into GHL.
+use strict;
+use warnings;
+use FakeGHL::Client;
+use FindBin;
+use lib "$FindBin::Bin/lib";
+use JSON::PP;
+use Test::More;
+use Time::HiRes qw(time);
+use WooGHL::Server;
+
+my %FORM = ('Content-Type' => 'application/json');
+
+subtest 'a flood of unsigned requests' => sub {
+    for my $limit (0, 5) {
+        my $server = WooGHL::Server->new(mode => 'nginx', workers => 2, settings => { RATE_LIMIT_PER_DAY => $limit })->start;
+        my $hour = int(time / 3600);
+        $server->request(POST => '/woo-order', { %FORM, 'X-WC-Webhook-Signature' => 'x' }, '{"id":1}') for 1 .. 120;
+        SKIP: {
+            skip 'the hour ended meanwhile', 2 if int(time / 3600) != $hour;
+            my @refused = $server->log =~ /event=refused (.*)/g;
+            my @limited = $server->log =~ /event=limited (.*)/g;
+            is scalar @refused, $limit ? 1 : 3, "limit $limit: the 1st, the 10th and the 100th refused one are told";
+            is scalar @limited, $limit ? 3 : 0, 'and so are those over the limit';
+            like $refused[0], qr/client=127\.0\.0\.1 status=401 reason=wrong_signature msg="The signature/, 'the first says why';
+            like +($limit ? $limited[2] : $refused[2]), qr/msg="100 unsigned requests from this address in this hour"/, 'the others count';
+        }
+        $server->stop;
+    }
+};
+
+subtest 'settings that are refused' => sub {
+    my $server = WooGHL::Server->new(mode => 'nginx', workers => 1, settings => { MAX_BODY => 'huge' })->start;
+    my $lines = () = $server->log =~ /event=config/g;
+    $server->request(POST => '/woo-order', \%FORM, '{}') for 1 .. 30;
+    my $more = () = $server->log =~ /event=config/g;
+    is $more, $lines, 'are told when a worker starts, not with each request';
+    cmp_ok $lines, '>', 0, 'but then they are';
+    $server->stop;
+};
+
+subtest 'a body that comes slowly, as CGI' => sub {
+    my $server = WooGHL::Server->new(mode => 'cgi')->start;
+    my $began = time;
+    my $res = $server->request(POST => '/woo-order', { %FORM, 'Content-Length' => 200_000 }, '{"id":', hold => 1);
+    is "$res->{status} $res->{body}", '400 {"error":"Incomplete Body"}', 'it is given up';
+    cmp_ok time - $began, '<', 20, 'soon';
+    $res = $server->request(POST => '/woo-order', \%FORM, '{"id":1}', hold => 1);
+    is $res->{status}, 401, 'one that is whole needs no end';
+    $server->stop;
+};
+
+# Each text of the delivery: what decodes to markup in one way or another.
+my @MARKUP = ('&lt;img src=x onerror=alert(1)&gt;', '&#60;script&#62;alert(2)&#60;/script&#62;', '&#x3c;b&#x3E;x', '&#0060;u&#062;',
+    '&amp;lt;i&amp;gt;y', '&LT;s&GT;', '&lt&gt', "\x{2039}ok\x{203a}");
+
+sub ascii { return $_[0] =~ s{([^ -~])}{sprintf "U+%04X", ord $1}egr }
+
+sub order {
+    my ($id, $text) = @_;
+    my %person = (first_name => "A $text", last_name => "B $text", company => "C $text", address_1 => "D $text", address_2 => "E $text",
+        city => "F $text", state => "G $text", postcode => "1 $text", country => 'US');
+    return JSON::PP->new->ascii->encode({ id => $id, number => "N$id $text", status => 'processing', total => '10.00', currency => 'USD',
+        billing => { %person, email => "p$id\@example.com", phone => '+15555550123' }, shipping => \%person,
+        customer_note => "Note\n$text", payment_method_title => "Card $text", coupon_lines => [{ code => "code $text" }],
+        line_items => [{ name => "Mug $text", quantity => 1, total => '10.00', sku => "s $text", meta_data => [{ key => 'k', value => "m $text",
+            display_key => "K $text", display_value => "V $text" }] }], meta_data => [{ key => '_wc_order_attribution_utm_source', value => "u $text" },
+            { key => 'gift', value => "gift $text" }], shipping_lines => [{ method_title => "Post $text", total => '0.00' }] });
+}
+
+subtest 'markup in what customers type' => sub {
+    my $ghl = FakeGHL::Client->start;
+    my $server = WooGHL::Server->for_ghl($ghl, settings => {
+        GHL_OPPORTUNITY_NAME => '{number} {items} {billing.company} {meta.gift} {payment_method_title}',
+        GHL_NOTE => '{number} {items} {customer_note} {billing.first_name} {meta.gift} {coupon_lines.code} {shipping_lines.0.method_title} {line_items.meta.k} {shipping.city}',
+        GHL_TAGS => 'shop,{coupon_lines.code},{meta.gift}' })->start;
+    my $id = 7000;
+    for my $text (@MARKUP) {
+        $ghl->reset;
+        my $res = $server->deliver(order(++$id, $text));
+        is $res->{status}, 200, "an order with " . ascii($text) or diag $res->{body}, $server->log;
+        my @with = grep { /[<>]/ || /\\u003[ce]/i } map { ref $_->{body} ? JSON::PP->new->canonical->encode($_->{body}) : $_->{body} // '' } $ghl->calls;
+        is_deeply \@with, [], 'GHL gets neither < nor > of it';
+    }
+    $server->stop;
+    $ghl->stop;
+};
+
+subtest 'texts that are long' => sub {
+    my $server = WooGHL::Server->new(mode => 'cgi')->start;
+    for my $long ('"\\' x 130_000, '(' x 260_000, '9' x 260_000, '+1 ' x 86_000, 'a@' x 130_000) {
+        my $began = time;
+        my $order = JSON::PP->new->encode({ id => 9001, number => $long, order_key => $long, status => 'processing', total => '1.00', currency => $long,
+            billing => { email => $long, phone => $long, first_name => $long }, links => $long });
+        my $res = $server->deliver($order);
+        isnt $res->{status}, 500, 'an order whose values are long: ' . substr $long, 0, 4;
+        cmp_ok time - $began, '<', 10, 'takes no long time';
+    }
+    $server->stop;
+};
+
+done_testing;
