@@ -81,11 +81,11 @@ subtest 'GHL' => sub {
     my %settings = (GHL_API_BASE => $ghl->url, GHL_API_KEY => $ghl->token, GHL_LOCATION_ID => $ghl->location_id);
     my $other = WooGHL::Server->new(mode => 'cgi', settings => \%settings);
     like $other->command('check')->{out}, qr/^GHL        ok   it answers$/m, 'that answers';
-    my $hint = qr/it answered 401: .*/;
+    my $hint = qr/GHL refuses GHL_API_KEY \(401 Invalid JWT\)/;
     $other->set(GHL_API_KEY => 'pit-another');
     my $run = $other->command('check');
     is $run->{code}, 1, 'that refuses the token';
-    like $run->{out}, qr/^GHL        FAIL $hint.*^     to mend: Are GHL_API_KEY, its scopes and GHL_LOCATION_ID right\?/ms, '... check says so';
+    like $run->{out}, qr/^GHL        FAIL $hint\n.*^     to mend: Are GHL_API_KEY, its scopes and GHL_LOCATION_ID right\?/ms, '... check says so';
     for my $command ('pipelines', 'fields') {
         $run = $other->command($command);
         is $run->{code}, 69, "... $command";
@@ -93,7 +93,7 @@ subtest 'GHL' => sub {
     }
     $ghl->down;
     $run = $other->command('check');
-    like $run->{out}, qr/^GHL        FAIL it did not answer: .*Connection refused.*^     orders:  Orders wait in the queue/ms, 'that does not answer';
+    like $run->{out}, qr/^GHL        FAIL GHL does not answer \(.*Connection refused.*\)\n.*^     orders:  Orders wait in the queue/ms, 'that does not answer';
     unlike $run->{out}, $hint, '... which is not the fault of the token';
     $ghl->stop;
 };

@@ -62,5 +62,70 @@ subtest 'repeat buyers' => sub {
     $ghl->reset;
 };
 
+subtest 'settings that are doubtful' => sub {
+    my $server = new_server(WOO_WEBHOOK_SECRET => 'short', GHL_STATUS_MAP => 'procesing:won,ready-to-ship:won,completed:won');
+    $server->set(GHL_TAG => 'x');
+    my $found = examine($server);
+    found($found, 'settings.short_secret', 'warn', qr/5 characters/);
+    found($found, 'settings.mistyped_status', 'warn', qr/"procesing"; did you mean processing/);
+    is scalar @{ $found->{'settings.mistyped_status'} }, 1, 'a status of a plugin is not';
+    found($found, 'settings.doubtful', 'warn', qr/unknown setting GHL_TAG, did you mean GHL_TAGS/);
+    is $found->{code}, 0, 'nothing failed';
+};
+
+subtest 'scopes' => sub {
+    my @all = qw(contacts.write contacts.readonly opportunities.write opportunities.readonly locations.readonly locations/customFields.readonly);
+    my $server = new_server(GHL_CONTACT_FIELDS => 'utm_source={total}');
+    $ghl->settings({ scopes => \@all });
+    my $found = examine($server);
+    found($found, 'GHL.scopes', 'ok', qr/may read and write/);
+    is $found->{code}, 0, 'all are there';
+    is scalar(() = $ghl->contacts) + (() = $ghl->opportunities), 0, 'nothing was made';
+    for my $scope (grep { /^contacts|opportunities.write/ } @all) {
+        $ghl->settings({ scopes => [grep { $_ ne $scope } @all] });
+        $found = examine($server);
+        found($found, 'GHL.scope', 'FAIL', qr/lacks the scope \Q$scope\E: .*401/);
+    }
+    $ghl->settings({ scopes => [grep { $_ ne 'opportunities.readonly' } @all] });
+    found(examine($server), 'GHL.token', 'FAIL', qr/lacks a scope \(401/);
+    $ghl->settings({ scopes => [grep { $_ ne 'locations.readonly' } @all] });
+    found(examine($server), 'duplicates.unknown', 'warn', qr/lacks a scope/);
+    $ghl->settings({ scopes => [grep { !/customFields/ } @all] });
+    found(examine($server), 'mapping.refused', 'FAIL', qr/custom fields: .*lacks a scope/);
+    $ghl->reset;
+};
+
+subtest 'the token' => sub {
+    my $day = sub { my @t = gmtime(time - $_[0] * 86400); sprintf '%d-%02d-%02d', $t[5] + 1900, $t[4] + 1, $t[3] };
+    my $server = new_server();
+    found(examine($server), 'GHL.token_age', 'ok', qr/set GHL_API_KEY_SINCE/);
+    $server->set(GHL_API_KEY_SINCE => $day->(79));
+    found(examine($server), 'GHL.token_age', 'ok', qr/79 days old/);
+    $server->set(GHL_API_KEY_SINCE => $day->(82));
+    found(examine($server), 'GHL.token_age', 'warn', qr/82 days old/);
+    $server->set(GHL_API_KEY_NEXT => 'pit-wrong');
+    found(examine($server), 'GHL.token_next', 'warn', qr/GHL_API_KEY_NEXT does not work: GHL refuses .*Invalid JWT/);
+    $server->set(GHL_API_KEY_NEXT => $ghl->token);
+    found(examine($server), 'GHL.token_next', 'ok', qr/is ready/);
+    $server->set(GHL_API_KEY => 'pit-expired', GHL_LOCATION_ID => $ghl->location_id);
+    my $found = examine($server);
+    found($found, 'GHL.token_next', 'warn', qr/GHL_API_KEY_NEXT is used/);
+    is $found->{code}, 0, 'nothing waits for it';
+    my $body = '{"id":7,"status":"processing","total":"10.00","billing":{"first_name":"Ann","email":"ann@example.com"}}';
+    like $server->deliver($body)->{body}, qr/synced/, 'an order goes to GHL with the next token';
+    is scalar(() = $ghl->opportunities), 1, 'once';
+    like $server->log, qr/level=warn event=token msg="GHL refuses GHL_API_KEY \(Invalid JWT\): GHL_API_KEY_NEXT is used from now on"/, 'the log says so';
+    $ghl->reset;
+};
+
+subtest 'clocks and versions' => sub {
+    my $server = new_server();
+    $ghl->fault({ match => { path => 'pipelines' }, do => { headers => { Date => 'Sun, 01 Nov 2026 10:00:00 GMT', Sunset => 'Wed, 01 Sep 2027 00:00:00 GMT' } } });
+    my $found = examine($server);
+    found($found, 'GHL.clock', 'warn', qr/clock is \d+ s ahead of GHL's/);
+    found($found, 'GHL.sunset', 'warn', qr/ends API version 2021-07-28: Wed, 01 Sep 2027/);
+    ok !examine($server)->{'GHL.clock'}, 'a clock that is right is not mentioned';
+};
+
 $ghl->stop;
 done_testing;

@@ -108,7 +108,7 @@ subtest 'the search gives a full page, and neither says how many there are nor w
     ok $server->drain_as_of(300), 'a drain';
     is_deeply names(), ['Order #1'], 'does not take a part for the whole' or diag $server->log;
     is queue(), '1 0', 'it waits';
-    like $server->log, qr/opportunity search: retry: the search's answer is not whole/, 'the log says why';
+    like $server->log, qr/opportunity search: GHL has trouble \(the search's answer is not whole/, 'the log says why';
 };
 
 subtest 'the look-up of an old order\'s contact is answered with nothing' => sub {

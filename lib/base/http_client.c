@@ -346,6 +346,9 @@ static void read_headers(CURL *curl, struct http_answer *answer)
     const char *date = header(curl, "Date");
     if (!date || !clock_parse_http_date(date, &answer->date_s))
         answer->date_s = -1;
+    const char *sunset = header(curl, "Sunset");
+    if (sunset)
+        (void)text_copy(answer->sunset, sizeof answer->sunset, sunset);
     const char *password = header(curl, "WWW-Authenticate");
     answer->asks_password = password && !strncasecmp(password, "Basic", 5);
     const char *location = header(curl, "Location"); /* each look-up may end what the one before gave */

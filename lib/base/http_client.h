@@ -51,6 +51,7 @@ struct http_answer {
     int64_t rate_daily_limit, rate_daily_remaining, rate_daily_reset_ms;
     int64_t wp_total;   /* X-WP-Total */
     int64_t date_s;     /* Date, s since 1970 */
+    char sunset[64];    /* Sunset (RFC 8594): when the resource goes away; "" = absent */
     char location[512]; /* "" = absent, or longer */
     bool resent;        /* a kept connection died after the request went out, and it was sent once more */
     bool timed_out;     /* no answer, and that is why: the time was over */

@@ -194,3 +194,41 @@ bool text_format(char *out, size_t size, const char *fmt, ...)
     va_end(args);
     return whole;
 }
+
+/* -- did you mean -- */
+
+#define WORD_LEN 64
+
+/* How many letters have to change (Levenshtein); words over WORD_LEN are far from everything. */
+static size_t distance(const char *a, const char *b)
+{
+    size_t la = strlen(a), lb = strlen(b), row[WORD_LEN + 1];
+
+    if (la > WORD_LEN || lb > WORD_LEN)
+        return WORD_LEN;
+    for (size_t j = 0; j <= lb; j++)
+        row[j] = j;
+    for (size_t i = 1; i <= la; i++) {
+        size_t diagonal = row[0];
+        row[0] = i;
+        for (size_t j = 1; j <= lb; j++) {
+            size_t change = diagonal + (a[i - 1] != b[j - 1]);
+            diagonal = row[j];
+            row[j] = row[j] < row[j - 1] ? row[j] + 1 : row[j - 1] + 1;
+            if (change < row[j])
+                row[j] = change;
+        }
+    }
+    return row[lb];
+}
+
+void text_nearest(struct text_nearest *nearest, const char *known)
+{
+    size_t d = distance(nearest->typed, known);
+
+    /* Three letters off is still a slip of the hand, in a word of nine. */
+    if (d > 3 || d * 3 > strlen(nearest->typed) || (nearest->word && d >= nearest->distance))
+        return;
+    nearest->word = known;
+    nearest->distance = d;
+}

@@ -28,6 +28,14 @@ void text_lower(char *text);
 /* The longest prefix of at most max bytes that ends with a whole character: its length. */
 size_t text_cut(const char *text, size_t len, size_t max);
 
+/* For "did you mean": begin with {.typed = what was typed}, offer each known word; `word` is the nearest one, NULL if
+ * none is a slip of the hand away. */
+struct text_nearest {
+    const char *typed, *word;
+    size_t distance;
+};
+void text_nearest(struct text_nearest *nearest, const char *known);
+
 /* Into an array of this size, which is at least 1: the text, or what fits of it, cut between characters. Every
  * text from elsewhere that goes into an array goes through one of these. False if it was cut. */
 bool text_copy(char *out, size_t size, const char *text);

@@ -1,12 +1,52 @@
 #include "cli/check.h"
 #include "app/left_behind.h"
 #include "app/ready.h"
+#include "base/text.h"
 #include "cli/status.h"
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
 /* -- settings -- */
+
+#define SECRET_SHORT 16
+
+static void check_secret(const struct config *config, struct findings *f)
+{
+    size_t n = strlen(config->webhook_secret);
+
+    if (n > 0 && n < SECRET_SHORT)
+        findings_add(
+            f, FINDING_WARN, "short_secret", "Who guesses it can send orders that were never placed.",
+            "Make a random one of 32 characters, set it in each webhook and in WOO_WEBHOOK_SECRET, and keep "
+            "the "
+            "old one in WOO_WEBHOOK_SECRET_PREVIOUS for a day.",
+            "WOO_WEBHOOK_SECRET has %zu characters; %d are the least that is hard to guess", n, SECRET_SHORT);
+}
+
+/* A status that is nearly WooCommerce's is mistyped; any other may be a plugin's. */
+static void check_status(const char *setting, const char *status, struct findings *f)
+{
+    static const char *const known[] = {"pending",  "processing", "on-hold", "completed", "cancelled",
+                                        "refunded", "failed",     "trash",   "draft",     "checkout-draft"};
+    struct text_nearest nearest = {.typed = status};
+    char mend[160];
+
+    for (size_t i = 0; i < sizeof known / sizeof *known; i++)
+        text_nearest(&nearest, known[i]);
+    if (!nearest.word || !strcmp(nearest.word, status))
+        return;
+    (void)text_format(mend, sizeof mend, "Write %s in %s.", nearest.word, setting);
+    findings_add(f, FINDING_WARN, "mistyped_status", "Orders of that status are not treated as you mean.",
+                 mend, "%s: WooCommerce has no status \"%s\"; did you mean %s?", setting, status,
+                 nearest.word);
+}
+
+static void check_statuses(const char *setting, const struct pair_list *list, struct findings *f)
+{
+    for (size_t i = 0; i < list->count; i++)
+        check_status(setting, config_plain_status(list->item[i].key), f);
+}
 
 static void check_settings(struct app *app, struct findings *f)
 {
@@ -25,6 +65,10 @@ static void check_settings(struct app *app, struct findings *f)
     for (size_t i = 0; i < app->report.warning_count; i++)
         findings_add(f, FINDING_WARN, "doubtful", "Orders are taken; the setting may not do what you mean.",
                      mend, "%s", app->report.warning[i]);
+    check_secret(&app->config, f);
+    check_statuses("GHL_STATUS_MAP", &app->config.status_map, f);
+    check_statuses("GHL_STAGE_MAP", &app->config.stage_map, f);
+    check_statuses("GHL_TAGS_REMOVE", &app->config.tags_remove, f);
     if (app->config_ok && !app->report.warning_count)
         FINDINGS_OK(f, "settings", "%s", app->config.env_file);
 }

@@ -28,9 +28,10 @@ void check_public_url(struct app *app, struct findings *findings);
 /* Did this area find a failure? Then what depends on it is not looked at. */
 bool check_failed(const struct findings *findings, const char *area);
 
+/* Is this machine's clock off? date_s: of an answer's Date; at_s: our time then. `whose`: "GHL's". */
+void check_clock(struct findings *findings, const char *whose, int64_t date_s, int64_t at_s);
+
 /* A call to GHL on check's behalf. */
 struct ghl_call check_call(void);
-/* What GHL answered, or that it did not. */
-void check_describe(const struct ghl_answer *answer, struct error *out);
 
 #endif

@@ -21,7 +21,7 @@ static void refused(struct findings *f, const struct ghl_answer *answer, const c
 {
     struct error e = ERROR_NONE;
 
-    check_describe(answer, &e);
+    ghl_explain(answer, &e);
     findings_add(f, FINDING_FAIL, "refused", WAITS, "Has the token the scope for it?",
                  "GHL does not list its %s: %s", what, e.text);
 }

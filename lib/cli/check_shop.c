@@ -29,6 +29,7 @@ void check_shop(struct app *app, struct findings *f)
     else
         findings_add(f, FINDING_FAIL, "refused", "Orders whose webhook never came are not found.",
                      "Mend what the message names.", "%s", e.text);
+    check_clock(f, "the shop's", page.answer.date_s, clock_wall_ms() / 1000);
     woo_page_free(&page);
     woo_free(woo);
 }

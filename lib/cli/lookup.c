@@ -11,7 +11,7 @@ static void tell_trouble(const char *command, const struct ghl_answer *answer)
 {
     struct error e = ERROR_NONE;
 
-    check_describe(answer, &e);
+    ghl_explain(answer, &e);
     fprintf(stderr, "woo_ghl %s: GHL failed: %s; %s\n", command, e.text,
             answer->result == GHL_AUTH ? "are GHL_API_KEY, its scopes and GHL_LOCATION_ID right?"
                                        : "try again later, woo_ghl check says more");

@@ -64,7 +64,8 @@ struct config {
     enum sub_orders sub_orders;
     char *default_country; /* two capital letters, or "" */
 
-    char *ghl_api_key, *ghl_location_id, *ghl_pipeline_id;
+    char *ghl_api_key, *ghl_api_key_next, *ghl_location_id, *ghl_pipeline_id;
+    int64_t ghl_api_key_since_s; /* the day's first second, UTC; 0 = unknown */
     struct pair_list stage_map;  /* status -> stage id or name */
     struct pair_list status_map; /* status -> outcome's name; see config_outcome */
     char *opportunity_name, *tags, *note, *source, *order_field;

@@ -1,4 +1,5 @@
 #include "config/settings.h"
+#include "base/text.h"
 #include <stddef.h>
 #include <string.h>
 
@@ -61,6 +62,10 @@ const struct setting settings[] = {
 
     {"GHL_API_KEY", SECRET(ghl_api_key), .example = "pit-00000000-0000-0000-0000-000000000000", .trim = true,
      .help = "The private integration token of the GHL sub-account. Required unless GHL_DRY_RUN=yes."},
+    {"GHL_API_KEY_SINCE", NUMBER(day, ghl_api_key_since_s, 1, INT64_MAX), .example = "2026-11-01",
+     .help = "The day when GHL_API_KEY was made. GHL advises a new token every 90 days; woo_ghl check reminds you after 80."},
+    {"GHL_API_KEY_NEXT", SECRET(ghl_api_key_next), .example = "pit-11111111-1111-1111-1111-111111111111", .trim = true,
+     .help = "The token that replaces GHL_API_KEY: it is used as soon as GHL refuses that one, so that a rotation costs no order a wait."},
     {"GHL_LOCATION_ID", TEXT(ghl_location_id), .example = "ve9EPM428h8vShlRW1KT", .trim = true,
      .help = "The id of the sub-account (location). Required unless GHL_DRY_RUN=yes."},
     {"GHL_PIPELINE_ID", TEXT(ghl_pipeline_id), .example = "Shop orders",
@@ -166,44 +171,13 @@ const struct setting *settings_find(const char *name)
     return NULL;
 }
 
-#define NAME_LEN 64
-
-/* How many letters have to change (Levenshtein); names over NAME_LEN are far from everything. */
-static size_t distance(const char *a, const char *b)
-{
-    size_t la = strlen(a), lb = strlen(b), row[NAME_LEN + 1];
-
-    if (la > NAME_LEN || lb > NAME_LEN)
-        return NAME_LEN;
-    for (size_t j = 0; j <= lb; j++)
-        row[j] = j;
-    for (size_t i = 1; i <= la; i++) {
-        size_t diagonal = row[0];
-        row[0] = i;
-        for (size_t j = 1; j <= lb; j++) {
-            size_t change = diagonal + (a[i - 1] != b[j - 1]);
-            diagonal = row[j];
-            row[j] = row[j] < row[j - 1] ? row[j] + 1 : row[j - 1] + 1;
-            if (change < row[j])
-                row[j] = change;
-        }
-    }
-    return row[lb];
-}
-
 const char *settings_nearest(const char *name)
 {
-    size_t best = 4; /* three letters off is still a slip of the hand, in a name of nine */
-    const char *nearest = NULL;
+    struct text_nearest nearest = {.typed = name};
 
-    for (size_t i = 0; i < settings_count; i++) {
-        size_t d = distance(name, settings[i].name);
-        if (d < best && d * 3 <= strlen(name)) {
-            best = d;
-            nearest = settings[i].name;
-        }
-    }
-    return nearest;
+    for (size_t i = 0; i < settings_count; i++)
+        text_nearest(&nearest, settings[i].name);
+    return nearest.word;
 }
 
 /* -- one setting of a configuration -- */

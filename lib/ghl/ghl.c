@@ -6,8 +6,8 @@
 #include <stdlib.h>
 #include <string.h>
 
-#define CALL_NEEDS_MS 250    /* a call with less time left would only be cut off */
-#define PAGE_SIZE 100        /* the vendor's maximum */
+#define CALL_NEEDS_MS 250 /* a call with less time left would only be cut off */
+#define PAGE_SIZE 100     /* the vendor's maximum */
 #define PAGES_MAX 100
 #define PATH_MAX_LEN 2048
 
@@ -33,7 +33,9 @@ static void free_lines(char *authorization, char *version)
 
 bool ghl_renew(struct ghl *ghl)
 {
-    char *authorization = line("Authorization: Bearer ", ghl->config->ghl_api_key);
+    const struct config *config = ghl->config;
+    char *authorization =
+        line("Authorization: Bearer ", ghl->next ? config->ghl_api_key_next : config->ghl_api_key);
     char *version = line("Version: ", ghl->config->ghl_api_version);
 
     if (!authorization || !version) {
@@ -45,6 +47,11 @@ bool ghl_renew(struct ghl *ghl)
     ghl->version = version;
     ghl->camel_case = ghl->config->ghl_api_version[0] == 'v';
     return true;
+}
+
+bool ghl_uses_next(const struct ghl *ghl)
+{
+    return ghl->next;
 }
 
 struct ghl *ghl_new(const struct config *config, struct log *log, struct error *e)

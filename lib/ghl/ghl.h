@@ -66,6 +66,8 @@ struct ghl_answer {
     unsigned char words[DIGEST_LEN]; /* of an error: a hash of status, code and GHL's words as they came */
 };
 void ghl_answer_free(struct ghl_answer *answer);
+/* What it says, in an owner's words: "GHL refuses GHL_API_KEY (401 Invalid JWT)". Safe to log. */
+void ghl_explain(const struct ghl_answer *answer, struct error *out);
 
 /* What a call asks its caller, and tells it, around every single try; any of them may be NULL. */
 struct ghl_terms {
@@ -106,6 +108,8 @@ struct ghl *ghl_new(const struct config *config, struct log *log, struct error *
 void ghl_free(struct ghl *ghl);
 /* The token and the version of its config are others now. False, and all as it was, when out of memory. */
 bool ghl_renew(struct ghl *ghl) MUST_CHECK;
+/* Did GHL refuse GHL_API_KEY, so that GHL_API_KEY_NEXT is used? */
+bool ghl_uses_next(const struct ghl *ghl);
 
 /* Each fills *answer (freed by the caller in every case) and returns its result. Bodies are borrowed, without
  * locationId: it is added. */

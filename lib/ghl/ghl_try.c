@@ -134,9 +134,28 @@ static void remember(struct ghl_answer *next, const struct ghl_answer *earlier)
     next->maybe_later = next->maybe_later || earlier->maybe_later;
 }
 
+/* GHL refuses the token: is there another one, which was not tried in this call? It is used from now on. */
+static bool other_token(struct ghl *ghl, const struct ghl_answer *answer, bool *tried)
+{
+    if (answer->status != 401 || *tried || !*ghl->config->ghl_api_key_next)
+        return false;
+    *tried = true;
+    ghl->next = !ghl->next;
+    if (!ghl_renew(ghl)) {
+        ghl->next = !ghl->next;
+        return false;
+    }
+    log_event(ghl->log, LOG_LEVEL_WARN, "token", NULL, "GHL refuses %s (%s): %s is used from now on",
+              ghl->next ? "GHL_API_KEY" : "GHL_API_KEY_NEXT", answer->message,
+              ghl->next ? "GHL_API_KEY_NEXT" : "GHL_API_KEY");
+    return true;
+}
+
 static void run(struct ghl *ghl, const struct ghl_call *call, const struct ghl_request *request,
                 const char *url, const char *body, struct ghl_answer *answer)
 {
+    bool other = false;
+
     for (int tries = 0;;) {
         struct ghl_answer next = GHL_ANSWER(GHL_RETRY);
         int64_t pause = 0, began_ms = clock_mono_ms();
@@ -157,6 +176,13 @@ static void run(struct ghl *ghl, const struct ghl_call *call, const struct ghl_r
         remember(&next, answer);
         ghl_answer_free(answer);
         *answer = next;
+        if (other_token(ghl, answer, &other)) {
+            if (request->kind != GHL_CREATE)
+                continue;
+            answer->result =
+                GHL_UNKNOWN; /* a create is looked for before another is sent, whatever was answered */
+            return;
+        }
         if (!again(call, request, answer, &pause) || !wait_ms(terms_of(call), pause))
             return;
     }

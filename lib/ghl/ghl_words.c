@@ -1,6 +1,7 @@
-/* Which of GHL's words may be logged: forms that are known to hold nothing personal. */
+/* Which of GHL's words may be logged: forms that are known to hold nothing personal. And what they mean to an owner. */
 #include "ghl/ghl_work.h"
 #include <ctype.h>
+#include <stdio.h>
 #include <string.h>
 
 /* What GHL is known to say. "%" stands for one word: a property's name, which is kept, or an id or a value,
@@ -124,4 +125,78 @@ bool ghl_known_message(const char *message, struct buf *out)
         known = buf_adds(out, text.data);
     buf_free(&text);
     return known;
+}
+
+/* -- for people -- */
+
+/* What GHL says of access, by a part of its words. */
+static const struct {
+    const char *part, *meaning;
+} access_words[] = {
+    {"scope", "GHL says that GHL_API_KEY lacks a scope"},
+    {"access to this location", "GHL says that GHL_API_KEY is not a token of GHL_LOCATION_ID"},
+    {"version", "GHL refuses GHL_API_VERSION"},
+    {"jwt", "GHL refuses GHL_API_KEY"},
+    {"token", "GHL refuses GHL_API_KEY"},
+};
+
+static const char *explain_access(const struct ghl_answer *answer)
+{
+    for (size_t i = 0; i < sizeof access_words / sizeof *access_words; i++)
+        if (strcasestr(answer->message, access_words[i].part))
+            return access_words[i].meaning;
+    return "GHL refuses the call";
+}
+
+static const char *status_words(const struct ghl_answer *answer)
+{
+    static const struct {
+        int status;
+        const char *words;
+    } known[] = {{408, "Request Timeout"}, {429, "Too Many Requests"},   {500, "Internal Server Error"},
+                 {502, "Bad Gateway"},     {503, "Service Unavailable"}, {504, "Gateway Timeout"}};
+
+    if (*answer->message && *answer->message != '(') /* "(56 bytes)" tells an owner nothing */
+        return answer->message;
+    for (size_t i = 0; i < sizeof known / sizeof *known; i++)
+        if (known[i].status == answer->status)
+            return known[i].words;
+    return "";
+}
+
+static const char *meaning_of(const struct ghl_answer *answer)
+{
+    switch (answer->result) {
+    case GHL_OK: return "GHL answered well";
+    case GHL_RETRY:
+    case GHL_UNKNOWN:
+        return answer->transport_failed && !answer->status ? "GHL does not answer" : "GHL has trouble";
+    case GHL_LIMITED: return "GHL's rate limit is reached";
+    case GHL_TOO_LATE: return "no time was left for a call to GHL";
+    case GHL_LOST: return "another worker has the order";
+    case GHL_AUTH: return explain_access(answer);
+    case GHL_CONFIG: return "GHL does not know what the settings name";
+    case GHL_GONE: return "GHL does not have it any more";
+    case GHL_DUPLICATE: return "GHL has one already";
+    case GHL_REFUSED: return "GHL refuses this order's data";
+    }
+    return "?";
+}
+
+void ghl_explain(const struct ghl_answer *answer, struct error *out)
+{
+    const char *words = status_words(answer);
+    char status[16] = "";
+
+    if (answer->result == GHL_CONFIG &&
+        answer->status < 300) { /* our own look found it, and says which setting */
+        error_set(out, "%s", answer->message);
+        return;
+    }
+    if (answer->status)
+        snprintf(status, sizeof status, "%d%s", answer->status, *words ? " " : "");
+    if (*status || *words)
+        error_set(out, "%s (%s%s)", meaning_of(answer), status, words);
+    else
+        error_set(out, "%s", meaning_of(answer));
 }

@@ -14,6 +14,7 @@ struct ghl {
     struct log *log;
     struct http *http;
     char *authorization, *version; /* header lines */
+    bool next;                     /* GHL_API_KEY_NEXT is used */
     bool camel_case;               /* Version v3 and later: other names for a few parameters */
 };
 

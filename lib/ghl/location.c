@@ -86,11 +86,13 @@ void location_check_duplicates(struct ghl *ghl, const struct ghl_call *call, str
     else if (says == LOCATION_NO)
         findings_add(findings, FINDING_WARN, "one_per_contact", policy_in_words(ghl->config), remedy, "%s",
                      setting_in_words(says));
-    else
+    else {
+        struct error e = ERROR_NONE;
+        ghl_explain(&answer, &e);
         findings_add(findings, FINDING_WARN, "unknown",
                      "Whether a repeat buyer's orders get an opportunity each is not known.",
                      "Give the token the scope locations.readonly.",
-                     "GHL does not tell the location's setting: %s, status %d %s",
-                     ghl_result_name(answer.result), answer.status, answer.message);
+                     "GHL does not tell the location's setting: %s", e.text);
+    }
     ghl_answer_free(&answer);
 }

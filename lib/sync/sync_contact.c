@@ -35,9 +35,10 @@ static void tell_source(struct sync_work *w)
     if (body) {
         if (ghl_contact_update(w->app->ghl, &call, w->link.contact, body, &answer) != GHL_OK) {
             struct log_about about = {.order = w->work->key, .status = answer.status};
+            struct error words = ERROR_NONE;
+            ghl_explain(&answer, &words);
             log_event(w->app->log, LOG_LEVEL_WARN, "degraded", &about,
-                      "GHL did not take the new contact's source: %s %s", ghl_result_name(answer.result),
-                      answer.message);
+                      "The new contact is without its source: %s", words.text);
         }
         ghl_answer_free(&answer);
     }
@@ -56,10 +57,12 @@ static void tell_note(struct sync_work *w, const char *contact, const char *text
         return;
     snprintf(name, sizeof name, "told/%s/%s", contact, hash);
     if (store_get(w->app->store, name, &kept) == STORE_NONE) {
-        if (ghl_note_create(w->app->ghl, &call, contact, text, &answer) != GHL_OK)
-            log_event(w->app->log, LOG_LEVEL_WARN, "degraded", &about,
-                      "GHL did not take a note on a contact: %s %s", ghl_result_name(answer.result),
-                      answer.message);
+        struct error words = ERROR_NONE;
+        enum ghl_result result = ghl_note_create(w->app->ghl, &call, contact, text, &answer);
+        ghl_explain(&answer, &words);
+        if (result != GHL_OK)
+            log_event(w->app->log, LOG_LEVEL_WARN, "degraded", &about, "A contact is without a note: %s",
+                      words.text);
         else if (store_put(w->app->store, name, "1", TOLD_TTL_MS) != STORE_OK)
             log_event(w->app->log, LOG_LEVEL_WARN, "store", &about,
                       "The store did not keep that a note is written: %s", store_trouble(w->app->store));

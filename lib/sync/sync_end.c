@@ -2,7 +2,6 @@
 #include "base/text.h"
 #include "ghl/resolve.h"
 #include "sync/sync_work.h"
-#include <stdio.h>
 #include <string.h>
 
 #define BACKOFF_MIN_MS (30LL * 1000)
@@ -107,15 +106,13 @@ static enum step stop_configuration(struct sync_work *w, const struct ghl_answer
 
 static void explain(struct sync_work *w, const char *what, const struct ghl_answer *answer)
 {
-    struct error why = ERROR_NONE; /* whole for the log's line; the store keeps what fits */
-    char status[32] = ":";         /* without one GHL did not answer */
+    struct error why = ERROR_NONE,
+                 words = ERROR_NONE; /* whole for the log's line; the store keeps what fits */
     struct log_about about = {.order = w->work->key, .status = answer->status, .trace_id = answer->trace_id};
 
-    if (answer->status)
-        snprintf(status, sizeof status, ", status %d", answer->status);
-    error_set(&why, "%s: %s%s %s%s%s%s%s", what, ghl_result_name(answer->result), status, answer->message,
-              answer->code[0] ? ", code " : "", answer->code, answer->trace_id[0] ? ", traceId " : "",
-              answer->trace_id);
+    ghl_explain(answer, &words);
+    error_set(&why, "%s: %s%s%s%s%s", what, words.text, answer->code[0] ? ", code " : "", answer->code,
+              answer->trace_id[0] ? ", traceId " : "", answer->trace_id);
     text_copy(w->why, sizeof w->why, why.text);
     log_event(w->app->log, LOG_LEVEL_WARN, "ghl", &about, "%s", w->why);
 }

@@ -83,8 +83,11 @@ static enum step look(struct sync_work *w, const char *mark, bool *there)
 static void leave_out(struct sync_work *w, const struct ghl_answer *answer)
 {
     struct log_about about = {.order = w->work->key, .trace_id = answer->trace_id, .status = answer->status};
-    log_event(w->app->log, LOG_LEVEL_WARN, "degraded", &about, "GHL does not take this order's note: %s %s",
-              ghl_result_name(answer->result), answer->message);
+    struct error words = ERROR_NONE;
+
+    ghl_explain(answer, &words);
+    log_event(w->app->log, LOG_LEVEL_WARN, "degraded", &about, "The contact is without this order's note: %s",
+              words.text);
     sync_holds(w, PLAN_NOTE);
 }
 

@@ -67,6 +67,7 @@ sub settings {
         search_lag_ms               => 0,
         page_limit                  => 100,
         phone_check                 => true,
+        scopes                      => undef,
         pipelines                   => [$pipeline->(A => 'Shop'), $pipeline->(B => 'Service')],
         custom_fields =>
             [map { my %f; @f{qw(id name fieldKey dataType model)} = @$_; +{ %f, id => "$f{id}000000" } } @fields],
@@ -123,6 +124,16 @@ my @ROUTE = (
     [GET    => qr{^/locations/([^/]+)/customFields$},    '_custom_fields'],
 );
 
+# What the token must be allowed to do; settings' scopes says what it is (not set: everything).
+sub _scope {
+    my ($call) = @_;
+    my $path = $call->{path};
+    return 'locations/customFields.readonly' if $path =~ m{^/locations/[^/]+/customFields};
+    return 'locations.readonly' if $path =~ m{^/locations/};
+    my ($kind) = $path =~ m{^/(\w+)/};
+    return "$kind." . ($call->{method} eq 'GET' || $path eq '/contacts/search' ? 'readonly' : 'write');
+}
+
 sub _answer {
     my ($self, $call) = @_;
     my ($set, $headers) = ($self->{settings}, $call->{headers});
@@ -131,6 +142,10 @@ sub _answer {
     my $version = $headers->{version} // _no(401, 'version header was not found.');
     grep { $_ eq $version } @{ $set->{versions} } or _no(401, "version header is invalid");
     ($headers->{authorization} // '') eq "Bearer $set->{token}" or _no(401, 'Invalid JWT');
+    if ($set->{scopes}) {
+        my $scope = _scope($call);
+        grep { $_ eq $scope } @{ $set->{scopes} } or _no(401, 'The token is not authorized for this scope.');
+    }
     for my $route (@ROUTE) {
         my ($method, $pattern, $do) = @$route;
         next if $method ne $call->{method} or not my @id = $call->{path} =~ $pattern;

@@ -232,7 +232,7 @@ static void one_order_is_refused(struct world *world)
            "it is looked for once, as it may be there");
     struct order_record dead = sandbox_order(&world->app, "shop:1");
     ok(dead.dead_ms && dead.current.id[0], "it is a dead letter, with its body");
-    ok(strstr(dead.reason, "status 422"), "which says why: %s", dead.reason);
+    ok(strstr(dead.reason, "(422)"), "which says why: %s", dead.reason);
     is_int(work(&world->app, 2).result, SYNC_DONE, "another order goes on");
 }
 
