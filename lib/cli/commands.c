@@ -4,6 +4,7 @@
 #include "base/clock.h"
 #include "base/version.h"
 #include "cli/check.h"
+#include "cli/connect.h"
 #include "cli/failed.h"
 #include "cli/lookup.h"
 #include "cli/since.h"
@@ -249,6 +250,15 @@ static int run_trigger(int argc, char **argv, volatile int *stop)
     return code;
 }
 
+static int run_connect(int argc, char **argv, volatile int *stop)
+{
+    struct app app;
+    int code = open_app(&app, stop) ? connect_main(&app, argc - 1, argv + 1) : EX_CONFIG;
+
+    app_close(&app);
+    return code;
+}
+
 /* `print` shows what the location has. */
 static int run_lookup(int argc, char **argv, volatile int *stop, int (*print)(struct app *app))
 {
@@ -309,6 +319,12 @@ static const struct command commands[] = {
      .help = "Sends simulated, signed deliveries and prints the requests and the answers.",
      .more = "It sends an order with the given id, status and total, or a file's bytes, or four scenarios. They go through the web server "
              "like real ones, so GHL gets what they say."},
+    {.name = "connect", .arguments = "[--dry-run] [--yes] [--url URL] [--shop URL] [--ask] [--keep] [--secret]", .run = run_connect,
+     .help = "Makes or mends the shop's webhooks and makes GHL's custom fields that the settings name: prints a plan, asks, and does it.",
+     .more = "It needs a key of the shop with the permission Read/Write: that of the settings, or (without one, or with --ask) one that it asks "
+             "for, uses once, and forgets; --keep writes it into the settings file. --url is the delivery URL (else PUBLIC_URL, else the "
+             "webhooks' own, else WOO_URL/woo-order). What is right stays as it is; a webhook's secret cannot be read, so --secret writes it to all. "
+             "If no key is kept, a fifth webhook tells when WooCommerce disables another. With --dry-run it only prints the plan; --yes does not ask."},
     {.name = "pipelines", .arguments = "", .run = run_pipelines, .help = "Lists the location's pipelines and stages with their ids."},
     {.name = "fields", .arguments = "", .run = run_fields, .help = "Lists the location's custom fields: id, model, type, key, name."},
     {.name = "help", .arguments = "[settings|man]", .run = run_help,

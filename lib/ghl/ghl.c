@@ -489,3 +489,13 @@ enum ghl_result ghl_custom_fields(struct ghl *ghl, const struct ghl_call *call, 
     run(ghl, call, request, "/locations/", location_of(ghl), "/customFields?model=all", NULL, true, answer);
     return unwrap(answer, "customFields");
 }
+
+enum ghl_result ghl_custom_field_create(struct ghl *ghl, const struct ghl_call *call, const json_t *field,
+                                        struct ghl_answer *answer)
+{
+    struct ghl_request request = {
+        .kind = GHL_CREATE, .method = "POST", .wants = "customField", .wants_id = true};
+    run(ghl, call, request, "/locations/", location_of(ghl), "/customFields", json_deep_copy(field), false,
+        answer);
+    return unwrap(answer, "customField");
+}

@@ -172,5 +172,8 @@ enum ghl_result ghl_location(struct ghl *, const struct ghl_call *,
                              struct ghl_answer *); /* json: the location */
 enum ghl_result ghl_custom_fields(struct ghl *, const struct ghl_call *,
                                   struct ghl_answer *); /* json: array, both models */
+/* Makes one of name, dataType and model: json is the field. Needs the scope locations/customFields.write. */
+enum ghl_result ghl_custom_field_create(struct ghl *, const struct ghl_call *, const json_t *field,
+                                        struct ghl_answer *);
 
 #endif

@@ -84,6 +84,13 @@ static bool names_other(const struct order_headers *headers, struct order_verdic
     bool other_resource = present(headers->resource) && strcasecmp(headers->resource, "order") != 0;
     if (!other_topic && !other_resource)
         return false;
+    if (present(headers->topic) && !strcasecmp(headers->topic, "action." ORDER_WEBHOOK_DISABLED)) {
+        *verdict = not_order(
+            "webhook_disabled",
+            "WooCommerce disabled a webhook after seven failures in a row: set it to Active in WooCommerce "
+            "> Settings > Advanced > Webhooks (or run `woo_ghl connect`), then run `woo_ghl reconcile`");
+        return true;
+    }
     bool action = (present(headers->topic) && !strncasecmp(headers->topic, "action.", 7)) ||
                   (present(headers->resource) && !strcasecmp(headers->resource, "action"));
     *verdict = action ? not_order("action", "the webhook's topic is an action: choose \"Order created\" or "

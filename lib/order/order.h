@@ -21,6 +21,10 @@ struct order_headers {
     const char *source;   /* X-WC-Webhook-Source: "https://shop.example.com/" */
 };
 
+/* WordPress's action after the seventh failure in a row; a webhook of the topic "action." and this delivers it
+ * (WC_Webhook::failed_delivery: while the queue runs, as any action that webhooks may have). */
+#define ORDER_WEBHOOK_DISABLED "woocommerce_webhook_disabled_due_delivery_failures"
+
 enum order_kind {
     ORDER_FULL,      /* an order with its content */
     ORDER_DELETED,   /* {"id":54} under topic order.deleted: only id is set, status is "trash" */
@@ -59,7 +63,7 @@ struct order {
                         PostsRedirectionController), the other has no address but this one */
 };
 
-/* Reasons are words for answers and counters: "empty_body", "rest_error", "action", "legacy_api",
+/* Reasons are words for answers and counters: "empty_body", "rest_error", "action", "webhook_disabled", "legacy_api",
  * "other_resource", "no_id", "not_an_object"; "bad_json" and "out_of_memory" for ORDER_BAD_JSON. Advice is a
  * sentence for the log; it quotes codes of known form only. Both point to static text or into the struct. */
 struct order_verdict {

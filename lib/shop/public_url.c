@@ -9,6 +9,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <strings.h>
 
 #define TIMEOUT_MS 20000
 #define PONG "{\"status\":\"pong\"}"
@@ -18,11 +19,17 @@
 char *public_url(const struct config *config, const json_t *webhooks)
 {
     const char *told = *config->public_url ? config->public_url : webhooks_url(webhooks);
-    char *url = NULL;
+    bool tls = !strncasecmp(config->woo_url, "https:", 6);
+    char *url = NULL, *site = order_site(config->woo_url);
 
-    if (!strcmp(told, "no") || (!*told && !*config->woo_url))
-        return strdup("");
-    if (asprintf(&url, "%s%s", *told ? told : config->woo_url, *told ? "" : "/woo-order") < 0)
+    if (!strcmp(told, "no") || (!*told && site && !*site))
+        url = strdup("");
+    else if (*told)
+        url = strdup(told);
+    else if (!site || asprintf(&url, "%s://%s/woo-order", tls ? "https" : "http", site) < 0)
+        url = NULL;
+    free(site);
+    if (!url)
         return NULL;
     for (size_t n = strlen(url); n && url[n - 1] == '/'; n--)
         url[n - 1] = '\0';

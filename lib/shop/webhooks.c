@@ -6,9 +6,14 @@ static const struct {
     bool needed; /* without it orders are missed; without the others only their end is */
 } topics[] = {
     {"order.created", true}, {"order.updated", true}, {"order.deleted", false}, {"order.restored", false}};
+#define TOPICS (sizeof topics / sizeof *topics)
 
-/* The public address may end in anything but this path. */
-static bool is_ours(const char *url)
+const char *webhooks_topic(size_t n, bool watch)
+{
+    return n < TOPICS ? topics[n].topic : n == TOPICS && watch ? WEBHOOKS_WATCH : NULL;
+}
+
+bool webhooks_is_ours(const char *url)
 {
     static const char path[] = "/woo-order";
     size_t len = strcspn(url, "?#");
@@ -26,7 +31,8 @@ static const json_t *find(const json_t *list, const char *topic)
 
     json_array_foreach(list, i, webhook)
     {
-        if (strcmp(json_text(webhook, "topic"), topic) != 0 || !is_ours(json_text(webhook, "delivery_url")))
+        if (strcmp(json_text(webhook, "topic"), topic) != 0 ||
+            !webhooks_is_ours(json_text(webhook, "delivery_url")))
             continue;
         if (!found || !strcmp(json_text(webhook, "status"), "active"))
             found = webhook;
@@ -45,7 +51,7 @@ bool webhooks_are_well(const json_t *list, bool existing, struct buf *out)
 {
     bool well = true;
 
-    for (size_t i = 0; i < sizeof topics / sizeof *topics; i++) {
+    for (size_t i = 0; i < TOPICS; i++) {
         const json_t *webhook = find(list, topics[i].topic);
         const char *status = json_text(webhook, "status");
         if (webhook ? !strcmp(status, "active") : existing)

@@ -4,7 +4,17 @@
 #ifndef WOO_GHL_SHOP_WEBHOOKS_H
 #define WOO_GHL_SHOP_WEBHOOKS_H
 
+#include "order/order.h"
 #include "shop/woo.h"
+
+/* The topic that tells that WooCommerce disabled a webhook. */
+#define WEBHOOKS_WATCH "action." ORDER_WEBHOOK_DISABLED
+
+/* The nth topic that orders need, that one behind them if `watch`; NULL = there are no more. */
+const char *webhooks_topic(size_t n, bool watch);
+
+/* Does this delivery URL end in /woo-order, whatever the host? */
+bool webhooks_is_ours(const char *url);
 
 /* Of the shop's webhooks (woo_webhooks), those that deliver orders to /woo-order: appends a sentence for each that is not
  * active or (unless `existing`) not there, one a line, and says what to do. True if orders arrive. */

@@ -134,7 +134,7 @@ sub _answer {
     }
     return $self->_write_webhook($webhook, $call->{body}) if $writes;
     if ($webhooks) {
-        my ($size, $page, $all) = ($q->{per_page} // 10, $q->{page} // 1, $settings->{webhooks});
+        my ($size, $page, $all) = ($q->{per_page} // 10, $q->{page} // 1, [@{ $settings->{webhooks} }]);
         my @page = map { my %shown = %$_; delete $shown{secret}; \%shown } grep { defined } @$all[($page - 1) * $size .. $page * $size - 1];
         return 200, encode_json(\@page), 'X-WP-Total' => scalar @$all, 'X-WP-TotalPages' => ceil(@$all / $size);
     }

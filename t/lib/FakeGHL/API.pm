@@ -122,6 +122,7 @@ my @ROUTE = (
     [PUT    => qr{^/opportunities/([^/]+)/status$},      '_opportunity_status'],
     [GET    => qr{^/locations/([^/]+)$},                 '_location'],
     [GET    => qr{^/locations/([^/]+)/customFields$},    '_custom_fields'],
+    [POST   => qr{^/locations/([^/]+)/customFields$},    '_custom_field_create'],
 );
 
 # What the token must be allowed to do; settings' scopes says what it is (not set: everything).
@@ -609,6 +610,22 @@ sub _custom_fields {
     _invalid('model must be a valid enum value') unless $model =~ /^(?:contact|opportunity|all)$/;
     my @fields = grep { $model eq 'all' || $_->{model} eq $model } @{ $self->{settings}{custom_fields} };
     return (200, { customFields => \@fields, traceId => _trace() });
+}
+
+# The key is made of the name.
+sub _custom_field_create {
+    my ($self, $call, $id) = @_;
+    $self->_check_location($id);
+    my ($asked, $all) = ($call->{asked}, $self->{settings}{custom_fields});
+    for my $name (sort keys %$asked) { _invalid("property $name should not exist") if $name !~ /^(?:name|dataType|model|placeholder|position)$/ }
+    for my $name (qw(name dataType)) { _invalid("$name must be a string") if !length($asked->{$name} // '') }
+    my $model = $asked->{model} // 'contact';
+    _invalid('model must be a valid enum value') unless $model =~ /^(?:contact|opportunity)$/;
+    my $key = "$model." . (lc($asked->{name}) =~ s/[^a-z0-9]+/_/gr);
+    _no(400, 'Custom field already exists') if grep { $_->{fieldKey} eq $key } @$all;
+    my $field = { id => sprintf('fakeMadeField%07d', scalar @$all), name => $asked->{name}, fieldKey => $key, dataType => $asked->{dataType}, model => $model };
+    push @$all, $field;
+    return (201, { customField => $field, traceId => _trace() });
 }
 
 # -- what tests ask --

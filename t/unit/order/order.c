@@ -332,6 +332,8 @@ static void test_not_orders(void)
     is_reason("{\"errors\":[]}", NULL, NULL, "rest_error", "administrator");
     is_reason("{\"action\":\"woocommerce_payment_complete\",\"arg\":70}",
               "action.woocommerce_payment_complete", "action", "action", "Order created");
+    is_reason("{\"action\":\"" ORDER_WEBHOOK_DISABLED "\",\"arg\":70}", "action." ORDER_WEBHOOK_DISABLED,
+              "action", "webhook_disabled", "set it to Active");
     is_reason("{\"action\":\"woocommerce_payment_complete\",\"arg\":70}", NULL, NULL, "action",
               "Order created");
     is_reason("{\"order\":{\"id\":5,\"status\":\"processing\",\"total\":\"1\"}}", "order.created", "order",
