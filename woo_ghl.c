@@ -2,6 +2,7 @@
  * woo_ghl: WooCommerce's order webhooks -> GoHighLevel. One binary, three roles (design: serve.h,
  * commands.h).
  */
+#include "app/journal.h"
 #include "base/clock.h"
 #include "cli/commands.h"
 #include "web/routes.h"
@@ -51,9 +52,15 @@ static void drain_after(void *context)
                     &counts); /* what went wrong is in the log; the next worker tries again */
 }
 
+static bool rest(void *context)
+{
+    return journal_keep_now_and_then(context);
+}
+
 static void before_fork(void *context)
 {
     struct app *app = context;
+    journal_keep(app); /* the child must not write it down again */
     if (app->store)
         store_before_fork(app->store);
 }
@@ -72,7 +79,7 @@ int main(int argc, char **argv)
     if (role == SERVE_FASTCGI)
         app.listener = STDIN_FILENO;
     const struct serve_handler handler = {
-        .context = &app, .handle = handle, .drain = drain_after, .before_fork = before_fork};
+        .context = &app, .handle = handle, .rest = rest, .drain = drain_after, .before_fork = before_fork};
     code = role == SERVE_FASTCGI ? serve_fastcgi(&handler, &stop) : serve_cgi(&handler);
     app_close(&app);
     return code;

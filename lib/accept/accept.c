@@ -14,7 +14,8 @@ struct visit {
     const struct accept_delivery *delivery;
     struct acceptance *out;
     struct planned planned;
-    char bytes[RECORD_SHORT_SIZE]; /* hash of the exact body */
+    char bytes[RECORD_SHORT_SIZE];   /* hash of the exact body */
+    char status[RECORD_STATUS_SIZE]; /* the order's */
     int64_t began_mono_ms;
 };
 
@@ -378,6 +379,7 @@ static void accept_order(struct visit *v)
 
     text_copy(v->out->key, sizeof v->out->key, plan->key);
     text_copy(v->out->number, sizeof v->out->number, plan->number);
+    text_copy(v->status, sizeof v->status, v->planned.order.status);
     if (v->delivery->only_key && strcmp(v->delivery->only_key, plan->key) != 0) {
         end(v, ACCEPTED_OTHER, "another_order");
         return;
@@ -444,4 +446,5 @@ void accept_delivery(struct app *app, const struct accept_delivery *delivery, st
     case PLANNED_FAILED: spool(&v, e.text); break;
     }
     planned_free(&v.planned);
+    accept_journal(app, delivery, out, v.bytes, v.status, clock_mono_ms() - v.began_mono_ms);
 }

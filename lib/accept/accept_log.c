@@ -1,10 +1,60 @@
 #include "accept/accept_log.h"
 #include "app/alert.h"
+#include "base/clock.h"
 #include "base/text.h"
 #include <inttypes.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+
+const char *accepted_name(enum accepted result)
+{
+    switch (result) {
+    case ACCEPTED_SYNCED: return "synced";
+    case ACCEPTED_DUPLICATE: return "duplicate";
+    case ACCEPTED_STALE: return "stale";
+    case ACCEPTED_IGNORED:
+    case ACCEPTED_OTHER: return "ignored";
+    case ACCEPTED_FOREIGN: return "foreign";
+    case ACCEPTED_QUEUED: return "queued";
+    case ACCEPTED_DEAD: return "dead_letter";
+    case ACCEPTED_BAD_JSON: return "bad_json";
+    case ACCEPTED_SPOOLED: return "spooled";
+    case ACCEPTED_AWAY:
+    case ACCEPTED_REFUSED: break;
+    }
+    return "unavailable";
+}
+
+/* What changes nothing is counted only: redeliveries would push out of the journal what the owner looks for. */
+static bool is_noted(const struct accept_delivery *delivery, enum accepted result)
+{
+    if (result == ACCEPTED_DUPLICATE || result == ACCEPTED_STALE || result == ACCEPTED_OTHER)
+        return false;
+    return delivery->origin == ORIGIN_WEBHOOK || (result != ACCEPTED_AWAY && result != ACCEPTED_REFUSED);
+}
+
+void accept_journal(struct app *app, const struct accept_delivery *delivery, const struct acceptance *a,
+                    const char *hash, const char *status, int64_t took_ms)
+{
+    struct tally_event e = {.at_ms = clock_wall_ms(), .took_ms = took_ms};
+
+    if (delivery->origin == ORIGIN_WEBHOOK) {
+        tally_count(&app->tally, "received", accepted_name(a->result));
+        if (*a->key)
+            tally_add(&app->tally.counts, TALLY_LAST_ORDER, e.at_ms / 1000);
+    }
+    if (!is_noted(delivery, a->result))
+        return;
+    TALLY_WORD(e.kind, delivery->origin == ORIGIN_WEBHOOK ? "received" : "read");
+    TALLY_WORD(e.key, a->key);
+    TALLY_WORD(e.number, a->number);
+    TALLY_WORD(e.what, accepted_name(a->result));
+    TALLY_WORD(e.why, a->reason);
+    TALLY_WORD(e.id, hash);
+    TALLY_WORD(e.parts, status);
+    tally_note(&app->tally, &e);
+}
 
 static struct log_about about_of(const struct acceptance *a)
 {

@@ -32,6 +32,10 @@ void accept_log_worked(const struct app *app, const struct acceptance *a, const 
 /* What the plan could not read, what the shop erased, and that the order has refunds (ACCEPT_REFUNDS). */
 void accept_note_plan(struct app *app, const struct planned *planned);
 
+/* Counts it, and notes what the owner should find in the journal. hash: of the body. */
+void accept_journal(struct app *app, const struct accept_delivery *delivery, const struct acceptance *a,
+                    const char *hash, const char *status, int64_t took_ms);
+
 /* A paid order makes no opportunity, because its status is not mapped. */
 void accept_alert_unmapped(struct app *app, const struct planned *planned);
 void accept_alert_not_order(struct app *app, const struct order_verdict *verdict);

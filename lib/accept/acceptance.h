@@ -42,6 +42,9 @@ enum accepted {
     ACCEPTED_REFUSED, /* the store answers, but does not take this one: too large, no memory for it; `trouble` */
 };
 
+/* "queued": what counters and the journal call it. */
+const char *accepted_name(enum accepted result);
+
 struct acceptance {
     enum accepted result;
     char reason[64];

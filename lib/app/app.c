@@ -86,6 +86,7 @@ bool app_open(struct app *app, volatile int *stop)
     struct error e = ERROR_NONE, owner = ERROR_NONE;
 
     *app = (struct app){.stop = stop, .listener = -1};
+    tally_init(&app->tally);
     app->config_ok = config_load(&app->config, &app->report);
     if (app->config_ok && !become_owner(app->config.data_dir, &owner))
         app->config_ok = false;
@@ -108,11 +109,14 @@ bool app_open(struct app *app, volatile int *stop)
 
 void app_close(struct app *app)
 {
+    if (app->config_ok)
+        tally_keep(&app->tally, &app->config);
     close_parts(app);
     clients_close(&app->told);
     log_close(app->log);
     config_report_free(&app->report);
     config_free(&app->config);
+    tally_free(&app->tally);
     *app = (struct app){0};
 }
 
@@ -209,20 +213,6 @@ bool app_tells(struct app *app, const char *event, int64_t *count)
     while (round < *count)
         round *= 10;
     return round == *count;
-}
-
-bool app_file_name(const struct app *app, const char *stem, char out[APP_FILE_SIZE])
-{
-    char hash[DIGEST_HEX_SIZE];
-    struct buf name;
-
-    buf_init(&name, 1024);
-    bool good =
-        config_namespace(&app->config, &name) && digest_label_hex("", 0, stem, name.data, name.len, hash);
-    buf_free(&name);
-    if (good)
-        snprintf(out, APP_FILE_SIZE, "%.40s.%.12s", stem, hash);
-    return good;
 }
 
 static char *cache_get(void *context, const char *name)

@@ -4,6 +4,7 @@
 #ifndef WOO_GHL_APP_APP_H
 #define WOO_GHL_APP_APP_H
 
+#include "app/tally.h"
 #include "base/clients.h"
 #include "config/config.h"
 #include "crypt/crypt.h"
@@ -31,6 +32,7 @@ struct app {
     int listener;                       /* a FastCGI worker's socket; -1 = none */
     volatile int *stop;                 /* set by a signal handler; may be NULL */
     int64_t looked_mono_ms;             /* when the settings were last looked at */
+    struct tally tally;                 /* not written down yet; see journal.h */
     int64_t delivered_mono_ms; /* when the store was last told that a delivery came (ALERT_SILENCE) */
 };
 
@@ -58,11 +60,6 @@ bool app_hash(const struct app *app, const char *label, const char *text,
 /* Is this event, which anybody on the internet can cause, to be logged now? `event` is any text: what happened, and to
  * whom. True for the first of each hour on this machine, the 10th, the 100th ...; *count is which one it is. */
 bool app_tells(struct app *app, const char *event, int64_t *count);
-
-/* What a file in DATA_DIR is called that belongs to this namespace (prefix, location, dry run): "STEM.HASH". False if
- * out of memory. */
-#define APP_FILE_SIZE 64
-bool app_file_name(const struct app *app, const char *stem, char out[APP_FILE_SIZE]) MUST_CHECK;
 
 /* The store's key/values, as GHL's lookups use them. The app must outlive it. */
 struct ghl_cache app_cache(struct app *app);

@@ -1,7 +1,7 @@
 #include "app/heartbeat.h"
 #include "app/alert.h"
+#include "app/place.h"
 #include "base/clock.h"
-#include "base/files.h"
 #include "base/text.h"
 #include <fcntl.h>
 #include <inttypes.h>
@@ -18,27 +18,11 @@
 
 /* -- the file -- */
 
-static bool open_beat(const struct app *app, int flags, int *fd, struct error *e)
-{
-    char name[APP_FILE_SIZE];
-    int dir = files_open_dir(app->config.data_dir, e);
-
-    *fd = -1;
-    if (dir < 0)
-        return false;
-    if (app_file_name(app, "drain", name))
-        *fd = openat(dir, name, flags | O_CLOEXEC | O_NOFOLLOW, 0600);
-    if (*fd < 0)
-        error_set(e, "%s: its file drain.* cannot be opened", app->config.data_dir);
-    close(dir);
-    return *fd >= 0;
-}
-
 static void touch(const struct app *app)
 {
     struct error e = ERROR_NONE;
-    int fd;
-    bool good = open_beat(app, O_WRONLY | O_CREAT, &fd, &e) && futimens(fd, NULL) == 0;
+    int fd = place_open(&app->config, "drain", O_WRONLY | O_CREAT, &e);
+    bool good = fd >= 0 && futimens(fd, NULL) == 0;
 
     if (fd >= 0)
         close(fd);
@@ -53,9 +37,9 @@ int64_t heartbeat_age_ms(const struct app *app)
     struct error e = ERROR_NONE;
     struct stat st;
     int64_t age_ms = -1;
-    int fd;
+    int fd = place_open(&app->config, "drain", O_RDONLY, &e);
 
-    if (open_beat(app, O_RDONLY, &fd, &e) && fstat(fd, &st) == 0)
+    if (fd >= 0 && fstat(fd, &st) == 0)
         age_ms = clock_wall_ms() - ((int64_t)st.st_mtim.tv_sec * 1000 + st.st_mtim.tv_nsec / 1000000);
     if (fd >= 0)
         close(fd);
@@ -77,8 +61,7 @@ bool heartbeat_beat(struct app *app)
     return store_put(app->store, name, now, MACHINE_TTL_MS) == STORE_OK;
 }
 
-/* Did a drain of any machine run within OVERDUE_MS? */
-static bool any_machine_drains(struct app *app)
+bool heartbeat_anywhere(struct app *app)
 {
     struct buf values;
     bool found = false;
@@ -114,7 +97,7 @@ static bool is_overdue(struct app *app, int64_t due_ms, const struct spool_stats
     if (spool->oldest_ms > OVERDUE_MS)
         return true;
     return due_ms && store_now_ms(app->store) - due_ms > OVERDUE_MS &&
-           location_hold(&app->orders.location) == HOLD_NONE && !any_machine_drains(app);
+           location_hold(&app->orders.location) == HOLD_NONE && !heartbeat_anywhere(app);
 }
 
 bool drain_is_overdue(struct app *app, const struct store_sizes *sizes)

@@ -18,6 +18,9 @@ bool heartbeat_beat(struct app *app) MUST_CHECK;
 /* How long ago one ran on this machine; -1 = never, or its file cannot be read. */
 int64_t heartbeat_age_ms(const struct app *app);
 
+/* Did one run on any machine within 10 minutes, as far as the store knows? */
+bool heartbeat_anywhere(struct app *app);
+
 /* An order is due, or a file lies in the spool, and no drain of this machine ran within a minute. If they are overdue it is
  * logged and alerted. app_ready must have said yes. */
 bool drain_is_wanted(struct app *app);

@@ -97,10 +97,22 @@ static void tell_limiter(struct app *app, const struct http_answer *answer)
             heard.daily_remaining == 0 ? "no call is left of its day" : "it asks to wait");
 }
 
+static void count(struct app *app, long status)
+{
+    tally_count(&app->tally, "ghl",
+                status == 0                      ? "no_answer"
+                : status == 429                  ? "limited"
+                : status == 401 || status == 403 ? "unauthorized"
+                : status >= 500                  ? "error"
+                : status >= 400                  ? "refused"
+                                                 : "ok");
+}
+
 static void heard(void *context, const struct http_answer *answer, bool transport_ok)
 {
     struct work_terms *terms = context;
 
+    count(terms->app, answer->status);
     terms->heard_well |= answer->status >= 200 && answer->status < 300;
     if (answer->status != 429) /* that says nothing of GHL's health */
         tell_breaker(terms->app, transport_ok);

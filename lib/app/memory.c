@@ -1,5 +1,6 @@
 #include "app/memory.h"
 #include "app/alert.h"
+#include "app/place.h"
 #include "base/files.h"
 #include "base/text.h"
 #include <inttypes.h>
@@ -114,11 +115,11 @@ static bool shops_are_known(const struct app *app, struct error *e)
 
 static bool check(struct app *app, int dir, const char *server, struct error *e)
 {
-    char name[APP_FILE_SIZE], new_id[RECORD_TOKEN_SIZE];
+    char name[PLACE_NAME_SIZE], new_id[RECORD_TOKEN_SIZE];
     unsigned char random[(RECORD_TOKEN_SIZE - 1) / 2];
     struct copy copy;
 
-    if (!app_file_name(app, MEMORY_FILE, name) || !digest_random(random, sizeof random)) {
+    if (!place_name(&app->config, MEMORY_FILE, name) || !digest_random(random, sizeof random)) {
         error_set(e, "Out of memory or random bytes");
         return false;
     }

@@ -2,6 +2,7 @@
 
 #include <errno.h>
 #include <openssl/core_names.h>
+#include <openssl/crypto.h>
 #include <openssl/evp.h>
 #include <string.h>
 #include <sys/random.h>
@@ -55,6 +56,15 @@ bool digest_label_hex(const void *key, size_t key_len, const char *label, const 
 }
 
 /* From the kernel: libcrypto's generator needs its start, and a fork would have to be thought of. */
+bool digest_same_text(const char *a, const char *b)
+{
+    unsigned char key[DIGEST_LEN], hash_a[DIGEST_LEN], hash_b[DIGEST_LEN];
+
+    return digest_random(key, sizeof key) && digest_hmac(key, sizeof key, a, strlen(a), hash_a) &&
+           digest_hmac(key, sizeof key, b, strlen(b), hash_b) &&
+           CRYPTO_memcmp(hash_a, hash_b, DIGEST_LEN) == 0;
+}
+
 bool digest_random(void *out, size_t n)
 {
     unsigned char *at = out;

@@ -21,6 +21,9 @@ bool digest_hmac(const void *key, size_t key_len, const void *bytes, size_t len,
 bool digest_label_hex(const void *key, size_t key_len, const char *label, const void *bytes, size_t len,
                       char out[DIGEST_HEX_SIZE]) MUST_CHECK;
 
+/* Are both texts the same? How long that takes tells nothing of either. False, too, if libcrypto fails. */
+bool digest_same_text(const char *a, const char *b) MUST_CHECK;
+
 /* Cryptographically random bytes. False when the system has none. */
 bool digest_random(void *out, size_t n) MUST_CHECK;
 

@@ -101,6 +101,7 @@ struct config {
     char *alert_command;
     int64_t alert_every_ms, alert_silence_ms; /* 0 = off */
     bool drain_after;
+    char *admin_password, *metrics_token; /* "" = off: not set, or too short */
     int64_t port;
 };
 

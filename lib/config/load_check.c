@@ -119,6 +119,20 @@ static void check_places(struct load *l)
         load_replace(l, &c->log_to, "stderr"); /* or the refusal itself would be written there */
 }
 
+/* A password that can be guessed is worse than none; but orders must go on to be taken. */
+static void drop_short(struct load *l)
+{
+    for (const struct setting *s = settings; s < settings + settings_count; s++) {
+        char **value = (char **)((char *)l->config + s->offset);
+        size_t len = s->type == &type_secret ? strlen(*value) : 0;
+        if (!len || len >= (size_t)s->min)
+            continue;
+        load_warning(l, "%s has %zu characters and is not used: give it %lld or more", s->name, len,
+                     (long long)s->min);
+        load_replace(l, value, "");
+    }
+}
+
 void load_check(struct load *l)
 {
     const struct config *c = l->config;
@@ -130,4 +144,5 @@ void load_check(struct load *l)
     check_statuses(l, "GHL_TAGS_REMOVE", &c->tags_remove);
     check_woo(l);
     check_places(l);
+    drop_short(l);
 }

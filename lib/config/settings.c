@@ -144,6 +144,13 @@ const struct setting settings[] = {
     {"ALERT_SILENCE", NUMBER(off_duration, alert_silence_ms, 0, 365 * DAY), .fallback = "off",
      .help = "Alert if no signed order came for this long. The drain checks it."},
 
+    {"ADMIN_PASSWORD", SECRET(admin_password), .example = "a long password", .min = 12, .max = INT64_MAX,
+     .help = "The password of the owner's page, /woo-order/admin, of at least 12 characters. If it is not set, there is no page. "
+     "The page needs https, or a browser on the same machine."},
+    {"METRICS_TOKEN", SECRET(metrics_token), .example = "a long random text", .min = 16, .max = INT64_MAX,
+     .help = "The bearer token, of at least 16 characters, with which another machine may read /woo-order/metrics and /woo-order/ready. "
+     "This machine needs none."},
+
     {"WOO_URL", URL(woo_url), .example = "https://shop.example.com",
      .help = "The shop's address. woo_ghl reconcile reads orders from its REST API. It requires WOO_CONSUMER_KEY and WOO_CONSUMER_SECRET."},
     {"WOO_CONSUMER_KEY", SECRET(woo_consumer_key), .example = "ck_...", .trim = true,

@@ -64,7 +64,7 @@ struct setting {
     const char *name;
     const struct setting_type *type;
     size_t offset;            /* of the field in struct config */
-    int64_t min, max;         /* of numbers */
+    int64_t min, max;         /* of numbers; of a secret its least length */
     const char *const *words; /* of type_word; ends with NULL */
     const char *fallback;     /* the default, as text; NULL = none */
     const char *example;      /* for .env.sample if there is no default; NULL = none */

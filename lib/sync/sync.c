@@ -348,6 +348,37 @@ static void tell_dead(const struct sync_work *w)
     (void)alert_raise(w->app, ALERT_DEAD, text, w->work->key, w->why);
 }
 
+/* The parts that GHL holds otherwise than before, as far as known. */
+static void note_parts(char *out, size_t size, const struct order_link *was, const struct order_link *is)
+{
+    static const char *const name[PLAN_PARTS] = {"contact", "tags", "opportunity", "note"};
+    char text[64] = "";
+
+    for (int i = 0; i < PLAN_PARTS; i++)
+        if (strcmp(was->part[i], is->part[i]) != 0)
+            snprintf(text + strlen(text), sizeof text - strlen(text), "%s%s", *text ? "," : "", name[i]);
+    tally_word(out, size, text);
+}
+
+/* Counts how the work ended, and notes it in the journal. */
+static void journal(const struct sync_work *w, const struct order_link *was,
+                    const struct sync_outcome *outcome, int64_t began_mono_ms)
+{
+    static const char *const name[] = {"synced", "nothing", "queued", "dead_letter"};
+    struct tally *tally = &w->app->tally;
+    struct tally_event e = {.at_ms = clock_wall_ms(), .took_ms = clock_mono_ms() - began_mono_ms};
+
+    tally_count(tally, "done", name[outcome->result]);
+    TALLY_WORD(e.kind, "sent");
+    TALLY_WORD(e.key, w->work->key);
+    TALLY_WORD(e.number, w->plan->number ? w->plan->number : "");
+    TALLY_WORD(e.what, name[outcome->result]);
+    TALLY_WORD(e.why, outcome->reason);
+    TALLY_WORD(e.id, outcome->ghl_id);
+    note_parts(e.parts, sizeof e.parts, was, &w->link);
+    tally_note(tally, &e);
+}
+
 static struct sync_outcome sync_one(struct app *app, struct order_work *work, struct planned *planned,
                                     int64_t deadline_mono_ms, bool *has_next)
 {
@@ -358,6 +389,8 @@ static struct sync_outcome sync_one(struct app *app, struct order_work *work, st
                           .deadline_mono_ms = deadline_mono_ms,
                           .planned = planned ? planned : &made,
                           .link = work->record.link};
+    const struct order_link was = w.link;
+    const int64_t began_mono_ms = clock_mono_ms();
     enum end end = END_LOST;
 
     w.plan = &w.planned->plan;
@@ -375,6 +408,7 @@ static struct sync_outcome sync_one(struct app *app, struct order_work *work, st
         outcome.result = SYNC_QUEUED;
     outcome.left = w.end == SYNC_END_LEAVE || (!told && w.end != SYNC_END_FINISH);
     *has_next = told && end == END_NEXT;
+    journal(&w, &was, &outcome, began_mono_ms);
     planned_free(w.planned);
     return outcome;
 }

@@ -1,5 +1,5 @@
 /*
- * request: one HTTP request and its response, as the routes see them. Tests make them from memory.
+ * request: one HTTP request, as the routes see it. Tests make them from memory.
  */
 #ifndef WOO_GHL_WEB_REQUEST_H
 #define WOO_GHL_WEB_REQUEST_H
@@ -16,24 +16,14 @@ struct request {
     const char *content_length, *transfer_encoding;    /* as sent, unparsed */
     const char *signature, *topic, *resource, *source; /* X-WC-Webhook-* */
     const char *accept;
+    const char *query; /* of the URL, without "?" */
+    const char *cookie, *authorization;
+    bool is_tls;       /* the web server says that the client's connection is encrypted */
+    bool is_forwarded; /* another server handed it on: remote_addr is that server's */
     /* Reads up to n bytes of the body; 0 = end, -1 = error. */
     long (*read)(void *context, char *into, size_t n);
     void *context;
     int64_t arrived_mono_ms; /* when the request began */
-};
-
-#define RESPONSE_HEADERS_MAX 4
-
-struct response {
-    int status;
-    const char *content_type;
-    struct {
-        const char *name;
-        char value[64];
-    } header[RESPONSE_HEADERS_MAX]; /* besides Content-Type and Content-Length */
-    size_t header_count;
-    struct buf body;
-    bool drain_wanted; /* due work waits and nobody drains: the worker may, after its answer is out */
 };
 
 #endif

@@ -7,13 +7,13 @@
 #include "base/text.h"
 #include "order/proof.h"
 #include "web/body.h"
-#include <arpa/inet.h>
+#include "web/client.h"
+#include "web/watch.h"
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <strings.h>
 
-#define RETRY_AFTER_UNAVAILABLE "60"
 #define DAY_S (24 * 3600)
 #define WORK_NEEDS_MS 5000  /* with less time left no work begins */
 #define WORK_WAITED_MS 3000 /* a delivery that waited so long for its worker is kept and answered at once */
@@ -28,51 +28,6 @@ struct visit {
 };
 
 /* -- answers -- */
-
-void response_init(struct response *response)
-{
-    *response = (struct response){.content_type = "application/json"};
-    buf_init(&response->body, 64L * 1024);
-}
-
-void response_free(struct response *response)
-{
-    buf_free(&response->body);
-}
-
-static void add_header(struct response *response, const char *name, const char *value)
-{
-    if (response->header_count == RESPONSE_HEADERS_MAX)
-        return;
-    size_t n = response->header_count++;
-    response->header[n].name = name;
-    text_copy(response->header[n].value, sizeof response->header[n].value, value);
-}
-
-/* A body of one or two members; the values are words and ids of ours or GHL's. */
-static void answer(struct response *response, int status, const char *name, const char *value,
-                   const char *name2, const char *value2)
-{
-    response->status = status;
-    buf_reset(&response->body);
-    json_t *body = name2 ? json_pack("{ssss}", name, value, name2, value2) : json_pack("{ss}", name, value);
-    char *text = body ? json_dumps(body, JSON_COMPACT) : NULL;
-    if (!text || !buf_adds(&response->body, text))
-        response->status = 500;
-    free(text);
-    json_decref(body);
-}
-
-static void answer_error(struct response *response, int status, const char *error)
-{
-    answer(response, status, "error", error, NULL, NULL);
-}
-
-static void answer_unavailable(struct response *response)
-{
-    answer_error(response, 503, "Unavailable");
-    add_header(response, "Retry-After", RETRY_AFTER_UNAVAILABLE);
-}
 
 /* What WooCommerce is told of what became of its delivery. */
 static const struct {
@@ -99,15 +54,15 @@ static void answer_accepted(struct response *response, const struct acceptance *
         if (answers[i].result != a->result)
             continue;
         if (!answers[i].word)
-            answer_error(response, answers[i].status, answers[i].reason);
+            response_error(response, answers[i].status, answers[i].reason);
         else if (a->result == ACCEPTED_SYNCED)
-            answer(response, answers[i].status, "status", answers[i].word, "ghl_id", a->ghl_id);
+            response_json(response, answers[i].status, "status", answers[i].word, "ghl_id", a->ghl_id);
         else
-            answer(response, answers[i].status, "status", answers[i].word, "reason",
-                   answers[i].reason ? answers[i].reason : a->reason);
+            response_json(response, answers[i].status, "status", answers[i].word, "reason",
+                          answers[i].reason ? answers[i].reason : a->reason);
         return;
     }
-    answer_unavailable(response);
+    response_unavailable(response);
 }
 
 /* -- the request itself -- */
@@ -117,10 +72,10 @@ static bool read_body(struct visit *v)
 {
     switch (body_read(v->request, v->app->config.max_body, &v->body)) {
     case BODY_WHOLE: return true;
-    case BODY_BAD_LENGTH: answer_error(v->response, 400, "Bad Content-Length"); return false;
-    case BODY_TOO_LARGE: answer_error(v->response, 413, "Payload Too Large"); return false;
-    case BODY_INCOMPLETE: answer_error(v->response, 400, "Incomplete Body"); return false;
-    case BODY_NO_MEMORY: answer_unavailable(v->response); return false;
+    case BODY_BAD_LENGTH: response_error(v->response, 400, "Bad Content-Length"); return false;
+    case BODY_TOO_LARGE: response_error(v->response, 413, "Payload Too Large"); return false;
+    case BODY_INCOMPLETE: response_error(v->response, 400, "Incomplete Body"); return false;
+    case BODY_NO_MEMORY: response_unavailable(v->response); return false;
     }
     return false;
 }
@@ -139,33 +94,6 @@ static bool is_ping(const struct visit *v)
     return strspn(body + n, "0123456789") == v->body.len - n;
 }
 
-/* The client whose requests are counted together: an IPv4 address, or an IPv6 address's /64. Only its hash is
- * kept. Signed requests are counted apart: what anybody can send must not hold up a shop behind the same address. */
-static bool hash_client(const struct app *app, const char *address, bool is_signed,
-                        char out[RECORD_SHORT_SIZE])
-{
-    static const unsigned char mapped[12] = {[10] = 0xff, [11] = 0xff};
-    unsigned char bytes[16];
-    const void *what = address;
-    size_t len = strlen(address);
-    char hex[DIGEST_HEX_SIZE];
-
-    if (inet_pton(AF_INET, address, bytes) == 1) {
-        what = bytes;
-        len = 4;
-    } else if (inet_pton(AF_INET6, address, bytes) == 1) {
-        bool is_mapped = !memcmp(bytes, mapped, sizeof mapped);
-        what = is_mapped ? bytes + 12 : bytes;
-        len = is_mapped ? 4 : 8;
-    }
-    if (!digest_label_hex(app->hash_key, DIGEST_LEN, is_signed ? "client signed" : "client", what, len, hex))
-        return false;
-    text_copy(out, RECORD_SHORT_SIZE, hex);
-    if (is_signed)
-        *out = STORE_CLIENT_SIGNED;
-    return true;
-}
-
 /* Counts the request. True if it is one too many of its address today: it is answered 429. */
 static bool is_over_limit(struct visit *v)
 {
@@ -175,10 +103,10 @@ static bool is_over_limit(struct visit *v)
     if (limit <= 0 || !v->app->store || store_count_client(v->app->store, v->client, &count) != STORE_OK ||
         count <= limit)
         return false;
-    answer_error(v->response, 429, "Too Many Requests");
+    response_error(v->response, 429, "Too Many Requests");
     snprintf(retry_after, sizeof retry_after, "%d",
              (int)(DAY_S - clock_wall_ms() / 1000 % DAY_S)); /* the counters begin anew at midnight UTC */
-    add_header(v->response, "Retry-After", retry_after);
+    response_header(v->response, "Retry-After", retry_after);
     return true;
 }
 
@@ -219,7 +147,8 @@ static void log_unsigned(struct visit *v)
 static void refuse_unsigned(struct visit *v)
 {
     if (!is_over_limit(v))
-        answer_error(v->response, 401, "Invalid Signature");
+        response_error(v->response, 401, "Invalid Signature");
+    tally_count(&v->app->tally, "received", v->response->status == 429 ? "limited" : "refused");
     log_unsigned(v);
 }
 
@@ -244,16 +173,16 @@ static void prove(struct visit *v, const char *nonce)
     if (is_over_limit(v))
         return;
     if ((!v->app->store && !v->app->spool) || !proof_answer(v->app->config.webhook_secret, nonce, proof)) {
-        answer_unavailable(v->response);
+        response_unavailable(v->response);
         return;
     }
-    answer(v->response, 200, "status", "proof", "proof", proof);
+    response_json(v->response, 200, "status", "proof", "proof", proof);
     if (is_told(v, &count))
         log_event(v->app->log, LOG_LEVEL_INFO, "proof", &about,
                   "`woo_ghl check` asked from outside: it is here");
 }
 
-static void receive(struct visit *v)
+static void take_delivery(struct visit *v)
 {
     char nonce[PROOF_NONCE_SIZE];
     const struct request *request = v->request;
@@ -261,25 +190,33 @@ static void receive(struct visit *v)
     struct acceptance acceptance;
     struct error e = ERROR_NONE;
 
-    if (!read_body(v))
+    if (!read_body(v)) {
+        tally_count(&app->tally, "received", "malformed");
         return;
+    }
     if (is_ping(v)) {
-        answer(v->response, 200, "status", "pong", NULL, NULL);
+        tally_count(&app->tally, "received", "ping");
+        response_json(v->response, 200, "status", "pong", NULL, NULL);
         return;
     }
     (void)app_ready(app, &e); /* what cannot be stored is spooled */
     bool is_signed =
         signature_verify(&app->keys, request->signature, v->body.data, v->body.len) != SIGNATURE_NONE;
     bool is_counted = app->config.rate_limit_per_day > 0;
-    if ((is_counted || !is_signed) && !hash_client(app, request->remote_addr, is_signed, v->client)) {
-        answer_unavailable(v->response);
+    /* Signed requests are counted apart: what anybody can send must not hold up a shop behind the same address. */
+    const char *label = is_signed ? "client signed" : "client";
+    if ((is_counted || !is_signed) && !client_hash(app, request->remote_addr, label, v->client)) {
+        response_unavailable(v->response);
         return;
     }
+    if (is_signed && is_counted)
+        v->client[0] = STORE_CLIENT_SIGNED;
     if (!is_signed) {
         refuse_unsigned(v);
         return;
     }
     if (proof_is_asked(v->body.data ? v->body.data : "", v->body.len, nonce)) {
+        tally_count(&app->tally, "received", "ping");
         prove(v, nonce);
         return;
     }
@@ -297,19 +234,29 @@ static void receive(struct visit *v)
     v->response->drain_wanted = app->config.drain_after && drain_is_wanted(app);
 }
 
+static void receive(struct visit *v)
+{
+    take_delivery(v);
+    tally_took(&v->app->tally, clock_mono_ms() - v->request->arrived_mono_ms);
+}
+
 /* -- routes -- */
 
 static void health(struct visit *v)
 {
-    struct error e = ERROR_NONE;
-    struct store_sizes sizes;
+    watch_health(v->app, v->response);
+}
 
-    if (app_ready(v->app, &e) && store_sizes(v->app->store, &sizes) == STORE_OK)
-        answer(v->response, 200, "status",
-               v->app->orders.location.paused_ms || drain_is_overdue(v->app, &sizes) ? "degraded" : "ok",
-               NULL, NULL);
-    else
-        answer_unavailable(v->response);
+static void ready(struct visit *v)
+{
+    if (watch_is_allowed(v->app, v->request, v->response))
+        watch_ready(v->app, v->response);
+}
+
+static void metrics(struct visit *v)
+{
+    if (watch_is_allowed(v->app, v->request, v->response))
+        watch_metrics(v->app, v->response);
 }
 
 struct route {
@@ -318,9 +265,9 @@ struct route {
 };
 
 static const struct route routes[] = {
-    {"/woo-order", "POST", receive},
-    {"/woo-order/", "POST", receive},
-    {"/woo-order/health", "GET", health},
+    {"/woo-order", "POST", receive},        {"/woo-order/", "POST", receive},
+    {"/woo-order/health", "GET", health},   {"/woo-order/ready", "GET", ready},
+    {"/woo-order/metrics", "GET", metrics},
 };
 
 static const struct route *find_route(const char *path)
@@ -339,16 +286,16 @@ void routes_handle(struct app *app, const struct request *request, struct respon
     (void)app_refresh(app);
     buf_init(&v.body, (size_t)(app->config.max_body > 0 ? app->config.max_body : 0));
     if (!route) {
-        answer_error(response, 404, "Not Found");
+        response_error(response, 404, "Not Found");
     } else if (strcmp(route->method, request->method) != 0) {
-        answer_error(response, 405, "Method Not Allowed");
-        add_header(response, "Allow", route->method);
+        response_error(response, 405, "Method Not Allowed");
+        response_header(response, "Allow", route->method);
     } else if (!app->config_ok) {
-        answer_unavailable(response); /* app_open has logged why */
+        response_unavailable(response); /* app_open has logged why */
     } else {
         route->handle(&v);
     }
     if (!response->status) /* no answer is one that loses the order */
-        answer_unavailable(response);
+        response_unavailable(response);
     buf_wipe(&v.body);
 }

@@ -9,9 +9,7 @@
 
 #include "app/app.h"
 #include "web/request.h"
-
-void response_init(struct response *response);
-void response_free(struct response *response);
+#include "web/response.h"
 
 /* Fills the response; it always holds a complete answer afterwards. */
 void routes_handle(struct app *app, const struct request *request, struct response *response);

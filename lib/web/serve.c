@@ -1,6 +1,5 @@
 #include "web/serve.h"
 #include "base/clock.h"
-#include "web/routes.h"
 #include <errno.h>
 #include <fcgiapp.h>
 #include <fcntl.h>
@@ -9,6 +8,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <strings.h>
 #include <sys/socket.h>
 #include <unistd.h>
 
@@ -24,8 +24,10 @@ static const struct {
 } phrases[] = {
     {200, "OK"},
     {202, "Accepted"},
+    {303, "See Other"},
     {400, "Bad Request"},
     {401, "Unauthorized"},
+    {403, "Forbidden"},
     {404, "Not Found"},
     {405, "Method Not Allowed"},
     {413, "Payload Too Large"},
@@ -116,6 +118,25 @@ static int64_t arrived(const char *told)
     return clock_mono_ms() - ago;
 }
 
+/* Did another server hand it on? Its clients are not this machine's, though its address is. */
+static bool is_forwarded(lookup *look, void *context)
+{
+    static const char *const name[] = {"HTTP_X_FORWARDED_FOR", "HTTP_FORWARDED", "HTTP_X_REAL_IP", "HTTP_VIA",
+                                       "HTTP_CF_CONNECTING_IP"};
+
+    for (size_t i = 0; i < sizeof name / sizeof *name; i++)
+        if (*look(context, name[i]))
+            return true;
+    return false;
+}
+
+/* As the web server says, or the one before it. */
+static bool is_tls(lookup *look, void *context)
+{
+    return !strcasecmp(look(context, "HTTPS"), "on") || !strcmp(look(context, "REQUEST_SCHEME"), "https") ||
+           !strcasecmp(look(context, "HTTP_X_FORWARDED_PROTO"), "https");
+}
+
 static void fill_request(lookup *look, void *context, struct request *request)
 {
     request->method = look(context, "REQUEST_METHOD");
@@ -128,6 +149,11 @@ static void fill_request(lookup *look, void *context, struct request *request)
     request->resource = look(context, "HTTP_X_WC_WEBHOOK_RESOURCE");
     request->source = look(context, "HTTP_X_WC_WEBHOOK_SOURCE");
     request->accept = look(context, "HTTP_ACCEPT");
+    request->query = look(context, "QUERY_STRING");
+    request->cookie = look(context, "HTTP_COOKIE");
+    request->authorization = look(context, "HTTP_AUTHORIZATION");
+    request->is_tls = is_tls(look, context);
+    request->is_forwarded = is_forwarded(look, context);
     request->arrived_mono_ms = arrived(look(context, "REQUEST_ARRIVED"));
 }
 
@@ -243,12 +269,17 @@ static bool write_fcgi(FCGX_Request *fcgi, const struct buf *bytes)
  * Waits for a connection with the stop signals let in only while waiting, so that none is missed between the
  * look at the flag and the wait. False when it is time to leave.
  */
-static bool wait_for_connection(const sigset_t *while_waiting, volatile const int *stop)
+static bool wait_for_connection(const struct serve_handler *handler, const sigset_t *while_waiting,
+                                volatile const int *stop)
 {
     struct pollfd listener = {.fd = STDIN_FILENO, .events = POLLIN};
-    while (!*stop)
-        if (ppoll(&listener, 1, NULL, while_waiting) > 0)
+    const struct timespec second = {.tv_sec = 1};
+
+    while (!*stop) {
+        bool more = handler->rest && handler->rest(handler->context);
+        if (ppoll(&listener, 1, more ? &second : NULL, while_waiting) > 0)
             return true;
+    }
     return false;
 }
 
@@ -290,7 +321,7 @@ int serve_fastcgi(const struct serve_handler *handler, volatile int *stop)
     }
     stop_signals(&stops);
     sigprocmask(SIG_BLOCK, &stops, &before);
-    while (wait_for_connection(&before, stop)) {
+    while (wait_for_connection(handler, &before, stop)) {
         if (FCGX_Accept_r(&fcgi) != 0) {
             if (errno != EAGAIN && errno != EINTR && errno != ECONNABORTED)
                 (void)clock_sleep_ms(ACCEPT_PAUSE_MS, NULL);

@@ -10,6 +10,7 @@
 #define WOO_GHL_SERVE_H
 
 #include "web/request.h"
+#include "web/response.h"
 
 enum serve_role { SERVE_FASTCGI, SERVE_CGI, SERVE_NONE };
 
@@ -20,7 +21,8 @@ enum serve_role serve_role(void);
 struct serve_handler {
     void *context;
     void (*handle)(void *context, const struct request *, struct response *);
-    void (*drain)(void *context);       /* called after the answer is out when response.drain_wanted */
+    void (*drain)(void *context); /* called after the answer is out when response.drain_wanted */
+    bool (*rest)(void *context); /* FastCGI: called after each answer and, while it says true, every second */
     void (*before_fork)(void *context); /* CGI drains in a child: connections must not be shared with it */
 };
 

@@ -3,6 +3,7 @@
 #include "app/alert.h"
 #include "app/heartbeat.h"
 #include "app/hold.h"
+#include "app/journal.h"
 #include "app/ready.h"
 #include "base/clock.h"
 #include "sync/sync.h"
@@ -19,15 +20,17 @@
 #define SPOOL_MS 1000 /* and at the spool's directory */
 #define HEARTBEAT_MS 20000
 #define UPKEEP_MS 60000
+#define JOURNAL_MS 10000
 #define PAGE 64 /* orders that `now` lists in one go */
 
 struct drain {
     struct app *app;
     const struct drain_options *options;
     struct drain_counts *counts;
-    long waited;                                                           /* at the start */
-    int64_t end_mono_ms, spool_mono_ms, heartbeat_mono_ms, upkeep_mono_ms; /* when the next is due */
-    bool complained; /* that the store does not answer */
+    long waited; /* at the start */
+    int64_t end_mono_ms, spool_mono_ms, heartbeat_mono_ms, upkeep_mono_ms,
+        journal_mono_ms; /* when the next is due */
+    bool complained;     /* that the store does not answer */
 
     /* `now`: orders are still taken before their time */
     bool early, released, took_one; /* the limits were released; this pass over the list took an order */
@@ -163,6 +166,11 @@ static bool do_chores(struct drain *d)
             return false;
         d->heartbeat_mono_ms = now + HEARTBEAT_MS;
     }
+    if (now >= d->journal_mono_ms) {
+        journal_keep(d->app);
+        journal_fold(d->app);
+        d->journal_mono_ms = now + JOURNAL_MS;
+    }
     if (now >= d->upkeep_mono_ms) {
         if (!upkeep(d->app))
             return false;
@@ -275,6 +283,9 @@ static bool run(struct drain *d)
             complain(d, &e);
     } while (result == STORE_OK || rest(d, &wait));
     d->counts->left = count_waiting(app);
+    journal_keep(app);
+    if (d->options->heartbeat && app->store)
+        journal_fold(app);
     return result == STORE_OK || result == STORE_NONE || (d->options->watch && app->stop && *app->stop);
 }
 
@@ -285,6 +296,7 @@ bool drain_run(struct app *app, const struct drain_options *options, struct drai
                       .options = options,
                       .counts = counts,
                       .end_mono_ms = CLOCK_NEVER,
+                      .journal_mono_ms = clock_mono_ms() + JOURNAL_MS,
                       .early = options->now,
                       .took_one = true,
                       .began_boot_ms = options->began_boot_ms ? options->began_boot_ms : clock_boot_ms()};

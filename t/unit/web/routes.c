@@ -117,6 +117,9 @@ static void deliver(struct app *app, const struct sent *sent, struct response *r
                                     .resource = or_usual(sent->resource, "order"),
                                     .source = "https://shop.example.com/",
                                     .accept = "*/*",
+                                    .query = "",
+                                    .cookie = "",
+                                    .authorization = "",
                                     .read = read_memory,
                                     .context = &from,
                                     .arrived_mono_ms = clock_mono_ms() - sent->waited_ms};
