@@ -106,7 +106,7 @@ static bool plan_fields(struct connect *c, struct error *e)
         return true;
     bool good = ghl_custom_fields(c->app->ghl, &call, &answer) == GHL_OK;
     if (!good)
-        check_describe(&answer, e);
+        ghl_explain(&answer, e);
     else if (!connect_plan_fields(config, answer.json, &c->plan)) {
         error_set(e, "out of memory");
         good = false;
