@@ -5,6 +5,7 @@ use warnings;
 use FindBin;
 use lib "$FindBin::Bin/lib";
 use FakeGHL::Client;
+use CPAN::Meta::YAML;
 use JSON::PP qw(decode_json);
 use Test::More;
 use Time::HiRes qw(sleep time);
@@ -71,6 +72,62 @@ sub metrics {
     return $got->{body};
 }
 
+sub slurp { my ($name) = @_; open my $file, '<', $name or die "$name: $!"; local $/; return scalar <$file> }
+
+# -- the files in deploy/ speak of metrics that there are --
+
+sub whole {
+    my ($known, $where, @expr) = @_;
+    my %unknown;
+    for my $expr (@expr) {
+        $unknown{$_} = 1 for grep { !$known->{$_} } $expr =~ /\b(woo_ghl_\w+)/g;
+        (my $left = $expr) =~ s/"[^"]*"//g;
+        my %count = map { my $c = $_; ($c => scalar(() = $left =~ /\Q$c/g)) } qw/( ) [ ] { }/;
+        $unknown{"brackets of $expr"} = 1 if $count{'('} != $count{')'} || $count{'['} != $count{']'} || $count{'{'} != $count{'}'};
+    }
+    cmp_ok scalar @expr, '>', 5, "$where asks for something";
+    is join(' ', sort keys %unknown), '', "$where: its metrics are there";
+    return;
+}
+
+sub deployed {
+    my ($sample) = @_;
+    my %known = map { s/\{.*//r => 1 } keys %$sample;
+    my $board = decode_json(slurp("$FindBin::Bin/../deploy/grafana.json"));
+    my @panels = @{ $board->{panels} };
+    whole(\%known, 'the dashboard', map { $_->{expr} } map { @{ $_->{targets} } } @panels);
+    my %id = map { $_->{id} => 1 } @panels;
+    is keys %id, @panels, 'each panel has an id of its own';
+    my @rules = map { @{ $_->{rules} } } map { @{ $_->{groups} } }
+        @{ CPAN::Meta::YAML->read_string(slurp("$FindBin::Bin/../deploy/prometheus-rules.yml")) };
+    whole(\%known, 'the alert rules', map { $_->{expr} } grep { $_->{alert} ne 'WooGhlGone' } @rules);
+    is_deeply [grep { !$_->{annotations}{summary} || !$_->{annotations}{description} } @rules], [], 'each says what it is, and what to do';
+    SKIP: {
+        my ($tool) = grep { -x } map {"$_/promtool"} split /:/, $ENV{PATH};
+        skip 'promtool is not installed', 1 if !$tool;
+        my $said = qx(cd '$FindBin::Bin/../deploy' && $tool check config prometheus.yml 2>&1);
+        is $?, 0, 'promtool takes the rules' or diag $said;
+    }
+    return;
+}
+
+# The recipe's lines, with a curl that notes what it is asked and gets this answer from the shop.
+sub pings {
+    my ($server, $answer) = @_;
+    my $dir = $server->dir;
+    my @pings;
+    for my $line (grep {/^[^#].*woo-ghl/m} split /\n/, slurp("$FindBin::Bin/../deploy/healthchecks")) {
+        my $command = $line =~ s{^\S+ \S+ \S+ \S+ \S+\s+woo-ghl\s+}{}r =~ s{/usr/local/lib/woo-ghl/woo_ghl}{$answer ? 'false' : 'true'}er
+            =~ s{\$\(cat [^)]*\)}{$TOKEN}r;
+        unlike $command, qr/%/, 'cron would take a % for the end of the line';
+        open my $file, '>', "$dir/pings" or die "$dir/pings: $!";
+        close $file;
+        system '/bin/sh', '-c', qq{curl() { echo "\$*" >>'$dir/pings'; case "\$*" in */ready*) return $answer;; esac; }; $command};
+        push @pings, slurp("$dir/pings") =~ m{hc-ping\.example\.com/EXAMPLE-(\w+/\d+)$}m;
+    }
+    return "@pings";
+}
+
 for my $mode (qw(cgi nginx)) {
     note $mode;
     my $ghl = FakeGHL::Client->start;
@@ -101,14 +158,18 @@ for my $mode (qw(cgi nginx)) {
     ok defined $now->{woo_ghl_last_order_age_seconds} && $now->{woo_ghl_last_order_age_seconds} < 60, 'the last order just came';
     is_deeply [grep { $now->{$_} < $empty->{$_} } grep {/_total/} keys %$empty], [], 'no counter ran backwards';
 
+    is pings($server, 0), 'DRAIN/0 READY/0', 'cron pings when all is well';
+    is pings($server, 22), 'DRAIN/1 READY/22', 'and says so when it is not';
+
     # -- ready --
     my $ready = $server->request(GET => '/woo-order/ready');
     is "$ready->{status} $ready->{body}", '503 {"status":"not ready","missing":"drain"}', 'without a drain it is not ready';
     is $server->command('drain')->{code}, 0, 'one drains';
     $ready = $server->request(GET => '/woo-order/ready');
     is "$ready->{status} $ready->{body}", '200 {"status":"ready"}', 'then it is';
-    like samples(metrics($server, 6)) && $server->request(GET => '/woo-order/metrics')->{body},
-        qr/^woo_ghl_drain_age_seconds\{machine="[^"]+"\} \d+$/m, 'the drain of this machine';
+    my $after = samples(metrics($server, 6));
+    is scalar(grep {/^woo_ghl_drain_age_seconds\{machine="[^"]+"\}$/} keys %$after), 1, 'the drain of this machine';
+    deployed($after) if $mode eq 'cgi';
 
     # -- for whom --
     my @far = $mode eq 'cgi' ? (remote_addr => '192.0.2.7') : ();
