@@ -182,9 +182,9 @@ static bool do_field(struct app *app, const struct connect_step *step, struct er
     bool good = ghl_custom_field_create(app->ghl, &call, step->body, &answer) == GHL_OK;
 
     if (!good)
-        error_set(e, "GHL %s%s%s", answer.status ? "refuses it: " : "does not answer: ", answer.message,
-                  answer.result == GHL_AUTH ? "; the token needs the scope locations/customFields.write"
-                                            : "");
+        ghl_explain(&answer, e);
+    if (answer.result == GHL_AUTH)
+        error_prefix(e, "the token needs the scope locations/customFields.write");
     json_t *list = good ? json_pack("[O]", answer.json) : NULL;
     const char *model = json_text(step->body, "model"), *name = json_text(step->body, "name");
     if (good && !fields_find(list, *model == 'c' ? FIELDS_CONTACT : FIELDS_OPPORTUNITY, name)) {
