@@ -493,8 +493,7 @@ enum ghl_result ghl_custom_fields(struct ghl *ghl, const struct ghl_call *call, 
 enum ghl_result ghl_custom_field_create(struct ghl *ghl, const struct ghl_call *call, const json_t *field,
                                         struct ghl_answer *answer)
 {
-    struct ghl_request request = {
-        .kind = GHL_CREATE, .method = "POST", .wants = "customField", .wants_id = true};
+    struct ghl_request request = {.kind = GHL_CREATE, .method = "POST", .wants = "customField"};
     run(ghl, call, request, "/locations/", location_of(ghl), "/customFields", json_deep_copy(field), false,
         answer);
     return unwrap(answer, "customField");
