@@ -1,6 +1,6 @@
 #!/bin/bash
-# What `make deps` does: installs the Debian packages that are missing, and those that are named as arguments. Nothing
-# happens when all are there.
+# What `make deps` does: installs the Debian packages that are missing, and those that are named as arguments; after --only
+# these alone. Nothing happens when all are there.
 set -eu
 
 packages=(
@@ -11,6 +11,7 @@ packages=(
     libmojolicious-perl redis-server apache2 libapache2-mod-fcgid
     "$@"
 )
+[[ ${1-} != --only ]] || packages=("${@:2}")
 
 missing=()
 for package in "${packages[@]}"; do

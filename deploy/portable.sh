@@ -10,7 +10,7 @@ prefix=$work/libs
 jobs=${JOBS:-2}
 log=$work/log
 
-#deploy/deps.sh --only musl-tools linux-libc-dev dpkg-dev tcl perl make gcc
+deploy/deps.sh --only musl-tools linux-libc-dev dpkg-dev tcl perl make gcc
 mkdir -p "$work"/apt/lists/partial "$work"/apt/archives/partial "$src" "$prefix"/{include,lib}
 
 # -- sources --
@@ -106,6 +106,7 @@ build_jansson() {
     sed -i '/define JSON_PARSER_MAX_DEPTH/i #define JSON_HAVE_ATOMIC_BUILTINS 1\n#define JSON_HAVE_SYNC_BUILTINS 1' \
         android/jansson_config.h
     cp android/jansson_config.h src/jansson.h "$prefix/include/"
+    : >src/jansson_private_config.h
     flags="-Iandroid -DHAVE_STDINT_H -DHAVE_INTTYPES_H -DHAVE_UNISTD_H -DHAVE_FCNTL_H -DHAVE_SYS_TYPES_H \
         -DHAVE_SYS_TIME_H -DHAVE_SCHED_YIELD -DUSE_URANDOM=1 -DHAVE_OPEN -DHAVE_CLOSE -DHAVE_READ -DHAVE_GETPID \
         -DHAVE_GETTIMEOFDAY" archive libjansson.a src/*.c

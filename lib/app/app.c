@@ -4,6 +4,7 @@
 #include <poll.h>
 #include <pwd.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
 #include <unistd.h>
@@ -50,6 +51,8 @@ static void close_parts(struct app *app)
     app->ghl = NULL;
     app->crypt = NULL;
     app->server[0] = '\0';
+    free(app->site);
+    app->site = NULL;
 }
 
 /*

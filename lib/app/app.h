@@ -31,8 +31,9 @@ struct app {
     int64_t shift_ms;                   /* tests: the store's clock is so much later */
     int listener;                       /* a FastCGI worker's socket; -1 = none */
     volatile int *stop;                 /* set by a signal handler; may be NULL */
-    int64_t looked_mono_ms;             /* when the settings were last looked at */
-    struct tally tally;                 /* not written down yet; see journal.h */
+    char *site; /* the document root that was looked at last, and holds nothing of ours; NULL = none */
+    int64_t looked_mono_ms;    /* when the settings were last looked at */
+    struct tally tally;        /* not written down yet; see journal.h */
     int64_t delivered_mono_ms; /* when the store was last told that a delivery came (ALERT_SILENCE) */
 };
 

@@ -113,6 +113,10 @@ struct config_report {
     size_t warning_count;
 };
 
+/* Do settings, data or log lie where a web server hands them out (places.h)? That refuses the settings; but a FastCGI
+ * worker learns of a document root only with a request. True with the error set: which, and its right place. */
+bool config_is_served(const struct config *config, const char *document_root, struct error *e) MUST_CHECK;
+
 /* Fills *config from the environment and the file. True if there is no problem; on false the config is
  * still safe to use for logging and to free. Never prints. */
 bool config_load(struct config *config, struct config_report *report) MUST_CHECK;

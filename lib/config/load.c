@@ -104,6 +104,7 @@ static void default_places(struct load *l)
             known = places_settings(root) && places_beside(root, PLACES_DATA, path);
         load_replace(l, &c->data_dir, known ? path : "");
     }
+    places_set_certificates(c->env_file);
     /* An account's own log: its web server's is often out of reach. */
     if ((!log->value || !*log->value) && !log->refused && places_is_home_file(c->env_file) &&
         places_beside(c->env_file, PLACES_LOG, path))

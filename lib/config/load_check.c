@@ -2,6 +2,7 @@
 #include "config/load_work.h"
 #include "config/places.h"
 #include "order/template.h"
+#include <limits.h>
 #include <string.h>
 
 static bool is_refused(const struct load *l, const char *name)
@@ -98,24 +99,40 @@ static void check_woo(struct load *l)
                          given, part[i].right);
 }
 
-static bool was_given(const struct load *l, const char *name)
+bool config_is_served(const struct config *c, const char *document_root, struct error *e)
 {
-    const char *value = l->given[settings_find(name) - settings].value;
-    return value && *value;
+    const struct {
+        const char *what, *path, *name;
+    } place[] = {{"settings file", c->env_file, "env"},
+                 {"DATA_DIR", c->data_dir, PLACES_DATA},
+                 {"LOG", c->log_to, PLACES_LOG}};
+    char root[PATH_MAX], settings_file[PATH_MAX], right[PATH_MAX] = "a directory elsewhere";
+
+    for (size_t i = 0; i < sizeof place / sizeof *place; i++) {
+        if (*place[i].path != '/' || !places_is_served(place[i].path, document_root, root))
+            continue;
+        if (places_settings(settings_file))
+            (void)!places_beside(settings_file, place[i].name, right);
+        error_set(e, "%s: %s lies under %s, whose files the web server hands out; move it to %s",
+                  place[i].what, place[i].path, root, right);
+        return true;
+    }
+    return false;
 }
 
-/* A default lies beside the settings, of which it is told already. */
 static void check_places(struct load *l)
 {
     struct config *c = l->config;
+    struct error e = ERROR_NONE;
+    char root[PATH_MAX];
 
     if (!*c->data_dir)
         load_problem(l, "DATA_DIR is not set, and the program's directory is unknown; set an absolute path");
     else
         load_look_at_mode(l, "DATA_DIR", c->data_dir);
-    if (*c->data_dir && was_given(l, "DATA_DIR"))
-        (void)load_look_at_place(l, "DATA_DIR", c->data_dir, PLACES_DATA);
-    if (*c->log_to == '/' && was_given(l, "LOG") && !load_look_at_place(l, "LOG", c->log_to, PLACES_LOG))
+    if (config_is_served(c, NULL, &e))
+        load_problem(l, "%s", e.text);
+    if (*c->log_to == '/' && places_is_served(c->log_to, NULL, root))
         load_replace(l, &c->log_to, "stderr"); /* or the refusal itself would be written there */
 }
 

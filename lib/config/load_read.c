@@ -236,18 +236,6 @@ void load_look_at_mode(struct load *l, const char *setting, const char *path)
         load_warning(l, "%s: every user of this machine can read %s; run chmod o= on it", setting, path);
 }
 
-bool load_look_at_place(struct load *l, const char *setting, const char *path, const char *name)
-{
-    char root[PATH_MAX], settings_file[PATH_MAX], right[PATH_MAX];
-
-    if (!places_is_served(path, NULL, root))
-        return true;
-    bool known = places_settings(settings_file) && places_beside(settings_file, name, right);
-    load_problem(l, "%s: %s lies under %s, whose files the web server hands out; move it to %s", setting,
-                 path, root, known ? right : "a directory elsewhere");
-    return false;
-}
-
 static void read_settings_file(struct load *l, const char *path)
 {
     struct buf text;
@@ -264,7 +252,6 @@ static void read_settings_file(struct load *l, const char *path)
         l->out_of_memory = true;
     buf_wipe(&text);
     load_look_at_mode(l, "settings file", path);
-    (void)load_look_at_place(l, "settings file", path, "env");
 }
 
 void load_read(struct load *l)

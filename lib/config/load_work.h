@@ -30,8 +30,6 @@ void load_read(struct load *l);
 void load_free_files(struct config *config);
 /* Warns of a file or directory that every user can read. */
 void load_look_at_mode(struct load *l, const char *setting, const char *path);
-/* Refuses what the web server hands out, and tells its right place: `name` beside the settings. False if refused. */
-bool load_look_at_place(struct load *l, const char *setting, const char *path, const char *name);
 
 /* load_check.c: what no setting alone can tell. */
 void load_check(struct load *l);

@@ -101,6 +101,30 @@ bool places_candidate(unsigned n, char *out)
     return true;
 }
 
+/* -- certificates -- */
+
+void places_set_certificates(const char *settings_file)
+{
+    static const char *const known[] = {
+        "/etc/ssl/certs/ca-certificates.crt", /* Debian, Ubuntu, Arch, Alpine */
+        "/etc/pki/tls/certs/ca-bundle.crt",   /* RHEL, Alma, CloudLinux, and so cPanel */
+        "/etc/pki/ca-trust/extracted/pem/tls-ca-bundle.pem",
+        "/etc/pki/tls/cert.pem",
+        "/etc/ssl/ca-bundle.pem", /* SUSE */
+        "/var/lib/ca-certificates/ca-bundle.pem",
+        "/etc/ssl/cert.pem", /* Alpine, BSD */
+    };
+    char beside[PATH_MAX];
+
+    for (size_t i = 0; i < sizeof known / sizeof *known; i++)
+        if (access(known[i], R_OK) == 0) {
+            (void)setenv("SSL_CERT_FILE", known[i], 0);
+            return;
+        }
+    if (places_beside(settings_file, PLACES_CA, beside) && access(beside, R_OK) == 0)
+        (void)setenv("SSL_CERT_FILE", beside, 0);
+}
+
 /* -- what web servers hand out -- */
 
 /* Does real (a real path) lie in the directory, or is it it? A root of / names no site. */

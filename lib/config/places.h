@@ -8,7 +8,7 @@
  *                 the program
  *   data          DATA_DIR, else PLACES_DATA beside the settings
  *   log           LOG, else PLACES_LOG beside ~/woo-ghl/env; with settings elsewhere standard error
- *   certificates  SSL_CERT_FILE, else where libcurl or the system has them, else PLACES_CA beside the settings
+ *   certificates  SSL_CERT_FILE, else where the system has them, else PLACES_CA beside the settings
  *
  * Paths are absolute. Every `out` has PATH_MAX bytes; a path that does not fit counts as unknown.
  */
@@ -38,6 +38,11 @@ bool places_is_home_file(const char *path) MUST_CHECK;
 /* What stands beside a file; beside the program itself. False if that is not known, or too long. */
 bool places_beside(const char *file, const char *name, char *out) MUST_CHECK;
 bool places_beside_program(const char *name, char *out) MUST_CHECK;
+
+/* Sets SSL_CERT_FILE, which OpenSSL and base/http_client ask, unless it is set: to the first file of certificates of a
+ * known system that can be read (a static program brings none along), else to PLACES_CA beside the settings if that is
+ * there. */
+void places_set_certificates(const char *settings_file);
 
 /* Would a web server hand this path out? Then `root` gets the directory under which it does: document_root (may be
  * NULL or ""), what the environment of a CGI program names, or a directory that only a web server uses: public_html,

@@ -18,8 +18,9 @@ struct request {
     const char *accept;
     const char *query; /* of the URL, without "?" */
     const char *cookie, *authorization;
-    bool is_tls;       /* the web server says that the client's connection is encrypted */
-    bool is_forwarded; /* another server handed it on: remote_addr is that server's */
+    bool is_tls;               /* the web server says that the client's connection is encrypted */
+    bool is_forwarded;         /* another server handed it on: remote_addr is that server's */
+    const char *document_root; /* of the web server's site */
     /* Reads up to n bytes of the body; 0 = end, -1 = error. */
     long (*read)(void *context, char *into, size_t n);
     void *context;

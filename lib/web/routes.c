@@ -278,6 +278,22 @@ static const struct route *find_route(const char *path)
     return NULL;
 }
 
+/* Does the site that asks hand out settings, data or log? Looked at once for each document root in a row. */
+static bool is_served(struct app *app, const char *document_root)
+{
+    struct error e = ERROR_NONE;
+
+    if (!*document_root || (app->site && !strcmp(app->site, document_root)))
+        return false;
+    if (config_is_served(&app->config, document_root, &e)) {
+        log_event(app->log, LOG_LEVEL_ERROR, "config", NULL, "%s", e.text);
+        return true;
+    }
+    free(app->site);
+    app->site = strdup(document_root);
+    return false;
+}
+
 void routes_handle(struct app *app, const struct request *request, struct response *response)
 {
     struct visit v = {.app = app, .request = request, .response = response};
@@ -292,6 +308,8 @@ void routes_handle(struct app *app, const struct request *request, struct respon
         response_header(response, "Allow", route->method);
     } else if (!app->config_ok) {
         response_unavailable(response); /* app_open has logged why */
+    } else if (is_served(app, request->document_root)) {
+        response_unavailable(response);
     } else {
         route->handle(&v);
     }

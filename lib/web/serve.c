@@ -90,11 +90,14 @@ static bool find_path(lookup *look, void *context, struct buf *out)
     /* The last occurrence, so that a folder of the same name above changes nothing. */
     for (const char *next = route; next; next = strstr(next + 1, ROUTE))
         route = next;
+    /* A folder of that name that holds the program: /woo-order/woo_ghl.cgi. No route has a dot. */
     if (route)
-        return buf_adds(out, route) && buf_adds(out, info);
-    route = strstr(info, ROUTE);
-    if (route)
-        return buf_adds(out, route);
+        return buf_adds(out, strchr(route, '.') ? ROUTE : route) && buf_adds(out, info);
+    const char *const told[] = {info,
+                                look(context, "REDIRECT_URL")}; /* what was asked for before a rewriting */
+    for (size_t i = 0; i < sizeof told / sizeof *told; i++)
+        if ((route = strstr(told[i], ROUTE)))
+            return buf_adds(out, route);
     const char *file = strrchr(look(context, "SCRIPT_FILENAME"), '/');
     const char *name = strrchr(script, '/');
     bool itself = file && name && file[1] && !strcmp(file, name);
@@ -152,8 +155,11 @@ static void fill_request(lookup *look, void *context, struct request *request)
     request->query = look(context, "QUERY_STRING");
     request->cookie = look(context, "HTTP_COOKIE");
     request->authorization = look(context, "HTTP_AUTHORIZATION");
+    if (!*request->authorization) /* many hosts keep it from CGI programs; a rewrite rule brings it so */
+        request->authorization = look(context, "REDIRECT_HTTP_AUTHORIZATION");
     request->is_tls = is_tls(look, context);
     request->is_forwarded = is_forwarded(look, context);
+    request->document_root = look(context, "DOCUMENT_ROOT");
     request->arrived_mono_ms = arrived(look(context, "REQUEST_ARRIVED"));
 }
 

@@ -111,6 +111,7 @@ static void visit(struct app *app, const uint8_t *bytes, size_t len)
                                     .resource = word[RESOURCE],
                                     .source = "https://shop.example.com/",
                                     .accept = "*/*",
+                                    .document_root = "",
                                     .read = read_memory,
                                     .context = &from,
                                     .arrived_mono_ms = clock_mono_ms()};

@@ -28,6 +28,8 @@ package WooGHL::Case;
 #       header NAME: VALUE          set; without VALUE: taken out
 #       signed with SECRET | signed wrongly | unsigned          default: with WOO_WEBHOOK_SECRET's default
 #       from 192.0.2.1              the client's address (cgi)
+#       variable NAME VALUE         as the web server sets it (cgi); <dir> and <data> are where settings and data are;
+#                                   without VALUE: taken out
 #       pad N                       so many spaces behind the body
 #       length TEXT                 as Content-Length (cgi)
 #       in chunks                   without a length, in chunks

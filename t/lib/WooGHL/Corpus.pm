@@ -244,6 +244,11 @@ sub _modify {
     elsif ($line =~ /^signed with (.*)$/) { utf8::encode($send->{secret} = $1) }
     elsif ($line eq 'signed wrongly') { $send->{secret} = 'another secret' }
     elsif ($line eq 'unsigned') { delete $send->{secret}; $send->{unset}{'X-WC-Webhook-Signature'} = 1 }
+    elsif (my ($variable, $value) = $line =~ /^variable (\S+)\s*(.*)$/) {
+        $value =~ s/<data>/$self->{settings}{DATA_DIR}/;
+        $value =~ s/<dir>/$self->{server}->dir/e;
+        $send->{variables}{$variable} = length $value ? $value : undef;
+    }
     elsif ($line eq 'in chunks') { $send->{chunked} = 1 }
     elsif ($line eq 'in background') { $send->{background} = 1 }
     else { croak "a send knows no '$line'" }
@@ -284,6 +289,7 @@ sub _request {
     my ($self, $send) = @_;
     return $self->{server}->request($send->{method}, $send->{path}, { %{ $send->{headers} } },
         length $send->{body} ? $send->{body} : undef, $send->{from} ? (remote_addr => $send->{from}) : (),
+        $send->{variables} ? (variables => $send->{variables}) : (),
         $send->{chunked} ? (chunked => 1) : ());
 }
 

@@ -18,7 +18,8 @@ package WooGHL::Server;
 #   $res->{status}; $res->{headers}{'content-type'}; $res->{body};     # header names in lower case; exact bytes
 #   $server->deliver($bytes);       # the same of a signed order; deliver($bytes, 'order.created'), default order.updated
 #   # more after the body: remote_addr => '192.0.2.1' (cgi only), timeout => 30, chunked => 1 (sent in chunks),
-#   # hold => 1 (cgi only: the connection stays open behind the body)
+#   # hold => 1 (cgi only: the connection stays open behind the body), variables => { NAME => VALUE or undef }
+#   # (cgi only: what the web server sets)
 #   # a Content-Length among the headers is sent as it is, else the body's length is (no body: none)
 #   my $run = $server->command('drain', '--now');   # { code, out, err }; code is 128+N for signal N; new's command_s
 #                                   # is how long it may take, 120 without it
@@ -155,6 +156,7 @@ sub _write_settings {
 sub _environment {
     my ($self, %more) = @_;
     my %env = (PATH => '/usr/sbin:/usr/bin:/sbin:/bin', WOO_GHL_ENV => "$self->{dir}/env", %more);
+    delete @env{ grep { !defined $env{$_} } keys %env };
     for my $name (qw(ASAN_OPTIONS LSAN_OPTIONS UBSAN_OPTIONS)) {
         $env{$name} = $ENV{$name} if defined $ENV{$name};
     }
@@ -482,6 +484,7 @@ sub _request_cgi {
         $variable = "HTTP_$variable" unless $variable =~ /^CONTENT_(?:TYPE|LENGTH)$/;
         $env{$variable} = $headers->{$header};
     }
+    %env = (%env, %{ $more{variables} || {} });
     pipe my $in, my $to or croak "pipe: $!";
     pipe my $from, my $out or croak "pipe: $!";
     my $held;

@@ -296,13 +296,15 @@ static void warnings(void)
     ok(!load(&c, &r, GOOD, redirected), "the same after an internal redirect");
     drop(&c, &r);
     char served[80];
-    const char *const elsewhere[] = {"DOCUMENT_ROOT", served, "DATA_DIR", served, "LOG", served, NULL};
+    const char *const elsewhere[] = {"DOCUMENT_ROOT", served, "LOG", served, "DATA_DIR", served, NULL};
     snprintf(served, sizeof served, "%s/public_html", dir);
     ok(!load(&c, &r, GOOD, elsewhere + 2), "data and log in a directory that only web servers use");
     ok(has(r.problem, r.problem_count, "DATA_DIR: "),
        "data are refused, though the directory is not there yet");
-    ok(has(r.problem, r.problem_count, "LOG: "), "the log is");
     is_str(c.log_to, "stderr", "and is not written there");
+    drop(&c, &r);
+    ok(!load(&c, &r, GOOD, (const char *const[]){"LOG", served, NULL}), "the log alone");
+    ok(has(r.problem, r.problem_count, "LOG: "), "is refused");
     drop(&c, &r);
     ok(load(&c, &r, GOOD, (const char *const[]){"DOCUMENT_ROOT", served, NULL}),
        "settings beside a document root that does not exist");

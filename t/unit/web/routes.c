@@ -63,7 +63,7 @@ static void reopen(struct house *house, const char *const settings[])
 struct sent {
     const char *body; /* ORDER */
     size_t len;       /* 0 = strlen */
-    const char *method, *path, *length, *encoding, *signature, *topic, *resource, *type, *from;
+    const char *method, *path, *length, *encoding, *signature, *topic, *resource, *type, *from, *site;
     long sip;          /* at most so many bytes at one read; 0 = all */
     size_t stops;      /* reading fails after so many bytes; 0 = never */
     int64_t waited_ms; /* for its worker */
@@ -120,6 +120,7 @@ static void deliver(struct app *app, const struct sent *sent, struct response *r
                                     .query = "",
                                     .cookie = "",
                                     .authorization = "",
+                                    .document_root = or_usual(sent->site, ""),
                                     .read = read_memory,
                                     .context = &from,
                                     .arrived_mono_ms = clock_mono_ms() - sent->waited_ms};
@@ -517,6 +518,23 @@ static void nowhere(void)
     end(&house);
 }
 
+/* A worker hears of the document root with the request. */
+static void served(void)
+{
+    struct house house;
+
+    if (!begin(&house, NULL))
+        return;
+    const struct sent inside = {.site = house.sandbox.dir}, outside = {.site = "/var/empty"};
+    answers(&house.app, outside, 200, SYNCED, "another site's document root");
+    answers(&house.app, inside, 503, UNAVAILABLE, "one that holds data and log");
+    ok(sandbox_log_has(&house.sandbox, "whose files the web server hands out; move it to"),
+       "the log says it");
+    answers(&house.app, inside, 503, UNAVAILABLE, "once more");
+    answers(&house.app, outside, 200, DUPLICATE, "the other one goes on");
+    end(&house);
+}
+
 int main(void)
 {
     paths_and_methods();
@@ -529,5 +547,6 @@ int main(void)
     later();
     no_store();
     nowhere();
+    served();
     return tap_done();
 }
