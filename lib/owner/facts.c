@@ -1,0 +1,150 @@
+#include "owner/facts.h"
+#include "app/heartbeat.h"
+#include "app/left_behind.h"
+#include "base/text.h"
+#include "shop/reconcile.h"
+#include "sync/sync.h"
+#include <string.h>
+
+/* -- reading -- */
+
+static bool read_limits(struct app *app, struct facts *f)
+{
+    const struct limiter_terms terms = orders_limiter_terms(&app->config);
+    int64_t now_ms;
+
+    if (store_read_limiter(app->store, &f->limiter, &now_ms) != STORE_OK)
+        return false;
+    struct limiter_record copy = f->limiter; /* nothing is taken */
+    memcpy(f->held_reason, f->limiter.hold_reason, sizeof f->held_reason);
+    f->held_ms = *f->held_reason ? limiter_take(&copy, &terms, -1, now_ms) : 0;
+    return true;
+}
+
+static bool read_late(struct app *app, struct facts *f)
+{
+    if (store_list(app->store, INDEX_AGE, 0, "", FACTS_LATE_MAX, f->late, &f->late_count) != STORE_OK)
+        return false;
+    while (f->late_count && f->late[f->late_count - 1].at_ms >= f->sizes.now_ms - app->config.retry_for_ms)
+        f->late_count--;
+    return true;
+}
+
+bool facts_read(struct app *app, struct facts *f)
+{
+    struct store *store = app->store;
+    int64_t now_ms;
+
+    buf_init(&f->counts, STORE_BLOB_MAX);
+    buf_init(&f->unmapped, STORE_BLOB_MAX);
+    buf_init(&f->drains, STORE_BLOB_MAX);
+    buf_init(&f->gone, STORE_BLOB_MAX);
+    buf_init(&f->left, STORE_BLOB_MAX);
+    if (store_sizes(store, &f->sizes) != STORE_OK ||
+        store_read_location(store, &f->location, &now_ms) != STORE_OK ||
+        store_about(store, &f->about) != STORE_OK || !read_limits(app, f) || !read_late(app, f) ||
+        store_values(store, FACTS_COUNTS, &f->counts) != STORE_OK ||
+        store_values(store, FACTS_UNMAPPED, &f->unmapped) != STORE_OK ||
+        store_values(store, SYNC_GONE, &f->gone) != STORE_OK ||
+        store_values(store, HEARTBEAT_VALUE, &f->drains) != STORE_OK)
+        return false;
+    left_behind(app, &f->left);
+    f->reconciled_s = reconcile_age_s(app);
+    f->undrained = drain_is_overdue(app, &f->sizes);
+    return true;
+}
+
+void facts_free(struct facts *f)
+{
+    buf_free(&f->counts);
+    buf_free(&f->unmapped);
+    buf_free(&f->drains);
+    buf_free(&f->gone);
+    buf_free(&f->left);
+}
+
+/* -- what they say -- */
+
+const char *facts_next(const struct buf *values, const char *prefix, size_t *at, int64_t *number)
+{
+    if (*at >= values->len)
+        return NULL;
+    const char *name = values->data + *at, *value = name + strlen(name) + 1;
+    *at = (size_t)(value - values->data) + strlen(value) + 1;
+    *number = text_number(value, NULL);
+    return name + strlen(prefix);
+}
+
+int64_t facts_oldest_s(const struct facts *f)
+{
+    int64_t first_ms = f->sizes.first_ms[INDEX_AGE];
+    return first_ms && first_ms < f->sizes.now_ms ? (f->sizes.now_ms - first_ms) / 1000 : 0;
+}
+
+int64_t facts_gone(const struct facts *f)
+{
+    size_t at = 0;
+    int64_t n = 0, ignored;
+
+    while (facts_next(&f->gone, SYNC_GONE, &at, &ignored))
+        n++;
+    return n;
+}
+
+/* "1 order", "2 orders". */
+#define ORDERS(n) (long long)(n), (n) == 1 ? "" : "s"
+
+static bool say_hold(const struct facts *f, struct buf *out)
+{
+    if (f->location.paused_ms)
+        return buf_addf(out, "All orders wait until this is mended; none is lost: %s",
+                        f->location.pause_reason);
+    if (breaker_open_ms(&f->location, f->sizes.now_ms) > 0)
+        return buf_adds(out,
+                        "GoHighLevel does not answer: orders wait and go on when it does; none is lost.");
+    if (f->held_ms > 0)
+        return buf_addf(out,
+                        "GoHighLevel takes no calls for now: orders wait and go on later; none is lost. %s",
+                        f->held_reason);
+    return false;
+}
+
+enum facts_state facts_say(const struct facts *f, struct buf *out)
+{
+    int64_t dead = f->sizes.count[INDEX_DEAD], waiting = f->sizes.count[INDEX_DUE];
+
+    if (*f->about.problem)
+        (void)buf_addf(out, "Orders can be lost: %s", f->about.problem);
+    else if (f->undrained)
+        (void)buf_adds(
+            out, "Orders wait and nothing takes them to GoHighLevel: run `woo_ghl drain` from cron or as a "
+                 "service.");
+    if (out->len)
+        return FACTS_RISK;
+    if (say_hold(f, out))
+        return FACTS_ATTENTION;
+    if (dead)
+        (void)buf_addf(
+            out,
+            "%lld order%s cannot go to GoHighLevel as they are: they wait for you to retry or drop "
+            "them.",
+            ORDERS(dead));
+    else if (f->late_count)
+        (void)buf_addf(out, "%lld order%s have waited for very long; they are tried on.",
+                       ORDERS(f->late_count));
+    else if (facts_gone(f))
+        (void)buf_addf(out,
+                       "The opportunities of %lld order%s are gone in GoHighLevel and are not made again.",
+                       ORDERS(facts_gone(f)));
+    else if (f->left.len)
+        (void)buf_adds(out, "Orders wait in a place that the settings do not name any more.");
+    else if (f->location.reconcile_ms)
+        (void)buf_adds(out, "Orders may be missing: run `woo_ghl reconcile`.");
+    if (out->len)
+        return FACTS_ATTENTION;
+    if (waiting)
+        (void)buf_addf(out, "All is well: %lld order%s on the way to GoHighLevel.", ORDERS(waiting));
+    else
+        (void)buf_adds(out, "All is well: nothing waits.");
+    return FACTS_WELL;
+}
