@@ -108,8 +108,9 @@ const struct setting settings[] = {
     {"GHL_TIMEOUT", NUMBER(duration, ghl_timeout_ms, 100, 5 * MINUTE), .fallback = "15s", .help = "The longest time that one call to GHL may take."},
 
     {"REDIS_URL", REDIS_URL(redis_url), .example = "redis://user:password@127.0.0.1:6379/0",
-     .help = "The Redis server that all processes and machines share: redis://[user:password@]host[:port][/db], rediss://... or unix:///path[?db=N]. "
-     "If it is not set, a SQLite file in DATA_DIR is used."},
+     .help = "The Redis that all processes and machines share: redis://[user:password@]host[:port][/db] or unix:///path[?db=N]; with several hosts, a comma between, "
+     "nodes of a Redis Cluster; redis+sentinel://[user:password@]host[:port],.../name[/db][?sentinel=password] asks sentinels for the primary. rediss:// and "
+     "rediss+sentinel:// use TLS. If it is not set, a SQLite file in DATA_DIR is used."},
     {"REDIS_PREFIX", TEXT(redis_prefix), .fallback = "woo_ghl", .help = "The text that every key in Redis begins with."},
     {"REDIS_TIMEOUT", NUMBER(duration, redis_timeout_ms, 10, 10 * SECOND), .fallback = "500ms",
      .help = "The longest time that Redis may take to connect and reply. After it, the delivery goes to the spool."},

@@ -2,10 +2,12 @@
 #include "lua.h"
 #include "store/redis/redis.h"
 #include <stdarg.h>
+#include <stdlib.h>
 #include <string.h>
 
 #define KEEP_MAX ((size_t)256 * 1024) /* bytes of memory that are kept for the next call */
 #define MARKS 32                      /* bytes around a word, at most */
+#define PAUSE_MS 20                   /* before a command is repeated for which the node asks to wait */
 
 static const struct {
     const char *text, *sha1;
@@ -130,62 +132,118 @@ void redis_begin(struct redis *r)
         all[i]->count = 0;
     }
     r->script = SCRIPT_NONE;
-    r->same_server = false;
+    r->same_server = r->whole = false;
     r->began_mono_ms = clock_mono_ms();
 }
 
-static void add_script(struct redis *r, const char *verb, const char *script)
+static void add_script(struct redis *r, struct redis_words *out, const char *verb, const char *script)
 {
-    size_t count = r->out.count;
+    size_t count = out->count;
 
-    add_length(&r->out, 3 + r->keys.count + r->args.count);
-    redis_word(&r->out, verb);
-    redis_word(&r->out, script);
-    redis_word_number(&r->out, (int64_t)r->keys.count);
-    buf_add(&r->out.text, r->keys.text.data, r->keys.text.len);
-    buf_add(&r->out.text, r->args.text.data, r->args.text.len);
-    r->out.text.failed = r->out.text.failed || r->keys.text.failed || r->args.text.failed;
-    r->out.count = count + 1;
+    add_length(out, 3 + r->keys.count + r->args.count);
+    redis_word(out, verb);
+    redis_word(out, script);
+    redis_word_number(out, (int64_t)r->keys.count);
+    buf_add(&out->text, r->keys.text.data, r->keys.text.len);
+    buf_add(&out->text, r->args.text.data, r->args.text.len);
+    out->text.failed = out->text.failed || r->keys.text.failed || r->args.text.failed;
+    out->count = count + 1;
 }
 
 void redis_add_script(struct redis *r, enum redis_script which)
 {
     r->script = which;
     r->script_at = r->out.count;
-    add_script(r, "EVALSHA", scripts[which].sha1);
+    add_script(r, &r->out, "EVALSHA", scripts[which].sha1);
 }
 
-static bool is_error(const redisReply *reply, const char *begins)
+/* Behind the command at `at`: "*2\r\n$3\r\nGET\r\n...". */
+static const char *skip_command(const char *at)
 {
-    return reply->type == REDIS_REPLY_ERROR && !strncmp(reply->str, begins, strlen(begins));
+    char *end;
+
+    for (long words = strtol(at + 1, &end, 10); words > 0; words--) {
+        long len = strtol(end + 3, &end, 10);
+        end += 2 + len;
+    }
+    return end + 2;
+}
+
+/* The call's command number i, by itself. A script is sent with its text: another node may not know it. */
+static void pick_command(struct redis *r, size_t i, struct redis_words *out)
+{
+    const char *at = r->out.text.data;
+
+    if (r->script != SCRIPT_NONE && i == r->script_at) {
+        add_script(r, out, "EVAL", scripts[r->script].text);
+        return;
+    }
+    while (i-- > 0)
+        at = skip_command(at);
+    buf_add(&out->text, at, (size_t)(skip_command(at) - at));
+    out->count = 1;
+}
+
+/* Sends the command once more, which was refused, as the remedy says. False with the trouble set. */
+static bool repeat(struct redis *r, size_t i, enum redis_remedy remedy, redisReply **reply, int64_t deadline)
+{
+    struct redis_words one = {.count = 0};
+    redisReply *again = NULL;
+    bool good;
+
+    buf_init(&one.text, r->out.text.max);
+    pick_command(r, i, &one);
+    if (remedy == REMEDY_ASK && !r->whole) {
+        good = redis_ask_named(r, (*reply)->str, &one, &again, deadline);
+    } else {
+        good = redis_ready(r, deadline) && redis_exchange(r, &one, &again, deadline);
+    }
+    buf_free(&one.text);
+    freeReplyObject(*reply);
+    *reply = again;
+    return good;
+}
+
+/* All commands, to the node that has the keys. */
+static enum store_result run_all(struct redis *r, redisReply **reply, int64_t deadline)
+{
+    if (!redis_ready(r, deadline))
+        return STORE_UNAVAILABLE;
+    if (r->same_server && *r->told && strcmp(r->told, r->run_id) != 0)
+        return redis_trouble(r, "Redis was restarted, or another server has taken its place");
+    return redis_exchange(r, &r->out, reply, deadline) ? STORE_OK : STORE_UNAVAILABLE;
 }
 
 enum store_result redis_run(struct redis *r, redisReply **reply)
 {
     int64_t deadline = r->began_mono_ms + r->timeout_ms + redis_extra_ms(r->out.text.len);
     size_t n = r->out.count;
-    redisReply *again = NULL;
 
     memset(reply, 0, n * sizeof *reply);
-    if (!redis_ready(r, deadline))
-        return STORE_UNAVAILABLE;
-    if (r->same_server && *r->told && strcmp(r->told, r->run_id) != 0)
-        return redis_trouble(r, "Redis was restarted, or another server has taken its place");
-    if (!redis_exchange(r, &r->out, reply, deadline))
-        return STORE_UNAVAILABLE;
-    if (r->script == SCRIPT_NONE || !is_error(reply[r->script_at], "NOSCRIPT"))
-        return STORE_OK;
-    /* The server was restarted, or was told to forget its scripts. */
-    buf_reset(&r->out.text);
-    r->out.count = 0;
-    add_script(r, "EVAL", scripts[r->script].text);
-    if (!redis_exchange(r, &r->out, &again, deadline)) {
+    enum store_result result = run_all(r, reply, deadline);
+    for (size_t i = 0; result == STORE_OK && i < n;) {
+        enum redis_remedy remedy = redis_remedy(reply[i]);
+        if (remedy == REMEDY_NONE || clock_left_ms(deadline) <= PAUSE_MS) {
+            i++; /* an error that lasts is the caller's */
+            continue;
+        }
+        if (remedy >= REMEDY_WAIT)
+            (void)clock_sleep_ms(PAUSE_MS, NULL);
+        if (remedy <= REMEDY_WAIT) {
+            result = repeat(r, i, remedy, &reply[i], deadline) ? STORE_OK : STORE_UNAVAILABLE;
+            continue;
+        }
+        /* From the first one on: what was answered before is of another node and clock. */
+        bool good = remedy == REMEDY_FIND || redis_follow(r, reply[i]->str, deadline);
+        if (remedy == REMEDY_FIND)
+            redis_disconnect(r);
         redis_free(reply, n);
-        return STORE_UNAVAILABLE;
+        i = 0;
+        result = good ? run_all(r, reply, deadline) : STORE_UNAVAILABLE;
     }
-    freeReplyObject(reply[r->script_at]);
-    reply[r->script_at] = again;
-    return STORE_OK;
+    if (result != STORE_OK)
+        redis_free(reply, n);
+    return result;
 }
 
 void redis_free(redisReply **reply, size_t n)
@@ -213,7 +271,7 @@ enum store_result redis_ask(struct redis *r, redisReply **reply, int type)
 /* Redis 7 says -OOM itself; before it, the script's own error quotes the command's. */
 static bool is_full(const redisReply *reply)
 {
-    return is_error(reply, "OOM ") || strstr(reply->str, "-OOM command not allowed") != NULL;
+    return !strncmp(reply->str, "OOM ", 4) || strstr(reply->str, "-OOM command not allowed") != NULL;
 }
 
 enum store_result redis_nonsense(struct redis *r)
@@ -232,8 +290,6 @@ enum store_result redis_expect(struct redis *r, const redisReply *reply, int typ
         (void)redis_trouble(r, "Redis has no memory left (maxmemory): %s", reply->str);
         return STORE_FULL;
     }
-    if (strstr(reply->str, "READONLY"))
-        r->address_count = 0; /* its name may lead to the new primary by now */
     (void)redis_fail(r, "%s", reply->str);
     return STORE_UNAVAILABLE;
 }

@@ -1,4 +1,5 @@
 #include "base/clock.h"
+#include "base/text.h"
 #include "store/redis/redis.h"
 #include <errno.h>
 #include <netdb.h>
@@ -17,7 +18,7 @@
 #include <openssl/ssl.h>
 #endif
 
-#define GREETING 5 /* commands, at most, that a new connection begins with */
+#define GREETING 7 /* commands, at most, that a new connection begins with */
 #define RESOLVE_AGAIN_MS 60000
 #define BYTES_PER_MS 1024 /* of the slowest link that is waited for */
 #define FRESH_MS 5        /* a deadline that this little of is gone is as good as the socket's timeout */
@@ -40,7 +41,7 @@ bool redis_give_up(struct redis *r)
     if (r->url.path)
         error_prefix(&r->trouble, "Redis at %s", r->url.path);
     else
-        error_prefix(&r->trouble, "Redis at %s port %s", r->url.host, r->url.port);
+        error_prefix(&r->trouble, "Redis at %s port %s", r->host, r->port);
     return false;
 }
 
@@ -66,7 +67,7 @@ static bool resolve(struct redis *r)
         r->address_count = 1;
         return true;
     }
-    int code = getaddrinfo(r->url.host, r->url.port, &hints, &list);
+    int code = getaddrinfo(r->host, r->port, &hints, &list);
     if (code != 0)
         return redis_fail(r, "the host's name has no address: %s", gai_strerror(code));
     r->address_count = 0;
@@ -113,7 +114,7 @@ static int open_socket(const struct redis_address *to, int64_t deadline)
 static SSL *new_tls(struct redis *r)
 {
     unsigned char address[sizeof(struct in6_addr)];
-    const char *host = r->url.host;
+    const char *host = r->host;
 
     if (!r->tls) {
         SSL_CTX *fresh = SSL_CTX_new(TLS_client_method());
@@ -186,7 +187,7 @@ bool redis_adopt(struct redis *r, int fd)
     return true;
 }
 
-static bool open_context(struct redis *r, int64_t deadline)
+bool redis_connect(struct redis *r, int64_t deadline)
 {
     int fd = -1;
 
@@ -244,42 +245,70 @@ int64_t redis_learn_time(struct redis *r, const redisReply *time)
     return s * 1000 + us / 1000;
 }
 
-/* Reads the replies of the greeting: AUTH and SELECT, if they were sent, then the three that `greet` ends
- * with. */
-static bool read_greeting(struct redis *r, redisReply *const *reply, size_t n)
+void redis_add_login(struct redis_words *out, const struct redis_login *login)
+{
+    if (*login->password && *login->user)
+        redis_command(out, "", "AUTH %s %s", login->user, login->password);
+    else if (*login->password)
+        redis_command(out, "", "AUTH %s", login->password);
+}
+
+/* Is a server of this mode and role what REDIS_URL says? */
+static bool is_fit(struct redis *r, const char *mode, const redisReply *replication)
 {
     char role[16];
 
-    for (size_t i = 0; i + 3 < n; i++)
+    redis_info(replication, "\nrole:", role, sizeof role);
+    if (!strcmp(mode, "standalone") && r->url.host_count > 1 && !r->url.primary)
+        return redis_fail(r, "it is no node of a Redis Cluster: REDIS_URL must name one host, or be "
+                             "redis+sentinel://HOST,HOST/NAME");
+    if (strcmp(role, "slave") != 0)
+        return true;
+    r->address_count = 0;
+    return redis_fail(r, "it is a replica (READONLY): REDIS_URL must name the primary%s",
+                      r->url.primary ? "; the sentinels name this one still" : "");
+}
+
+/* Reads the replies of the greeting: AUTH, SELECT and ASKING, if they were sent, then the four that it ends with. */
+static bool read_greeting(struct redis *r, redisReply *const *reply, size_t n)
+{
+    char mode[16];
+
+    for (size_t i = 0; i + 4 < n; i++)
         if (reply[i]->type == REDIS_REPLY_ERROR)
             return redis_fail(r, "it refuses user, password or database: %s", reply[i]->str);
+    redis_info(reply[n - 2], "\nredis_mode:", mode, sizeof mode);
+    if (!strcmp(mode, "sentinel"))
+        return redis_fail(r, "it is a sentinel: REDIS_URL must be redis+sentinel://HOST,HOST/NAME");
     if (redis_learn_time(r, reply[n - 3]) < 0)
         return redis_fail(r, "cannot be used: %s",
                           reply[n - 3]->type == REDIS_REPLY_ERROR ? reply[n - 3]->str : "TIME tells no time");
     redis_info(reply[n - 2], "\nrun_id:", r->run_id, sizeof r->run_id);
     if (!*r->run_id)
         memcpy(r->run_id, "unknown", sizeof "unknown");
-    redis_info(reply[n - 1], "\nrole:", role, sizeof role);
-    if (!strcmp(role, "slave")) {
-        r->address_count = 0;
-        return redis_fail(r, "it is a replica: REDIS_URL must name the primary");
+    switch (redis_remedy(reply[n - 4])) {
+    case REMEDY_NONE:
+    case REMEDY_ASK: return is_fit(r, mode, reply[n - 1]);
+    case REMEDY_MOVE: return text_format(r->moved, sizeof r->moved, "%s", reply[n - 4]->str);
+    default: return redis_fail(r, "cannot be used: %s", reply[n - 4]->str);
     }
-    return true;
 }
 
-/* AUTH, SELECT, TIME and INFO in one round trip. Only INFO may be refused: hosted servers do. */
-static bool greet(struct redis *r, int64_t deadline)
+/* AUTH, SELECT, whether the keys are here, TIME and INFO in one round trip. Only INFO may be refused: hosted servers
+ * do. */
+bool redis_greet(struct redis *r, int64_t deadline)
 {
     redisReply *reply[GREETING];
     struct redis_words out = {.count = 0};
 
+    r->moved[0] = '\0';
     buf_init(&out.text, 8192);
-    if (*r->url.password && *r->url.user)
-        redis_command(&out, "", "AUTH %s %s", r->url.user, r->url.password);
-    else if (*r->url.password)
-        redis_command(&out, "", "AUTH %s", r->url.password);
+    redis_add_login(&out, &r->url.login);
     if (r->url.database > 0)
         redis_command(&out, "", "SELECT %d", (int64_t)r->url.database);
+    if (r->asking)
+        redis_command(&out, "", "ASKING");
+    redis_command(&out, r->base, REDIS_HERE);
     redis_command(&out, "", "TIME");
     redis_command(&out, "", "INFO server");
     redis_command(&out, "", "INFO replication");
@@ -301,7 +330,7 @@ bool redis_ready(struct redis *r, int64_t deadline_mono_ms)
     redis_disconnect(r);
     if (r->failed_mono_ms >= 0 && clock_mono_ms() - r->failed_mono_ms < REDIS_WAIT_MS)
         return false;
-    return open_context(r, deadline_mono_ms) && greet(r, deadline_mono_ms);
+    return redis_find(r, deadline_mono_ms);
 }
 
 /* -- exchanges -- */

@@ -19,6 +19,12 @@ void *redis_open(const struct config *config, const char *space, struct log *log
     const size_t size = strlen(space) + sizeof "{}";
     struct redis_url url;
 
+    if (*space == '}') {
+        error_set(
+            e,
+            "REDIS_PREFIX begins with a }: then the keys of a location would be on all nodes of a cluster");
+        return NULL;
+    }
     if (!redis_url_parse(config->redis_url, &url, e)) {
         error_prefix(e, "REDIS_URL");
         return NULL;
@@ -48,7 +54,8 @@ void *redis_open(const struct config *config, const char *space, struct log *log
                         .failed_mono_ms = -1,
                         .works_mono_ms = -1,
                         .ahead_ms = clock_wall_ms() - clock_mono_ms()};
-    log_secret(log, url.password);
+    log_secret(log, url.login.password);
+    log_secret(log, url.sentinel.password);
     buf_init(&r->out.text, WORDS_MAX);
     buf_init(&r->keys.text, WORDS_MAX);
     buf_init(&r->args.text, WORDS_MAX);

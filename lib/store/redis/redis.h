@@ -1,5 +1,6 @@
 /*
- * redis: the Redis backend, for its own files. One connection to one server; commands to it, and what it answers.
+ * redis: the Redis backend, for its own files. One connection to the node that has the location's keys; commands to
+ * it, and what it answers.
  *
  * A call is built, run in one round trip, and its replies are read:
  *
@@ -13,13 +14,18 @@
  *
  * Formats: single spaces separate words; %s = a text, %d = an int64_t, %k = a key (kind and name, two texts; a
  * name of "" or NULL: the kind alone). Keys are `{prefix:location}:KIND:NAME` or `{prefix:location}:KIND`: one hash
- * tag, so that they are on one server.
+ * tag, so that they are on one node of a Redis Cluster.
+ *
+ * WHICH NODE (node.c): the one host of REDIS_URL; or the one that its cluster names with MOVED; or the one that its
+ * sentinels name, if it says itself that it is a primary. A command that a node refuses was not carried out. It is
+ * repeated until the exchange's deadline: where MOVED or ASK say, or here, if the node asks to wait. A commit
+ * is repeated on the server that was told last alone (ASK's node belongs to it): another one's memory is checked first.
  *
  * Every exchange has one deadline for all of it: connect, AUTH, SELECT and the replies. It grows with the bytes
  * that are sent and received, 1 s for each MB. After any failure the context is finished, and for REDIS_WAIT_MS
  * exchanges fail at once, so that a dead Redis costs a process one timeout a second and not one a request. The
- * address is resolved once; it is resolved anew if the server is a replica now, or if the known addresses have not
- * worked for a minute.
+ * address of a node is resolved once; it is resolved anew if the server is a replica now, or if the known addresses have
+ * not worked for a minute.
  */
 #ifndef WOO_GHL_STORE_REDIS_REDIS_H
 #define WOO_GHL_STORE_REDIS_REDIS_H
@@ -51,6 +57,11 @@ struct redis {
 
     /* the connection */
     struct redis_url url;
+    size_t first;               /* the host of it that is asked first */
+    char host[REDIS_HOST_SIZE]; /* the node */
+    char port[REDIS_PORT_SIZE];
+    char moved[REDIS_HOST_SIZE + 32]; /* what the node answered for the keys: MOVED; "" = they are here */
+    bool asking;                      /* another node sends us to this one, for one command */
     int64_t timeout_ms;
     redisContext *context;              /* NULL = not connected */
     redisReplyObjectFunctions *replies; /* hiredis's own */
@@ -68,7 +79,8 @@ struct redis {
     /* the call that is being built */
     struct redis_words out; /* commands */
     int64_t began_mono_ms;
-    bool same_server;              /* it is only for the server that was told last */
+    bool same_server; /* it is only for the server that was told last */
+    bool whole;       /* ... for a node that has all keys of the location: none is under way to another */
     enum redis_script script;      /* the one in it, if any: */
     size_t script_at;              /* which of the commands it is */
     struct redis_words keys, args; /* its own; to be built before it is added */
@@ -81,8 +93,14 @@ void redis_disconnect(struct redis *r);
 int64_t redis_extra_ms(size_t bytes);
 /* Takes over the connected socket. False with the trouble set. */
 bool redis_adopt(struct redis *r, int fd) MUST_CHECK;
-/* Connected to a primary that still answers, as far as can be told without asking it. False with the trouble set. */
+/* Connected to the node that has the keys, as far as can be told without asking it. False with the trouble set. */
 bool redis_ready(struct redis *r, int64_t deadline_mono_ms) MUST_CHECK;
+/* Connects to r->host. False with the trouble set. */
+bool redis_connect(struct redis *r, int64_t deadline_mono_ms) MUST_CHECK;
+/* What a new connection to a server begins with. False with the trouble set; true with r->moved set: it is another. */
+bool redis_greet(struct redis *r, int64_t deadline_mono_ms) MUST_CHECK;
+/* AUTH, if there is a password. */
+void redis_add_login(struct redis_words *out, const struct redis_login *login);
 /* The commands in one round trip; reply[i] is the caller's, and may be an error reply. False with the trouble set,
  * the connection gone and every reply NULL: no reply in time. Needs redis_ready. */
 bool redis_exchange(struct redis *r, const struct redis_words *commands, redisReply **reply,
@@ -96,6 +114,29 @@ bool redis_give_up(struct redis *r);
 int64_t redis_learn_time(struct redis *r, const redisReply *time);
 /* The value of "name:value\r\n" in INFO's reply, "" = not told. */
 void redis_info(const redisReply *info, const char *name, char *out, size_t size);
+
+/* -- node.c: which node -- */
+
+/* Of a key that is never there: another node answers with MOVED, one that gives the keys away with ASK. */
+#define REDIS_HERE "GET %k", "none", ""
+
+/* What helps against a refusal. */
+enum redis_remedy {
+    REMEDY_NONE, /* nothing: it is an answer */
+    REMEDY_TEXT, /* the script's text */
+    REMEDY_ASK,  /* the named node, for this command */
+    REMEDY_WAIT, /* a moment */
+    REMEDY_MOVE, /* the named node, from now on */
+    REMEDY_FIND, /* another primary */
+};
+enum redis_remedy redis_remedy(const redisReply *reply);
+/* Connects to the node that has the keys. False with the trouble set. */
+bool redis_find(struct redis *r, int64_t deadline_mono_ms) MUST_CHECK;
+/* The same, from the node on that an answer of MOVED or ASK names. */
+bool redis_follow(struct redis *r, const char *named, int64_t deadline_mono_ms) MUST_CHECK;
+/* The one command at the node that the answer of ASK names. Ends the connection. False with the trouble set. */
+bool redis_ask_named(struct redis *r, const char *ask, const struct redis_words *command, redisReply **reply,
+                     int64_t deadline_mono_ms) MUST_CHECK;
 
 /* -- call.c: words -- */
 

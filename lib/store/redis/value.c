@@ -141,26 +141,34 @@ static void make_pattern(const struct redis *r, const char *prefix, struct buf *
     buf_addc(out, '*');
 }
 
-/* One step of SCAN, from the cursor on, which it moves. */
+/* One step of SCAN, from the cursor on, which it moves. SCAN names no key: the node is asked whether it has them all. */
 static enum store_result scan(struct redis *r, const char *pattern, char cursor[24], struct found *found)
 {
     const size_t skip = strlen(r->base) + strlen(":val:");
-    redisReply *reply;
+    redisReply *reply[2];
 
     redis_begin(r);
+    r->whole = true;
+    redis_add(r, REDIS_HERE);
     redis_add(r, "SCAN %s MATCH %s COUNT %d", cursor, pattern, (int64_t)SCAN_STEP);
-    enum store_result result = redis_ask(r, &reply, REDIS_REPLY_ARRAY);
-    if (result == STORE_OK && (reply->elements != 2 || reply->element[0]->type != REDIS_REPLY_STRING ||
-                               reply->element[0]->len >= 24 || reply->element[1]->type != REDIS_REPLY_ARRAY))
+    enum store_result result = redis_run(r, reply);
+    if (result == STORE_OK)
+        result = redis_expect(r, reply[0], REDIS_REPLY_NIL);
+    if (result == STORE_OK)
+        result = redis_expect_list(r, reply[1], 2);
+    if (result == STORE_OK)
+        result = redis_expect(r, reply[1]->element[1], REDIS_REPLY_ARRAY);
+    if (result == STORE_OK &&
+        (reply[1]->element[0]->type != REDIS_REPLY_STRING || reply[1]->element[0]->len >= 24))
         result = redis_nonsense(r);
     if (result == STORE_OK)
-        memcpy(cursor, reply->element[0]->str, reply->element[0]->len + 1);
-    for (size_t i = 0; result == STORE_OK && i < reply->element[1]->elements; i++) {
-        const redisReply *key = reply->element[1]->element[i];
+        memcpy(cursor, reply[1]->element[0]->str, reply[1]->element[0]->len + 1);
+    for (size_t i = 0; result == STORE_OK && i < reply[1]->element[1]->elements; i++) {
+        const redisReply *key = reply[1]->element[1]->element[i];
         if (key->type == REDIS_REPLY_STRING && key->len > skip && !keep_name(found, key->str + skip))
             result = redis_trouble(r, NO_MEMORY);
     }
-    redis_free(&reply, 1);
+    redis_free(reply, 2);
     return result;
 }
 

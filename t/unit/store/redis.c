@@ -340,5 +340,5 @@ int main(void)
         RIG_CASE(a_server_that_tells_little),
         RIG_CASE(what_a_server_promises),
     };
-    return rig_redis_main(cases, sizeof cases / sizeof *cases);
+    return rig_redis_main(&rig_redis, cases, sizeof cases / sizeof *cases);
 }

@@ -175,5 +175,5 @@ int main(void)
         RIG_CASE(a_list_of_values_is_bounded),
         RIG_CASE(what_an_order_costs),
     };
-    return rig_redis_main(cases, sizeof cases / sizeof *cases);
+    return rig_redis_main(&rig_redis, cases, sizeof cases / sizeof *cases);
 }

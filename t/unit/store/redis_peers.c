@@ -14,6 +14,7 @@
 
 #define TIME "*2\r\n$10\r\n1700000000\r\n$1\r\n0\r\n"
 #define INFO "$0\r\n\r\n$0\r\n\r\n"
+#define GREETING "$-1\r\n" TIME INFO
 
 struct peer {
     int listener;
@@ -77,32 +78,32 @@ static void peers_that_talk_nonsense(struct rig *rig)
         int step_ms;
         const char *trouble;
     } cases[] = {
-        {"loads its data", "-LOADING Redis is loading the dataset in memory\r\n" INFO, "", 0, "LOADING"},
-        {"tells no time", "*0\r\n" INFO, "", 0, "TIME tells no time"},
+        {"loads its data", "-LOADING Redis is loading the dataset in memory\r\n" TIME INFO, "", 0, "LOADING"},
+        {"tells no time", "$-1\r\n*0\r\n" INFO, "", 0, "TIME tells no time"},
         {"is no Redis", "HTTP/1.1 400 Bad Request\r\n\r\n", "", 0, "cannot be understood"},
-        {"hangs up", TIME INFO, "", 0, "went away"},
-        {"hangs up within its reply", TIME INFO, "*2\r\n$1\r\nv\r\n$9", 0, "went away"},
-        {"is silent", TIME INFO, NULL, 0, "did not answer in time: REDIS_TIMEOUT is 300 ms"},
-        {"is slow", TIME INFO, "*2\r\n$1\r\nv\r\n$1\r\n1\r\n" TIME, 40,
+        {"hangs up", GREETING, "", 0, "went away"},
+        {"hangs up within its reply", GREETING, "*2\r\n$1\r\nv\r\n$9", 0, "went away"},
+        {"is silent", GREETING, NULL, 0, "did not answer in time: REDIS_TIMEOUT is 300 ms"},
+        {"is slow", GREETING, "*2\r\n$1\r\nv\r\n$1\r\n1\r\n" TIME, 40,
          "did not answer in time: REDIS_TIMEOUT is 300 ms"},
-        {"announces a list that no memory holds", TIME INFO, "*1795000080\r\n", 0, "cannot be understood"},
-        {"answers with numbers", TIME INFO, ":1\r\n:2\r\n", 0, "what no Redis does"},
-        {"answers with a list in a list", TIME INFO, "*2\r\n$1\r\nv\r\n*0\r\n" TIME, 0, "what no Redis does"},
-        {"has a damaged version", TIME INFO, "*2\r\n$1\r\nv\r\n$2\r\n1x\r\n" TIME, 0, "damaged"},
-        {"has a negative version", TIME INFO, "*2\r\n$1\r\nv\r\n$2\r\n-1\r\n" TIME, 0, "damaged"},
-        {"has no version", TIME INFO, "*2\r\n$3\r\ndue\r\n$1\r\n1\r\n" TIME, 0, "no version"},
-        {"has a version of another kind", TIME INFO,
+        {"announces a list that no memory holds", GREETING, "*1795000080\r\n", 0, "cannot be understood"},
+        {"answers with numbers", GREETING, ":1\r\n:2\r\n", 0, "what no Redis does"},
+        {"answers with a list in a list", GREETING, "*2\r\n$1\r\nv\r\n*0\r\n" TIME, 0, "what no Redis does"},
+        {"has a damaged version", GREETING, "*2\r\n$1\r\nv\r\n$2\r\n1x\r\n" TIME, 0, "damaged"},
+        {"has a negative version", GREETING, "*2\r\n$1\r\nv\r\n$2\r\n-1\r\n" TIME, 0, "damaged"},
+        {"has no version", GREETING, "*2\r\n$3\r\ndue\r\n$1\r\n1\r\n" TIME, 0, "no version"},
+        {"has a version of another kind", GREETING,
          "*4\r\n$1\r\nv\r\n$1\r\n1\r\n$7\r\nattempt\r\n$2\r\n99\r\n" TIME, 0, "its field attempt"},
-        {"has a number that is too large", TIME INFO,
+        {"has a number that is too large", GREETING,
          "*4\r\n$1\r\nv\r\n$1\r\n1\r\n$3\r\ndue\r\n$20\r\n99999999999999999999\r\n" TIME, 0, "its field due"},
-        {"has a time of nonsense", TIME INFO, "*0\r\n*2\r\n$2\r\n-1\r\n$1\r\n0\r\n", 0, "what no Redis does"},
-        {"tells a time that no arithmetic bears", "*2\r\n$16\r\n4611686018427387\r\n$1\r\n0\r\n" INFO, "", 0,
-         "TIME tells no time"},
-        {"has a version that cannot grow", TIME INFO, "*2\r\n$1\r\nv\r\n$19\r\n9223372036854775807\r\n" TIME,
+        {"has a time of nonsense", GREETING, "*0\r\n*2\r\n$2\r\n-1\r\n$1\r\n0\r\n", 0, "what no Redis does"},
+        {"tells a time that no arithmetic bears", "$-1\r\n*2\r\n$16\r\n4611686018427387\r\n$1\r\n0\r\n" INFO,
+         "", 0, "TIME tells no time"},
+        {"has a version that cannot grow", GREETING, "*2\r\n$1\r\nv\r\n$19\r\n9223372036854775807\r\n" TIME,
          0, "damaged"},
-        {"has a time that no arithmetic bears", TIME INFO,
+        {"has a time that no arithmetic bears", GREETING,
          "*4\r\n$1\r\nv\r\n$1\r\n1\r\n$3\r\ndue\r\n$19\r\n9223372036854775807\r\n" TIME, 0, "its field due"},
-        {"refuses", TIME INFO, "-NOPERM this user has no permissions\r\n" TIME, 0, "NOPERM"},
+        {"refuses", GREETING, "-NOPERM this user has no permissions\r\n" TIME, 0, "NOPERM"},
     };
     struct order_record order;
     struct peer peer;
@@ -202,5 +203,5 @@ int main(void)
         RIG_CASE(peers_that_talk_nonsense),
         RIG_CASE(big_bodies_over_slow_links),
     };
-    return rig_redis_main(cases, sizeof cases / sizeof *cases);
+    return rig_redis_main(&rig_redis, cases, sizeof cases / sizeof *cases);
 }

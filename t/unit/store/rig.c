@@ -19,7 +19,7 @@ static void end_sqlite(struct rig *rig)
 }
 
 const struct rig_kind rig_sqlite = {"sqlite", &sqlite_backend, begin_sqlite, end_sqlite, sqlite_open, NULL};
-static const struct rig_kind *const rig_kinds[] = {&rig_sqlite, &rig_redis};
+static const struct rig_kind *const rig_kinds[] = {&rig_sqlite, &rig_redis, &rig_cluster};
 
 /* -- life cycle -- */
 

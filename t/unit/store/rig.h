@@ -27,8 +27,8 @@ struct rig_kind {
     void *(*open)(const struct config *config, const char *space, struct log *log, struct error *e);
     void (*shift)(struct rig *rig, int64_t ms); /* what rig_shift has to do beside; NULL = nothing */
 };
-extern const struct rig_kind rig_sqlite,
-    rig_redis; /* each in its own file if it needs more than a few lines */
+extern const struct rig_kind rig_sqlite, rig_redis,
+    rig_cluster; /* each in its own file if it needs more than a few lines */
 
 struct rig {
     const struct rig_kind *kind;
@@ -37,7 +37,8 @@ struct rig {
     char data_dir[RIG_PATH_SIZE];  /* DATA_DIR, in it */
     char redis_url[2 * RIG_PATH_SIZE];
     struct config config;
-    pid_t server; /* of Redis; 0 = none */
+    pid_t server;  /* of Redis; 0 = none */
+    unsigned port; /* of a node of a cluster */
     char space[32];
     void *state; /* the handle of the case; NULL = not open */
 };

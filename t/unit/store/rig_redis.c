@@ -3,11 +3,13 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <hiredis/hiredis.h>
+#include <netinet/in.h>
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/prctl.h>
+#include <sys/socket.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
@@ -50,7 +52,7 @@ static redisReply *ask(const struct rig *rig, const char *command)
     return reply;
 }
 
-bool rig_server_start(struct rig *rig, const char *const extra[])
+static bool start(struct rig *rig, const char *const extra[])
 {
     int64_t deadline = clock_mono_ms() + START_MS;
 
@@ -69,7 +71,68 @@ bool rig_server_start(struct rig *rig, const char *const extra[])
             break;
         (void)clock_sleep_ms(5, NULL);
     }
-    return ok(false, "redis-server answers on %s: is it installed?", socket_of(rig));
+    return false;
+}
+
+bool rig_server_start(struct rig *rig, const char *const extra[])
+{
+    return start(rig, extra) || ok(false, "redis-server answers on %s: is it installed?", socket_of(rig));
+}
+
+/* Can this port be listened at? */
+static bool is_free(unsigned port)
+{
+    struct sockaddr_in name = {
+        .sin_family = AF_INET, .sin_port = htons((uint16_t)port), .sin_addr.s_addr = htonl(INADDR_LOOPBACK)};
+    int fd = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
+    bool free = fd >= 0 && bind(fd, (const struct sockaddr *)&name, sizeof name) == 0;
+
+    if (fd >= 0)
+        close(fd);
+    return free;
+}
+
+bool rig_node_start(struct rig *rig)
+{
+    char port[8];
+    const char *const extra[] = {
+        "--port", port, "--bind", "127.0.0.1", "--cluster-enabled", "yes", "--cluster-node-timeout",
+        "5000",   NULL};
+
+    snprintf(rig->redis_url, sizeof rig->redis_url, "unix://%s/redis.sock", rig->dir);
+    for (unsigned try = 0; try < 50; try++) {
+        /* The bus is at the port plus 10,000, below those that connections get. */
+        rig->port = 10000 + ((unsigned)getpid() * 31 + try * 997) % 12000;
+        snprintf(port, sizeof port, "%u", rig->port);
+        if (is_free(rig->port) && is_free(rig->port + 10000) && start(rig, extra))
+            return true;
+    }
+    return ok(false, "redis-server runs as a node of a cluster");
+}
+
+void rig_add_slots(const struct rig *rig)
+{
+    char *command = malloc(7 * RIG_SLOTS + 32), *end = command + sprintf(command, "CLUSTER ADDSLOTS");
+
+    for (int i = 0; i < RIG_SLOTS; i++)
+        end += sprintf(end, " %d", i);
+    rig_tell(rig, command);
+    free(command);
+    rig_until(rig, "CLUSTER INFO", "cluster_state:ok");
+}
+
+void rig_until(const struct rig *rig, const char *command, const char *want)
+{
+    int64_t deadline = clock_mono_ms() + START_MS;
+    char answer[4096];
+
+    do {
+        rig_ask(rig, command, answer, sizeof answer);
+        if (strstr(answer, want))
+            return;
+        (void)clock_sleep_ms(10, NULL);
+    } while (clock_left_ms(deadline) > 0);
+    ok(false, "%s tells '%s': %s", command, want, answer);
 }
 
 void rig_server_stop(struct rig *rig)
@@ -142,14 +205,55 @@ static void shift_redis(struct rig *rig, int64_t ms)
 const struct rig_kind rig_redis = {"redis",         &redis_backend, begin_redis,
                                    rig_server_stop, redis_open,     shift_redis};
 
+static bool begin_node(struct rig *rig)
+{
+    signal(SIGPIPE, SIG_IGN);
+    return rig_node_start(rig);
+}
+
+const struct rig_kind rig_node = {"node", &redis_backend, begin_node, rig_server_stop, redis_open, NULL};
+
+/* -- a cluster of one node: it refuses a command or a script whose keys are not in one slot -- */
+
+static bool begin_cluster(struct rig *rig)
+{
+    if (!begin_node(rig))
+        return false;
+    rig_add_slots(rig);
+    return true;
+}
+
+/* And all keys of a namespace are in one. */
+static void end_cluster(struct rig *rig)
+{
+    redisReply *keys = ask(rig, "KEYS *");
+    long long others = 0;
+
+    for (size_t i = 0; keys && i < keys->elements; i++) {
+        char command[512];
+        int tag = (int)strcspn(keys->element[i]->str, "}") + 1;
+        snprintf(command, sizeof command, "CLUSTER KEYSLOT %s", keys->element[i]->str);
+        long long slot = rig_ask_number(rig, command);
+        snprintf(command, sizeof command, "CLUSTER KEYSLOT %.*s", tag, keys->element[i]->str);
+        others += slot != rig_ask_number(rig, command) || strncmp(keys->element[i]->str, "{t:", 3) != 0;
+    }
+    if (rig->server > 0)
+        ok(keys && others == 0, "all of %zu keys have the namespace's tag", keys ? keys->elements : 0);
+    freeReplyObject(keys);
+    rig_server_stop(rig);
+}
+
+const struct rig_kind rig_cluster = {"cluster",   &redis_backend, begin_cluster,
+                                     end_cluster, redis_open,     shift_redis};
+
 /* -- shorthand -- */
 
-int rig_redis_main(const struct rig_case *cases, size_t n)
+int rig_redis_main(const struct rig_kind *kind, const struct rig_case *cases, size_t n)
 {
     for (size_t i = 0; i < n; i++) {
         struct rig rig;
         tap_note("%s", cases[i].name);
-        bool begun = rig_begin(&rig, &rig_redis);
+        bool begun = rig_begin(&rig, kind);
         rig.config.redis_timeout_ms = RIG_TIMEOUT_MS;
         if (begun && rig_reopen(&rig))
             cases[i].run(&rig);

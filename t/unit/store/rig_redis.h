@@ -11,6 +11,14 @@ void rig_server_stop(struct rig *rig);
 void rig_ask(const struct rig *rig, const char *command, char *out, size_t size);
 long long rig_ask_number(const struct rig *rig, const char *command);
 void rig_tell(const struct rig *rig, const char *command); /* asserts that the reply is OK */
+/* Asks until the reply contains the text. */
+void rig_until(const struct rig *rig, const char *command, const char *want);
+
+/* Starts it as a node of a cluster, without slots, also at 127.0.0.1 port rig->port. */
+#define RIG_SLOTS 16384
+bool rig_node_start(struct rig *rig);
+extern const struct rig_kind rig_node;     /* of it */
+void rig_add_slots(const struct rig *rig); /* all of them */
 
 /* -- shorthand -- */
 
@@ -19,7 +27,7 @@ void rig_tell(const struct rig *rig, const char *command); /* asserts that the r
 #define RIG_BASE "{t:0}"   /* what keys begin with */
 
 /* Runs each case against a server of its own, with a store open on it. The exit code. */
-int rig_redis_main(const struct rig_case *cases, size_t n);
+int rig_redis_main(const struct rig_kind *kind, const struct rig_case *cases, size_t n);
 const char *rig_trouble(const struct rig *rig);
 enum store_result rig_try_read(struct rig *rig, const char *key, struct order_record *order);
 /* Commits a new order with a body, decided now. */
