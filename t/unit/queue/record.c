@@ -1,4 +1,5 @@
 /* Lists that a record keeps as text: boots that watch an attempt, former contacts, blobs. */
+#include "base/text.h"
 #include "queue/rules.h"
 #include "tap.h"
 #include <stdio.h>
@@ -34,7 +35,7 @@ static void test_watch(void)
     }
     memset(boot, 'b', sizeof boot);
     boot[48] = '\0';
-    ok(order_watch(&r, boot, INT64_MAX) && order_attempt_age_ms(&r, boot, INT64_MAX) == 0,
+    ok(order_watch(&r, boot, TEXT_NUMBER_MAX) && order_attempt_age_ms(&r, boot, TEXT_NUMBER_MAX) == 0,
        "a long name fits");
 }
 
