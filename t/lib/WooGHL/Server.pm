@@ -251,6 +251,7 @@ Listen 127.0.0.1:$self->{port}
 ErrorLog $dir/stderr
 DocumentRoot $dir/htdocs
 StartServers 1
+Suexec Off
 $load
 $define{$mode}
 Define WOO_GHL_PROGRAM $dir/woo_ghl
