@@ -102,7 +102,7 @@ subtest 'what stands in the way' => sub {
     $woo->settings({ can_write => JSON::PP::false });
     my $run = $server->command('connect', '--yes');
     is $run->{code}, 69, 'a key that may only read';
-    like $run->{err}, qr/cannot make the shop's webhook order\.created, .* lacks the permission to read \(connect: to write\)/, 'is named';
+    like $run->{err}, qr/cannot make the shop's webhook order\.created, .* lacks the permission to read \(connect and WOO_REENABLE: to write\)/, 'is named';
     $woo->reset;
     $ghl->fault({ match => { method => 'POST' }, times => 0, do => { status => 401, body => { statusCode => 401, message => 'The token is not authorized for this scope.' } } });
     $run = $server->command('connect', '--yes');

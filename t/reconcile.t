@@ -363,7 +363,7 @@ test 'what stands in the way is named, and changes nothing' => sub {
         ['a key that was revoked', { key => 'ck_other' }, undef, $UNAVAILABLE,
             "$api does not know the key (401 woocommerce_rest_cannot_view): WOO_CONSUMER_KEY is wrong or was revoked, or the shop's web server drops the Authorization header (Apache: CGIPassAuth On); WooCommerce takes a key over https alone"],
         ['a wrong secret', { secret => 'cs_other' }, undef, $UNAVAILABLE,
-            "$api knows the key, but refuses it (401 woocommerce_rest_authentication_error): WOO_CONSUMER_SECRET is not that key's secret, or the key lacks the permission to read (connect: to write). See WooCommerce > Settings > Advanced > REST API"],
+            "$api knows the key, but refuses it (401 woocommerce_rest_authentication_error): WOO_CONSUMER_SECRET is not that key's secret, or the key lacks the permission to read (connect and WOO_REENABLE: to write). See WooCommerce > Settings > Advanced > REST API"],
         ['a user without the right', { can_read => $false }, undef, $UNAVAILABLE,
             "$api: the key's user may not do that (403 woocommerce_rest_cannot_view): the key must belong to an administrator or a shop manager"],
         ["a password of the web server's", {}, { status => 401, html => 1, headers => { 'WWW-Authenticate' => 'Basic realm="staging"' } }, $UNAVAILABLE,
@@ -463,6 +463,49 @@ test 'the settings' => sub {
     is $run->{code}, 1, 'check with a wrong secret';
     like $run->{out}, qr/^shop       FAIL .* knows the key, but refuses it/m, '... says so';
 }, 'sqlite';
+
+# WooCommerce tells nobody. The one that is disabled missed an order.
+test 'a webhook that WooCommerce disabled' => sub {
+    my $server = new_server;
+    my $file = $server->dir . '/told';
+    $server->set(ALERT_COMMAND => "cat >>$file", ALERT_EVERY => '1s');
+    my $told = sub {
+        my ($what) = @_;
+        my $deadline = time + 10;
+        sleep 0.02 until file_of($file) =~ /^woo_ghl webhook: .*$what/m || time > $deadline;
+        my $text = file_of($file);
+        unlink $file;
+        return $text;
+    };
+    my $hook = sub { return { id => 3, name => 'Orders', topic => 'order.updated', status => 'disabled', delivery_url => 'https://hooks.example.com/woo-order', @_ } };
+    my $statuses = sub { return join ' ', map { $_->{status} } $woo->webhooks };
+    $woo->settings({ webhooks => [$hook->()] });
+    is reconcile($server), said(0, 0, 0, 0), 'without WOO_REENABLE';
+    like $told->('is disabled'), qr/^woo_ghl webhook: The shop's webhook "Orders" \(order\.updated\) is disabled: .* Set it to Active/m, 'a person is told';
+    is $statuses->(), 'disabled', 'and nothing is done';
+    $server->set(WOO_REENABLE => 'yes');
+    $woo->settings({ webhooks => [$hook->(), $hook->(id => 4, status => 'paused'), $hook->(id => 5, delivery_url => 'https://hooks.example.com/other')] });
+    $woo->put($woo->order(1));
+    sleep 1.1;
+    is reconcile($server), said(1, 1, 0, 0), 'with it';
+    is $statuses->(), 'active paused disabled', 'ours is active again; what a person paused, and what is of another, stay';
+    like $told->('active again'), qr/^woo_ghl webhook: WooCommerce had disabled the webhook order\.updated .* the orders that it missed are read/m, 'a person is told, too';
+    $woo->settings({ webhooks => [$hook->()] });
+    reconcile($server);
+    is $statuses->(), 'disabled', 'disabled on the same day, it stays so';
+    $woo->settings({ webhooks => [$hook->(id => 6)], can_write => JSON::PP::false });
+    reconcile($server);
+    is $statuses->(), 'disabled', 'given a key that may only read';
+    like $server->log, qr/event=webhooks msg="The shop's webhook order\.updated was disabled after failures: it cannot be set active: .* to write/, 'the log says what it needs';
+
+    $woo->reset->put($woo->order(2))->settings({ webhooks => [$hook->(id => 7)] });
+    my $watch = $server->background('drain', '--watch');
+    my $deadline = time + 20;
+    sleep 0.05 until !grep({ $_->{status} ne 'active' } $woo->webhooks) && cards()->{'Order #2'} || time > $deadline;
+    is $statuses->(), 'active', 'a drain that watches sees it, too';
+    is cards()->{'Order #2'}, 'won 48.97', 'and brings what was missed';
+    $watch->stop;
+};
 
 test 'another shop' => sub {
     my $server = new_server(WOO_SHOPS => 'main=' . ($woo->url =~ s{http://}{}r) . ' b2b=b2b.example.com');

@@ -26,7 +26,7 @@ static const char *const kind_name[ALERT_KINDS] = {
     [ALERT_SHOP] = "shop",           [ALERT_LIMIT] = "limit",         [ALERT_LATE] = "late",
     [ALERT_NOT_ORDER] = "not_order", [ALERT_FOREIGN] = "foreign",     [ALERT_UNMAPPED] = "unmapped",
     [ALERT_ERASED] = "erased",       [ALERT_SUB_ORDER] = "sub_order", [ALERT_LEFT] = "left_behind",
-    [ALERT_SEALED] = "sealed",
+    [ALERT_SEALED] = "sealed",       [ALERT_WEBHOOK] = "webhook",
 };
 
 /* -- whose turn -- */
@@ -60,19 +60,13 @@ static bool take_turn_by_file(const struct app *app, const char *kind)
 
 static bool take_turn(struct app *app, enum alert_kind kind)
 {
-    unsigned char noise[8];
-    char name[64], mine[2 * sizeof noise + 1], *kept = NULL;
+    char name[64];
+    bool turn;
 
-    if (kind == ALERT_STORE || !app->store)
-        return take_turn_by_file(app, kind_name[kind]);
-    if (!digest_random(noise, sizeof noise))
-        return false;
-    digest_hex(noise, sizeof noise, mine);
     snprintf(name, sizeof name, "alert/%s", kind_name[kind]);
-    enum store_result result = store_put_absent(app->store, name, mine, app->config.alert_every_ms, &kept);
-    bool turn = result == STORE_OK && kept && !strcmp(kept, mine);
-    free(kept);
-    return result == STORE_OK ? turn : take_turn_by_file(app, kind_name[kind]);
+    if (kind != ALERT_STORE && app_take_turn(app, name, app->config.alert_every_ms, &turn))
+        return turn;
+    return take_turn_by_file(app, kind_name[kind]);
 }
 
 /* -- the command -- */

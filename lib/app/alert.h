@@ -24,6 +24,7 @@ enum alert_kind {
     ALERT_STORE,     /* the store is away */
     ALERT_SILENT,    /* no signed order for ALERT_SILENCE */
     ALERT_SHOP,      /* a reconcile cannot read the shop's orders */
+    ALERT_WEBHOOK,   /* WooCommerce disabled a webhook, or somebody paused it */
     ALERT_NOT_ORDER, /* the webhook delivers what is no order */
     ALERT_FOREIGN,   /* another shop's orders arrive */
     ALERT_UNMAPPED,  /* paid orders have a status that is not mapped */

@@ -218,6 +218,21 @@ bool app_tells(struct app *app, const char *event, int64_t *count)
     return round == *count;
 }
 
+bool app_take_turn(struct app *app, const char *name, int64_t ttl_ms, bool *turn)
+{
+    unsigned char noise[8];
+    char mine[2 * sizeof noise + 1], *kept = NULL;
+
+    *turn = false;
+    if (!app->store || !digest_random(noise, sizeof noise))
+        return false;
+    digest_hex(noise, sizeof noise, mine);
+    enum store_result result = store_put_absent(app->store, name, mine, ttl_ms, &kept);
+    *turn = result == STORE_OK && kept && !strcmp(kept, mine);
+    free(kept);
+    return result == STORE_OK;
+}
+
 static char *cache_get(void *context, const char *name)
 {
     struct app *app = context;

@@ -62,6 +62,10 @@ bool app_hash(const struct app *app, const char *label, const char *text,
  * whom. True for the first of each hour on this machine, the 10th, the 100th ...; *count is which one it is. */
 bool app_tells(struct app *app, const char *event, int64_t *count);
 
+/* Among all processes of the store one gets a turn of this name, and the next one not before ttl_ms. *turn tells; false
+ * if the store does not. */
+bool app_take_turn(struct app *app, const char *name, int64_t ttl_ms, bool *turn) MUST_CHECK;
+
 /* The store's key/values, as GHL's lookups use them. The app must outlive it. */
 struct ghl_cache app_cache(struct app *app);
 

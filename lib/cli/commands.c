@@ -105,6 +105,7 @@ static int run_drain(int argc, char **argv, volatile int *stop)
     for (int i = 2; i < argc; i++) {
         if (!strcmp(argv[i], "--watch")) {
             options.watch = true;
+            options.look_after = reconcile_watch;
         } else if (!strcmp(argv[i], "--now")) {
             options.now = true;
         } else if (!strcmp(argv[i], "--jobs")) {

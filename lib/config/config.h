@@ -96,6 +96,7 @@ struct config {
 
     char *woo_url, *woo_consumer_key, *woo_consumer_secret; /* all of them, or none */
     int64_t woo_timeout_ms;
+    bool woo_reenable;
     char *public_url; /* no final slash; "no" = not to be asked */
     char *ca_file;
     char *alert_command;

@@ -158,6 +158,9 @@ const struct setting settings[] = {
      .help = "A key of the shop's REST API with read permission (WooCommerce > Settings > Advanced > REST API)."},
     {"WOO_CONSUMER_SECRET", SECRET(woo_consumer_secret), .example = "cs_...", .trim = true, .help = "The secret of WOO_CONSUMER_KEY."},
     {"WOO_TIMEOUT", NUMBER(duration, woo_timeout_ms, 100, 10 * MINUTE), .fallback = "60s", .help = "The longest time that one call to the shop may take."},
+    {"WOO_REENABLE", BOOL(woo_reenable), .fallback = "no",
+     .help = "yes: reconcile and drain --watch set a webhook active again that WooCommerce disabled after failures, at most once a day, and read "
+     "the orders that it missed. WOO_CONSUMER_KEY needs the permission Read/Write for it."},
     {"PUBLIC_URL", PUBLIC_URL(public_url), .example = "https://shop.example.com/woo-order",
      .help = "The delivery URL as the shop calls it. woo_ghl check sends a ping and a signed question through it. If it is not set: "
      "the URL of the shop's webhooks, else WOO_URL/woo-order. no = do not ask (this machine cannot reach its own public address)."},

@@ -5,7 +5,7 @@
 #include "base/text.h"
 #include "order/order.h"
 #include "shop/reconcile_work.h"
-#include "shop/webhooks.h"
+#include "shop/webhooks_watch.h"
 #include "worker/unspool.h"
 #include <errno.h>
 #include <fcntl.h>
@@ -19,7 +19,8 @@
 #define LAST "reconcile/last/%s"  /* of the shop's site */
 #define OVERLAP_S 600             /* a change may show late, and clocks differ */
 #define LOSS_S (30LL * 24 * 3600) /* before a loss */
-#define AWAY_S (24 * 3600)        /* a shop that is away for so long is a person's business */
+#define WATCH_EVERY_MS (15LL * 60 * 1000)
+#define AWAY_S (24 * 3600) /* a shop that is away for so long is a person's business */
 
 /* -- since when -- */
 
@@ -216,26 +217,6 @@ static bool lock_machine(const struct app *app, int *fd)
     return *fd < 0 || flock(*fd, LOCK_EX | LOCK_NB) == 0 || errno != EWOULDBLOCK;
 }
 
-/* A webhook that WooCommerce disabled is told to nobody else. */
-static void tell_webhooks(const struct run *run)
-{
-    struct error e = ERROR_NONE;
-    struct buf trouble;
-    json_t *list = NULL;
-
-    buf_init(&trouble, 64L * 1024);
-    if (woo_webhooks(run->woo, &list, &e) != WOO_OK)
-        log_event(run->app->log, LOG_LEVEL_INFO, "webhooks", NULL, "The shop's webhooks cannot be read: %s",
-                  e.text);
-    else if (!webhooks_are_well(list, true, &trouble)) {
-        trouble.data[strcspn(trouble.data, "\n")] = '\0'; /* the first says what to do; `check` says all */
-        log_event(run->app->log, LOG_LEVEL_ERROR, "webhooks", NULL, "%s", trouble.data);
-        (void)alert_raise(run->app, ALERT_SHOP, "%s", trouble.data);
-    }
-    buf_free(&trouble);
-    json_decref(list);
-}
-
 static enum reconcile_result read_shop(struct run *run, int64_t due_s)
 {
     enum reconcile_result result;
@@ -244,7 +225,8 @@ static enum reconcile_result read_shop(struct run *run, int64_t due_s)
     if (!run->woo)
         return RECONCILE_REFUSED;
     /* An end that is read must not overtake a sale that lies there. */
-    (void)unspool(run->app); /* what does not move now is told where it matters */
+    (void)unspool(run->app);                  /* what does not move now is told where it matters */
+    (void)webhooks_watch(run->app, run->woo); /* before it is read: the gap ends here */
     result = reconcile_walk(run, "any");
     if (result == RECONCILE_DONE)
         result = reconcile_walk(run, "trash");
@@ -252,8 +234,6 @@ static enum reconcile_result read_shop(struct run *run, int64_t due_s)
         result = reconcile_refunds(run);
     if (result == RECONCILE_DONE && run->counts->since_s <= due_s)
         result = finish(run);
-    if (result == RECONCILE_DONE)
-        tell_webhooks(run);
     if (result == RECONCILE_STOPPED)
         error_set(run->e, "it was told to stop; the next one begins where this one did");
     log_end(run, result);
@@ -290,6 +270,22 @@ enum reconcile_result reconcile_run(struct app *app, const struct reconcile_opti
     if (lock >= 0)
         close(lock);
     return result;
+}
+
+void reconcile_watch(struct app *app)
+{
+    const struct reconcile_options options = {0};
+    struct reconcile_counts counts;
+    struct error e = ERROR_NONE;
+    bool turn;
+
+    if (!*app->config.woo_url || !app_take_turn(app, "webhooks/looked", WATCH_EVERY_MS, &turn) || !turn)
+        return;
+    struct woo *woo = woo_new(&app->config, app->log, app->stop, &e);
+    bool mended = woo && webhooks_watch(app, woo);
+    woo_free(woo);
+    if (mended && reconcile_run(app, &options, &counts, &e) != RECONCILE_DONE)
+        log_event(app->log, LOG_LEVEL_ERROR, "reconcile", NULL, "What the webhook missed is not read yet: %s", e.text);
 }
 
 /* -- one order -- */

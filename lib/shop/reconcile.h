@@ -58,6 +58,10 @@ enum reconcile_result {
 enum reconcile_result reconcile_run(struct app *app, const struct reconcile_options *options,
                                     struct reconcile_counts *counts, struct error *e) MUST_CHECK;
 
+/* Looks at the shop's webhooks, at most every quarter of an hour on all machines together; after one was set active
+ * again (WOO_REENABLE) it reads what was missed. For a drain that watches. */
+void reconcile_watch(struct app *app);
+
 /* A dead letter whose content was deleted is read from the shop anew, and waits again, due now. False with
  * the error set. */
 bool reconcile_order(struct app *app, struct woo *woo, const char *key, struct error *e) MUST_CHECK;

@@ -125,7 +125,7 @@ static enum woo_result refuse_key(const struct woo *woo, const struct http_answe
             e,
             "%s knows the key, but refuses it (%ld%s): WOO_CONSUMER_SECRET is not that key's secret, or the "
             "key "
-            "lacks the permission to read (connect: to write). See WooCommerce > Settings > "
+            "lacks the permission to read (connect and WOO_REENABLE: to write). See WooCommerce > Settings > "
             "Advanced > REST API",
             woo->api, status, code);
     else if (!*code && answer->asks_password)

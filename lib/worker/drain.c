@@ -175,6 +175,8 @@ static bool do_chores(struct drain *d)
         if (!upkeep(d->app))
             return false;
         bring_left_behind(d->app);
+        if (d->options->look_after)
+            d->options->look_after(d->app);
         alert_look(d->app);
         d->upkeep_mono_ms = now + UPKEEP_MS;
     }

@@ -15,7 +15,9 @@ struct drain_options {
     int64_t
         began_boot_ms; /* `now`: orders that were tried since then are not taken again; 0 = since this drain began */
     int64_t budget_ms; /* CLOCK_NEVER, or take no order after that */
-    bool heartbeat;    /* this is a real drain: web workers need not drain */
+    /* Called now and then between two orders, at the start first: what else the machine's drain looks after. NULL = nothing. */
+    void (*look_after)(struct app *app);
+    bool heartbeat; /* this is a real drain: web workers need not drain */
     /* Told after each order: how many were looked at, and how many waited at the start. NULL = nobody watches. */
     void (*progress)(long looked_at, long waited);
 };
