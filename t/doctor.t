@@ -11,7 +11,11 @@ use WooGHL::Server;
 
 my $ghl = FakeGHL::Client->start;
 
-sub new_server { my (%settings) = @_; return WooGHL::Server->for_ghl($ghl, mode => 'cgi', settings => \%settings) }
+sub new_server {
+    my (%settings) = @_;
+    my $redis = delete $settings{redis};
+    return WooGHL::Server->for_ghl($ghl, mode => 'cgi', redis => $redis, settings => { DRAIN_AFTER => 'on', %settings });
+}
 
 # { "area.id" => [finding, ...], ok => ..., code => ... } of `check --json`.
 sub examine {
@@ -44,7 +48,7 @@ subtest 'the contract' => sub {
     ok $all->{ok}, '... says the JSON, too';
     my %seen;
     is_deeply [grep { !$seen{$_}++ } map { $_->{area} } @{ $all->{findings} }],
-        [qw(settings store statuses GHL mapping duplicates shop), 'public URL'], 'the areas, in their order';
+        [qw(settings files store drain statuses GHL mapping duplicates shop), 'public URL'], 'the areas, in their order';
     $server->set(GHL_API_KEY => 'pit-wrong');
     my $found = examine($server);
     is $found->{code}, 1, 'a failure';
@@ -125,6 +129,86 @@ subtest 'clocks and versions' => sub {
     found($found, 'GHL.clock', 'warn', qr/clock is \d+ s ahead of GHL's/);
     found($found, 'GHL.sunset', 'warn', qr/ends API version 2021-07-28: Wed, 01 Sep 2027/);
     ok !examine($server)->{'GHL.clock'}, 'a clock that is right is not mentioned';
+};
+
+subtest 'files' => sub {
+    my $server = new_server();
+    is $server->command('drain')->{code}, 0, 'given a store';
+    found(examine($server), 'files.files', 'ok', qr/can write \S+data$/);
+    my ($data, $env) = map { $server->dir . "/$_" } qw(data env);
+    chmod 0620, $env or die "chmod: $!";
+    found(examine($server), 'files.settings_writable', 'warn', qr/\Q$env\E/);
+    chmod 0600, $env;
+    mkdir $server->dir . '/closed' or die "mkdir: $!";
+    my @user = @{ $server->{user} };
+    SKIP: {
+        skip 'only root can give files away', 1 if !@user;
+        $server->set(LOG => $server->dir . '/closed/log');
+        found(examine($server), 'files.not_writable', 'FAIL', qr/^LOG: \S+ cannot write .*closed, which belongs to root/);
+        $server->set(LOG => $server->dir . '/log');
+        chown 0, 0, "$data/store.db" or die "chown: $!";
+        my $found = examine($server);
+        found($found, 'files.not_writable', 'FAIL', qr/^DATA_DIR: \S+ cannot write \Q$data\E\/store\.db, which belongs to root/);
+        like $found->{'files.not_writable'}[0]{mend}, qr/^chown \S+ \Q$data\E\/store\.db$/, 'the command that mends it';
+        chown @user, "$data/store.db";
+    }
+    SKIP: {
+        skip 'no file system can be mounted here', 1 if !@user || system("mount -t tmpfs -o size=1m,mode=777 none $data 2>/dev/null") != 0;
+        found(examine($server), 'files.space', 'FAIL', qr/\d+ MB are left/);
+        system 'umount', $data;
+    }
+};
+
+subtest 'the settings, as the web server reads them' => sub {
+    my $server = new_server();
+    plan skip_all => 'only root can become another user' if !@{ $server->{user} };
+    is $server->command('drain')->{code}, 0, "given a DATA_DIR of that user's";
+    chown 0, 0, $server->dir . '/env' or die "chown: $!";
+    $server->{user} = [];
+    my $found = examine($server);
+    found($found, 'settings.refused', 'FAIL', qr/env cannot be read: Permission denied; allow \S+ to read it/);
+};
+
+subtest 'the drain' => sub {
+    my $server = new_server();
+    found(examine($server), 'drain.drain', 'warn', qr/No drain ever ran/);
+    $server->set(DRAIN_AFTER => 'off');
+    my $found = examine($server);
+    found($found, 'drain.drain', 'FAIL', qr/No drain ever ran/);
+    is $found->{code}, 1, 'nothing would drain';
+    is $server->command('drain')->{code}, 0, 'given a drain';
+    found(examine($server), 'drain.drain', 'ok', qr/a drain ran \d s ago/);
+    my ($beat) = glob $server->dir . '/data/drain.*';
+    utime time - 700, time - 700, $beat or die "utime: $!";
+    found(examine($server), 'drain.drain', 'FAIL', qr/for 10 minutes/);
+};
+
+subtest 'what Redis may lose' => sub {
+    for my $case (
+        [{}, 'durability', 'FAIL', qr/^none: /],
+        [{ save => '3600 1' }, 'durability', 'FAIL', qr/^weak: /],
+        [{ appendonly => 'yes' }, 'durability', 'warn', qr/everysec/],
+        [{ appendonly => 'yes', appendfsync => 'always' }, 'store', 'ok', qr/^redis$/],
+        [{ appendonly => 'yes', appendfsync => 'always', 'maxmemory-policy' => 'allkeys-lru' }, 'problem', 'FAIL', qr/maxmemory-policy is allkeys-lru/],
+    ) {
+        my ($options, $id, $level, $what) = @$case;
+        my $redis = WooGHL::Server->redis(%$options);
+        my $found = examine(new_server(redis => $redis));
+        found($found, "store.$id", $level, $what);
+        is $found->{code}, $level eq 'FAIL' ? 1 : 0, '... and the exit code';
+        $redis->stop;
+    }
+};
+
+subtest 'another machine' => sub {
+    my $redis = WooGHL::Server->redis(appendonly => 'yes', appendfsync => 'always');
+    my $server = new_server(redis => $redis);
+    is $server->command('drain')->{code}, 0, 'given a drain here';
+    my ($key) = grep { m{drain/} } split /\n/, $redis->cli('KEYS', '*');
+    (my $other = $key) =~ s{drain/.*}{drain/web2};
+    $redis->cli('SET', $other, $redis->cli('GET', $key) - 3600_000);
+    found(examine($server), 'drain.machine', 'warn', qr/^web2: no drain ran for 60 minutes$/);
+    $redis->stop;
 };
 
 $ghl->stop;

@@ -102,8 +102,12 @@ static void check_store(struct app *app, struct findings *f)
         findings_add(f, FINDING_FAIL, "away", away, mend, "%s", ready ? store_trouble(app->store) : e.text);
         return;
     }
-    FINDINGS_OK(f, "store", "%s%s%s", store_kind(app->store), *about.durability ? ": " : "",
-                about.durability);
+    FINDINGS_OK(f, "store", "%s", store_kind(app->store));
+    if (*about.durability)
+        findings_add(f, about.loses ? FINDING_FAIL : FINDING_WARN, "durability",
+                     about.loses ? "Accepted orders that wait can be lost."
+                                 : "The orders of the last moments can be lost.",
+                     "Change what the message names in the store's configuration.", "%s", about.durability);
     if (*about.problem)
         findings_add(f, FINDING_FAIL, "problem", "Accepted orders can be lost.", mend, "%s", about.problem);
     tell_left_behind(app, f);
@@ -117,7 +121,9 @@ static const struct {
     const char *needs; /* not looked at if that area failed; NULL = none */
 } areas[] = {
     {"settings", check_settings, NULL},
+    {"files", check_files, "settings"},
     {"store", check_store, "settings"},
+    {"drain", check_drain, "store"},
     {"statuses", status_unmapped, "store"},
     {"GHL", check_ghl, "settings"},
     {"mapping", check_mapping, "GHL"},

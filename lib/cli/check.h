@@ -15,6 +15,8 @@ int check_print(struct app *app, bool settings_good, bool json);
 
 /* -- the areas; each adds to `findings` -- */
 
+void check_files(struct app *app, struct findings *findings); /* check_machine.c */
+void check_drain(struct app *app, struct findings *findings);
 void check_ghl(struct app *app, struct findings *findings); /* check_ghl.c */
 void check_mapping(struct app *app,
                    struct findings *findings); /* check_mapping.c: pipeline, stages, custom fields */

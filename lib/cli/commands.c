@@ -57,7 +57,13 @@ static int run_check(int argc, char **argv, volatile int *stop)
 
     if (argc > 3 || (argc == 3 && !json))
         return usage("check", argv[argc - 1]);
-    int code = check_print(&app, app_open(&app, stop), json);
+    /* Root becomes the owner of DATA_DIR, the web server's user; can that one read the settings? */
+    bool root = geteuid() == 0, good = app_open(&app, stop);
+    if (good && root && geteuid() != 0) {
+        app_close(&app);
+        good = app_open(&app, stop);
+    }
+    int code = check_print(&app, good, json);
     app_close(&app);
     return code;
 }

@@ -184,6 +184,7 @@ enum store_result store_expire(struct store *, long max, long *n) MUST_CHECK;
 
 struct store_about {
     char durability[2 * RECORD_REASON_SIZE]; /* what a crash of the machine can lose; "" = nothing */
+    bool loses; /* ... is more than the last moments: a restart or crash loses orders that wait */
     char problem[RECORD_REASON_SIZE]; /* a setting that breaks a promise (maxmemory-policy); "" = none */
 };
 enum store_result store_about(struct store *, struct store_about *) MUST_CHECK;

@@ -13,7 +13,8 @@ static const char *config_value(const redisReply *reply)
     return reply->element[1]->str;
 }
 
-static void tell_durability(redisReply *const *reply, char *out, size_t size)
+/* True if orders that wait can be lost, not only those of the last moments. */
+static bool tell_durability(redisReply *const *reply, char *out, size_t size)
 {
     const char *fsync = config_value(reply[ASK_FSYNC]), *save = config_value(reply[ASK_SAVE]);
     char aof[8];
@@ -45,6 +46,7 @@ static void tell_durability(redisReply *const *reply, char *out, size_t size)
                  "appendfsync is %s: a crash of the machine can lose the orders accepted in the last 30 s or "
                  "more; always loses none",
                  fsync);
+    return !strcmp(aof, "0");
 }
 
 /* Replication does not wait: what a replica does not have yet is lost when it takes over. */
@@ -94,7 +96,7 @@ enum store_result redis_about(void *state, struct store_about *out)
     enum store_result result = redis_run(r, reply);
     if (result != STORE_OK)
         return result;
-    tell_durability(reply, out->durability, sizeof out->durability);
+    out->loses = tell_durability(reply, out->durability, sizeof out->durability);
     tell_failover(reply, out->durability, sizeof out->durability);
     tell_problem(reply, out->problem, sizeof out->problem);
     redis_free(reply, ASKED);

@@ -38,7 +38,7 @@ sub play {
     croak 'the fixtures were captured on 2026-11-25: this clock is behind them' if time < 1_795_572_000;
     binmode $_, ':encoding(UTF-8)' for map { Test::More->builder->$_ } qw(output failure_output todo_output);
     my @cases = $class->_chosen($way{mode}) or BAIL_OUT("no case of the corpus that $way{mode} plays matches CASE=$ENV{CASE}");
-    my $redis = $way{redis} ? WooGHL::Server->redis : undef;
+    my $redis = $way{redis} ? WooGHL::Server->redis(appendonly => 'yes', appendfsync => 'no') : undef;
     my $ghl = FakeGHL::Client->start;
     my $server = WooGHL::Server->new(mode => $way{mode}, workers => 2);
     my $self = bless { mode => $way{mode}, redis => $redis, ghl => $ghl, server => $server, played => 0, printed => '',
