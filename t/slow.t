@@ -51,6 +51,7 @@ sub wait_until_free {
         }
         sleep 0.1 if !@reading;
         for my $who (grep { $_->{drips} } @clients) { syswrite $who->{socket}, record(5, 'w') }
+        next if IO::Select->new(map { $_->{socket} } grep { !$_->{ended} } @clients)->can_read(0);    # an answer, or its end
         return time if @reading < @clients && connections() == 0;
     }
     return $deadline;

@@ -16,6 +16,7 @@
 #define SWALLOW_MS 2000    /* how long an unread body is read and forgotten */
 #define BODY_GRACE_MS 5000 /* how long a body may take to come to a worker, */
 #define BODY_PER_S 65536   /* and a second more for so many bytes that did */
+#define LIMIT_SLACK_MS 500 /* a read's limit is right to so much */
 #define ACCEPT_PAUSE_MS 50 /* after a failed accept (EMFILE): others may give descriptors back */
 
 static const struct {
@@ -190,12 +191,18 @@ static void handle(const struct serve_handler *handler, lookup *look, void *cont
 
 /* -- FastCGI -- */
 
-static void stop_signals(sigset_t *set)
+/* A worker's connection to the web server, and whether it hears the stop signals: while it waits for a request, and while
+ * it works on one. A read with a limit is not restarted after a signal (signal(7)), so none is let in until the body is
+ * there. */
+struct fcgi {
+    FCGX_Request request;
+    sigset_t hearing, deaf;
+    int64_t limit_ms; /* of the socket's reads; 0 = none yet */
+};
+
+static void hear(const struct fcgi *fcgi, bool signals)
 {
-    sigemptyset(set);
-    sigaddset(set, SIGTERM);
-    sigaddset(set, SIGUSR1);
-    sigaddset(set, SIGINT);
+    sigprocmask(SIG_SETMASK, signals ? &fcgi->hearing : &fcgi->deaf, NULL);
 }
 
 /*
@@ -203,38 +210,35 @@ static void stop_signals(sigset_t *set)
  * sends slowly hold a worker from all others, so what has not come by the deadline does not come.
  */
 struct fcgi_body {
-    FCGX_Request *fcgi;
+    struct fcgi *fcgi;
     int64_t deadline_mono_ms;
-    bool cut; /* it failed, or did not come in time: there will be nothing more */
+    int64_t left; /* bytes, as the server told; not told: -1 until its end, then 0 */
+    bool cut;     /* it failed, or did not come in time: there will be nothing more */
 };
 
-/* The next byte, waited for until the deadline at most; EOF without one. */
-static int next_byte(struct fcgi_body *body)
+/* Sets how long a read may wait, unless it is about that long already. A wait of zero would be one without end. */
+static bool limit_reads(struct fcgi *fcgi, int64_t ms)
 {
-    int64_t left_ms = clock_left_ms(body->deadline_mono_ms);
-    const struct timeval wait = {.tv_sec = left_ms / 1000, .tv_usec = left_ms % 1000 * 1000};
-    sigset_t stops, before;
+    const struct timeval wait = {.tv_sec = ms / 1000, .tv_usec = ms % 1000 * 1000};
+    int64_t off_ms = fcgi->limit_ms - ms;
 
-    /* A wait of zero would be one without end. */
-    if (left_ms <= 0 || setsockopt(body->fcgi->ipcFd, SOL_SOCKET, SO_RCVTIMEO, &wait, sizeof wait) != 0)
-        return EOF;
-    /* A read with a limit is not restarted after a signal (signal(7)). */
-    stop_signals(&stops);
-    sigprocmask(SIG_BLOCK, &stops, &before);
-    int byte = FCGX_GetChar(body->fcgi->in);
-    sigprocmask(SIG_SETMASK, &before, NULL);
-    return byte;
+    if (ms <= 0)
+        return false;
+    if (fcgi->limit_ms && off_ms <= LIMIT_SLACK_MS && off_ms >= -LIMIT_SLACK_MS)
+        return true;
+    fcgi->limit_ms = ms;
+    return setsockopt(fcgi->request.ipcFd, SOL_SOCKET, SO_RCVTIMEO, &wait, sizeof wait) == 0;
 }
 
-/* Waits for one byte at most, and takes with it what is there. */
-static long read_fcgi(void *context, char *into, size_t n)
+/* Waits for one byte at most, until the deadline, and takes with it what is there. */
+static long read_some(struct fcgi_body *body, char *into, size_t n)
 {
-    struct fcgi_body *body = context;
-    FCGX_Stream *in = body->fcgi->in;
+    FCGX_Stream *in = body->fcgi->request.in;
+    bool may_wait = in->rdNext >= in->stop;
+    int first = EOF;
 
-    if (n == 0)
-        return 0;
-    int first = in->rdNext < in->stop ? FCGX_GetChar(in) : next_byte(body);
+    if (!may_wait || limit_reads(body->fcgi, clock_left_ms(body->deadline_mono_ms)))
+        first = FCGX_GetChar(in);
     if (first == EOF) {
         body->cut = !FCGX_HasSeenEOF(in) || FCGX_GetError(in);
         return body->cut ? -1 : 0;
@@ -246,6 +250,27 @@ static long read_fcgi(void *context, char *into, size_t n)
     return got;
 }
 
+static long read_fcgi(void *context, char *into, size_t n)
+{
+    struct fcgi_body *body = context;
+    long got = n > 0 ? read_some(body, into, n) : 0;
+
+    if (body->left > 0)
+        body->left = got > 0 && got < body->left ? body->left - got : 0;
+    else if (got <= 0)
+        body->left = 0;
+    if (!body->left)
+        hear(body->fcgi, true);
+    return got;
+}
+
+/* Its last byte was read: is the end, which comes right behind it, here, too? */
+static bool has_ended(struct fcgi_body *body)
+{
+    char more;
+    return !body->left && !body->cut && read_some(body, &more, 1) == 0;
+}
+
 /*
  * The server may still be sending a body that was refused before it was read (404, 413), and takes no answer
  * before it is rid of it: what comes is read and forgotten, for a while. Then nothing more is taken, for
@@ -253,17 +278,14 @@ static long read_fcgi(void *context, char *into, size_t n)
  */
 static void swallow_fcgi(struct fcgi_body *body)
 {
-    const struct timeval without_end = {0};
     const int64_t deadline = clock_mono_ms() + SWALLOW_MS;
     char waste[16384];
 
     do
         body->deadline_mono_ms = deadline;
-    while (!body->cut && read_fcgi(body, waste, sizeof waste) > 0);
-    /* A connection that the server keeps may be idle for long. */
-    if (body->cut ||
-        setsockopt(body->fcgi->ipcFd, SOL_SOCKET, SO_RCVTIMEO, &without_end, sizeof without_end) != 0)
-        (void)shutdown(body->fcgi->ipcFd, SHUT_RD);
+    while (!body->cut && read_some(body, waste, sizeof waste) > 0);
+    if (body->cut)
+        (void)shutdown(body->fcgi->request.ipcFd, SHUT_RD);
 }
 
 static bool write_fcgi(FCGX_Request *fcgi, const struct buf *bytes)
@@ -271,26 +293,38 @@ static bool write_fcgi(FCGX_Request *fcgi, const struct buf *bytes)
     return FCGX_PutStr(bytes->data, (int)bytes->len, fcgi->out) == (int)bytes->len;
 }
 
-/*
- * Waits for a connection with the stop signals let in only while waiting, so that none is missed between the
- * look at the flag and the wait. False when it is time to leave.
- */
-static bool wait_for_connection(const struct serve_handler *handler, const sigset_t *while_waiting,
-                                volatile const int *stop)
+static bool is_readable(int fd)
 {
-    struct pollfd listener = {.fd = STDIN_FILENO, .events = POLLIN};
+    return poll(&(struct pollfd){.fd = fd, .events = POLLIN}, 1, 0) > 0;
+}
+
+/*
+ * Waits for a request on the kept connection, or for a new connection, with the stop signals let in only while waiting, so
+ * that none is missed between the look at the flag and the wait. False when it is time to leave. The kept connection goes
+ * if only another one has something: who comes new never waits for an idle one.
+ */
+static bool wait_for_request(const struct serve_handler *handler, struct fcgi *fcgi, volatile const int *stop)
+{
     const struct timespec second = {.tv_sec = 1};
 
     while (!*stop) {
         bool more = handler->rest && handler->rest(handler->context);
-        if (ppoll(&listener, 1, more ? &second : NULL, while_waiting) > 0)
-            return true;
+        struct pollfd from[] = {{.fd = STDIN_FILENO, .events = POLLIN},
+                                {.fd = fcgi->request.ipcFd, .events = POLLIN}};
+        if (ppoll(from, 2, more ? &second : NULL, &fcgi->hearing) <= 0)
+            continue;
+        if (from[1].fd >= 0 && !from[1].revents)
+            FCGX_Free(&fcgi->request, 1);
+        if (fcgi->request.ipcFd < 0)
+            fcgi->limit_ms = 0;
+        return true;
     }
     return false;
 }
 
-static void serve_one(const struct serve_handler *handler, FCGX_Request *fcgi)
+static void serve_one(const struct serve_handler *handler, struct fcgi *fcgi)
 {
+    FCGX_Request *asked = &fcgi->request;
     struct fcgi_body body = {.fcgi = fcgi, .deadline_mono_ms = clock_mono_ms() + BODY_GRACE_MS};
     struct request request = {.read = read_fcgi, .context = &body};
     struct response response;
@@ -298,46 +332,55 @@ static void serve_one(const struct serve_handler *handler, FCGX_Request *fcgi)
 
     response_init(&response);
     buf_init(&head, HEAD_MAX);
-    fill_request(from_fcgi, fcgi, &request);
-    handle(handler, from_fcgi, fcgi, &request, &response);
+    fill_request(from_fcgi, asked, &request);
+    body.left = *request.content_length || !*request.transfer_encoding
+                    ? strtoll(request.content_length, NULL, 10)
+                    : -1;
+    handle(handler, from_fcgi, asked, &request, &response);
+    hear(fcgi, false);
     /* A client that went away loses its answer; what was stored stays stored. */
-    if (head_of(&response, &head) && write_fcgi(fcgi, &head) && write_fcgi(fcgi, &response.body) &&
-        FCGX_FFlush(fcgi->out) == 0)
+    if (head_of(&response, &head) && write_fcgi(asked, &head) && write_fcgi(asked, &response.body) &&
+        !has_ended(&body) && FCGX_FFlush(asked->out) == 0)
         swallow_fcgi(&body);
-    FCGX_Finish_r(fcgi);
-    if (response.drain_wanted && handler->drain)
+    if (asked->keepConnection && is_readable(STDIN_FILENO)) /* others wait: they have their turn */
+        asked->keepConnection = 0;
+    FCGX_Finish_r(asked);
+    if (response.drain_wanted && handler->drain) {
+        FCGX_Free(asked, 1);
+        hear(fcgi, true);
         handler->drain(handler->context);
+        hear(fcgi, false);
+    }
     buf_free(&head);
     response_free(&response);
 }
 
 int serve_fastcgi(const struct serve_handler *handler, volatile int *stop)
 {
-    FCGX_Request fcgi;
-    sigset_t stops, before;
+    struct fcgi fcgi = {.limit_ms = 0};
 
     unsetenv("HTTP_PROXY");
     /* The other workers share this socket: one of them may take the connection between poll and accept, and
      * an accept that blocks then would be deaf to signals. */
     int flags = fcntl(STDIN_FILENO, F_GETFL);
-    if (FCGX_Init() != 0 || FCGX_InitRequest(&fcgi, STDIN_FILENO, FCGI_FAIL_ACCEPT_ON_INTR) != 0 ||
+    if (FCGX_Init() != 0 || FCGX_InitRequest(&fcgi.request, STDIN_FILENO, FCGI_FAIL_ACCEPT_ON_INTR) != 0 ||
         flags < 0 || fcntl(STDIN_FILENO, F_SETFL, flags | O_NONBLOCK) != 0) {
         fprintf(stderr, "woo_ghl: the FastCGI socket on descriptor 0 cannot be used: %s\n", strerror(errno));
         return EXIT_FAILURE;
     }
-    stop_signals(&stops);
-    sigprocmask(SIG_BLOCK, &stops, &before);
-    while (wait_for_connection(handler, &before, stop)) {
-        if (FCGX_Accept_r(&fcgi) != 0) {
-            if (errno != EAGAIN && errno != EINTR && errno != ECONNABORTED)
-                (void)clock_sleep_ms(ACCEPT_PAUSE_MS, NULL);
-            continue;
-        }
-        sigprocmask(SIG_SETMASK, &before, NULL); /* a stop is noted while the request in hand is finished */
-        serve_one(handler, &fcgi);
-        sigprocmask(SIG_BLOCK, &stops, NULL);
+    sigprocmask(SIG_SETMASK, NULL, &fcgi.hearing);
+    fcgi.deaf = fcgi.hearing;
+    sigaddset(&fcgi.deaf, SIGTERM);
+    sigaddset(&fcgi.deaf, SIGUSR1);
+    sigaddset(&fcgi.deaf, SIGINT);
+    hear(&fcgi, false);
+    while (wait_for_request(handler, &fcgi, stop)) {
+        if (FCGX_Accept_r(&fcgi.request) == 0)
+            serve_one(handler, &fcgi);
+        else if (errno != EAGAIN && errno != EINTR && errno != ECONNABORTED)
+            (void)clock_sleep_ms(ACCEPT_PAUSE_MS, NULL);
     }
-    FCGX_Free(&fcgi, 1);
+    FCGX_Free(&fcgi.request, 1);
     return EXIT_SUCCESS;
 }
 
