@@ -16,6 +16,8 @@ struct visit {
     struct planned planned;
     char bytes[RECORD_SHORT_SIZE];   /* hash of the exact body */
     char status[RECORD_STATUS_SIZE]; /* the order's */
+    bool ready;                      /* orders can be claimed; if not, `trouble` says why */
+    struct error trouble;
     int64_t began_mono_ms;
 };
 
@@ -67,6 +69,11 @@ static void spool_for(struct visit *v, enum store_result result)
     spool(v, store_trouble(v->app->store));
 }
 
+static const char *why_not_kept(const struct visit *v)
+{
+    return v->ready ? store_trouble(v->app->store) : v->trouble.text;
+}
+
 /* -- what is no order -- */
 
 static void keep_bad_json(struct visit *v)
@@ -74,16 +81,14 @@ static void keep_bad_json(struct visit *v)
     struct buf packed;
     char key[RECORD_SHORT_SIZE + 8];
     enum store_result kept = STORE_UNAVAILABLE;
-    struct error e = ERROR_NONE;
 
     buf_init(&packed, STORE_BLOB_MAX);
     snprintf(key, sizeof key, "bad:%s", v->bytes);
-    if (app_ready(v->app, &e) &&
-        delivery_pack(&v->delivery->headers, v->delivery->bytes, v->delivery->len, &packed))
+    if (v->ready && delivery_pack(&v->delivery->headers, v->delivery->bytes, v->delivery->len, &packed))
         kept = orders_keep_bytes(&v->app->orders, key, packed.data, packed.len, "not decodable as JSON");
     buf_wipe(&packed);
     if (kept != STORE_OK) {
-        spool(v, *e.text ? e.text : store_trouble(v->app->store));
+        spool(v, why_not_kept(v));
         if (v->out->result == ACCEPTED_AWAY)
             return;
     }
@@ -101,15 +106,13 @@ static bool wish_rule(struct location_record *location, int64_t now_ms, void *co
 /* Nothing of it is worth keeping but that it came: a reconcile is wanted. That survives a store that is away. */
 static void ignore_not_order(struct visit *v, const struct order_verdict *verdict)
 {
-    struct error e = ERROR_NONE;
     char counter[80];
 
     if (v->delivery->origin != ORIGIN_FETCHED) {
-        bool ready = app_ready(v->app, &e);
         snprintf(counter, sizeof counter, "count/%s", verdict->reason);
-        if (!ready || store_count(v->app->store, counter, 0, NULL) != STORE_OK ||
+        if (!v->ready || store_count(v->app->store, counter, 0, NULL) != STORE_OK ||
             orders_location(&v->app->orders, wish_rule, NULL) != STORE_OK) {
-            spool(v, ready ? store_trouble(v->app->store) : e.text);
+            spool(v, why_not_kept(v));
             if (v->delivery->origin == ORIGIN_SPOOL)
                 return; /* it stays there */
         }
@@ -222,12 +225,6 @@ static const char *why_ignored(const struct visit *v)
     return is_past(v) ? "before_start" : "never_sold";
 }
 
-/* A redelivery of what needed nothing in GHL is answered as the first one was. */
-static bool needs_nothing(const struct order_record *record)
-{
-    return !record->sold && !record->link.opportunity[0] && !record->current.id[0] && !record->dead_ms;
-}
-
 static void take_claimed(struct visit *v, const struct orders_claimed *claimed, struct order_work *work)
 {
     int64_t limit = v->app->config.rate_limit_per_day;
@@ -251,7 +248,8 @@ static void take_claimed(struct visit *v, const struct orders_claimed *claimed, 
     case CLAIM_QUEUED: end(v, ACCEPTED_QUEUED, over ? "rate_limited" : why_queued(claimed)); break;
     case CLAIM_BUSY: end(v, ACCEPTED_QUEUED, "busy"); break;
     case CLAIM_DUPLICATE:
-        if (v->delivery->origin == ORIGIN_WEBHOOK && needs_nothing(&claimed->record))
+        /* A redelivery of what needed nothing in GHL is answered as the first one was. */
+        if (v->delivery->origin == ORIGIN_WEBHOOK && order_needs_nothing(&claimed->record))
             end(v, ACCEPTED_IGNORED, why_ignored(v));
         else
             end(v, ACCEPTED_DUPLICATE, "duplicate");
@@ -320,17 +318,15 @@ static void keep_foreign(struct visit *v, const char *why)
 {
     struct buf packed;
     char key[RECORD_SHORT_SIZE + 16];
-    struct error e = ERROR_NONE;
     enum store_result kept = STORE_UNAVAILABLE;
 
     snprintf(key, sizeof key, "foreign:%s", v->bytes);
     buf_init(&packed, STORE_BLOB_MAX);
-    if (app_ready(v->app, &e) &&
-        delivery_pack(&v->delivery->headers, v->delivery->bytes, v->delivery->len, &packed))
+    if (v->ready && delivery_pack(&v->delivery->headers, v->delivery->bytes, v->delivery->len, &packed))
         kept = orders_keep_bytes(&v->app->orders, key, packed.data, packed.len, why);
     buf_wipe(&packed);
     if (kept != STORE_OK) {
-        spool(v, *e.text ? e.text : store_trouble(v->app->store));
+        spool(v, why_not_kept(v));
         return;
     }
     text_copy(v->out->key, sizeof v->out->key, key);
@@ -393,8 +389,8 @@ static void accept_order(struct visit *v)
         ignore(v, LOG_LEVEL_INFO, "status_not_mapped", "GHL_STATUS_MAP does not name this order status");
         return;
     }
-    if (!app_ready(v->app, &e)) {
-        spool(v, e.text);
+    if (!v->ready) {
+        spool(v, v->trouble.text);
         return;
     }
     if (!note_shop(v)) {
@@ -418,12 +414,49 @@ static void accept_order(struct visit *v)
     buf_wipe(&packed);
 }
 
+/* The very bytes of an order's latest version, delivered once more: nothing of them need be read. */
+static bool is_redelivery(struct visit *v)
+{
+    struct acceptance *out = v->out;
+
+    if (!v->ready || v->delivery->origin != ORIGIN_WEBHOOK || !order_headers_fit(&v->delivery->headers) ||
+        orders_known_bytes(&v->app->orders, v->bytes, out->key) != STORE_OK)
+        return false;
+    const char *id = strchr(out->key, ':'); /* "shop:1001", or "shop:1001/HASH" */
+    id = id ? id + 1 : out->key;
+    (void)text_format(out->number, sizeof out->number, "%.*s", (int)strcspn(id, "/"), id);
+    end(v, ACCEPTED_DUPLICATE, "duplicate");
+    accept_log_claimed(v->app, v->delivery, out, &v->planned);
+    return true;
+}
+
+static void read_delivery(struct visit *v)
+{
+    const struct accept_delivery *delivery = v->delivery;
+    struct order_verdict verdict;
+    struct error e = ERROR_NONE;
+
+    switch (planned_make(v->app, delivery->bytes, delivery->len, &delivery->headers, "", &v->planned,
+                         &verdict, &e)) {
+    case PLANNED_OK: accept_order(v); break;
+    case PLANNED_NO_MEMORY: spool(v, "out of memory"); break;
+    case PLANNED_BAD_JSON:
+        if (delivery->origin == ORIGIN_FETCHED)
+            spool(v, verdict.advice);
+        else
+            keep_bad_json(v);
+        break;
+    case PLANNED_NOT_ORDER: ignore_not_order(v, &verdict); break;
+    case PLANNED_FOREIGN: keep_foreign(v, e.text); break;
+    case PLANNED_FAILED: spool(v, e.text); break;
+    }
+    planned_free(&v->planned);
+}
+
 void accept_delivery(struct app *app, const struct accept_delivery *delivery, struct acceptance *out)
 {
     struct visit v = {.app = app, .delivery = delivery, .out = out, .began_mono_ms = clock_mono_ms()};
     char hex[DIGEST_HEX_SIZE];
-    struct order_verdict verdict;
-    struct error e = ERROR_NONE;
 
     *out = (struct acceptance){.result = ACCEPTED_AWAY};
     if (!digest_label_hex(app->hash_key, DIGEST_LEN, "body", delivery->bytes, delivery->len, hex)) {
@@ -431,20 +464,8 @@ void accept_delivery(struct app *app, const struct accept_delivery *delivery, st
         return;
     }
     snprintf(v.bytes, sizeof v.bytes, "%.16s", hex);
-    switch (
-        planned_make(app, delivery->bytes, delivery->len, &delivery->headers, "", &v.planned, &verdict, &e)) {
-    case PLANNED_OK: accept_order(&v); break;
-    case PLANNED_NO_MEMORY: spool(&v, "out of memory"); break;
-    case PLANNED_BAD_JSON:
-        if (delivery->origin == ORIGIN_FETCHED)
-            spool(&v, verdict.advice);
-        else
-            keep_bad_json(&v);
-        break;
-    case PLANNED_NOT_ORDER: ignore_not_order(&v, &verdict); break;
-    case PLANNED_FOREIGN: keep_foreign(&v, e.text); break;
-    case PLANNED_FAILED: spool(&v, e.text); break;
-    }
-    planned_free(&v.planned);
+    v.ready = app_ready(app, &v.trouble); /* if not, it is spooled */
+    if (!is_redelivery(&v))
+        read_delivery(&v);
     accept_journal(app, delivery, out, v.bytes, v.status, clock_mono_ms() - v.began_mono_ms);
 }

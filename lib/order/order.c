@@ -75,14 +75,16 @@ static bool present(const char *header)
     return header && *header;
 }
 
+bool order_headers_fit(const struct order_headers *headers)
+{
+    return (!present(headers->topic) || !strncasecmp(headers->topic, "order.", 6)) &&
+           (!present(headers->resource) || !strcasecmp(headers->resource, "order"));
+}
+
 /* Does a header say that this is something else than an order? */
 static bool names_other(const struct order_headers *headers, struct order_verdict *verdict)
 {
-    if (!headers)
-        return false;
-    bool other_topic = present(headers->topic) && strncasecmp(headers->topic, "order.", 6) != 0;
-    bool other_resource = present(headers->resource) && strcasecmp(headers->resource, "order") != 0;
-    if (!other_topic && !other_resource)
+    if (!headers || order_headers_fit(headers))
         return false;
     if (present(headers->topic) && !strcasecmp(headers->topic, "action." ORDER_WEBHOOK_DISABLED)) {
         *verdict = not_order(

@@ -72,6 +72,9 @@ struct order_verdict {
     char advice[256];
 };
 
+/* Do topic and resource, as far as they are there, name an order? */
+bool order_headers_fit(const struct order_headers *headers);
+
 /* Parses. *out is filled only for ORDER_FULL and ORDER_DELETED; order_free always may follow. */
 struct order_verdict order_parse(const char *bytes, size_t len, const struct order_headers *headers,
                                  struct order *out);

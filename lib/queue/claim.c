@@ -6,8 +6,6 @@
 #define SPOOL_SLACK_MS 1000              /* the spool's arrival is right to a second */
 #define DATE_MAX_MS (24LL * 3600 * 1000) /* a date further ahead is no date */
 
-static const char deletion[] = "--"; /* among the hashes of bytes */
-
 /* -- versions in time -- */
 
 /* A moment, in s, as WooCommerce says it and as it arrived. */
@@ -119,7 +117,7 @@ static void take_version(struct order_record *r, const struct arrival *a, const 
         r->ended = a->kind == ARRIVAL_ENDS;
     }
     if (a->status_only) /* its bytes are the same each time, and it says no time: what came before it stays known */
-        add_bytes(r, deletion, true);
+        add_bytes(r, RECORD_DELETION, true);
     else
         add_bytes(r, a->bytes, t->same_second);
     take_time(r, a, t);

@@ -115,6 +115,22 @@ int64_t order_index_ms(const struct order_record *record, enum order_index index
     return -1;
 }
 
+bool order_needs_nothing(const struct order_record *record)
+{
+    return !record->sold && !record->link.opportunity[0] && !record->current.id[0] && !record->dead_ms;
+}
+
+/* Without a modified time nothing tells whether bytes that come again are old ones or the newest. A deletion has none. A
+ * dead letter is tried anew when it is delivered again. */
+const char *order_known_bytes(const struct order_record *record)
+{
+    const char *space = strrchr(record->bytes, ' '), *last = space ? space + 1 : record->bytes;
+    bool known = record->fingerprint[0] && record->modified_s && !record->dead_ms && !record->newest[0] &&
+                 !order_needs_nothing(record) && strcmp(last, RECORD_DELETION) != 0;
+
+    return known ? last : "";
+}
+
 size_t order_blobs(const struct order_record *record, const char *id[RECORD_BLOBS])
 {
     const char *const all[RECORD_BLOBS] = {record->current.id, record->waiting.id, record->attempt.blob};

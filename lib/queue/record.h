@@ -18,7 +18,8 @@
 #define RECORD_TOKEN_SIZE 33   /* a random token, or a blob's id, in hex */
 #define RECORD_STATUS_SIZE 32  /* an order's status; a longer one is cut */
 #define RECORD_REASON_SIZE 256 /* for people */
-#define RECORD_PARTS 4         /* as many as plan.h's parts */
+#define RECORD_DELETION "--"
+#define RECORD_PARTS 4 /* as many as plan.h's parts */
 
 /* A body that waits to reach GHL. */
 struct order_body {
@@ -75,7 +76,9 @@ struct order_record {
     char hash_id[RECORD_SHORT_SIZE];    /* of the key that fingerprint and part hashes were made with */
     char status[RECORD_STATUS_SIZE];    /* the latest status that is mapped */
     bool ended;                         /* that status creates nothing */
-    char bytes[RECORD_HASH_SIZE * 8];   /* hashes of the bodies accepted of that second, a space between */
+    char bytes[RECORD_HASH_SIZE *
+               8]; /* hashes of the bodies accepted of that second, a space between; the latest
+                                           stands last; RECORD_DELETION for an order.deleted */
 
     /* the queue */
     struct order_body current, waiting;
@@ -135,6 +138,13 @@ enum order_index { INDEX_DUE, INDEX_DEAD, INDEX_AGE, INDEXES };
 /* Its place in the index: ms; -1 = it is not in it. DUE: when it is to be worked on (a leased one: when the lease
  * ends). DEAD: since when it is a dead letter. AGE: when what waits was accepted. */
 int64_t order_index_ms(const struct order_record *record, enum order_index index);
+
+/* Nothing of it is in GHL, and nothing waits to get there. */
+bool order_needs_nothing(const struct order_record *record);
+
+/* Which bytes, delivered once more, are a duplicate that changes nothing, whatever the settings are by then: the hash of
+ * those of the latest version, while GHL has it or it waits. "" = none. The store keeps it as the idempotency key. */
+const char *order_known_bytes(const struct order_record *record);
 
 /* The ids of the blobs that the record needs, at most 3; returns how many. */
 #define RECORD_BLOBS 3

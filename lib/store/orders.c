@@ -1,6 +1,7 @@
 #include "base/digest.h"
 #include "store/orders_work.h"
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 
 #define LOOK_AT 4                        /* due orders that are looked at in one go */
@@ -31,6 +32,20 @@ static bool make_token(char out[RECORD_TOKEN_SIZE])
 }
 
 /* -- claim -- */
+
+enum store_result orders_known_bytes(struct orders *orders, const char *bytes, char key[RECORD_KEY_SIZE])
+{
+    char name[ORDERS_IDEM_SIZE], *value = NULL;
+
+    snprintf(name, sizeof name, ORDERS_IDEM "%.16s", bytes);
+    enum store_result result = store_get(orders->store, name, &value);
+    if (result == STORE_OK && strlen(value) < RECORD_KEY_SIZE)
+        memcpy(key, value, strlen(value) + 1);
+    else if (result == STORE_OK)
+        result = STORE_NONE;
+    free(value);
+    return result;
+}
 
 static enum store_result look_at_location(struct orders *orders)
 {
@@ -321,16 +336,11 @@ enum store_result orders_lose_contact(struct orders *orders, struct order_work *
 enum store_result orders_finish(struct orders *orders, struct order_work *work, const struct order_link *link,
                                 bool want_next, enum end *end)
 {
-    char next[RECORD_TOKEN_SIZE] = "", name[RECORD_KEY_SIZE + 8];
+    char next[RECORD_TOKEN_SIZE] = "";
     struct change change = {.rule = RULE_FINISH, .link = link};
 
     if (want_next && make_token(next))
         change.next = next;
-    if (!strcmp(work->record.fingerprint, work->record.current.fingerprint)) {
-        snprintf(name, sizeof name, "idem/%s", work->key);
-        change.value =
-            (struct store_value){name, work->record.fingerprint, orders->config->idempotency_ttl_ms};
-    }
     enum store_result result = take_step(orders, work, &change);
     *end = change.end;
     if (result != STORE_OK || change.end != END_NEXT)

@@ -48,6 +48,15 @@ void order_work_free(struct order_work *work);
 
 /* -- claim -- */
 
+/* The idempotency key, "idem/HASH": the order whose latest version these bytes (arrival's) are. It is set with the commit
+ * that accepts them and anew with the one that finishes them, for IDEMPOTENCY_TTL, and goes with the commit that makes
+ * something else the latest (order_known_bytes). OK: delivered now they are a duplicate, and *key is the order's. NONE:
+ * they are to be read. */
+#define ORDERS_IDEM "idem/"
+#define ORDERS_IDEM_SIZE (sizeof ORDERS_IDEM + RECORD_SHORT_SIZE)
+enum store_result orders_known_bytes(struct orders *, const char *bytes,
+                                     char key[RECORD_KEY_SIZE]) MUST_CHECK;
+
 struct orders_claim {
     const char *key;        /* "shop:1001" */
     struct arrival arrival; /* without arrived_ms, body_id, token and up_ms */
@@ -111,7 +120,7 @@ enum store_result orders_lose_contact(struct orders *, struct order_work *) MUST
 
 /* -- how the work ends -- */
 
-/* NEXT: *work then holds the next version, leased. DONE: the idempotency key is set. Otherwise *work is used up, but
+/* NEXT: *work then holds the next version, leased. Otherwise *work is used up, but
  * for its body. NONE: the lease is lost (END_LOST). */
 enum store_result orders_finish(struct orders *, struct order_work *, const struct order_link *,
                                 bool take_next, enum end *end) MUST_CHECK;

@@ -1,5 +1,6 @@
 #include "base/digest.h"
 #include "store/orders_work.h"
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -127,6 +128,22 @@ static enum store_result read_now(struct orders *orders, struct change *change, 
     return result;
 }
 
+/* The idempotency key follows from the record, and is committed with it. */
+static void set_key(const struct orders *orders, const struct order_record *before,
+                    const struct order_record *after, struct store_commit *commit,
+                    char name[2][ORDERS_IDEM_SIZE])
+{
+    const char *was = order_known_bytes(before), *is = order_known_bytes(after);
+    bool same = !strcmp(was, is), finished = before->current.id[0] && !after->current.id[0];
+
+    snprintf(name[0], ORDERS_IDEM_SIZE, ORDERS_IDEM "%.16s", is);
+    snprintf(name[1], ORDERS_IDEM_SIZE, ORDERS_IDEM "%.16s", was);
+    if (*is && (!same || finished))
+        commit->value[1] = (struct store_value){name[0], commit->key, orders->config->idempotency_ttl_ms};
+    if (*was && !same)
+        commit->value[2] = (struct store_value){name[1], NULL, 0};
+}
+
 static enum store_result commit_change(struct orders *orders, struct change *change,
                                        const struct order_record *before, const struct order_record *after,
                                        int64_t decided_ms, struct store_reply *reply)
@@ -134,10 +151,13 @@ static enum store_result commit_change(struct orders *orders, struct change *cha
     struct store_commit commit = {.key = change->key,
                                   .before = before,
                                   .after = after,
-                                  .value = {change->value, change->of_contact},
+                                  .value = {change->of_contact},
                                   .count_client = change->client,
                                   .decided_ms = decided_ms};
 
+    char name[2][ORDERS_IDEM_SIZE];
+
+    set_key(orders, before, after, &commit, name);
     if (needs(after, change->blob.id) && !needs(before, change->blob.id))
         commit.blob[0] = change->blob;
     enum store_result result = store_commit(orders->store, &commit, reply);

@@ -49,10 +49,10 @@ struct change {
     enum requeue requeue;
     unsigned others;
     /* what else is committed */
-    struct store_blob blob;               /* id NULL = none */
-    struct store_value value, of_contact; /* name NULL = none */
-    const char *client;                   /* counted once; NULL = none */
-    int64_t client_count;                 /* out */
+    struct store_blob blob;        /* id NULL = none */
+    struct store_value of_contact; /* name NULL = none */
+    const char *client;            /* counted once; NULL = none */
+    int64_t client_count;          /* out */
 };
 
 /* Reads, unless it is known, and commits until it is done. OK: *record (may be NULL) is what the store has

@@ -99,7 +99,7 @@ struct store_value {
 };
 
 #define STORE_COMMIT_BLOBS 2
-#define STORE_COMMIT_VALUES 2
+#define STORE_COMMIT_VALUES 3
 
 struct store_commit {
     const char *key;

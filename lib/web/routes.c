@@ -99,9 +99,10 @@ static bool is_over_limit(struct visit *v)
 {
     int64_t count = 0, limit = v->app->config.rate_limit_per_day;
     char retry_after[24];
+    struct error e = ERROR_NONE;
 
-    if (limit <= 0 || !v->app->store || store_count_client(v->app->store, v->client, &count) != STORE_OK ||
-        count <= limit)
+    if (limit <= 0 || !app_ready(v->app, &e) ||
+        store_count_client(v->app->store, v->client, &count) != STORE_OK || count <= limit)
         return false;
     response_error(v->response, 429, "Too Many Requests");
     snprintf(retry_after, sizeof retry_after, "%d",
@@ -169,9 +170,11 @@ static void prove(struct visit *v, const char *nonce)
     char proof[DIGEST_HEX_SIZE];
     int64_t count;
     struct log_about about = {.client = v->request->remote_addr};
+    struct error e = ERROR_NONE;
 
     if (is_over_limit(v))
         return;
+    (void)app_ready(v->app, &e); /* opens what can be opened */
     if ((!v->app->store && !v->app->spool) || !proof_answer(v->app->config.webhook_secret, nonce, proof)) {
         response_unavailable(v->response);
         return;
@@ -188,7 +191,6 @@ static void take_delivery(struct visit *v)
     const struct request *request = v->request;
     struct app *app = v->app;
     struct acceptance acceptance;
-    struct error e = ERROR_NONE;
 
     if (!read_body(v)) {
         tally_count(&app->tally, "received", "malformed");
@@ -199,7 +201,6 @@ static void take_delivery(struct visit *v)
         response_json(v->response, 200, "status", "pong", NULL, NULL);
         return;
     }
-    (void)app_ready(app, &e); /* what cannot be stored is spooled */
     bool is_signed =
         signature_verify(&app->keys, request->signature, v->body.data, v->body.len) != SIGNATURE_NONE;
     bool is_counted = app->config.rate_limit_per_day > 0;

@@ -243,8 +243,10 @@ static bool has_work(const struct backend_commit *c)
     for (size_t i = 0; i < c->type->count; i++)
         if (differs(&c->type->fields[i], c))
             return true;
-    return c->order && (c->order->blob[0].id || c->order->blob[1].id || c->order->value[0].name ||
-                        c->order->value[1].name || c->drop_blob[0]);
+    for (size_t i = 0; c->order && i < STORE_COMMIT_VALUES; i++)
+        if (c->order->value[i].name)
+            return true;
+    return c->order && (c->order->blob[0].id || c->order->blob[1].id || c->drop_blob[0]);
 }
 
 /* A command that lua/commit.lua does. So many words follow in r->args. */

@@ -34,6 +34,30 @@ static void versions(struct house *house)
             "other bytes that say the same");
 }
 
+/* The very bytes are known before they are read; the headers still say whether they are an order. */
+static void a_redelivery(struct house *house)
+{
+    static const char first[] = VERSION("1", "processing", "10.00", AT("03:00:00")),
+                      other[] = VERSION("2", "processing", "10.00", AT("03:00:00"));
+    struct app *app = &house->app;
+
+    becomes(app, first, ACCEPTED_SYNCED, "", "given an order in GHL", .work = true);
+    struct acceptance again = deliver(app, first, (struct sent){.topic = "order.created"});
+    is_str(accepted_word(again.result), accepted_word(ACCEPTED_DUPLICATE), "under the other topic");
+    is_str(again.key, "shop:1", "it is that order");
+    is_str(again.number, "1", "and has its number");
+    becomes(app, first, ACCEPTED_IGNORED, "other_resource", "under another resource it is none",
+            .resource = "product");
+    sql(house, "UPDATE vals SET value='shop:7' WHERE name LIKE 'idem/%'");
+    is_str(deliver(app, first, (struct sent){.work = true}).key, "shop:7", "the key alone says so");
+    sql(house, "DELETE FROM vals WHERE name LIKE 'idem/%'");
+    is_str(deliver(app, first, (struct sent){.work = true}).key, "shop:1", "without it the record does");
+    becomes(app, other, ACCEPTED_QUEUED, "later", "an order that waits");
+    is_str(accepted_word(deliver(app, other, (struct sent){.work = true}).result),
+           accepted_word(ACCEPTED_DUPLICATE), "is known, too");
+    is_int(sandbox_sizes(app).count[INDEX_DUE], 1, "and waits still");
+}
+
 static void what_needs_nothing(struct house *house)
 {
     struct app *app = &house->app;
@@ -287,19 +311,10 @@ static void after_the_spool(struct house *house)
 int main(void)
 {
     static void (*const cases[])(struct house *) = {
-        versions,
-        what_needs_nothing,
-        a_status_that_is_not_mapped,
-        the_past,
-        two_orders_of_one_id,
-        the_worker_is_busy,
-        not_orders,
-        bad_json,
-        strange_orders,
-        from_the_spool,
-        fetched,
-        fetched_others,
-        after_the_spool,
+        versions,       a_redelivery,         what_needs_nothing, a_status_that_is_not_mapped,
+        the_past,       two_orders_of_one_id, the_worker_is_busy, not_orders,
+        bad_json,       strange_orders,       from_the_spool,     fetched,
+        fetched_others, after_the_spool,
     };
     for (size_t i = 0; i < sizeof cases / sizeof *cases; i++)
         accept_case(cases[i]);

@@ -5,7 +5,7 @@
  * In every state: GHL never holds two opportunities of the order; no create is sent unless a search could
  * have seen the one before; no two workers may write; the latest version is the newest, and the last body
  * that was accepted is in the queue, or a dead letter, or was finished. When all is quiet, GHL holds what the
- * newest version says. And from every state all becomes quiet if nothing fails any more.
+ * newest version says. The idempotency key is the last accepted version's. And from every state all becomes quiet if nothing fails any more.
  *
  * GHL's search lags. But what GHL carried out though it refused it, the search shows at once: a worker looks
  * for that only once.
@@ -125,6 +125,25 @@ static const char *check_quiet(const struct world *w, const struct model *m)
     return NULL;
 }
 
+/* The bytes of the idempotency key are those of the body that was accepted last, and to deliver them again is a duplicate
+ * that changes nothing. */
+static const char *check_key(const struct world *w, const struct model *m)
+{
+    struct order_record r;
+    bool changed;
+
+    expand(&w->record, &r);
+    uint8_t known =
+        number_in(m->broken == BROKEN_KEY && *order_known_bytes(&r) ? r.bytes : order_known_bytes(&r));
+    if (!known)
+        return NULL;
+    if (known != w->accepted)
+        return "the idempotency key is not the newest version's";
+    return claim(m, w, known, token_of(0), &r, &changed) == CLAIM_DUPLICATE && !changed
+               ? NULL
+               : "the idempotency key hides what is news";
+}
+
 static const char *check(const struct world *w, const struct model *m)
 {
     const struct mini_record *r = &w->record;
@@ -143,6 +162,9 @@ static const char *check(const struct world *w, const struct model *m)
     if (w->accepted && r->current.print != w->accepted && r->waiting.print != w->accepted &&
         w->finished != w->accepted)
         return "an accepted version vanished";
+    const char *key = check_key(w, m);
+    if (key)
+        return key;
     return is_quiet(w) ? check_quiet(w, m) : NULL;
 }
 
@@ -417,6 +439,7 @@ static const char *const breaks[BROKENS] = {
     [BROKEN_WAITING] = "the waiting body is forgotten",
     [BROKEN_CONFIRM] = "a worker writes without its lease",
     [BROKEN_PART] = "a part counts as it was until its write is answered",
+    [BROKEN_KEY] = "the idempotency key stays with an older version",
     [BROKEN_TIME] = "an older version counts as newer",
     [BROKEN_LATE_SALE] = "a late sale is forgotten",
     [BROKEN_FOLLOWS] = "an unmapped status leaves the mapped one out",

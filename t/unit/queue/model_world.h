@@ -48,6 +48,7 @@ enum broken {
     BROKEN_TIME,         /* an older version counts as newer */
     BROKEN_LATE_SALE,    /* a sale that comes after its end counts for nothing */
     BROKEN_FOLLOWS,      /* an unmapped status leaves the latest mapped one out */
+    BROKEN_KEY,          /* the idempotency key stays with the first version of a second */
     BROKENS,
 };
 

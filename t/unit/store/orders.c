@@ -152,6 +152,57 @@ static void nothing_to_do_is_no_guess(struct app *app)
     is_int(sandbox_order(app, "shop:2").version, 0, "nothing");
 }
 
+/* -- the idempotency key -- */
+
+static const char *known(struct app *app, const char *bytes)
+{
+    static char key[RECORD_KEY_SIZE];
+    return orders_known_bytes(&app->orders, bytes, key) == STORE_OK ? key : "";
+}
+
+static void the_key_follows_the_newest_version(struct app *app)
+{
+    struct order_work work = {0};
+    enum end end = END_LOST;
+
+    is_str(known(app, "first"), "", "given bytes that never came");
+    is_int(claims(app, 100, "first", NULL), CLAIM_QUEUED, "when they are accepted");
+    is_str(known(app, "first"), "shop:1", "they are known as this order's");
+    is_int(claims(app, 101, "second", &work), CLAIM_LEASED, "and a newer version");
+    is_str(known(app, "first"), "", "takes their key away");
+    is_str(known(app, "second"), "shop:1", "and has its own");
+    is_int(claims(app, 100, "first", NULL), CLAIM_STALE, "the older one is stale");
+    is_str(known(app, "first"), "", "and gets no key");
+    store_shift_clock(app->store, app->config.idempotency_ttl_ms - 1000);
+    ok(sandbox_lease(app, "shop:1", &work) == STORE_OK &&
+           orders_finish(&app->orders, &work, &work.record.link, false, &end) == STORE_OK,
+       "when it is finished");
+    store_shift_clock(app->store, app->config.idempotency_ttl_ms - 1000);
+    is_str(known(app, "second"), "shop:1", "the key lives its time from then");
+    store_shift_clock(app->store, 2000);
+    is_str(known(app, "second"), "", "and no longer");
+    is_int(claims(app, 101, "second", NULL), CLAIM_DUPLICATE, "the record knows it all the same");
+    order_work_free(&work);
+}
+
+static void the_key_goes_with_what_is_news_again(struct app *app)
+{
+    struct order_work work = {0};
+    enum end end = END_LOST;
+    enum requeue requeue = REQUEUE_NONE;
+
+    is_int(claims(app, 100, "first", &work), CLAIM_LEASED, "given an order");
+    ok(orders_refuse(&app->orders, &work, &work.record.link, "refused", &end) == STORE_OK && end == END_DEAD,
+       "that becomes a dead letter");
+    is_str(known(app, "first"), "", "to deliver it again is news");
+    ok(orders_requeue(&app->orders, "shop:1", &requeue) == STORE_OK, "until it is tried again");
+    is_str(known(app, "first"), "shop:1", "then it is known");
+    is_int(claims(app, 0, "no date", NULL), CLAIM_QUEUED, "but a version without a date");
+    is_str(known(app, "first"), "", "takes the key away");
+    is_str(known(app, "no date"), "", "and gets none: when it comes again it may be the newest");
+    order_work_free(&work);
+}
+
 /* -- all at once -- */
 
 static int deliver_all(const struct sandbox *sandbox, int worker)
@@ -197,8 +248,13 @@ static void many_at_once(const struct sandbox *sandbox, struct app *app)
 int main(void)
 {
     static void (*const cases[])(struct app *) = {
-        a_body_and_the_next,  another_took_over,         one_create_at_a_time,
-        ids_without_an_order, nothing_to_do_is_no_guess,
+        a_body_and_the_next,
+        another_took_over,
+        one_create_at_a_time,
+        ids_without_an_order,
+        nothing_to_do_is_no_guess,
+        the_key_follows_the_newest_version,
+        the_key_goes_with_what_is_news_again,
     };
     const size_t n = sizeof cases / sizeof *cases;
 
