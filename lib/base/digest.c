@@ -12,29 +12,39 @@ struct piece {
     size_t len;
 };
 
+/* libcrypto's HMAC-SHA256, fetched at the first use and then kept: to fetch it costs more than a short hash. NULL: libcrypto
+ * failed. Each hash begins by setting its key. */
+static EVP_MAC_CTX *hmac_sha256(void)
+{
+    static EVP_MAC_CTX *kept;
+    char sha256[] = "SHA256";
+    const OSSL_PARAM params[] = {OSSL_PARAM_construct_utf8_string(OSSL_MAC_PARAM_DIGEST, sha256, 0),
+                                 OSSL_PARAM_construct_end()};
+
+    if (kept)
+        return kept;
+    EVP_MAC *mac = EVP_MAC_fetch(NULL, "HMAC", NULL);
+    EVP_MAC_CTX *ctx = mac ? EVP_MAC_CTX_new(mac) : NULL;
+    if (ctx && EVP_MAC_CTX_set_params(ctx, params))
+        kept = ctx;
+    else
+        EVP_MAC_CTX_free(ctx);
+    EVP_MAC_free(mac);
+    return kept;
+}
+
 static bool hmac_pieces(const void *key, size_t key_len, const struct piece *pieces, size_t count,
                         unsigned char out[DIGEST_LEN])
 {
-    char sha256[] = "SHA256";
-    OSSL_PARAM params[] = {OSSL_PARAM_construct_utf8_string(OSSL_MAC_PARAM_DIGEST, sha256, 0),
-                           OSSL_PARAM_construct_end()};
     const unsigned char none = 0;
     size_t written = 0;
-    bool good = false;
+    EVP_MAC_CTX *ctx = hmac_sha256();
 
-    EVP_MAC *mac = EVP_MAC_fetch(NULL, "HMAC", NULL);
-    EVP_MAC_CTX *ctx = mac ? EVP_MAC_CTX_new(mac) : NULL;
     /* libcrypto takes a NULL key for "keep the old one": an empty key needs an address. */
-    if (!ctx || !EVP_MAC_init(ctx, key ? key : &none, key ? key_len : 0, params))
-        goto out;
-    for (size_t i = 0; i < count; i++)
-        if (pieces[i].len && !EVP_MAC_update(ctx, pieces[i].bytes, pieces[i].len))
-            goto out;
-    good = EVP_MAC_final(ctx, out, &written, DIGEST_LEN) && written == DIGEST_LEN;
-out:
-    EVP_MAC_CTX_free(ctx);
-    EVP_MAC_free(mac);
-    return good;
+    bool good = ctx && EVP_MAC_init(ctx, key ? key : &none, key ? key_len : 0, NULL);
+    for (size_t i = 0; good && i < count; i++)
+        good = !pieces[i].len || EVP_MAC_update(ctx, pieces[i].bytes, pieces[i].len);
+    return good && EVP_MAC_final(ctx, out, &written, DIGEST_LEN) && written == DIGEST_LEN;
 }
 
 bool digest_hmac(const void *key, size_t key_len, const void *bytes, size_t len,

@@ -25,6 +25,8 @@
 struct log {
     enum log_level level;
     bool to_syslog;
+    dev_t device; /* of the file, with its number */
+    ino_t file;
     bool blind; /* a secret could not be taken in: no value may be printed any more */
     int fd;
     char *path;    /* NULL = not a file of our own */
@@ -245,20 +247,30 @@ static void put_about(const struct log *log, struct buf *line, const struct log_
         line->failed = true;
 }
 
+static void note_file(struct log *log)
+{
+    struct stat held;
+
+    log->file = fstat(log->fd, &held) == 0 ? held.st_ino : 0;
+    log->device = log->file ? held.st_dev : 0;
+}
+
 /* Rotation renames the file and creates none: the name then leads nowhere, or elsewhere. */
 static void follow_name(struct log *log)
 {
-    struct stat named, held;
+    struct stat named;
     if (!log->path)
         return;
-    if (stat(log->path, &named) == 0 && fstat(log->fd, &held) == 0 && named.st_ino == held.st_ino &&
-        named.st_dev == held.st_dev)
+    if (!log->file)
+        note_file(log);
+    if (stat(log->path, &named) == 0 && named.st_ino == log->file && named.st_dev == log->device)
         return;
     int fd = open_file(log->path);
     if (fd < 0)
         return; /* better in the old file than nowhere */
     close(log->fd);
     log->fd = fd;
+    note_file(log);
 }
 
 static void write_line(struct log *log, enum log_level level, const struct buf *line)
