@@ -2,7 +2,8 @@
  * orders: the life of orders in the store. It runs the rules (queue/rules.h) against it: read, decide, commit, and
  * decide anew if another process was quicker, a bounded number of times.
  *
- * A new order costs one round trip, a duplicate one, a new version of a known order two.
+ * To claim a new order costs one round trip, a duplicate one, a new version of a known order two; orders_known_bytes
+ * costs one before.
  */
 #ifndef WOO_GHL_STORE_ORDERS_H
 #define WOO_GHL_STORE_ORDERS_H
