@@ -6,6 +6,7 @@
 #include "cli/check.h"
 #include "cli/connect.h"
 #include "cli/failed.h"
+#include "cli/install.h"
 #include "cli/lookup.h"
 #include "cli/since.h"
 #include "cli/status.h"
@@ -66,6 +67,13 @@ static int run_check(int argc, char **argv, volatile int *stop)
     int code = check_print(&app, good, json);
     app_close(&app);
     return code;
+}
+
+static int run_install(int argc, char **argv, volatile int *stop)
+{
+    int code = install_main(argc - 1, argv + 1);
+
+    return code == EX_OK ? run_check(2, argv, stop) : code;
 }
 
 /* -- drain -- */
@@ -326,6 +334,11 @@ static const struct command commands[] = {
      .help = "Sends simulated, signed deliveries and prints the requests and the answers.",
      .more = "It sends an order with the given id, status and total, or a file's bytes, or four scenarios. They go through the web server "
              "like real ones, so GHL gets what they say."},
+    {.name = "install", .arguments = "[--url URL] [--location ID] [--dry-run] [--no-questions] [--no-cron]", .run = run_install,
+     .help = "For an account on shared hosting: makes the settings file, the data directory and the cron line, and ends with check.",
+     .more = "The settings go to the file that WOO_GHL_ENV names, else to woo-ghl/env in the home of the program's owner. What is not set there, in "
+             "the environment or by an option is asked for: the webhooks' secret (or a fresh one is made), GHL's token (without one it is a dry run) and "
+             "location, the Delivery URL. Run again, it asks only for what is missing. If crontab may not be used, it prints the line for the panel."},
     {.name = "connect", .arguments = "[--dry-run] [--yes] [--url URL] [--shop URL] [--ask] [--keep] [--secret]", .run = run_connect,
      .help = "Makes or mends the shop's webhooks and makes GHL's custom fields that the settings name: prints a plan, asks, and does it.",
      .more = "It needs a key of the shop with the permission Read/Write: that of the settings, or (without one, or with --ask) one that it asks "

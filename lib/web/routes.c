@@ -7,6 +7,7 @@
 #include "base/text.h"
 #include "order/proof.h"
 #include "web/body.h"
+#include "web/first.h"
 #include "web/client.h"
 #include "web/watch.h"
 #include <stdio.h>
@@ -302,7 +303,9 @@ void routes_handle(struct app *app, const struct request *request, struct respon
 
     (void)app_refresh(app);
     buf_init(&v.body, (size_t)(app->config.max_body > 0 ? app->config.max_body : 0));
-    if (!route) {
+    if (first_is_wanted(app, request)) {
+        first_answer(response);
+    } else if (!route) {
         response_error(response, 404, "Not Found");
     } else if (strcmp(route->method, request->method) != 0) {
         response_error(response, 405, "Method Not Allowed");

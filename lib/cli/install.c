@@ -1,0 +1,270 @@
+#include "cli/install.h"
+#include "base/digest.h"
+#include "base/files.h"
+#include "cli/ask.h"
+#include "config/config.h"
+#include "config/places.h"
+#include "config/write.h"
+#include <errno.h>
+#include <limits.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <sysexits.h>
+#include <unistd.h>
+
+#define SECRET_BYTES 20
+#define CRONTAB_MAX (256L * 1024)
+
+/* One value of the settings file: given by an option, by the environment, by the file that is there, or asked for. */
+struct answer {
+    const char *name, *option, *question;
+    bool hidden;
+    const char *known; /* of the environment or the file; "" = not known */
+    struct buf text;   /* what is written; empty = nothing */
+};
+
+enum { SECRET, KEY, LOCATION, URL, ANSWERS };
+
+struct install {
+    struct config config;
+    struct answer answer[ANSWERS];
+    char file[PATH_MAX], program[PATH_MAX];
+    bool quiet, no_cron, dry_run;
+};
+
+static int wrong(const char *what, const char *value)
+{
+    fprintf(stderr, "woo_ghl install: %s%s\n", what, value);
+    return EX_USAGE;
+}
+
+static int parse(struct install *in, int argc, char **argv)
+{
+    for (int i = 1; i < argc; i++) {
+        size_t n = 0;
+        if (!strcmp(argv[i], "--no-questions")) {
+            in->quiet = true;
+        } else if (!strcmp(argv[i], "--no-cron")) {
+            in->no_cron = true;
+        } else if (!strcmp(argv[i], "--dry-run")) {
+            in->dry_run = true;
+        } else {
+            while (n < ANSWERS && (!in->answer[n].option || strcmp(in->answer[n].option, argv[i]) != 0))
+                n++;
+            if (n == ANSWERS || !argv[i + 1])
+                return wrong(n == ANSWERS ? "unknown argument, see 'woo_ghl install --help': "
+                                          : "this option needs a value: ",
+                             argv[i]);
+            if (!buf_adds(&in->answer[n].text, argv[++i]))
+                return wrong("too long: ", argv[i - 1]);
+        }
+    }
+    return EX_OK;
+}
+
+/* -- where -- */
+
+static int find_places(struct install *in)
+{
+    const char *named = places_env("WOO_GHL_ENV");
+    char root[PATH_MAX];
+    struct stat st;
+    ssize_t n = readlink("/proc/self/exe", in->program, sizeof in->program - 1);
+
+    in->program[n > 0 ? n : 0] = '\0';
+    if (named && *named)
+        snprintf(in->file, sizeof in->file, "%s", named);
+    else if (!places_settings(in->file))
+        return wrong("it is not known where the settings belong: set WOO_GHL_ENV to an absolute path", "");
+    if (in->file[0] != '/')
+        return wrong("WOO_GHL_ENV must be an absolute path, not ", in->file);
+    if (places_is_served(in->file, NULL, root))
+        return wrong("the web server would hand out the settings there: set WOO_GHL_ENV to a file outside ",
+                     root);
+    if (geteuid() == 0 && stat(in->program, &st) == 0 && st.st_uid != 0)
+        return wrong("run it as the user who owns the program, not as root: ", in->program);
+    return EX_OK;
+}
+
+/* -- the values -- */
+
+static bool make_secret(struct buf *out)
+{
+    unsigned char noise[SECRET_BYTES];
+    char hex[2 * SECRET_BYTES + 1];
+
+    if (!digest_random(noise, sizeof noise))
+        return false;
+    digest_hex(noise, sizeof noise, hex);
+    return buf_adds(out, hex);
+}
+
+/* False if the person went away. */
+static bool ask(struct install *in, struct answer *a)
+{
+    const char *given = getenv(a->name);
+
+    if (a->text.len)
+        return true;
+    if (given && *given)
+        return buf_adds(&a->text, given);
+    return *a->known || in->quiet || ask_line(a->question, a->hidden, &a->text);
+}
+
+static int ask_all(struct install *in)
+{
+    struct answer *a = in->answer;
+    bool good = ask(in, &a[SECRET]);
+
+    if (good && !a[SECRET].text.len && !*a[SECRET].known) {
+        good = make_secret(&a[SECRET].text);
+        printf("made: a fresh webhook secret\n");
+    }
+    if (good && !in->dry_run)
+        good = ask(in, &a[KEY]) && ((!a[KEY].text.len && !*a[KEY].known) || ask(in, &a[LOCATION]));
+    in->dry_run = in->dry_run || (!a[KEY].text.len && !*a[KEY].known);
+    good = good && ask(in, &a[URL]);
+    return good ? EX_OK : wrong("an answer is missing; nothing was made", "");
+}
+
+/* The directory may be there; its parent must. */
+static bool make_directory(const char *file, char directory[PATH_MAX], struct error *e)
+{
+    if (!places_beside(file, "", directory))
+        return false;
+    directory[strlen(directory) - 1] = '\0'; /* the slash */
+    if (mkdir(directory, 0700) == 0)
+        printf("made: %s\n", directory);
+    else if (errno != EEXIST)
+        error_set(e, "%s cannot be made: %s", directory, strerror(errno));
+    return !*e->text;
+}
+
+static int write_settings(struct install *in)
+{
+    struct config_value values[ANSWERS + 1];
+    char directory[PATH_MAX], data[PATH_MAX];
+    struct error e = ERROR_NONE;
+    size_t count = 0;
+
+    for (size_t i = 0; i < ANSWERS; i++)
+        if (in->answer[i].text.len)
+            values[count++] = (struct config_value){in->answer[i].name, in->answer[i].text.data};
+    if (in->dry_run != in->config.dry_run)
+        values[count++] = (struct config_value){"GHL_DRY_RUN", in->dry_run ? "yes" : "no"};
+    bool good =
+        make_directory(in->file, directory, &e) && (!count || config_write(in->file, values, count, &e));
+    if (good && count)
+        printf("made: %s\n", in->file);
+    if (good && !getenv("DATA_DIR") && places_beside(in->file, PLACES_DATA, data) &&
+        (!*in->config.env_file || !strcmp(in->config.data_dir, data))) {
+        int fd = files_open_dir(data, &e);
+        good = fd >= 0 && close(fd) == 0;
+    }
+    if (!good)
+        fprintf(stderr, "woo_ghl install: %s\n", e.text);
+    return good ? EX_OK : EX_CANTCREAT;
+}
+
+/* -- cron -- */
+
+/* An account without a crontab has an empty one. False if crontab is not to be used. */
+static bool read_crontab(struct buf *out)
+{
+    char piece[4096];
+    size_t n;
+    FILE *from = popen("crontab -l 2>&1", "r");
+
+    while (from && (n = fread(piece, 1, sizeof piece, from)) > 0)
+        if (!buf_add(out, piece, n))
+            break;
+    bool good = from && pclose(from) == 0 && !out->failed;
+    if (!good && strstr(out->data, "no crontab for")) {
+        buf_reset(out);
+        good = true;
+    }
+    return good;
+}
+
+static bool write_crontab(const struct buf *text)
+{
+    FILE *to = popen("crontab - 2>/dev/null", "w");
+
+    bool good = to && fwrite(text->data, 1, text->len, to) == text->len;
+    return to && pclose(to) == 0 && good;
+}
+
+static void add_cron_line(const struct install *in, const char *when, const char *command)
+{
+    const char *named = places_env("WOO_GHL_ENV");
+    struct buf line, table;
+
+    buf_init(&line, 3L * PATH_MAX);
+    buf_init(&table, CRONTAB_MAX);
+    bool odd = strpbrk(in->file, "'%\n") || strpbrk(in->program, "'%\n");
+    bool good = buf_addf(&line, "%s ", when) && (!named || buf_addf(&line, "WOO_GHL_ENV='%s' ", in->file)) &&
+                buf_addf(&line, "'%s' %s >/dev/null 2>&1", in->program, command);
+    good = good && !odd && !in->no_cron && read_crontab(&table);
+    bool there = good && strstr(table.data, line.data),
+         ended = !table.len || table.data[table.len - 1] == '\n';
+    good =
+        there || (good && buf_addf(&table, "%s%s\n", ended ? "" : "\n", line.data) && write_crontab(&table));
+    if (good)
+        printf("%s: the cron line that runs %s\n", there ? "there" : "made", command);
+    else
+        printf("to do: put this line into the panel's cron jobs (%s)%s\n  %s\n", when,
+               strcmp(command, "drain") ? "" : "; without it the web requests do the work", line.data);
+    buf_free(&line);
+    buf_free(&table);
+}
+
+int install_main(int argc, char **argv)
+{
+    struct install in = {
+        .answer = {{"WOO_WEBHOOK_SECRET",
+                    NULL,
+                    "The webhooks' secret in WooCommerce (empty: a fresh one)",
+                    true,
+                    "",
+                    {0}},
+                   {"GHL_API_KEY",
+                    NULL,
+                    "GHL's private integration token, pit-... (empty: a dry run)",
+                    true,
+                    "",
+                    {0}},
+                   {"GHL_LOCATION_ID", "--location", "The id of the GHL sub-account", false, "", {0}},
+                   {"PUBLIC_URL",
+                    "--url",
+                    "The Delivery URL, such as https://shop.example.com/woo-order",
+                    false,
+                    "",
+                    {0}}}};
+    struct config_report report;
+
+    (void)!config_load(&in.config, &report); /* what is missing is asked for */
+    in.answer[SECRET].known = in.config.webhook_secret;
+    in.answer[KEY].known = in.config.ghl_api_key;
+    in.answer[LOCATION].known = in.config.ghl_location_id;
+    in.answer[URL].known = in.config.public_url;
+    for (size_t i = 0; i < ANSWERS; i++)
+        buf_init(&in.answer[i].text, 4096);
+    int code = parse(&in, argc, argv);
+    if (code == EX_OK)
+        code = find_places(&in);
+    if (code == EX_OK)
+        code = ask_all(&in);
+    if (code == EX_OK)
+        code = write_settings(&in);
+    if (code == EX_OK)
+        add_cron_line(&in, "* * * * *", "drain");
+    if (code == EX_OK && *in.config.woo_consumer_key)
+        add_cron_line(&in, "*/15 * * * *", "reconcile");
+    for (size_t i = 0; i < ANSWERS; i++)
+        buf_wipe(&in.answer[i].text);
+    config_report_free(&report);
+    config_free(&in.config);
+    return code;
+}
