@@ -4,6 +4,7 @@
  */
 #include "app/journal.h"
 #include "base/clock.h"
+#include "base/secrecy.h"
 #include "cli/commands.h"
 #include "web/routes.h"
 #include "web/serve.h"
@@ -42,6 +43,7 @@ static void install_signals(void)
 static void handle(void *context, const struct request *request, struct response *response)
 {
     routes_handle(context, request, response);
+    secrecy_wipe_stack();
 }
 
 static void drain_after(void *context)
@@ -72,6 +74,7 @@ int main(int argc, char **argv)
     int code;
 
     install_signals();
+    secrecy_begin();
     if (role == SERVE_NONE)
         return commands_main(argc, argv, &stop);
 

@@ -3,9 +3,10 @@
 # costs no time, and brings no markup into GHL.
 use strict;
 use warnings;
-use FakeGHL::Client;
+use Digest::SHA qw(hmac_sha256_base64);
 use FindBin;
 use lib "$FindBin::Bin/lib";
+use FakeGHL::Client;
 use JSON::PP;
 use Test::More;
 use Time::HiRes qw(time);
@@ -99,6 +100,96 @@ subtest 'texts that are long' => sub {
         cmp_ok time - $began, '<', 10, 'takes no long time';
     }
     $server->stop;
+};
+
+# The most memory that the worker ever had, in MB.
+sub peak_mb {
+    my ($server) = @_;
+    my ($pid) = $server->worker_pids;
+    open my $file, '<', "/proc/$pid/status" or die "/proc/$pid/status: $!";
+    my ($kb) = map { /^VmHWM:\s+(\d+)/ } <$file>;
+    return $kb / 1024;
+}
+
+subtest 'bodies that are made to need memory' => sub {
+    plan skip_all => 'a sanitizer needs memory of its own' if $ENV{WOO_GHL_PROGRAM} && $ENV{WOO_GHL_PROGRAM} =~ /asan/;
+    my $most = 8 * 1024 * 1024;
+    my $order = '{"id":%d,"status":"processing","total":"1.00","billing":{"email":"jo.doe@example.com"},';
+    my $full = sub { my ($head, $piece, $tail) = @_; my $n = int(($most - length("$head$tail") - 1) / (1 + length $piece)); return $head . join(',', ($piece) x $n) . $tail };
+    my $just = sprintf($order, 3) . '"x":[' . join(',', ('{}') x 24_900) . '],"y":"';
+    my %body = (
+        'objects'            => [$full->(sprintf($order, 1) . '"x":[', '{}', ']}'), 'dead_letter'],
+        'numbers'            => [$full->(sprintf($order, 1) . '"x":[', '1', ']}'), 'dead_letter'],
+        'arrays in arrays'   => ['[' x $most, 'dead_letter'],
+        'one text'           => [sprintf($order, 2) . '"x":"' . ('a' x ($most - 200)) . '"}', 'ghl_id'],
+        'as much as is read' => [$just . ('a' x ($most - 10 - length $just)) . '"}', 'ghl_id'],
+    );
+    my $redis = WooGHL::Server->redis;
+    for my $store ({}, { REDIS_URL => $redis->url }) {
+        my $server = WooGHL::Server->new(mode => 'nginx', workers => 1, settings => $store)->start;
+        for my $what (sort keys %body) {
+            my ($bytes, $answer) = @{ $body{$what} };
+            like $server->deliver($bytes)->{body}, qr/"$answer"/, sprintf '%.1f MB of %s are answered', length($bytes) / 1024 / 1024, $what;
+        }
+        cmp_ok peak_mb($server), '<', 64, sprintf 'the worker never had 64 MB: %.0f', peak_mb($server);
+        my $failed = $server->command('failed')->{out};
+        like $failed, qr/^3 dead letters$/m, 'what was not read is kept';
+        like $failed, qr/ bad:\w{16} .* too many names and values \(an object counts four, an array two\); 100000 are read$/m, 'with the limit as its reason';
+        my ($key) = $failed =~ /(bad:\w{16})/;
+        my $retry = $server->command('failed', 'retry', $key);
+        like $retry->{err}, qr/it still holds too many values to be read: drop it/, 'a retry says so';
+        like $server->command('failed')->{out}, qr/^3 dead letters$/m, '... and loses nothing';
+        $server->stop;
+    }
+    $redis->stop;
+};
+
+# What a process may write to, as { name of the mapping => bytes }; undef if it may not be looked at.
+sub memory_of {
+    my ($pid) = @_;
+    no warnings 'portable';
+    my %memory;
+    open my $maps, '<', "/proc/$pid/maps" or return;
+    open my $bytes, '<:raw', "/proc/$pid/mem" or return;
+    while (my $line = <$maps>) {
+        my ($from, $to, $name) = $line =~ /^([0-9a-f]+)-([0-9a-f]+) rw\S* \S+ \S+ \S+\s*(.*)/ or next;
+        my ($left, $text) = (hex($to) - hex $from, '');
+        sysseek $bytes, hex $from, 0 or next;
+        while ($left > length $text) { sysread $bytes, $text, $left - length $text, length $text or last }
+        $memory{"$from $name"} = $text;
+    }
+    return \%memory;
+}
+
+sub count_in { my ($memory, $word) = @_; my $n = 0; $n += () = $_ =~ /\Q$word\E/g for values %$memory; return $n }
+
+subtest 'what an idle worker remembers' => sub {
+    my $ghl = FakeGHL::Client->start;
+    my $server = WooGHL::Server->for_ghl($ghl, mode => 'nginx', workers => 1, settings => { GHL_NOTE => '{items}: {customer_note}' })->start;
+    my ($pid) = $server->worker_pids;
+    my %limits = do { open my $file, '<', "/proc/$pid/limits" or die $!; map { /^Max core file size\s+(\d+)\s+(\d+)/ ? (soft => $1, hard => $2) : () } <$file> };
+    my ($user) = WooGHL::Process->user;
+    SKIP: {
+        skip 'a sanitizer looks into the process itself', 3 if ($ENV{WOO_GHL_PROGRAM} // '') =~ /asan/;
+        is_deeply \%limits, { soft => 0, hard => 0 }, 'a worker that dies leaves no core';
+        is +(stat "/proc/$pid/mem")[4], 0, 'its memory is not its own user\'s to look into';
+        skip 'only root may look into it', 1 if $>;
+        my %person = (first_name => 'Xanthippe', last_name => 'Quasimodo', company => 'Zyzzyva Works', address_1 => '77 Wobblegate', city => 'Frobnitz',
+            state => 'CA', postcode => '90210', country => 'US', email => 'xanthippe@example.com', phone => '+14155550199');
+        my $order = sub { return JSON::PP->new->encode({ id => 801, status => 'processing', total => shift, billing => \%person, shipping => \%person,
+            customer_note => 'Kalamazoo', line_items => [{ name => 'Blorptron', quantity => 1, total => '1.00' }], number => '801', order_key => 'wc_order_Mumpsimus' }) };
+        like $server->deliver($order->("1$_.00"))->{body}, qr/"synced"/, 'an order is in GHL' for 1 .. 3;
+        my $signature = hmac_sha256_base64($order->('13.00'), $WooGHL::Server::SECRET);
+        my $memory = memory_of($pid);
+        ok $memory && count_in($memory, $WooGHL::Server::SECRET), 'its memory is read: the secret that the next order needs is there';
+        is_deeply [grep { count_in($memory, $_) } qw(Xanthippe xanthippe Quasimodo Zyzzyva Wobblegate Frobnitz 4155550199 Kalamazoo Blorptron
+            Mumpsimus), $signature], [], 'but nothing of a customer, an order or a signature';
+        my $secrets = count_in($memory, $ghl->token);
+        $server->deliver($order->("2$_.00")) for 1 .. 5;
+        is count_in(memory_of($pid), $ghl->token), $secrets, 'and no more copies of the token than before';
+    }
+    $server->stop;
+    $ghl->stop;
 };
 
 done_testing;

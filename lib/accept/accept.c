@@ -14,6 +14,9 @@ struct visit {
     const struct accept_delivery *delivery;
     struct acceptance *out;
     struct planned planned;
+    struct buf made;    /* what was packed here */
+    const char *packed; /* headers and bytes, as they are kept; NULL = not packed yet */
+    size_t packed_len;
     char bytes[RECORD_SHORT_SIZE];   /* hash of the exact body */
     char status[RECORD_STATUS_SIZE]; /* the order's */
     bool ready;                      /* orders can be claimed; if not, `trouble` says why */
@@ -27,13 +30,27 @@ static void end(struct visit *v, enum accepted result, const char *reason)
     text_copy(v->out->reason, sizeof v->out->reason, reason);
 }
 
+/* Puts headers and bytes into the form in which they are kept. False if memory is short. */
+static bool pack(struct visit *v)
+{
+    const struct accept_delivery *d = v->delivery;
+
+    if (!v->packed && d->packed) {
+        v->packed = d->packed;
+        v->packed_len = d->packed_len;
+    } else if (!v->packed && delivery_pack(&d->headers, d->bytes, d->len, &v->made)) {
+        v->packed = v->made.data;
+        v->packed_len = v->made.len;
+    }
+    return v->packed != NULL;
+}
+
 /* -- keeping it elsewhere -- */
 
 /* The store cannot take it: a sealed file of this machine does. */
 static void spool(struct visit *v, const char *trouble)
 {
     struct app *app = v->app;
-    struct buf packed;
     struct error e = ERROR_NONE;
     bool kept = false;
 
@@ -42,19 +59,17 @@ static void spool(struct visit *v, const char *trouble)
         end(v, ACCEPTED_AWAY, "store_unavailable");
         return;
     }
-    buf_init(&packed, STORE_BLOB_MAX);
     if (!app->spool)
         error_set(&e, "The spool is not open");
-    else if (!delivery_pack(&v->delivery->headers, v->delivery->bytes, v->delivery->len, &packed))
+    else if (!pack(v))
         error_set(&e, "Out of memory");
     else
         kept = spool_put_delivery(app->spool,
                                   &(struct spool_delivery){.key = v->planned.plan.key,
-                                                           .packed = packed.data,
-                                                           .packed_len = packed.len,
+                                                           .packed = v->packed,
+                                                           .packed_len = v->packed_len,
                                                            .arrived_ago_ms = v->delivery->arrived_ago_ms},
                                   &e);
-    buf_wipe(&packed);
     end(v, kept ? ACCEPTED_SPOOLED : ACCEPTED_AWAY, "store_unavailable");
     accept_log_spooled(app, v->out, kept, trouble, e.text);
 }
@@ -76,24 +91,24 @@ static const char *why_not_kept(const struct visit *v)
 
 /* -- what is no order -- */
 
-static void keep_bad_json(struct visit *v)
+/* What cannot be read is kept as a dead letter of its own. */
+static void keep_unread(struct visit *v, const struct order_verdict *verdict)
 {
-    struct buf packed;
     char key[RECORD_SHORT_SIZE + 8];
     enum store_result kept = STORE_UNAVAILABLE;
+    bool too_many = !strcmp(verdict->reason, "too_many_values");
 
-    buf_init(&packed, STORE_BLOB_MAX);
     snprintf(key, sizeof key, "bad:%s", v->bytes);
-    if (v->ready && delivery_pack(&v->delivery->headers, v->delivery->bytes, v->delivery->len, &packed))
-        kept = orders_keep_bytes(&v->app->orders, key, packed.data, packed.len, "not decodable as JSON");
-    buf_wipe(&packed);
+    if (v->ready && pack(v))
+        kept = orders_keep_bytes(&v->app->orders, key, v->packed, v->packed_len,
+                                 too_many ? verdict->advice : "not decodable as JSON");
     if (kept != STORE_OK) {
         spool(v, why_not_kept(v));
         if (v->out->result == ACCEPTED_AWAY)
             return;
     }
-    end(v, ACCEPTED_BAD_JSON, "bad_json");
-    accept_log_bad_json(v->app, v->out, v->delivery->len);
+    end(v, too_many ? ACCEPTED_UNREAD : ACCEPTED_BAD_JSON, verdict->reason);
+    accept_log_unread(v->app, v->out, v->delivery->len);
 }
 
 static bool wish_rule(struct location_record *location, int64_t now_ms, void *context)
@@ -273,7 +288,7 @@ static void take_claimed(struct visit *v, const struct orders_claimed *claimed, 
     accept_log_claimed(v->app, v->delivery, v->out, &v->planned);
 }
 
-static void claim(struct visit *v, const struct buf *packed)
+static void claim(struct visit *v)
 {
     const struct plan *plan = &v->planned.plan;
     char order_key[RECORD_SHORT_SIZE];
@@ -300,8 +315,8 @@ static void claim(struct visit *v, const struct buf *packed)
                     .bytes = v->bytes,
                     .status = v->planned.order.status},
         .arrived_ago_ms = v->delivery->arrived_ago_ms,
-        .body = packed->data,
-        .body_len = packed->len,
+        .body = v->packed,
+        .body_len = v->packed_len,
         .client = v->delivery->client,
         .work = v->delivery->work_until_mono_ms > 0,
     };
@@ -316,15 +331,12 @@ static void claim(struct visit *v, const struct buf *packed)
 /* Another shop's order, or one of a shop that the settings name no more: kept until a person decides. */
 static void keep_foreign(struct visit *v, const char *why)
 {
-    struct buf packed;
     char key[RECORD_SHORT_SIZE + 16];
     enum store_result kept = STORE_UNAVAILABLE;
 
     snprintf(key, sizeof key, "foreign:%s", v->bytes);
-    buf_init(&packed, STORE_BLOB_MAX);
-    if (v->ready && delivery_pack(&v->delivery->headers, v->delivery->bytes, v->delivery->len, &packed))
-        kept = orders_keep_bytes(&v->app->orders, key, packed.data, packed.len, why);
-    buf_wipe(&packed);
+    if (v->ready && pack(v))
+        kept = orders_keep_bytes(&v->app->orders, key, v->packed, v->packed_len, why);
     if (kept != STORE_OK) {
         spool(v, why_not_kept(v));
         return;
@@ -371,7 +383,6 @@ static void accept_order(struct visit *v)
 {
     const struct plan *plan = &v->planned.plan;
     struct error e = ERROR_NONE;
-    struct buf packed;
 
     text_copy(v->out->key, sizeof v->out->key, plan->key);
     text_copy(v->out->number, sizeof v->out->number, plan->number);
@@ -406,12 +417,10 @@ static void accept_order(struct visit *v)
         spool(v, "older versions of this order lie in the spool, and this one must not overtake them");
         return;
     }
-    buf_init(&packed, STORE_BLOB_MAX);
-    if (delivery_pack(&v->delivery->headers, v->delivery->bytes, v->delivery->len, &packed))
-        claim(v, &packed);
+    if (pack(v))
+        claim(v);
     else
         spool(v, "out of memory");
-    buf_wipe(&packed);
 }
 
 /* The very bytes of an order's latest version, delivered once more: nothing of them need be read. */
@@ -441,10 +450,10 @@ static void read_delivery(struct visit *v)
     case PLANNED_OK: accept_order(v); break;
     case PLANNED_NO_MEMORY: spool(v, "out of memory"); break;
     case PLANNED_BAD_JSON:
-        if (delivery->origin == ORIGIN_FETCHED)
+        if (delivery->origin == ORIGIN_FETCHED && !strcmp(verdict.reason, "bad_json"))
             spool(v, verdict.advice);
         else
-            keep_bad_json(v);
+            keep_unread(v, &verdict);
         break;
     case PLANNED_NOT_ORDER: ignore_not_order(v, &verdict); break;
     case PLANNED_FOREIGN: keep_foreign(v, e.text); break;
@@ -459,8 +468,10 @@ void accept_delivery(struct app *app, const struct accept_delivery *delivery, st
     char hex[DIGEST_HEX_SIZE];
 
     *out = (struct acceptance){.result = ACCEPTED_AWAY};
+    buf_init(&v.made, STORE_BLOB_MAX);
     if (!digest_label_hex(app->hash_key, DIGEST_LEN, "body", delivery->bytes, delivery->len, hex)) {
         spool(&v, "libcrypto failed");
+        buf_wipe(&v.made);
         return;
     }
     snprintf(v.bytes, sizeof v.bytes, "%.16s", hex);
@@ -468,4 +479,5 @@ void accept_delivery(struct app *app, const struct accept_delivery *delivery, st
     if (!is_redelivery(&v))
         read_delivery(&v);
     accept_journal(app, delivery, out, v.bytes, v.status, clock_mono_ms() - v.began_mono_ms);
+    buf_wipe(&v.made);
 }

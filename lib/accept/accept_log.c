@@ -17,7 +17,8 @@ const char *accepted_name(enum accepted result)
     case ACCEPTED_OTHER: return "ignored";
     case ACCEPTED_FOREIGN: return "foreign";
     case ACCEPTED_QUEUED: return "queued";
-    case ACCEPTED_DEAD: return "dead_letter";
+    case ACCEPTED_DEAD:
+    case ACCEPTED_UNREAD: return "dead_letter";
     case ACCEPTED_BAD_JSON: return "bad_json";
     case ACCEPTED_SPOOLED: return "spooled";
     case ACCEPTED_AWAY:
@@ -90,13 +91,14 @@ void accept_log_spooled(struct app *app, const struct acceptance *a, bool kept, 
                       kept ? "has it" : "cannot either", trouble);
 }
 
-void accept_log_bad_json(struct app *app, const struct acceptance *a, size_t len)
+void accept_log_unread(struct app *app, const struct acceptance *a, size_t len)
 {
     struct log_about about = about_of(a);
+    const char *why = a->result == ACCEPTED_UNREAD ? "holds too many values to be read" : "is not JSON";
 
-    log_event(app->log, LOG_LEVEL_ERROR, "bad_json", &about,
-              "A signed body of %zu bytes is not JSON; its bytes are kept", len);
-    (void)alert_raise(app, ALERT_DEAD, "A signed body of %zu bytes is not JSON; its bytes are kept", len);
+    log_event(app->log, LOG_LEVEL_ERROR, a->reason, &about,
+              "A signed body of %zu bytes %s; its bytes are kept", len, why);
+    (void)alert_raise(app, ALERT_DEAD, "A signed body of %zu bytes %s; its bytes are kept", len, why);
 }
 
 void accept_log_ignored(const struct app *app, const struct accept_delivery *delivery,

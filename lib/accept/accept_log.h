@@ -17,7 +17,7 @@ void accept_about(const struct app *app, const struct accept_delivery *delivery,
 
 void accept_log_spooled(struct app *app, const struct acceptance *a, bool kept, const char *trouble,
                         const char *spool_trouble);
-void accept_log_bad_json(struct app *app, const struct acceptance *a, size_t len);
+void accept_log_unread(struct app *app, const struct acceptance *a, size_t len);
 void accept_log_ignored(const struct app *app, const struct accept_delivery *delivery,
                         const struct acceptance *a, enum log_level level, const char *advice);
 void accept_log_foreign(struct app *app, const struct accept_delivery *delivery, const struct acceptance *a,

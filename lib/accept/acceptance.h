@@ -16,6 +16,8 @@
 struct accept_delivery {
     const char *bytes; /* the exact body */
     size_t len;
+    const char *packed; /* the same as delivery_pack makes it; NULL = it is made if it is needed */
+    size_t packed_len;
     struct order_headers headers;
     enum origin origin;
     int64_t arrived_ago_ms;     /* 0 = now */
@@ -37,6 +39,7 @@ enum accepted {
     ACCEPTED_QUEUED,    /* stored, GHL later; `reason` */
     ACCEPTED_DEAD,      /* stored, and GHL or the settings refuse it */
     ACCEPTED_BAD_JSON,  /* its bytes are kept as a dead letter */
+    ACCEPTED_UNREAD,    /* they hold too many values to be read (json.h), and are kept as a dead letter */
     ACCEPTED_SPOOLED,   /* the store cannot take it, the spool has it */
     ACCEPTED_AWAY, /* neither: the caller has to keep it (a delivery from the spool stays there); `trouble` */
     ACCEPTED_REFUSED, /* the store answers, but does not take this one: too large, no memory for it; `trouble` */

@@ -15,6 +15,8 @@ static bool accept_again(struct app *app, struct order_work *work, int64_t ago_m
     if (delivery_unpack(work->body.data, work->body.len, &unpacked)) {
         const struct accept_delivery delivery = {.bytes = unpacked.body,
                                                  .len = unpacked.body_len,
+                                                 .packed = work->body.data,
+                                                 .packed_len = work->body.len,
                                                  .headers = unpacked.headers,
                                                  .origin = ORIGIN_RECOVERED,
                                                  .sold = work->record.sold,

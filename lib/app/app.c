@@ -1,4 +1,5 @@
 #include "app/app.h"
+#include "base/files.h"
 #include <errno.h>
 #include <grp.h>
 #include <poll.h>
@@ -206,7 +207,10 @@ bool app_hash(const struct app *app, const char *label, const char *text, char o
 bool app_tells(struct app *app, const char *event, int64_t *count)
 {
     struct error e = ERROR_NONE;
+    int dir = *app->config.data_dir && !app->told.words ? files_open_dir(app->config.data_dir, &e) : -1;
 
+    if (dir >= 0)
+        close(dir); /* it is there now */
     *count = 1;
     /* Without DATA_DIR each is told: that there is none is worse. */
     if (!*app->config.data_dir || !clients_count(&app->told, app->config.data_dir, "told.map", event,

@@ -10,6 +10,7 @@ struct pass {
     const char *in;
     size_t len, at;
     struct buf *out;
+    size_t values; /* seen so far, as JSON_VALUES_MAX counts them */
 };
 
 static bool is_digit(char c)
@@ -122,6 +123,12 @@ static bool pass_number(struct pass *p)
     return buf_addc(p->out, '"') && buf_add(p->out, p->in + from, n) && buf_addc(p->out, '"');
 }
 
+/* What begins here, outside strings and numbers: an object, an array; true, false and null have one of these letters. */
+static size_t weight(char c)
+{
+    return c == '{' ? 4 : c == '[' ? 2 : c == 't' || c == 'f' || c == 'n';
+}
+
 /* One string, one number, or what lies between them. */
 static bool pass_step(struct pass *p)
 {
@@ -130,16 +137,18 @@ static bool pass_step(struct pass *p)
         char c = p->in[p->at];
         if (c == '"' || c == '-' || is_digit(c))
             break;
+        p->values += weight(c);
         p->at++;
     }
     if (p->at > from)
         return buf_add(p->out, p->in + from, p->at - from);
+    p->values++;
     return p->in[p->at] == '"' ? pass_string(p) : pass_number(p);
 }
 
 static struct pass pass_begin(const char *bytes, size_t len, struct buf *out)
 {
-    struct pass p = {bytes, len, 0, out};
+    struct pass p = {.in = bytes, .len = len, .out = out};
     /* RFC 8259 lets a parser skip a byte order mark; the signature was over it. */
     if (len >= strlen(BOM) && !memcmp(bytes, BOM, strlen(BOM)))
         p.at = strlen(BOM);
@@ -174,10 +183,18 @@ json_t *json_decode_exact(const char *bytes, size_t len, struct error *e)
     json_t *value = NULL;
     struct buf text;
     json_error_t error;
-    buf_init(&text, len * 2 + 2); /* "[1]" grows most: two quotes a digit */
+    /* All of it at once: what grows lies in memory twice. Each number grows by two quotes. */
+    buf_init(&text, len + 2 * ((size_t)JSON_VALUES_MAX + 1));
+    (void)buf_room(&text, len);
     struct pass p = pass_begin(bytes, len, &text);
-    while (p.at < p.len && pass_step(&p))
+    while (p.at < p.len && p.values <= JSON_VALUES_MAX && pass_step(&p))
         ;
+    if (p.values > JSON_VALUES_MAX) {
+        error_set(e,
+                  "body of %zu bytes: " JSON_TOO_MANY " (an object counts four, an array two); %d are read",
+                  len, JSON_VALUES_MAX);
+        goto out;
+    }
     if (text.failed) {
         error_set(e, "body of %zu bytes: " JSON_NO_MEMORY, len);
         goto out;

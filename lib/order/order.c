@@ -210,7 +210,8 @@ struct order_verdict order_parse(const char *bytes, size_t len, const struct ord
     if (!out->json && strstr(e.text, JSON_NO_MEMORY))
         return out_of_memory();
     if (!out->json) {
-        struct order_verdict verdict = {ORDER_BAD_JSON, "bad_json", ""};
+        struct order_verdict verdict = {ORDER_BAD_JSON,
+                                        strstr(e.text, JSON_TOO_MANY) ? "too_many_values" : "bad_json", ""};
         (void)text_copy(verdict.advice, sizeof verdict.advice, e.text);
         return verdict;
     }

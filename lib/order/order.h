@@ -64,7 +64,7 @@ struct order {
 };
 
 /* Reasons are words for answers and counters: "empty_body", "rest_error", "action", "webhook_disabled", "legacy_api",
- * "other_resource", "no_id", "not_an_object"; "bad_json" and "out_of_memory" for ORDER_BAD_JSON. Advice is a
+ * "other_resource", "no_id", "not_an_object"; "bad_json", "too_many_values" and "out_of_memory" for ORDER_BAD_JSON. Advice is a
  * sentence for the log; it quotes codes of known form only. Both point to static text or into the struct. */
 struct order_verdict {
     enum order_kind kind;

@@ -69,6 +69,7 @@ static enum store_result read_again(struct app *app, struct letter_change *chang
 static bool is_taken(const struct acceptance *acceptance, struct error *why)
 {
     switch (acceptance->result) {
+    case ACCEPTED_UNREAD: error_set(why, "it still holds too many values to be read: drop it"); return false;
     case ACCEPTED_BAD_JSON: error_set(why, "its bytes are still no JSON: drop it"); return false;
     case ACCEPTED_FOREIGN:
         error_set(why, "it is still of a shop that WOO_SHOPS does not name: name it, or drop it");
@@ -100,6 +101,8 @@ static enum store_result deliver_again(struct app *app, struct letter_change *ch
         accept_delivery(app,
                         &(struct accept_delivery){.bytes = delivery.body,
                                                   .len = delivery.body_len,
+                                                  .packed = letter.body.data,
+                                                  .packed_len = letter.body.len,
                                                   .headers = delivery.headers,
                                                   .origin = ORIGIN_SPOOL,
                                                   .arrived_ago_ms = letter.reply.now_ms -

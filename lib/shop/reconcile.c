@@ -104,7 +104,8 @@ static void count(struct reconcile_counts *counts, enum accepted result)
     case ACCEPTED_DUPLICATE:
     case ACCEPTED_STALE: counts->known++; break;
     case ACCEPTED_IGNORED:
-    case ACCEPTED_BAD_JSON: counts->ignored++; break;
+    case ACCEPTED_BAD_JSON:
+    case ACCEPTED_UNREAD: counts->ignored++; break;
     case ACCEPTED_FOREIGN:
     case ACCEPTED_OTHER: counts->foreign++; break;
     case ACCEPTED_SPOOLED:
@@ -302,6 +303,7 @@ static bool explain(const struct acceptance *acceptance, struct error *e)
         break;
     case ACCEPTED_IGNORED:
     case ACCEPTED_BAD_JSON:
+    case ACCEPTED_UNREAD:
         error_set(
             e,
             "what the shop holds of it now needs nothing in GHL (its status is not mapped, or it was never "

@@ -5,10 +5,11 @@
 #include "app/ready.h"
 #include "base/clock.h"
 #include "base/text.h"
+#include "order/delivery.h"
 #include "order/proof.h"
 #include "web/body.h"
-#include "web/first.h"
 #include "web/client.h"
+#include "web/first.h"
 #include "web/watch.h"
 #include <stdio.h>
 #include <stdlib.h>
@@ -16,7 +17,8 @@
 #include <strings.h>
 
 #define DAY_S (24 * 3600)
-#define WORK_NEEDS_MS 5000  /* with less time left no work begins */
+#define HEADERS_MAX ((size_t)64 * 1024) /* bytes of those that are kept beside a body */
+#define WORK_NEEDS_MS 5000              /* with less time left no work begins */
 #define WORK_WAITED_MS 3000 /* a delivery that waited so long for its worker is kept and answered at once */
 
 /* One request on its way down. */
@@ -24,7 +26,10 @@ struct visit {
     struct app *app;
     const struct request *request;
     struct response *response;
-    struct buf body;
+    struct buf
+        packed;       /* headers and body, as they are kept (delivery.h): the body comes where it is to lie */
+    const char *body; /* in it */
+    size_t body_len;
     char client[RECORD_SHORT_SIZE]; /* hash of the address */
 };
 
@@ -46,6 +51,7 @@ static const struct {
     {ACCEPTED_QUEUED, 202, "queued", NULL},
     {ACCEPTED_DEAD, 202, "queued", "dead_letter"},
     {ACCEPTED_SPOOLED, 202, "queued", "store_unavailable"},
+    {ACCEPTED_UNREAD, 202, "queued", "dead_letter"},
     {ACCEPTED_BAD_JSON, 400, NULL, "Bad JSON"},
 };
 
@@ -71,7 +77,18 @@ static void answer_accepted(struct response *response, const struct acceptance *
 /* False if the body is not whole; the response then says why. */
 static bool read_body(struct visit *v)
 {
-    switch (body_read(v->request, v->app->config.max_body, &v->body)) {
+    const struct request *request = v->request;
+
+    if (!delivery_pack(&(struct order_headers){request->topic, request->resource, request->source}, "", 0,
+                       &v->packed)) {
+        response_unavailable(v->response);
+        return false;
+    }
+    const size_t head = v->packed.len;
+    enum body_result result = body_read(request, v->app->config.max_body, &v->packed);
+    v->body = v->packed.data + head;
+    v->body_len = v->packed.len - head;
+    switch (result) {
     case BODY_WHOLE: return true;
     case BODY_BAD_LENGTH: response_error(v->response, 400, "Bad Content-Length"); return false;
     case BODY_TOO_LARGE: response_error(v->response, 413, "Payload Too Large"); return false;
@@ -86,13 +103,13 @@ static bool is_ping(const struct visit *v)
 {
     static const char name[] = "webhook_id=", type[] = "application/x-www-form-urlencoded";
     const size_t n = sizeof name - 1;
-    const char *body = v->body.data;
+    const char *body = v->body;
 
     if (v->request->signature[0] || strncasecmp(v->request->content_type, type, sizeof type - 1) != 0)
         return false;
-    if (v->body.len <= n || v->body.len > n + 20 || memcmp(body, name, n) != 0)
+    if (v->body_len <= n || v->body_len > n + 20 || memcmp(body, name, n) != 0)
         return false;
-    return strspn(body + n, "0123456789") == v->body.len - n;
+    return strspn(body + n, "0123456789") == v->body_len - n;
 }
 
 /* Counts the request. True if it is one too many of its address today: it is answered 429. */
@@ -202,8 +219,7 @@ static void take_delivery(struct visit *v)
         response_json(v->response, 200, "status", "pong", NULL, NULL);
         return;
     }
-    bool is_signed =
-        signature_verify(&app->keys, request->signature, v->body.data, v->body.len) != SIGNATURE_NONE;
+    bool is_signed = signature_verify(&app->keys, request->signature, v->body, v->body_len) != SIGNATURE_NONE;
     bool is_counted = app->config.rate_limit_per_day > 0;
     /* Signed requests are counted apart: what anybody can send must not hold up a shop behind the same address. */
     const char *label = is_signed ? "client signed" : "client";
@@ -217,14 +233,16 @@ static void take_delivery(struct visit *v)
         refuse_unsigned(v);
         return;
     }
-    if (proof_is_asked(v->body.data ? v->body.data : "", v->body.len, nonce)) {
+    if (proof_is_asked(v->body, v->body_len, nonce)) {
         tally_count(&app->tally, "received", "ping");
         prove(v, nonce);
         return;
     }
     const struct accept_delivery delivery = {
-        .bytes = v->body.data ? v->body.data : "",
-        .len = v->body.len,
+        .bytes = v->body,
+        .len = v->body_len,
+        .packed = v->packed.data,
+        .packed_len = v->packed.len,
         .headers = {request->topic, request->resource, request->source},
         .origin = ORIGIN_WEBHOOK,
         .client = is_counted ? v->client : NULL,
@@ -284,11 +302,13 @@ static const struct route *find_route(const char *path)
 static bool is_served(struct app *app, const char *document_root)
 {
     struct error e = ERROR_NONE;
+    int64_t count;
 
     if (!*document_root || (app->site && !strcmp(app->site, document_root)))
         return false;
     if (config_is_served(&app->config, document_root, &e)) {
-        log_event(app->log, LOG_LEVEL_ERROR, "config", NULL, "%s", e.text);
+        if (app_tells(app, "served", &count))
+            log_event(app->log, LOG_LEVEL_ERROR, "config", NULL, "%s", e.text);
         return true;
     }
     free(app->site);
@@ -302,7 +322,7 @@ void routes_handle(struct app *app, const struct request *request, struct respon
     const struct route *route = find_route(request->path);
 
     (void)app_refresh(app);
-    buf_init(&v.body, (size_t)(app->config.max_body > 0 ? app->config.max_body : 0));
+    buf_init(&v.packed, HEADERS_MAX + (size_t)(app->config.max_body > 0 ? app->config.max_body : 0));
     if (first_is_wanted(app, request)) {
         first_answer(response);
     } else if (!route) {
@@ -319,5 +339,5 @@ void routes_handle(struct app *app, const struct request *request, struct respon
     }
     if (!response->status) /* no answer is one that loses the order */
         response_unavailable(response);
-    buf_wipe(&v.body);
+    buf_wipe(&v.packed);
 }

@@ -35,6 +35,8 @@ static enum spool_fate move_delivery(struct app *app, struct spool_item *item)
         accept_delivery(app,
                         &(struct accept_delivery){.bytes = delivery.body,
                                                   .len = delivery.body_len,
+                                                  .packed = item->delivery.packed,
+                                                  .packed_len = item->delivery.packed_len,
                                                   .headers = delivery.headers,
                                                   .origin = ORIGIN_SPOOL,
                                                   .arrived_ago_ms = item->arrived_ago_ms},

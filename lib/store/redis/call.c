@@ -6,6 +6,7 @@
 #include <string.h>
 
 #define KEEP_MAX ((size_t)256 * 1024) /* bytes of memory that are kept for the next call */
+#define HEAD_MAX 256                  /* bytes that a script's command begins with */
 #define MARKS 32                      /* bytes around a word, at most */
 #define PAUSE_MS 20                   /* before a command is repeated for which the node asks to wait */
 
@@ -123,7 +124,7 @@ void redis_command(struct redis_words *words, const char *base, const char *form
 
 void redis_begin(struct redis *r)
 {
-    struct redis_words *const all[] = {&r->out, &r->keys, &r->args};
+    struct redis_words *const all[] = {&r->out, &r->keys, &r->args, &r->after};
 
     for (size_t i = 0; i < sizeof all / sizeof *all; i++) {
         if (all[i]->text.cap > KEEP_MAX)
@@ -136,25 +137,18 @@ void redis_begin(struct redis *r)
     r->began_mono_ms = clock_mono_ms();
 }
 
-static void add_script(struct redis *r, struct redis_words *out, const char *verb, const char *script)
+/* How the script's command begins; its keys and arguments follow. */
+static void begin_script(const struct redis *r, struct redis_words *out, const char *verb, const char *script)
 {
-    size_t count = out->count;
-
     add_length(out, 3 + r->keys.count + r->args.count);
     redis_word(out, verb);
     redis_word(out, script);
     redis_word_number(out, (int64_t)r->keys.count);
-    buf_add(&out->text, r->keys.text.data, r->keys.text.len);
-    buf_add(&out->text, r->args.text.data, r->args.text.len);
-    out->text.failed = out->text.failed || r->keys.text.failed || r->args.text.failed;
-    out->count = count + 1;
 }
 
 void redis_add_script(struct redis *r, enum redis_script which)
 {
     r->script = which;
-    r->script_at = r->out.count;
-    add_script(r, &r->out, "EVALSHA", scripts[which].sha1);
 }
 
 /* Behind the command at `at`: "*2\r\n$3\r\nGET\r\n...". */
@@ -174,14 +168,21 @@ static void pick_command(struct redis *r, size_t i, struct redis_words *out)
 {
     const char *at = r->out.text.data;
 
-    if (r->script != SCRIPT_NONE && i == r->script_at) {
-        add_script(r, out, "EVAL", scripts[r->script].text);
+    out->count = 1;
+    if (r->script != SCRIPT_NONE && i == r->out.count) {
+        begin_script(r, out, "EVAL", scripts[r->script].text);
+        buf_add(&out->text, r->keys.text.data, r->keys.text.len);
+        buf_add(&out->text, r->args.text.data, r->args.text.len);
+        out->count = 1;
         return;
+    }
+    if (i > r->out.count) {
+        at = r->after.text.data;
+        i -= r->out.count + 1;
     }
     while (i-- > 0)
         at = skip_command(at);
     buf_add(&out->text, at, (size_t)(skip_command(at) - at));
-    out->count = 1;
 }
 
 /* Sends the command once more, which was refused, as the remedy says. False with the trouble set. */
@@ -191,7 +192,7 @@ static bool repeat(struct redis *r, size_t i, enum redis_remedy remedy, redisRep
     redisReply *again = NULL;
     bool good;
 
-    buf_init(&one.text, r->out.text.max);
+    buf_init(&one.text, r->args.text.max);
     pick_command(r, i, &one);
     if (remedy == REMEDY_ASK && !r->whole) {
         good = redis_ask_named(r, (*reply)->str, &one, &again, deadline);
@@ -204,6 +205,12 @@ static bool repeat(struct redis *r, size_t i, enum redis_remedy remedy, redisRep
     return good;
 }
 
+/* How many commands the call has. */
+static size_t call_length(const struct redis *r)
+{
+    return r->out.count + (r->script != SCRIPT_NONE) + r->after.count;
+}
+
 /* All commands, to the node that has the keys. */
 static enum store_result run_all(struct redis *r, redisReply **reply, int64_t deadline)
 {
@@ -211,13 +218,21 @@ static enum store_result run_all(struct redis *r, redisReply **reply, int64_t de
         return STORE_UNAVAILABLE;
     if (r->same_server && *r->told && strcmp(r->told, r->run_id) != 0)
         return redis_trouble(r, "Redis was restarted, or another server has taken its place");
-    return redis_exchange(r, &r->out, reply, deadline) ? STORE_OK : STORE_UNAVAILABLE;
+    if (r->script == SCRIPT_NONE)
+        return redis_exchange(r, &r->out, reply, deadline) ? STORE_OK : STORE_UNAVAILABLE;
+    struct redis_words head = {.count = 0};
+    buf_init(&head.text, HEAD_MAX);
+    begin_script(r, &head, "EVALSHA", scripts[r->script].sha1);
+    const struct buf *const text[] = {&r->out.text, &head.text, &r->keys.text, &r->args.text, &r->after.text};
+    bool good = redis_exchange_all(r, text, sizeof text / sizeof *text, reply, call_length(r), deadline);
+    buf_free(&head.text);
+    return good ? STORE_OK : STORE_UNAVAILABLE;
 }
 
 enum store_result redis_run(struct redis *r, redisReply **reply)
 {
-    int64_t deadline = r->began_mono_ms + r->timeout_ms + redis_extra_ms(r->out.text.len);
-    size_t n = r->out.count;
+    int64_t deadline = r->began_mono_ms + r->timeout_ms + redis_extra_ms(r->out.text.len + r->args.text.len);
+    size_t n = call_length(r);
 
     memset(reply, 0, n * sizeof *reply);
     enum store_result result = run_all(r, reply, deadline);

@@ -20,9 +20,10 @@
 
 #define GREETING 7 /* commands, at most, that a new connection begins with */
 #define RESOLVE_AGAIN_MS 60000
-#define BYTES_PER_MS 1024 /* of the slowest link that is waited for */
-#define FRESH_MS 5        /* a deadline that this little of is gone is as good as the socket's timeout */
-#define LIST_MAX 65536    /* elements of a reply */
+#define BYTES_PER_MS 1024              /* of the slowest link that is waited for */
+#define SEND_STEP ((size_t)256 * 1024) /* bytes that are handed to hiredis at once */
+#define FRESH_MS 5     /* a deadline that this little of is gone is as good as the socket's timeout */
+#define LIST_MAX 65536 /* elements of a reply */
 #define REPLY_MAX (256 * 1024 * 1024) /* bytes; more is no answer to anything that is asked here */
 
 /* -- life cycle -- */
@@ -390,15 +391,38 @@ static redisReply *receive(struct redis *r, int64_t deadline)
     return reply;
 }
 
+/* Step by step: hiredis copies what it is given. */
+static bool send_text(struct redis *r, const struct buf *text, int64_t deadline)
+{
+    for (size_t at = 0, step; at < text->len; at += step) {
+        step = text->len - at < SEND_STEP ? text->len - at : SEND_STEP;
+        if (redisAppendFormattedCommand(r->context, text->data + at, step) != REDIS_OK)
+            return redis_fail(r, "no memory for %zu bytes of commands", text->len);
+        if (step == SEND_STEP && !flush(r, deadline))
+            return false;
+    }
+    return true;
+}
+
 bool redis_exchange(struct redis *r, const struct redis_words *commands, redisReply **reply,
                     int64_t deadline_mono_ms)
 {
-    size_t got = 0, n = commands->count;
-    const struct buf *text = &commands->text;
+    const struct buf *const text = &commands->text;
+    return redis_exchange_all(r, &text, 1, reply, commands->count, deadline_mono_ms);
+}
+
+bool redis_exchange_all(struct redis *r, const struct buf *const *text, size_t texts, redisReply **reply,
+                        size_t n, int64_t deadline_mono_ms)
+{
+    size_t got = 0;
 
     memset(reply, 0, n * sizeof *reply);
-    if (text->failed || redisAppendFormattedCommand(r->context, text->data, text->len) != REDIS_OK)
-        return redis_fail(r, "no memory for %zu bytes of commands", text->len);
+    for (size_t i = 0; i < texts; i++)
+        if (text[i]->failed) /* half a command must not be sent */
+            return redis_fail(r, "no memory for the commands");
+    for (size_t i = 0; i < texts; i++)
+        if (!send_text(r, text[i], deadline_mono_ms))
+            return false;
     if (!flush(r, deadline_mono_ms))
         return false;
     while (got < n && (reply[got] = receive(r, deadline_mono_ms)) != NULL)

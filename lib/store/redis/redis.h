@@ -77,13 +77,13 @@ struct redis {
     struct error trouble;        /* "" = the last exchange worked */
 
     /* the call that is being built */
-    struct redis_words out; /* commands */
+    struct redis_words out; /* commands, up to the script */
     int64_t began_mono_ms;
     bool same_server; /* it is only for the server that was told last */
     bool whole;       /* ... for a node that has all keys of the location: none is under way to another */
     enum redis_script script;      /* the one in it, if any: */
-    size_t script_at;              /* which of the commands it is */
-    struct redis_words keys, args; /* its own; to be built before it is added */
+    struct redis_words keys, args; /* its own */
+    struct redis_words after;      /* the commands behind it */
 };
 
 /* -- connection.c -- */
@@ -105,6 +105,9 @@ void redis_add_login(struct redis_words *out, const struct redis_login *login);
  * the connection gone and every reply NULL: no reply in time. Needs redis_ready. */
 bool redis_exchange(struct redis *r, const struct redis_words *commands, redisReply **reply,
                     int64_t deadline_mono_ms) MUST_CHECK;
+/* The same of n commands that stand in several texts, one behind the other: a large body is in memory once. */
+bool redis_exchange_all(struct redis *r, const struct buf *const *text, size_t texts, redisReply **reply,
+                        size_t n, int64_t deadline_mono_ms) MUST_CHECK;
 /* Ends the connection and begins the wait; the trouble is the text. False, so that it can be returned. */
 #define redis_fail(r, ...) (error_set(&(r)->trouble, __VA_ARGS__), redis_give_up(r))
 bool redis_give_up(struct redis *r);
@@ -149,7 +152,7 @@ void redis_command(struct redis_words *words, const char *base, const char *form
 /* -- calls -- */
 
 void redis_begin(struct redis *r);
-#define redis_add(r, ...) redis_command(&(r)->out, (r)->base, __VA_ARGS__)
+#define redis_add(r, ...) redis_command((r)->script ? &(r)->after : &(r)->out, (r)->base, __VA_ARGS__)
 /* Adds the script, at most one in a call, with r->keys and r->args. A server that does not know it gets its text in a
  * second round trip. */
 void redis_add_script(struct redis *r, enum redis_script which);

@@ -56,8 +56,9 @@ struct acceptance deliver(struct app *app, const char *body, struct sent sent)
 
 const char *accepted_word(enum accepted result)
 {
-    static const char *const words[] = {"synced", "duplicate", "stale",    "ignored", "foreign", "other",
-                                        "queued", "dead",      "bad_json", "spooled", "away",    "refused"};
+    static const char *const words[] = {"synced",  "duplicate", "stale",  "ignored",  "foreign",
+                                        "other",   "queued",    "dead",   "bad_json", "unread",
+                                        "spooled", "away",      "refused"};
     return words[result];
 }
 

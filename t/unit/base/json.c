@@ -123,7 +123,8 @@ static void test_depth(void)
     char *deep = malloc(n);
     memset(deep, '[', n);
     struct error e = ERROR_NONE;
-    ok(!json_decode_exact(deep, n, &e) && strstr(e.text, "too deeply"), "a million brackets are an error");
+    ok(!json_decode_exact(deep, 45000, &e) && strstr(e.text, "too deeply"), "45,000 brackets are an error");
+    ok(!json_decode_exact(deep, n, &e) && strstr(e.text, JSON_TOO_MANY), "a million are not even tried");
     free(deep);
 }
 
@@ -257,8 +258,47 @@ static void test_from_text(void)
     from_text("\xED\xA0\x80 \xC0\x80", "??? ??");
 }
 
+/* An array of n pieces with a comma between.. */
+static bool reads(const char *piece, size_t n, struct error *e)
+{
+    const size_t len = strlen(piece);
+    char *text = malloc(n * (len + 1) + 2), *at = text;
+
+    if (!text)
+        return false;
+    *at++ = '[';
+    for (size_t i = 0; i < n; i++) {
+        memcpy(at, piece, len);
+        at += len;
+        *at++ = i + 1 < n ? ',' : ']';
+    }
+    json_t *value = json_decode_exact(text, (size_t)(at - text), e);
+    bool good = json_array_size(value) == n;
+    json_decref(value);
+    free(text);
+    return good;
+}
+
+static void test_too_many(void)
+{
+    static const struct {
+        const char *piece;
+        size_t weight;
+    } cases[] = {{"1", 1},    {"\"\"", 1}, {"true", 1}, {"false", 1},
+                 {"null", 1}, {"[]", 2},   {"{}", 4},   {"{\"a\":1}", 6}};
+    struct error e = ERROR_NONE;
+
+    for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
+        const size_t most = (JSON_VALUES_MAX - 2) / cases[i].weight; /* 2 is the array around them */
+        ok(reads(cases[i].piece, most, &e), "%zu of %s are read: %s", most, cases[i].piece, e.text);
+        ok(!reads(cases[i].piece, most + 1, &e) && strstr(e.text, JSON_TOO_MANY), "one more is refused: %s",
+           e.text);
+    }
+}
+
 int main(void)
 {
+    test_too_many();
     test_numbers();
     test_escapes();
     test_bytes();
