@@ -28,7 +28,7 @@ void journal_keep(struct app *app)
 
 bool journal_keep_now_and_then(struct app *app)
 {
-    if (clock_mono_ms() - app->tally.kept_mono_ms >= KEEP_EVERY_MS)
+    if (app->tally.events.len || clock_mono_ms() - app->tally.kept_mono_ms >= KEEP_EVERY_MS)
         journal_keep(app);
     return app->tally.counted || app->tally.events.len;
 }

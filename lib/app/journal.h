@@ -19,7 +19,7 @@
 
 /* Appends what this process has collected to the machine's file. If that fails, it is kept in hand. */
 void journal_keep(struct app *app);
-/* The same, but at most once a second. True if something is left in hand: call again. */
+/* The same, but counts alone at most once a second. True if something is left in hand: call again. */
 bool journal_keep_now_and_then(struct app *app);
 /* Moves the machine's file into the store; nothing if another process does it now. app_ready must have said yes. */
 void journal_fold(struct app *app);

@@ -6,7 +6,7 @@
 
 #include "base/buf.h"
 
-#define RESPONSE_HEADERS_MAX 8
+#define RESPONSE_HEADERS_MAX 10
 #define RESPONSE_VALUE_SIZE 256
 
 struct response {

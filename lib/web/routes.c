@@ -7,6 +7,7 @@
 #include "base/text.h"
 #include "order/delivery.h"
 #include "order/proof.h"
+#include "web/admin.h"
 #include "web/body.h"
 #include "web/client.h"
 #include "web/first.h"
@@ -279,15 +280,20 @@ static void metrics(struct visit *v)
         watch_metrics(v->app, v->response);
 }
 
+static void admin(struct visit *v)
+{
+    admin_handle(v->app, v->request, v->response);
+}
+
 struct route {
-    const char *path, *method;
+    const char *path, *method; /* a second one may follow after ", " */
     void (*handle)(struct visit *);
 };
 
 static const struct route routes[] = {
     {"/woo-order", "POST", receive},        {"/woo-order/", "POST", receive},
     {"/woo-order/health", "GET", health},   {"/woo-order/ready", "GET", ready},
-    {"/woo-order/metrics", "GET", metrics},
+    {"/woo-order/metrics", "GET", metrics}, {"/woo-order/admin", "GET, POST", admin},
 };
 
 static const struct route *find_route(const char *path)
@@ -316,6 +322,14 @@ static bool is_served(struct app *app, const char *document_root)
     return false;
 }
 
+static bool takes(const struct route *route, const char *method)
+{
+    const char *at = *method ? strstr(route->method, method) : NULL;
+    size_t end = at ? strlen(method) : 0;
+
+    return at && (at == route->method || at[-1] == ' ') && (!at[end] || at[end] == ',');
+}
+
 void routes_handle(struct app *app, const struct request *request, struct response *response)
 {
     struct visit v = {.app = app, .request = request, .response = response};
@@ -327,7 +341,7 @@ void routes_handle(struct app *app, const struct request *request, struct respon
         first_answer(response);
     } else if (!route) {
         response_error(response, 404, "Not Found");
-    } else if (strcmp(route->method, request->method) != 0) {
+    } else if (!takes(route, request->method)) {
         response_error(response, 405, "Method Not Allowed");
         response_header(response, "Allow", route->method);
     } else if (!app->config_ok) {

@@ -1,0 +1,38 @@
+/*
+ * admin_work: what the files of the owner's page share. Only they include this.
+ */
+#ifndef WOO_GHL_WEB_ADMIN_WORK_H
+#define WOO_GHL_WEB_ADMIN_WORK_H
+
+#include "app/journal.h"
+#include "web/html.h"
+#include "web/session.h"
+
+struct admin {
+    struct app *app;
+    const struct request *request;
+    struct response *response;
+    struct buf *out; /* the response's body */
+    struct session session;
+    const char *error; /* for people, shown on top; NULL = none */
+};
+
+extern const char admin_style[]; /* admin_style.c */
+
+/* -- admin_page.c -- */
+void admin_begin(struct admin *a, int status, const char *title);
+void admin_end(struct admin *a);
+void admin_overview(struct admin *a);
+/* Buttons for a dead letter. */
+void admin_buttons(struct admin *a, const char *key);
+/* "3 min", "2 h": of so many ms, 0 or more. */
+#define ADMIN_AGE_SIZE 24
+const char *admin_age(int64_t ms, char out[ADMIN_AGE_SIZE]);
+
+/* -- admin_order.c -- */
+/* The page of the order that a person asked for by its number or key. */
+void admin_order(struct admin *a, const char *asked);
+/* A line of the journal; its order is a link if `link`. */
+void admin_event(struct admin *a, const struct tally_event *event, bool link);
+
+#endif
