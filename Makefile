@@ -38,6 +38,8 @@ Q       := $(if $(V),,@)
 PKG      = libcrypto libcurl jansson hiredis sqlite3
 FCGI_PC := $(firstword $(foreach p,libfcgi fcgi,$(shell pkg-config --exists $(p) 2>/dev/null && echo $(p))))
 TLS_PC  := $(shell pkg-config --exists hiredis_ssl 2>/dev/null && echo hiredis_ssl libssl)
+SECCOMP_PC := $(shell pkg-config --exists libseccomp 2>/dev/null && echo libseccomp)
+MORE_PC := $(TLS_PC) $(SECCOMP_PC)
 
 WARN     = -Wall -Wextra -Wpedantic -Wshadow -Wconversion -Wformat=2 -Wstrict-prototypes -Wmissing-prototypes \
            -Wwrite-strings -Wpointer-arith -Wno-overlength-strings $(WERROR)
@@ -49,9 +51,9 @@ else
 HARDEN  += -fsanitize=$(SANITIZE) -fno-omit-frame-pointer
 LDHARDEN += -fsanitize=$(SANITIZE)
 endif
-ALL_CFLAGS := -std=c11 -D_GNU_SOURCE $(CFLAGS) $(WARN) $(HARDEN) $(if $(TLS_PC),-DHAVE_HIREDIS_SSL) \
-              $(if $(CRASH),-DWOO_GHL_CRASH) -Ilib -It/unit -I$(BUILD)/gen $(shell pkg-config --cflags $(PKG) $(FCGI_PC) $(TLS_PC))
-LIBS    := $(shell pkg-config --libs $(PKG) $(TLS_PC)) $(if $(FCGI_PC),$(shell pkg-config --libs $(FCGI_PC)),-lfcgi)
+ALL_CFLAGS := -std=c11 -D_GNU_SOURCE $(CFLAGS) $(WARN) $(HARDEN) $(if $(TLS_PC),-DHAVE_HIREDIS_SSL) $(if $(SECCOMP_PC),-DHAVE_SECCOMP) \
+              $(if $(CRASH),-DWOO_GHL_CRASH) -Ilib -It/unit -I$(BUILD)/gen $(shell pkg-config --cflags $(PKG) $(FCGI_PC) $(MORE_PC))
+LIBS    := $(shell pkg-config --libs $(PKG) $(MORE_PC)) $(if $(FCGI_PC),$(shell pkg-config --libs $(FCGI_PC)),-lfcgi)
 
 LIB_SRC  = $(filter-out $(if $(CRASH),,lib/base/crash.c),$(sort $(shell find lib -name '*.c')))
 LIB_OBJ  = $(LIB_SRC:lib/%.c=$(BUILD)/lib/%.o)
@@ -184,7 +186,7 @@ lint:
 	@# One file at a time costs the headers again and again, but keeps memory small.
 	@printf '%s\n' $(filter-out t/bench/%,$(filter %.c,$(C_FILES))) | \
 	  xargs -P 2 -n 6 sh -c 'clang-tidy --quiet "$$@" -- -std=c11 -D_GNU_SOURCE -Ilib -It/unit -Ibuild/clang/gen \
-	  $(shell pkg-config --cflags $(PKG) $(FCGI_PC) $(TLS_PC)) 2>&1 | grep -v "warnings generated\|warning generated"; \
+	  $(shell pkg-config --cflags $(PKG) $(FCGI_PC) $(MORE_PC)) 2>&1 | grep -v "warnings generated\|warning generated"; \
 	  exec true' sh > build/tidy.out; ! grep -E 'warning:|error:' -A6 build/tidy.out
 	cppcheck --quiet --std=c11 --error-exitcode=1 --enable=warning,portability --inline-suppr -j 2 \
 	  '-Djson_array_foreach(a,i,v)=while ((v = json_next(a, &i)))' '-Djson_object_foreach(o,k,v)=while ((v = json_next(o, &k)))' \

@@ -2,6 +2,7 @@
  * woo_ghl: WooCommerce's order webhooks -> GoHighLevel. One binary, three roles (design: serve.h,
  * commands.h).
  */
+#include "app/confined.h"
 #include "app/journal.h"
 #include "base/clock.h"
 #include "base/secrecy.h"
@@ -42,6 +43,7 @@ static void install_signals(void)
 
 static void handle(void *context, const struct request *request, struct response *response)
 {
+    app_confine(context); /* settings that were refused at the start may be mended now */
     routes_handle(context, request, response);
     secrecy_wipe_stack();
 }
@@ -81,6 +83,7 @@ int main(int argc, char **argv)
     (void)app_open(&app, &stop); /* a refused configuration is answered 503, with every reason in the log */
     if (role == SERVE_FASTCGI)
         app.listener = STDIN_FILENO;
+    app_confine(&app);
     const struct serve_handler handler = {
         .context = &app, .handle = handle, .rest = rest, .drain = drain_after, .before_fork = before_fork};
     code = role == SERVE_FASTCGI ? serve_fastcgi(&handler, &stop) : serve_cgi(&handler);

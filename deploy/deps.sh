@@ -5,7 +5,7 @@ set -eu
 
 packages=(
     # to build and to run
-    gcc make pkg-config libfcgi-dev libssl-dev libcurl4-openssl-dev libjansson-dev libhiredis-dev libsqlite3-dev
+    gcc make pkg-config libfcgi-dev libssl-dev libcurl4-openssl-dev libjansson-dev libhiredis-dev libsqlite3-dev libseccomp-dev
     nginx spawn-fcgi multiwatch
     # to test
     libmojolicious-perl redis-server apache2 libapache2-mod-fcgid

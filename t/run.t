@@ -60,7 +60,7 @@ sub run { my (@command) = @_; my $status = ended(begin("$dir/said", @command), 6
 
 # Whoever works in the directory; all that run.sh starts does.
 sub running { return grep { (readlink("/proc/$_/cwd") // '') eq $dir } map { m{/proc/(\d+)} } glob '/proc/[0-9]*' }
-sub workers { return grep { slurp("/proc/$_/cmdline") eq "./woo_ghl\0" } running() }
+sub workers { return grep { slurp("/proc/$_/cmdline") eq "./woo_ghl\0" && slurp("/proc/$_/comm") eq "woo_ghl\n" } running() }
 
 sub wait_until {
     my ($what, $test) = @_;

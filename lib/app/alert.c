@@ -4,12 +4,15 @@
 #include "base/text.h"
 #include <errno.h>
 #include <fcntl.h>
+#include <poll.h>
 #include <signal.h>
 #include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/file.h>
+#include <sys/prctl.h>
+#include <sys/socket.h>
 #include <sys/stat.h>
 #include <sys/wait.h>
 #include <time.h>
@@ -101,14 +104,23 @@ static void watch_over(pid_t pid)
     (void)waitpid(pid, &status, 0);
 }
 
+/* All that stand behind this one. */
+static void close_behind(unsigned fd)
+{
+    if (close_range(fd + 1, ~0U, 0) != 0) /* Linux before 5.9 */
+        while (++fd < 1024)
+            (void)close((int)fd);
+}
+
 /* Between us and the command: a process that nobody waits for, and that ends what does not end. */
 static void be_the_watcher(const char *command, int text)
 {
     int null = open("/dev/null", O_RDWR);
 
     if (setsid() < 0 || null < 0 || dup2(text, STDIN_FILENO) < 0 || dup2(null, STDOUT_FILENO) < 0 ||
-        dup2(null, STDERR_FILENO) < 0 || close_range(STDERR_FILENO + 1, ~0U, 0) != 0)
+        dup2(null, STDERR_FILENO) < 0)
         _exit(EXIT_FAILURE);
+    close_behind(STDERR_FILENO);
     pid_t pid = fork();
     if (pid == 0)
         be_the_command(command);
@@ -145,6 +157,67 @@ static bool run_command(const char *command, const char *text, size_t len)
     return good;
 }
 
+/* -- the process apart -- */
+
+#define TOLD_MS 5000 /* how long it may take to begin the command */
+
+/* It believes a text, and nothing else. */
+static void be_apart(int from)
+{
+    const struct sigaction ignore = {.sa_handler = SIG_IGN};
+    char text[2 * TEXT_MAX];
+    ssize_t len;
+    int null = open("/dev/null", O_RDWR);
+
+    (void)prctl(PR_SET_NAME, "woo_ghl alerts"); /* for ps */
+    /* It ends when nobody can tell it anything any more. */
+    if (sigaction(SIGTERM, &ignore, NULL) != 0 || sigaction(SIGINT, &ignore, NULL) != 0 ||
+        sigaction(SIGUSR1, &ignore, NULL) != 0 || null < 0 || dup2(from, STDERR_FILENO + 1) < 0)
+        _exit(EXIT_FAILURE);
+    for (int fd = 0; fd <= STDERR_FILENO; fd++)
+        if (dup2(null, fd) < 0)
+            _exit(EXIT_FAILURE);
+    close_behind(STDERR_FILENO + 1);
+    while ((len = recv(STDERR_FILENO + 1, text, sizeof text, 0)) > 0) {
+        struct config config;
+        struct config_report report;
+        char told = config_load(&config, &report) && *config.alert_command &&
+                    run_command(config.alert_command, text, (size_t)len);
+        config_report_free(&report);
+        config_free(&config);
+        if (send(STDERR_FILENO + 1, &told, 1, MSG_NOSIGNAL) != 1)
+            break;
+    }
+    _exit(EXIT_SUCCESS);
+}
+
+void alert_begin_apart(struct app *app)
+{
+    int ends[2];
+
+    if (socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0, ends) != 0)
+        return;
+    if (app->store)
+        store_before_fork(app->store);
+    pid_t pid = fork();
+    if (pid == 0)
+        be_apart(ends[1]);
+    close(ends[1]);
+    if (pid > 0)
+        app->alerts = ends[0];
+    else
+        close(ends[0]);
+}
+
+static bool tell_apart(int to, const char *text, size_t len)
+{
+    struct pollfd answer = {.fd = to, .events = POLLIN};
+    char told = 0;
+
+    return send(to, text, len, MSG_DONTWAIT | MSG_NOSIGNAL) == (ssize_t)len &&
+           poll(&answer, 1, TOLD_MS) > 0 && recv(to, &told, 1, MSG_DONTWAIT) == 1 && told;
+}
+
 bool alert_raise(struct app *app, enum alert_kind kind, const char *fmt, ...)
 {
     char said[TEXT_MAX], shown[TEXT_MAX];
@@ -161,7 +234,8 @@ bool alert_raise(struct app *app, enum alert_kind kind, const char *fmt, ...)
     buf_init(&text, 2L * TEXT_MAX);
     bool good = buf_addf(&text, "woo_ghl %s: %s\n", kind_name[kind],
                          log_printable(app->log, said, shown, sizeof shown)) &&
-                run_command(app->config.alert_command, text.data, text.len);
+                (app->alerts < 0 ? run_command(app->config.alert_command, text.data, text.len)
+                                 : tell_apart(app->alerts, text.data, text.len));
     buf_free(&text);
     struct log_about about = {.reason = kind_name[kind]};
     log_event(app->log, good ? LOG_LEVEL_INFO : LOG_LEVEL_ERROR, "alert", &about,

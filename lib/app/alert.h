@@ -34,6 +34,10 @@ enum alert_kind {
     ALERT_KINDS
 };
 
+/* From now on another process runs ALERT_COMMAND for this one, which may not do so itself any more (confined.h). It reads
+ * the settings anew each time, and ends when this one does. */
+void alert_begin_apart(struct app *app);
+
 /* True when this kind was due: it was told, if there is an ALERT_COMMAND. Never waits for the command. */
 bool alert_raise(struct app *app, enum alert_kind kind, const char *fmt, ...) PRINTF_LIKE(3, 4);
 

@@ -89,7 +89,7 @@ bool app_open(struct app *app, volatile int *stop)
 {
     struct error e = ERROR_NONE, owner = ERROR_NONE;
 
-    *app = (struct app){.stop = stop, .listener = -1};
+    *app = (struct app){.stop = stop, .alerts = -1, .listener = -1};
     tally_init(&app->tally);
     app->config_ok = config_load(&app->config, &app->report);
     if (app->config_ok && !become_owner(app->config.data_dir, &owner))
@@ -115,6 +115,8 @@ void app_close(struct app *app)
 {
     if (app->config_ok)
         tally_keep(&app->tally, &app->config);
+    if (app->alerts >= 0)
+        close(app->alerts);
     close_parts(app);
     clients_close(&app->told);
     log_close(app->log);
@@ -159,6 +161,12 @@ bool app_refresh(struct app *app)
     if (app->config_ok && !config_is_stale(&app->config))
         return false;
     bool good = config_load(&fresh, &report);
+    if (good && app->confined && strcmp(fresh.data_dir, app->config.data_dir) != 0) {
+        log_event(app->log, LOG_LEVEL_ERROR, "config", NULL,
+                  "DATA_DIR: the sandbox keeps a worker in the directory that it began with; start the "
+                  "workers anew");
+        good = false;
+    }
     if (good && (!app->config_ok || config_differ(&app->config, &fresh, NULL))) {
         take_over(app, &fresh, &report);
         log_report(app, &app->report);

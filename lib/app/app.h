@@ -29,6 +29,8 @@ struct app {
     char server[RECORD_ID_SIZE];        /* the store's server whose memory was checked; "" = none yet */
     struct clients told;                /* how often each event was told this hour: app_tells */
     int64_t shift_ms;                   /* tests: the store's clock is so much later */
+    bool confined;                      /* confined.h */
+    int alerts;                         /* to the process that runs ALERT_COMMAND for this one; -1 = none */
     int listener;                       /* a FastCGI worker's socket; -1 = none */
     volatile int *stop;                 /* set by a signal handler; may be NULL */
     char *site; /* the document root that was looked at last, and holds nothing of ours; NULL = none */

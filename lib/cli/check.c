@@ -1,6 +1,7 @@
 #include "cli/check.h"
 #include "app/left_behind.h"
 #include "app/ready.h"
+#include "base/confine.h"
 #include "base/text.h"
 #include "cli/status.h"
 #include <stdio.h>
@@ -113,6 +114,23 @@ static void check_store(struct app *app, struct findings *f)
     tell_left_behind(app, f);
 }
 
+/* -- the sandbox -- */
+
+static void check_sandbox(struct app *app, struct findings *f)
+{
+    struct error lacks;
+
+    if (!app->config.sandbox)
+        FINDINGS_OK(f, "sandbox", "off");
+    else if (!confine_lacks(&lacks))
+        FINDINGS_OK(f, "sandbox", "workers are confined");
+    else
+        findings_add(f, FINDING_WARN, "sandbox",
+                     "Orders are taken. Whoever takes a worker over can do more than elsewhere.",
+                     "Nothing, or use a newer kernel and a build with libseccomp.",
+                     "The sandbox is not whole: %s", lacks.text);
+}
+
 /* -- the table -- */
 
 static const struct {
@@ -131,6 +149,7 @@ static const struct {
     {"shop", check_shop, "settings"},
     {"webhooks", check_webhooks, "shop"},
     {"public URL", check_public_url, "settings"},
+    {"sandbox", check_sandbox, "settings"},
 };
 
 bool check_failed(const struct findings *findings, const char *area)

@@ -104,6 +104,7 @@ struct config {
     bool drain_after;
     char *admin_password, *metrics_token; /* "" = off: not set, or too short */
     int64_t port;
+    bool sandbox;
 };
 
 /* What was found wrong, and what deserves a warning: lists of whole sentences, each naming its setting. */
@@ -128,6 +129,10 @@ void config_report_free(struct config_report *report);
 
 /* Has a file changed, come or gone since this config was loaded? A few calls of stat. */
 bool config_is_stale(const struct config *config);
+
+/* Calls for the path of each file that the settings may come from, there or not. */
+void config_each_file(const struct config *config, void (*call)(void *context, const char *path),
+                      void *context);
 
 /* Do settings differ? Their names are added to `names` (may be NULL), separated by ", ". */
 bool config_differ(const struct config *a, const struct config *b, struct buf *names);

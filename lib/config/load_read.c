@@ -65,6 +65,13 @@ bool config_is_stale(const struct config *config)
     return false;
 }
 
+void config_each_file(const struct config *config, void (*call)(void *context, const char *path),
+                      void *context)
+{
+    for (size_t i = 0; i < config->file_count; i++)
+        call(context, config->files[i].path);
+}
+
 void load_free_files(struct config *config)
 {
     for (size_t i = 0; i < config->file_count; i++)

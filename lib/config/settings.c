@@ -137,6 +137,9 @@ const struct setting settings[] = {
      .help = "The age from which woo_ghl status and an alert name an order that still waits. It is retried until it succeeds, however old it is."},
     {"DRAIN_AFTER", BOOL(drain_after), .fallback = "on", .help = "A worker drains the queue after an answer if no drain runs."},
 
+    {"SANDBOX", BOOL(sandbox), .fallback = "on",
+     .help = "Workers run no program, make no process and reach no files but those of DATA_DIR, LOG, the settings and the system, as far as the kernel can "
+     "do that. off: they may. It counts from a worker's start."},
     {"LOG", LOG(log_to), .fallback = "stderr", .help = "Where the log goes: stderr, syslog or an absolute path. If it is not set: woo_ghl.log beside ~/woo-ghl/env, stderr with settings elsewhere."},
     {"LOG_LEVEL", WORD(log_level, log_level), .fallback = "info", .help = "error, warn, info or debug."},
     {"ALERT_COMMAND", TEXT(alert_command), .example = "mail -s woo_ghl admin@example.com",

@@ -290,7 +290,9 @@ sub worker_pids {
     my ($self) = @_;
     return map { $_->pid } grep { $_->alive } @{ $self->{pool} } if $self->{listener};
     my $program = $self->program;
-    return grep { (readlink("/proc/$_/exe") // '') eq $program } map { m{/proc/(\d+)} } glob '/proc/[0-9]*';
+    # What runs ALERT_COMMAND for a worker has another name.
+    return grep { (readlink("/proc/$_/exe") // '') eq $program && _slurp("/proc/$_/comm") eq "woo_ghl\n" }
+        map { m{/proc/(\d+)} } glob '/proc/[0-9]*';
 }
 
 sub kill_workers {
