@@ -5,6 +5,7 @@
 #   make install   program, man page, examples                 make format   clang-format, in place
 #   make chaos     long runs of t/chaos.t and t/property.t; SEED=N repeats one
 #   make fuzz      each fuzzer of t/fuzz for SECONDS=10 (clang)
+#   make portable  build/portable/woo_ghl: one static file for any Linux on x86-64
 #   make docs      .env.sample and parts of the man page, from the program
 #   make bench     how fast it is
 #
@@ -51,9 +52,19 @@ else
 HARDEN  += -fsanitize=$(SANITIZE) -fno-omit-frame-pointer
 LDHARDEN += -fsanitize=$(SANITIZE)
 endif
-ALL_CFLAGS := -std=c11 -D_GNU_SOURCE $(CFLAGS) $(WARN) $(HARDEN) $(if $(TLS_PC),-DHAVE_HIREDIS_SSL) $(if $(SECCOMP_PC),-DHAVE_SECCOMP) \
-              $(if $(CRASH),-DWOO_GHL_CRASH) -Ilib -It/unit -I$(BUILD)/gen $(shell pkg-config --cflags $(PKG) $(FCGI_PC) $(MORE_PC))
+# LIBS_DIR: everything from there, and static (deploy/portable.sh).
+ifeq ($(LIBS_DIR),)
+FOUND   := $(shell pkg-config --cflags $(PKG) $(FCGI_PC) $(MORE_PC))
 LIBS    := $(shell pkg-config --libs $(PKG) $(MORE_PC)) $(if $(FCGI_PC),$(shell pkg-config --libs $(FCGI_PC)),-lfcgi)
+else
+TLS_PC   =
+SECCOMP_PC =
+FOUND    = -isystem $(LIBS_DIR)/include
+LIBS     = -static -Wl,--gc-sections -L$(LIBS_DIR)/lib -lcurl -lssl -lcrypto -ljansson -lhiredis -lsqlite3 -lfcgi
+LDHARDEN = -no-pie -Wl,-z,relro,-z,now
+endif
+ALL_CFLAGS := -std=c11 -D_GNU_SOURCE $(CFLAGS) $(WARN) $(HARDEN) $(if $(TLS_PC),-DHAVE_HIREDIS_SSL) $(if $(SECCOMP_PC),-DHAVE_SECCOMP) \
+              $(if $(CRASH),-DWOO_GHL_CRASH) -Ilib -It/unit -I$(BUILD)/gen $(FOUND)
 
 LIB_SRC  = $(filter-out $(if $(CRASH),,lib/base/crash.c),$(sort $(shell find lib -name '*.c')))
 LIB_OBJ  = $(LIB_SRC:lib/%.c=$(BUILD)/lib/%.o)
@@ -114,6 +125,9 @@ $(BUILD)/t/driver/%: $(BUILD)/t/driver/%.o $(BUILD)/libwoo_ghl.a
 	@mkdir -p $(@D)
 	@echo '  LINK  $@'
 	$(Q)$(CC) $(ALL_CFLAGS) $(LDHARDEN) -o $@ $^ $(LIBS)
+
+portable:
+	@JOBS=$(JOBS) deploy/portable.sh
 
 run: deps
 	@$(MAKE) -j$(JOBS) --no-print-directory all
@@ -186,7 +200,7 @@ lint:
 	@# One file at a time costs the headers again and again, but keeps memory small.
 	@printf '%s\n' $(filter-out t/bench/%,$(filter %.c,$(C_FILES))) | \
 	  xargs -P 2 -n 6 sh -c 'clang-tidy --quiet "$$@" -- -std=c11 -D_GNU_SOURCE -Ilib -It/unit -Ibuild/clang/gen \
-	  $(shell pkg-config --cflags $(PKG) $(FCGI_PC) $(MORE_PC)) 2>&1 | grep -v "warnings generated\|warning generated"; \
+	  $(FOUND) 2>&1 | grep -v "warnings generated\|warning generated"; \
 	  exec true' sh > build/tidy.out; ! grep -E 'warning:|error:' -A6 build/tidy.out
 	cppcheck --quiet --std=c11 --error-exitcode=1 --enable=warning,portability --inline-suppr -j 2 \
 	  '-Djson_array_foreach(a,i,v)=while ((v = json_next(a, &i)))' '-Djson_object_foreach(o,k,v)=while ((v = json_next(o, &k)))' \
@@ -222,5 +236,5 @@ clean:
 
 -include $(shell find $(BUILD) -path $(BUILD)/portable -prune -o -name '*.d' -print 2>/dev/null)
 FORCE:
-.PHONY: bench docs all run unit test crash-driver chaos fuzz build-fuzz check asan deps lint build-tests format install clean FORCE
+.PHONY: portable bench docs all run unit test crash-driver chaos fuzz build-fuzz check asan deps lint build-tests format install clean FORCE
 .SECONDARY:

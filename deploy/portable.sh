@@ -16,7 +16,7 @@ mkdir -p "$work"/apt/lists/partial "$work"/apt/archives/partial "$src" "$prefix"
 # -- sources --
 
 # A list of apt's own, so that the machine's stays as it is. The source packages are those of the release that runs.
-release=$(. /etc/os-release && echo "$VERSION_CODENAME")
+release=$(sed -n 's/^VERSION_CODENAME=//p' /etc/os-release)
 apt=(-o "Dir::Etc::sourcelist=$work/apt/sources.list" -o Dir::Etc::sourceparts=/dev/null
     -o "Dir::State::lists=$work/apt/lists" -o "Dir::Cache=$work/apt" -o APT::Sandbox::User=)
 list_sources() {
@@ -136,9 +136,9 @@ build_libfcgi() {
         archive libfcgi.a libfcgi/fcgiapp.c libfcgi/os_unix.c
 }
 
-# Built anew if this recipe was changed: its text is part of the mark.
-recipe=$(sha256sum <"deploy/portable.sh" | cut -c1-16)
+# What is there is built anew only if its recipe changes.
 for name in openssl curl jansson hiredis sqlite3 libfcgi; do
+    recipe=$({ declare -f "build_$name" archive && echo "$small"; } | sha256sum | cut -c1-16)
     [[ ! -e $prefix/$name.$recipe ]] || continue
     rm -rf "${src:?}/$name"
     fetch "$name"

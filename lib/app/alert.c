@@ -14,6 +14,7 @@
 #include <sys/prctl.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
+#include <sys/syscall.h>
 #include <sys/wait.h>
 #include <time.h>
 #include <unistd.h>
@@ -107,7 +108,7 @@ static void watch_over(pid_t pid)
 /* All that stand behind this one. */
 static void close_behind(unsigned fd)
 {
-    if (close_range(fd + 1, ~0U, 0) != 0) /* Linux before 5.9 */
+    if (syscall(SYS_close_range, fd + 1, ~0U, 0) != 0) /* Linux before 5.9 */
         while (++fd < 1024)
             (void)close((int)fd);
 }

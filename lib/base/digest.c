@@ -1,11 +1,13 @@
 #include "base/digest.h"
 
 #include <errno.h>
+#include <fcntl.h>
 #include <openssl/core_names.h>
 #include <openssl/crypto.h>
 #include <openssl/evp.h>
 #include <string.h>
 #include <sys/random.h>
+#include <unistd.h>
 
 struct piece {
     const void *bytes;
@@ -75,11 +77,25 @@ bool digest_same_text(const char *a, const char *b)
            CRYPTO_memcmp(hash_a, hash_b, DIGEST_LEN) == 0;
 }
 
+/* Kernels before 3.17 give random bytes by a file alone. */
+static ssize_t read_random(void *out, size_t n)
+{
+    ssize_t got = getrandom(out, n, 0);
+    if (got >= 0 || errno != ENOSYS)
+        return got;
+    int fd = open("/dev/urandom", O_RDONLY | O_CLOEXEC);
+    if (fd < 0)
+        return -1;
+    got = read(fd, out, n);
+    close(fd);
+    return got;
+}
+
 bool digest_random(void *out, size_t n)
 {
     unsigned char *at = out;
     while (n) {
-        ssize_t got = getrandom(at, n, 0);
+        ssize_t got = read_random(at, n);
         if (got < 0 && errno == EINTR)
             continue;
         if (got <= 0)

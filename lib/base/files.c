@@ -7,6 +7,8 @@
 #include <stdio.h>
 #include <string.h>
 #include <sys/stat.h>
+#include <sys/syscall.h>
+#include <sys/sysmacros.h>
 #include <time.h>
 #include <unistd.h>
 
@@ -184,6 +186,47 @@ enum files_result files_read(int dir, const char *name, struct buf *out, struct 
     if (!good)
         error_prefix(e, "%s", name);
     return good ? FILES_OK : FILES_FAILED;
+}
+
+/* -- which file -- */
+
+/* What statx(2) fills: not every C library has it, and no kernel before 4.11. */
+struct kernel_statx {
+    uint32_t mask, blksize;
+    uint64_t attributes;
+    uint32_t nlink, uid, gid;
+    uint16_t mode, spare;
+    uint64_t ino, size, blocks, attributes_mask;
+    struct {
+        int64_t s;
+        uint32_t ns;
+        int32_t spare;
+    } accessed, born, changed, modified;
+    uint32_t rdev_major, rdev_minor, dev_major, dev_minor;
+    uint64_t more[14];
+};
+#define WANT_INODE 0x100U
+#define WANT_BIRTH 0x800U
+
+bool files_identify(int dir, const char *name, struct files_identity *out)
+{
+    struct kernel_statx x = {0};
+    struct stat st;
+
+    if (syscall(SYS_statx, dir, name, 0, WANT_INODE | WANT_BIRTH, &x) == 0) {
+        bool known = x.mask & WANT_BIRTH;
+        *out = (struct files_identity){.dev_major = x.dev_major,
+                                       .dev_minor = x.dev_minor,
+                                       .inode = x.ino,
+                                       .birth_s = known ? x.born.s : 0,
+                                       .birth_ns = known ? x.born.ns : 0};
+        return true;
+    }
+    if ((errno != ENOSYS && errno != EPERM) || fstatat(dir, name, &st, 0) != 0)
+        return false;
+    *out = (struct files_identity){
+        .dev_major = major(st.st_dev), .dev_minor = minor(st.st_dev), .inode = st.st_ino};
+    return true;
 }
 
 /* -- cleaning -- */

@@ -8,6 +8,7 @@
 #define WOO_GHL_FILES_H
 
 #include "base/buf.h"
+#include <stdint.h>
 
 #define FILES_TEMP ".temp-" /* what a temporary file's name begins with */
 
@@ -29,6 +30,16 @@ enum files_result files_write(int dir, const char *name, const void *bytes, size
 enum files_result files_read(int dir, const char *name, struct buf *out, struct error *e) MUST_CHECK;
 /* The same from a descriptor, from its start. False with the error set. */
 bool files_read_fd(int fd, struct buf *out, struct error *e) MUST_CHECK;
+
+/* Which file a name stands for: a file that was put back from a backup, or made anew, is another one. birth 0: neither
+ * kernel nor file system knows when it was made. False with errno set. */
+struct files_identity {
+    unsigned dev_major, dev_minor;
+    uint64_t inode;
+    int64_t birth_s;
+    unsigned birth_ns;
+};
+bool files_identify(int dir, const char *name, struct files_identity *out) MUST_CHECK;
 
 /* Removes temporary files that nobody has touched for an hour: left by a crash. How many. */
 long files_clean(int dir);

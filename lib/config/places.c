@@ -5,6 +5,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/auxv.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
@@ -45,7 +46,11 @@ static bool find_program(char *out)
     ssize_t n = readlink("/proc/self/exe", out, PATH_MAX - 1);
 
     out[n > 0 ? n : 0] = '\0';
-    return n > 0;
+    if (n > 0)
+        return true;
+    const char *started =
+        (const char *)getauxval(AT_EXECFN); /* NOLINT(performance-no-int-to-ptr): without /proc */
+    return started && realpath(started, out);
 }
 
 bool places_beside_program(const char *name, char *out)

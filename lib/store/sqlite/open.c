@@ -189,16 +189,14 @@ static bool open_sqlite(struct db *db, int dir)
 /* A file that was put back from a backup is another one. */
 static void name_file(struct db *db, int dir)
 {
-    struct statx st;
+    struct files_identity id;
 
-    if (statx(dir, "store.db", 0, STATX_INO | STATX_BTIME, &st) != 0) {
+    if (!files_identify(dir, "store.db", &id)) {
         db_fail(db, "cannot be looked at: %s", strerror(errno));
         return;
     }
-    bool birth = st.stx_mask & STATX_BTIME;
-    snprintf(db->file, sizeof db->file, "%x.%x-%llx-%llx.%x-%lld", st.stx_dev_major, st.stx_dev_minor,
-             (unsigned long long)st.stx_ino, birth ? (unsigned long long)st.stx_btime.tv_sec : 0,
-             birth ? st.stx_btime.tv_nsec : 0, (long long)db->lost);
+    snprintf(db->file, sizeof db->file, "%x.%x-%llx-%llx.%x-%lld", id.dev_major, id.dev_minor,
+             (unsigned long long)id.inode, (unsigned long long)id.birth_s, id.birth_ns, (long long)db->lost);
 }
 
 static bool connect_in(struct db *db, int dir, struct error *e)
