@@ -4,7 +4,7 @@
  */
 #include "app/confined.h"
 #include "app/journal.h"
-#include "base/clock.h"
+#include "base/files.h"
 #include "base/secrecy.h"
 #include "cli/commands.h"
 #include "web/routes.h"
@@ -61,12 +61,18 @@ static bool rest(void *context)
     return journal_keep_now_and_then(context);
 }
 
-static void before_fork(void *context)
+/* One of this machine works on at a time, however many requests come; the child holds the lock until it ends. */
+static int before_fork(void *context)
 {
     struct app *app = context;
+    int lock;
+
     journal_keep(app); /* the child must not write it down again */
+    if (!files_lock(app->config.data_dir, "drain-after.lock", &lock) || lock < 0)
+        return -1;
     if (app->store)
         store_before_fork(app->store);
+    return lock;
 }
 
 int main(int argc, char **argv)

@@ -25,7 +25,7 @@ my $woo = FakeWoo::Client->start;
 for my $mode (qw(nginx apache_cgi)) {
     subtest "it answers: $mode" => sub {
         plan skip_all => "there is no $mode" unless has($mode eq "nginx" ? "nginx" : "apache2");
-        my $server = WooGHL::Server->new(mode => $mode)->start;
+        my $server = WooGHL::Server->new(mode => $mode, settings => { DRAIN_AFTER => 'on' })->start;
         my $url = $server->url . '/woo-order';
         $server->set(PUBLIC_URL => "$url/");
         is told($server), "public URL ok   $url", 'with and without the slash, small and large';

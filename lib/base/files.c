@@ -6,6 +6,7 @@
 #include <limits.h>
 #include <stdio.h>
 #include <string.h>
+#include <sys/file.h>
 #include <sys/stat.h>
 #include <sys/syscall.h>
 #include <sys/sysmacros.h>
@@ -230,6 +231,22 @@ bool files_identify(int dir, const char *name, struct files_identity *out)
 }
 
 /* -- cleaning -- */
+
+bool files_lock(const char *directory, const char *name, int *fd)
+{
+    struct error e = ERROR_NONE;
+    int dir = files_open_dir(directory, &e);
+
+    *fd = dir < 0 ? -1 : openat(dir, name, O_RDWR | O_CREAT | O_CLOEXEC | O_NOFOLLOW, 0600);
+    if (dir >= 0)
+        close(dir);
+    if (*fd < 0 || flock(*fd, LOCK_EX | LOCK_NB) == 0)
+        return true;
+    bool taken = errno == EWOULDBLOCK;
+    close(*fd);
+    *fd = -1;
+    return !taken;
+}
 
 long files_clean(int dir)
 {

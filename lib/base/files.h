@@ -41,6 +41,10 @@ struct files_identity {
 };
 bool files_identify(int dir, const char *name, struct files_identity *out) MUST_CHECK;
 
+/* Locks a file of that directory, made if missing. False: another process has the lock. *fd holds it until it is closed,
+ * in a child, too; -1 = it cannot be locked, so nobody is kept out. */
+bool files_lock(const char *directory, const char *name, int *fd);
+
 /* Removes temporary files that nobody has touched for an hour: left by a crash. How many. */
 long files_clean(int dir);
 

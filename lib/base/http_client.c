@@ -10,6 +10,8 @@
 #include <stdlib.h>
 #include <string.h>
 #include <strings.h>
+#include <sys/eventfd.h>
+#include <sys/socket.h>
 #include <unistd.h>
 
 struct http {
@@ -28,6 +30,7 @@ struct transfer {
     bool resent;   /* ... and once more, on another connection */
     bool late;     /* stopped before that: the send deadline had passed */
     bool too_long; /* the answer ran over its maximum */
+    int reserve; /* a descriptor for the connection: libcurl takes some that it can do without; -1 = given up */
 };
 
 struct http *http_new(const char *user_agent, const char *ca_file, struct error *e)
@@ -181,14 +184,25 @@ static bool forget_unsent(curl_socket_t fd, int64_t unsent_ms)
            setsockopt(fd, IPPROTO_TCP, TCP_USER_TIMEOUT, &ms, sizeof ms) == 0;
 }
 
+static void give_up_reserve(struct transfer *transfer)
+{
+    if (transfer->reserve >= 0)
+        close(transfer->reserve);
+    transfer->reserve = -1;
+}
+
+static curl_socket_t open_socket(void *context, curlsocktype purpose, struct curl_sockaddr *address)
+{
+    (void)purpose;
+    give_up_reserve(context);
+    return socket(address->family, address->socktype | SOCK_CLOEXEC, address->protocol);
+}
+
 static int on_socket(void *context, curl_socket_t fd, curlsocktype purpose)
 {
     const struct transfer *transfer = context;
-    int flags = fcntl(fd, F_GETFD);
 
     (void)purpose;
-    if (flags < 0 || fcntl(fd, F_SETFD, flags | FD_CLOEXEC) != 0)
-        return CURL_SOCKOPT_ERROR;
     if (transfer->request->unsent_ms > 0 && !forget_unsent(fd, transfer->request->unsent_ms))
         return CURL_SOCKOPT_ERROR;
     return CURL_SOCKOPT_OK;
@@ -301,6 +315,8 @@ static CURLcode set_callbacks(CURL *curl, struct transfer *transfer)
 
     SET(CURLOPT_PREREQFUNCTION, before_sending);
     SET(CURLOPT_PREREQDATA, transfer);
+    SET(CURLOPT_OPENSOCKETFUNCTION, open_socket);
+    SET(CURLOPT_OPENSOCKETDATA, transfer);
     SET(CURLOPT_SOCKOPTFUNCTION, on_socket);
     SET(CURLOPT_SOCKOPTDATA, transfer);
     SET(CURLOPT_WRITEFUNCTION, on_body);
@@ -434,7 +450,9 @@ enum http_result http_call(struct http *http, const struct http_request *request
         result = unusable(answer, curl_easy_strerror(code));
         goto out;
     }
+    transfer.reserve = eventfd(0, EFD_CLOEXEC);
     code = curl_easy_perform(curl);
+    give_up_reserve(&transfer);
     result = judge(code, &transfer);
     answer->resent = transfer.resent;
     if (code == CURLE_OK)

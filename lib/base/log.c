@@ -273,6 +273,16 @@ static void follow_name(struct log *log)
     note_file(log);
 }
 
+static ssize_t write_to(int fd, const struct buf *line)
+{
+    ssize_t written;
+
+    do
+        written = write(fd, line->data, line->len);
+    while (written < 0 && errno == EINTR);
+    return written;
+}
+
 static void write_line(struct log *log, enum log_level level, const struct buf *line)
 {
     static const int priority[] = {LOG_ERR, LOG_WARNING, LOG_INFO, LOG_DEBUG};
@@ -281,11 +291,12 @@ static void write_line(struct log *log, enum log_level level, const struct buf *
         return;
     }
     follow_name(log);
-    ssize_t written;
-    do
-        written = write(log->fd, line->data, line->len);
-    while (written < 0 && errno == EINTR);
-    /* A line that cannot be written is lost: there is nowhere to say so, and the order matters more. */
+    /* What a file cannot take, on a full disk or quota, goes to the web server's log. A line that cannot be written there
+     * either is lost: there is nowhere to say so, and the order matters more. */
+    ssize_t written = write_to(log->fd, line);
+    if (written != (ssize_t)line->len && log->fd != STDERR_FILENO)
+        written = write_to(STDERR_FILENO, line);
+    (void)written;
 }
 
 void log_event(struct log *log, enum log_level level, const char *event, const struct log_about *about,

@@ -7,13 +7,10 @@
 #include "shop/reconcile_work.h"
 #include "shop/webhooks_watch.h"
 #include "worker/unspool.h"
-#include <errno.h>
-#include <fcntl.h>
 #include <inttypes.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/file.h>
 #include <unistd.h>
 
 #define LAST "reconcile/last/%s"  /* of the shop's site */
@@ -205,19 +202,6 @@ static void alert_end(const struct run *run, enum reconcile_result result, int64
                           run->e->text);
 }
 
-/* Two at once do no harm, but those that a timer starts must not pile up at a slow shop.
- * False: another runs on this machine. *fd holds the lock until it is closed. */
-static bool lock_machine(const struct app *app, int *fd)
-{
-    struct error e = ERROR_NONE;
-    int dir = files_open_dir(app->config.data_dir, &e);
-
-    *fd = dir < 0 ? -1 : openat(dir, "reconcile.lock", O_RDWR | O_CREAT | O_CLOEXEC | O_NOFOLLOW, 0600);
-    if (dir >= 0)
-        close(dir);
-    return *fd < 0 || flock(*fd, LOCK_EX | LOCK_NB) == 0 || errno != EWOULDBLOCK;
-}
-
 static enum reconcile_result read_shop(struct run *run, int64_t due_s)
 {
     enum reconcile_result result;
@@ -266,7 +250,8 @@ enum reconcile_result reconcile_run(struct app *app, const struct reconcile_opti
     run.lost_ms = location.lost_ms;
     int64_t due_s = since(&location, &last);
     counts->since_s = options->since_s > 0 ? options->since_s : due_s;
-    bool mine = lock_machine(app, &lock);
+    /* Two at once do no harm, but those that a timer starts must not pile up at a slow shop. */
+    bool mine = files_lock(app->config.data_dir, "reconcile.lock", &lock);
     enum reconcile_result result = mine || !options->if_wanted ? read_shop(&run, due_s) : RECONCILE_UNDER_WAY;
     if (lock >= 0)
         close(lock);
@@ -286,7 +271,8 @@ void reconcile_watch(struct app *app)
     bool mended = woo && webhooks_watch(app, woo);
     woo_free(woo);
     if (mended && reconcile_run(app, &options, &counts, &e) != RECONCILE_DONE)
-        log_event(app->log, LOG_LEVEL_ERROR, "reconcile", NULL, "What the webhook missed is not read yet: %s", e.text);
+        log_event(app->log, LOG_LEVEL_ERROR, "reconcile", NULL, "What the webhook missed is not read yet: %s",
+                  e.text);
 }
 
 /* -- one order -- */

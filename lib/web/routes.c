@@ -204,6 +204,11 @@ static void prove(struct visit *v, const char *nonce)
                   "`woo_ghl check` asked from outside: it is here");
 }
 
+static void want_drain(struct visit *v)
+{
+    v->response->drain_wanted = v->app->config.drain_after && drain_is_wanted(v->app);
+}
+
 static void take_delivery(struct visit *v)
 {
     char nonce[PROOF_NONCE_SIZE];
@@ -252,7 +257,7 @@ static void take_delivery(struct visit *v)
     accept_delivery(app, &delivery, &acceptance);
     answer_accepted(v->response, &acceptance);
     alert_not_silent(app);
-    v->response->drain_wanted = app->config.drain_after && drain_is_wanted(app);
+    want_drain(v);
 }
 
 static void receive(struct visit *v)
@@ -266,6 +271,7 @@ static void receive(struct visit *v)
 static void health(struct visit *v)
 {
     watch_health(v->app, v->response);
+    want_drain(v); /* where there is no cron, a monitor that looks is one */
 }
 
 static void ready(struct visit *v)

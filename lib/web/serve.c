@@ -11,6 +11,7 @@
 #include <strings.h>
 #include <sys/socket.h>
 #include <sys/time.h>
+#include <time.h>
 #include <unistd.h>
 
 #define ROUTE "/woo-order"
@@ -18,6 +19,7 @@
 #define BODY_GRACE_MS 5000 /* how long a body may take to come to a worker, */
 #define BODY_PER_S 65536   /* and a second more for so many bytes that did */
 #define LIMIT_SLACK_MS 500 /* a read's limit is right to so much */
+#define DETACHED_S 60      /* a detached drain ends long before; then it finishes what it has in hand */
 #define ACCEPT_PAUSE_MS 50 /* after a failed accept (EMFILE): others may give descriptors back */
 
 static const struct {
@@ -437,16 +439,22 @@ static void swallow_rest(void)
  */
 static void drain_detached(const struct serve_handler *handler)
 {
-    if (handler->before_fork)
-        handler->before_fork(handler->context);
-    if (fork() != 0)
-        return;
+    struct sigevent end = {.sigev_notify = SIGEV_SIGNAL, .sigev_signo = SIGTERM};
+    const struct itimerspec in = {.it_value.tv_sec = DETACHED_S};
+    timer_t timer;
+    int keep = handler->before_fork(handler->context);
+
+    if (keep < 0 || fork() != 0)
+        return; /* the web server ends what it started; another request's child does it */
     (void)setsid();
     int null = open("/dev/null", O_RDWR);
-    for (int fd = 0; fd <= 2; fd++)
-        if (null < 0 || dup2(null, fd) < 0)
-            close(fd);
-    handler->drain(handler->context);
+    if (null < 0 || dup2(keep, STDIN_FILENO) < 0 || dup2(null, STDOUT_FILENO) < 0 ||
+        dup2(null, STDERR_FILENO) < 0)
+        _exit(EXIT_FAILURE);
+    close(keep);
+    close(null);
+    if (timer_create(CLOCK_MONOTONIC, &end, &timer) == 0 && timer_settime(timer, 0, &in, NULL) == 0)
+        handler->drain(handler->context);
     _exit(EXIT_SUCCESS);
 }
 

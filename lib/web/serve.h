@@ -23,7 +23,9 @@ struct serve_handler {
     void (*handle)(void *context, const struct request *, struct response *);
     void (*drain)(void *context); /* called after the answer is out when response.drain_wanted */
     bool (*rest)(void *context); /* FastCGI: called after each answer and, while it says true, every second */
-    void (*before_fork)(void *context); /* CGI drains in a child: connections must not be shared with it */
+    /* CGI drains in a child: connections must not be shared with it. A descriptor that only the child keeps, in the place
+     * of standard input: a lock; -1: no child is to be made. */
+    int (*before_fork)(void *context);
 };
 
 /* Serves until a signal says stop (*stop becomes non-zero). The exit code. */

@@ -3,7 +3,7 @@ package WooGHL::Process;
 # One child process: started with a given environment, directory, user and descriptors; stopped by pid.
 #
 #   my $p = WooGHL::Process->start([@command], env => \%env, user => [$uid, $gid], dir => $dir,
-#       in => $handle_or_path, out => $handle_or_path, err => $path, limit => $open_files);
+#       in => $handle_or_path, out => $handle_or_path, err => $path, limit => $open_files, ulimit => '-v 524288 -n 12');
 #   my $p = WooGHL::Process->start(sub { ...; return $exit_code }, ...);    # a fork of this program
 #   $p->pid; $p->alive; $p->signal('TERM');
 #   $p->wait($seconds);      # the status as in $?, or undef when it still runs
@@ -28,10 +28,11 @@ sub user {
 sub start {
     my ($class, $command, %option) = @_;
     # The shell's ulimit, as Perl has none.
-    $command = ['/bin/sh', '-c', 'ulimit -n "$0" && exec "$@"', $option{limit}, @$command] if $option{limit};
+    my $limits = $option{ulimit} // ($option{limit} ? "-n $option{limit}" : '');
+    $command = ['/bin/sh', '-c', join('', map {"ulimit $_ && "} $limits =~ /-\w \S+/g) . 'exec "$0" "$@"', @$command] if $limits;
     my $pid = fork // croak "cannot fork: $!";
     if (!$pid) {
-        my $code = ref $command eq 'CODE' ? $command : sub { exec { $command->[0] } @$command };
+        my $code = ref $command eq 'CODE' ? $command : sub { if ($limits) { POSIX::close($_) for 3 .. 63 } exec { $command->[0] } @$command };
         my $exit = eval { _become(%option); $code->() };
         STDOUT->flush;
         POSIX::_exit($exit) if defined $exit && $code == $command;

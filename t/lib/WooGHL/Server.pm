@@ -17,7 +17,7 @@ package WooGHL::Server;
 #   my $res = $server->request(POST => '/woo-order', { 'Content-Type' => 'application/json' }, $bytes);
 #   $res->{status}; $res->{headers}{'content-type'}; $res->{body};     # header names in lower case; exact bytes
 #   $server->deliver($bytes);       # the same of a signed order; deliver($bytes, 'order.created'), default order.updated
-#   # more after the body: remote_addr => '192.0.2.1' (cgi only), timeout => 30, chunked => 1 (sent in chunks),
+#   # more after the body: remote_addr => '192.0.2.1', env => {...}, ulimit => '-n 12' (cgi only), timeout => 30, chunked => 1 (sent in chunks),
 #   # hold => 1 (cgi only: the connection stays open behind the body), variables => { NAME => VALUE or undef }
 #   # (cgi only: what the web server sets)
 #   # a Content-Length among the headers is sent as it is, else the body's length is (no body: none)
@@ -167,7 +167,7 @@ sub _spawn {
     my ($self, $command, %option) = @_;
     return WooGHL::Process->start($command, env => $self->_environment(%{ $option{env} || {} }),
         user => $self->{user}, dir => "$self->{dir}", out => "$self->{dir}/stdout", err => "$self->{dir}/stderr",
-        %option{ grep { exists $option{$_} } qw(in out err limit) });
+        %option{ grep { exists $option{$_} } qw(in out err limit ulimit) });
 }
 
 # -- start and stop --
@@ -493,7 +493,8 @@ sub _request_cgi {
     my $held;
     if ($more{hold}) { open $held, '>&', $to or croak "dup: $!" }
     local $SIG{PIPE} = 'IGNORE';
-    my $process = $self->_spawn([$self->program], in => $in, out => $out, env => \%env);
+    my $process = $self->_spawn([$self->program], in => $in, out => $out, env => { %env, %{ $more{env} || {} } },
+        $more{ulimit} ? (ulimit => $more{ulimit}) : ());
     close $in;
     close $out;
     my $deadline = time + ($more{timeout} || 60);
