@@ -129,6 +129,10 @@ $(BUILD)/t/driver/%: $(BUILD)/t/driver/%.o $(BUILD)/libwoo_ghl.a
 portable:
 	@JOBS=$(JOBS) deploy/portable.sh
 
+# It in an empty root, and in Debian 11, 12 and 13; for root.
+portable-test: portable
+	PERL5LIB=$(CURDIR)/t/lib prove -v t/roots.pl
+
 run: deps
 	@$(MAKE) -j$(JOBS) --no-print-directory all
 	@deploy/run.sh
@@ -236,5 +240,5 @@ clean:
 
 -include $(shell find $(BUILD) -path $(BUILD)/portable -prune -o -name '*.d' -print 2>/dev/null)
 FORCE:
-.PHONY: portable bench docs all run unit test crash-driver chaos fuzz build-fuzz check asan deps lint build-tests format install clean FORCE
+.PHONY: portable portable-test bench docs all run unit test crash-driver chaos fuzz build-fuzz check asan deps lint build-tests format install clean FORCE
 .SECONDARY:
