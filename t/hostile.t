@@ -134,7 +134,7 @@ subtest 'bodies that are made to need memory' => sub {
         cmp_ok peak_mb($server), '<', 64, sprintf 'the worker never had 64 MB: %.0f', peak_mb($server);
         my $failed = $server->command('failed')->{out};
         like $failed, qr/^3 dead letters$/m, 'what was not read is kept';
-        like $failed, qr/ bad:\w{16} .* too many names and values \(an object counts four, an array two\); 100000 are read$/m, 'with the limit as its reason';
+        like $failed, qr/ bad:\w{16} .* too many names and values \(an object counts four, an array two\); 150000 are read$/m, 'with the limit as its reason';
         my ($key) = $failed =~ /(bad:\w{16})/;
         my $retry = $server->command('failed', 'retry', $key);
         like $retry->{err}, qr/it still holds too many values to be read: drop it/, 'a retry says so';

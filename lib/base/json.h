@@ -18,7 +18,7 @@
  * they are counted in the pass before it, and nothing is built. */
 #define JSON_NO_MEMORY "out of memory"
 #define JSON_TOO_MANY "too many names and values"
-#define JSON_VALUES_MAX 100000
+#define JSON_VALUES_MAX 150000
 json_t *json_decode_exact(const char *bytes, size_t len, struct error *e);
 
 /* The string at key of an object; "" when it is missing, null, or not a string. Never NULL. Borrowed. */
