@@ -8,6 +8,7 @@
 #include "cli/failed.h"
 #include "cli/install.h"
 #include "cli/lookup.h"
+#include "cli/rekey.h"
 #include "cli/since.h"
 #include "cli/status.h"
 #include "cli/trigger.h"
@@ -164,7 +165,8 @@ static int run_status(int argc, char **argv, volatile int *stop)
 
 /* -- failed -- */
 
-static int run_failed(int argc, char **argv, volatile int *stop)
+/* A command on what the store holds. */
+static int run_on_store(int argc, char **argv, volatile int *stop, int (*run)(struct app *, int, char **))
 {
     struct app app;
     struct error e = ERROR_NONE;
@@ -173,11 +175,23 @@ static int run_failed(int argc, char **argv, volatile int *stop)
     if (!open_app(&app, stop))
         code = EX_CONFIG;
     else if (!app_ready(&app, &e))
-        fprintf(stderr, "woo_ghl failed: %s\n", e.text);
+        fprintf(stderr, "woo_ghl %s: %s\n", argv[1], e.text);
     else
-        code = failed_main(&app, argc - 1, argv + 1);
+        code = run(&app, argc - 1, argv + 1);
     app_close(&app);
     return code;
+}
+
+static int run_failed(int argc, char **argv, volatile int *stop)
+{
+    return run_on_store(argc, argv, stop, failed_main);
+}
+
+/* -- rekey -- */
+
+static int run_rekey(int argc, char **argv, volatile int *stop)
+{
+    return argc > 2 ? usage("rekey", argv[2]) : run_on_store(argc, argv, stop, rekey_main);
 }
 
 /* -- reconcile -- */
@@ -323,6 +337,11 @@ static const struct command commands[] = {
      .more = "The list masks personal data; show prints an order with its content. retry puts orders back into the queue; content that was "
              "deleted after DEAD_LETTER_TTL is read from the shop. drop deletes them for good. DATE is a day or a moment in UTC, "
              "such as 2026-11-25 or 2026-11-25T08:00:00; DURATION is how long ago, such as 36h."},
+    {.name = "rekey", .arguments = "", .run = run_rekey, .finishes = true,
+     .help = "Encrypts anew what is stored under an older DATA_KEY or WOO_WEBHOOK_SECRET: then the older one opens nothing.",
+     .more = "It covers waiting orders, dead letters, notes on unanswered creates, and the spool of this machine, all under this "
+             "REDIS_PREFIX and location. Change the secret, put the older value into its PREVIOUS setting, run this (on each "
+             "machine, for its spool), then remove the PREVIOUS setting."},
     {.name = "reconcile", .arguments = "[--if-wanted] [--since DATE|DURATION]", .run = run_reconcile, .finishes = true,
      .help = "Reads from the shop the orders that changed since the last run, for webhooks that never came.",
      .more = "Orders that are new or have changed go to the queue. A run starts where the last successful one began, less ten minutes; "

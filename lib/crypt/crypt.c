@@ -239,6 +239,17 @@ enum crypt_result crypt_open(const struct crypt *crypt, const char *purpose, con
     return result;
 }
 
+bool crypt_is_current(const struct crypt *crypt, const void *sealed, size_t len)
+{
+    char id[CRYPT_ID_SIZE];
+    const unsigned char *head = sealed;
+
+    if (len < CRYPT_OVERHEAD)
+        return false;
+    id_text(head[0], head + 1, id);
+    return !strcmp(id, crypt_key_id(crypt));
+}
+
 /* -- keyed hashes -- */
 
 static bool hash_key(struct key *key, const char *label, unsigned char out[DIGEST_LEN])

@@ -51,6 +51,9 @@ bool crypt_seal(const struct crypt *crypt, const char *purpose, const char *abou
 enum crypt_result crypt_open(const struct crypt *crypt, const char *purpose, const char *about,
                              const void *sealed, size_t len, struct buf *out, struct error *e) MUST_CHECK;
 
+/* Would it be sealed with the same key now? */
+bool crypt_is_current(const struct crypt *crypt, const void *sealed, size_t len);
+
 /* -- key ids -- */
 
 /* The id of the key that seals; "" if libcrypto fails. */

@@ -394,3 +394,16 @@ bool order_delete_body(struct order_record *r)
     memset(&r->current, 0, sizeof r->current);
     return true;
 }
+
+bool order_move_blob(struct order_record *r, const char *from, const char *to,
+                     const struct queue_terms *terms)
+{
+    char *const ids[] = {r->current.id, r->waiting.id, r->attempt.blob};
+
+    for (size_t i = 0; i < sizeof ids / sizeof *ids && !rules_is_leased(r, terms->now_ms); i++)
+        if (!strcmp(ids[i], from)) {
+            snprintf(ids[i], RECORD_TOKEN_SIZE, "%s", to);
+            return true;
+        }
+    return false;
+}

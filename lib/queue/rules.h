@@ -199,6 +199,10 @@ enum requeue {
 enum requeue order_requeue(struct order_record *record, const struct queue_terms *terms);
 /* Forgets it for good; version and link stay. False: it is none. */
 bool order_drop(struct order_record *record, const struct queue_terms *terms);
+/* The bytes of this blob lie under another id now: they were sealed anew. False: the record has it no more, or a worker
+ * has the order in hand. */
+bool order_move_blob(struct order_record *record, const char *from, const char *to,
+                     const struct queue_terms *terms);
 /* Its body is deleted (DEAD_LETTER_TTL, or a person was erased); reason and key stay. False: it has none. */
 bool order_delete_body(struct order_record *record);
 

@@ -135,8 +135,9 @@ static void collect(void *context, const struct spool_name *name)
     struct spool *spool = context;
 
     if (strcmp(name->namespace, spool->namespace) != 0 || name->damaged ||
-        !spool_name_is_due(name, clock_wall_ms() / 1000) || spool_is_locked(spool, name, NULL) ||
-        (*spool->last.text && compare_names(name, &spool->last) <= 0))
+        (spool->old_keys ? !strcmp(name->key_id, crypt_key_id(spool->crypt))
+                         : !spool_name_is_due(name, clock_wall_ms() / 1000)) ||
+        spool_is_locked(spool, name, NULL) || (*spool->last.text && compare_names(name, &spool->last) <= 0))
         return;
     if (spool->count == (size_t)2 * BATCH) {
         qsort(spool->names, spool->count, sizeof *spool->names, compare_names);
@@ -165,9 +166,10 @@ static enum spool_result look(struct spool *spool, struct error *e)
     return SPOOL_OK;
 }
 
-enum spool_result spool_begin(struct spool *spool, struct error *e)
+static enum spool_result begin(struct spool *spool, bool old_keys, struct error *e)
 {
     spool_end_pass(spool);
+    spool->old_keys = old_keys;
     if (clock_mono_ms() < spool->fault_mono_ms)
         return SPOOL_NONE;
     (void)files_clean(spool->dir); /* a count that nobody needs */
@@ -177,6 +179,16 @@ enum spool_result spool_begin(struct spool *spool, struct error *e)
         return SPOOL_FAILED;
     }
     return look(spool, e);
+}
+
+enum spool_result spool_begin(struct spool *spool, struct error *e)
+{
+    return begin(spool, false, e);
+}
+
+enum spool_result spool_begin_old(struct spool *spool, struct error *e)
+{
+    return begin(spool, true, e);
 }
 
 enum spool_result spool_next(struct spool *spool, struct spool_item *item, struct error *e)

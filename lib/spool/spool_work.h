@@ -20,6 +20,7 @@ struct spool {
     /* this pass */
     struct spool_name *names; /* owned; NULL = none. The next BATCH of it, sorted */
     size_t count, at;
+    bool old_keys;          /* it is one over files that another key sealed, due or not */
     struct spool_name last; /* the last one of those before; its text is "" in the first batch */
 };
 

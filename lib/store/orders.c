@@ -406,3 +406,40 @@ enum store_result orders_delete_body(struct orders *orders, const char *key)
 {
     return change_dead(orders, key, RULE_DELETE_BODY);
 }
+
+/* -- sealing anew -- */
+
+/* OK, NONE: the order was in hand, or the blob is the order's no more. */
+static enum store_result move_blob(struct orders *orders, const char *key, const char *id,
+                                   const struct buf *bytes)
+{
+    char fresh[RECORD_TOKEN_SIZE];
+    struct change change = {
+        .key = key, .rule = RULE_MOVE_BLOB, .from_blob = id, .blob = {fresh, bytes->data, bytes->len}};
+    enum store_result result = make_token(fresh) ? orders_run(orders, &change, NULL) : STORE_UNAVAILABLE;
+
+    return result == STORE_OK && !change.done ? STORE_NONE : result;
+}
+
+enum store_result orders_seal_anew(struct orders *orders, const char *key, long *sealed)
+{
+    struct store_reply *reply = malloc(sizeof *reply);
+    enum store_result result = reply ? store_read(orders->store, key, NULL, reply) : STORE_UNAVAILABLE;
+    const char *ids[RECORD_BLOBS];
+    size_t n = result == STORE_OK ? order_blobs(&reply->order, ids) : 0;
+    struct buf bytes;
+
+    for (size_t i = 0; i < n && result == STORE_OK; i++) {
+        buf_init(&bytes, STORE_BLOB_MAX);
+        result = store_old_blob(orders->store, key, ids[i], &bytes);
+        if (result == STORE_OK) {
+            result = move_blob(orders, key, ids[i], &bytes);
+            *sealed += result == STORE_OK;
+        } else if (result == STORE_NONE) {
+            result = STORE_OK; /* it is gone, or under the key already */
+        }
+        buf_wipe(&bytes);
+    }
+    free(reply);
+    return result;
+}

@@ -133,7 +133,10 @@ enum store_result orders_refuse(struct orders *, struct order_work *, const stru
 /* -- dead letters -- */
 
 enum store_result orders_requeue(struct orders *, const char *key, enum requeue *result) MUST_CHECK;
-enum store_result orders_drop(struct orders *, const char *key) MUST_CHECK;        /* NONE: no dead letter */
+enum store_result orders_drop(struct orders *, const char *key) MUST_CHECK; /* NONE: no dead letter */
+/* Seals anew what the order keeps under another key than the one that seals now; *sealed grows by how many. OK, NONE (a
+ * worker has it in hand: later), SEALED, UNAVAILABLE. */
+enum store_result orders_seal_anew(struct orders *, const char *key, long *sealed) MUST_CHECK;
 enum store_result orders_delete_body(struct orders *, const char *key) MUST_CHECK; /* NONE: it has none */
 
 /* -- the location -- */

@@ -91,6 +91,7 @@ static bool apply(const struct orders *orders, struct change *c, struct order_re
     case RULE_REQUEUE: return (c->requeue = order_requeue(r, terms)) != REQUEUE_NONE;
     case RULE_DROP: return c->done = order_drop(r, terms);
     case RULE_DELETE_BODY: return c->done = order_delete_body(r);
+    case RULE_MOVE_BLOB: return c->done = order_move_blob(r, c->from_blob, c->blob.id, terms);
     }
     return false;
 }

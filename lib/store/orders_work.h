@@ -23,6 +23,7 @@ enum rule {
     RULE_REQUEUE,
     RULE_DROP,
     RULE_DELETE_BODY,
+    RULE_MOVE_BLOB,
 };
 
 /* A rule, what it takes and what it gives, and what is committed beside the record. */
@@ -34,7 +35,7 @@ struct change {
     /* what rules take */
     struct arrival arrival;
     int64_t arrived_ago_ms;
-    const char *order_key, *contact, *opportunity, *next, *reason;
+    const char *order_key, *contact, *opportunity, *next, *reason, *from_blob;
     const struct order_link *link;
     enum attempt_kind kind;
     enum attempt_end attempt_end;

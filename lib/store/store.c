@@ -161,13 +161,16 @@ static bool seal(struct store *store, struct store_commit *commit, struct buf se
     return true;
 }
 
-enum store_result store_blob(struct store *store, const char *key, const char *id, struct buf *out)
+static enum store_result open_blob(struct store *store, const char *key, const char *id, bool old_only,
+                                   struct buf *out)
 {
     char about[ABOUT_SIZE];
     struct buf sealed;
 
     buf_init(&sealed, STORE_BLOB_MAX + CRYPT_OVERHEAD);
     enum store_result result = ASK(blob, store->state, id, &sealed);
+    if (result == STORE_OK && old_only && crypt_is_current(store->crypt, sealed.data, sealed.len))
+        result = STORE_NONE;
     if (result == STORE_OK)
         switch (crypt_open(store->crypt, "blob", sealed_for(about, key, id), sealed.data, sealed.len, out,
                            &store->own_trouble)) {
@@ -178,6 +181,16 @@ enum store_result store_blob(struct store *store, const char *key, const char *i
         }
     buf_free(&sealed);
     return result;
+}
+
+enum store_result store_blob(struct store *store, const char *key, const char *id, struct buf *out)
+{
+    return open_blob(store, key, id, false, out);
+}
+
+enum store_result store_old_blob(struct store *store, const char *key, const char *id, struct buf *out)
+{
+    return open_blob(store, key, id, true, out);
 }
 
 /* -- records -- */

@@ -121,6 +121,9 @@ enum store_result store_commit(struct store *, const struct store_commit *, stru
  * belongs to. OK, NONE, SEALED, UNAVAILABLE. */
 enum store_result store_blob(struct store *, const char *key, const char *id, struct buf *out) MUST_CHECK;
 
+/* The same if it was sealed with another key than the one that seals now; NONE if not. */
+enum store_result store_old_blob(struct store *, const char *key, const char *id, struct buf *out) MUST_CHECK;
+
 /* The location's record. read: OK also if there is none (version 0). */
 enum store_result store_read_location(struct store *, struct location_record *, int64_t *now_ms) MUST_CHECK;
 /* OK, CHANGED, UNAVAILABLE. On OK and CHANGED *after is what the store has. */

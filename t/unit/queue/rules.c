@@ -448,11 +448,31 @@ static void test_bytes(void)
     is_int(known, 15, "fifteen are known");
 }
 
+/* What was sealed anew lies under another id; never while a worker has the order. */
+static void test_moved_blobs(void)
+{
+    const struct queue_terms terms = {.now_ms = BEGIN_S * 1000LL};
+    struct order_record r = {
+        .current = {.id = "a"}, .waiting = {.id = "b"}, .attempt = {.kind = ATTEMPT_CONTACT, .blob = "c"}};
+
+    ok(order_move_blob(&r, "a", "A", &terms) && order_move_blob(&r, "b", "B", &terms) &&
+           order_move_blob(&r, "c", "C", &terms) && !strcmp(r.current.id, "A") &&
+           !strcmp(r.waiting.id, "B") && !strcmp(r.attempt.blob, "C"),
+       "each blob is moved");
+    ok(!order_move_blob(&r, "a", "X", &terms), "but not one that the order has no more");
+    snprintf(r.lease, sizeof r.lease, "token");
+    r.lease_ms = terms.now_ms + 1;
+    ok(!order_move_blob(&r, "A", "X", &terms) && !strcmp(r.current.id, "A"), "nor while a worker has it");
+    r.lease_ms = terms.now_ms;
+    ok(order_move_blob(&r, "A", "X", &terms), "a lease that ran out is nobody's");
+}
+
 int main(void)
 {
     for (size_t i = 0; i < sizeof scripts / sizeof *scripts; i++)
         play(&scripts[i]);
     test_keys();
     test_bytes();
+    test_moved_blobs();
     return tap_done();
 }
