@@ -113,6 +113,34 @@ subtest 'what stands in the way' => sub {
     }
 };
 
+subtest 'what check says of them' => sub {
+    my $server = new_server(PUBLIC_URL => 'no');
+    my $told = sub { my $out = $server->command('check')->{out}; return join "\n", $out =~ /^webhooks   (.*)$/mg };
+    like $told->(), qr/^FAIL the shop has no webhook of topic order\.created .*\nFAIL .*order\.updated .*\nwarn .*order\.deleted .*\nwarn .*order\.restored /, 'none is there';
+    $server->set(PUBLIC_URL => $URL);
+    $server->command('connect', '--yes');
+    $server->set(PUBLIC_URL => 'no');
+    is $told->(), 'ok   all four are active', 'after connect all is well';
+    my @four = $woo->webhooks;
+    $four[0]{status} = 'paused';
+    $four[1]{failure_count} = 5;
+    $four[2]{api_version} = 'wp_api_v1';
+    $woo->settings({ webhooks => \@four });
+    $server->set(PUBLIC_URL => 'https://shop.example.com/other/woo-order');
+    my $text = $told->();
+    like $text, qr/^FAIL the shop's webhook "woo_ghl order\.created" \(order\.created\) is paused$/m, 'one is paused';
+    like $text, qr/^warn the last 5 deliveries of the shop's webhook "woo_ghl order\.updated" \(order\.updated\) failed$/m, 'one fails';
+    like $text, qr/^warn the shop's webhook "woo_ghl order\.deleted" \(order\.deleted\) has the API version wp_api_v1$/m, 'one has an old version';
+    is scalar(() = $text =~ /delivers to \Q$URL\E, not to PUBLIC_URL/g), 4, 'and all deliver to elsewhere';
+};
+
+subtest 'orders of the API version 1' => sub {
+    my $server = new_server();
+    my $order = $woo->order(7)->{raw} =~ s{wc\\/v3}{wc\\/v1}gr;
+    like $server->deliver($order)->{body}, qr/"status":"synced"/, 'are taken';
+    like $server->log, qr/level=warn event=webhooks msg="The webhook has the API version 1: .*Choose WP REST API Integration v3/, 'and the log says what to choose';
+};
+
 # The fifth webhook, as WooCommerce delivers it.
 subtest 'the shop tells that it disabled a webhook' => sub {
     my $server = new_server();

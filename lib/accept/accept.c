@@ -391,6 +391,8 @@ static void accept_order(struct visit *v)
         end(v, ACCEPTED_OTHER, "another_order");
         return;
     }
+    if (v->planned.order.api_v1)
+        accept_alert_api_v1(v->app);
     if (plan->sub_order && v->app->config.sub_orders == SUB_ORDERS_IGNORE) {
         accept_alert_sub_order(v->app);
         ignore(v, LOG_LEVEL_INFO, "sub_order", "SUB_ORDERS=ignore: its parent order counts");

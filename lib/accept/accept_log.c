@@ -261,3 +261,14 @@ void accept_alert_sub_order(struct app *app)
         "The shop has sub-orders (parts of a parent order). They are left out, as their parent counts; to "
         "count them, set SUB_ORDERS=count");
 }
+
+void accept_alert_api_v1(struct app *app)
+{
+    static const char text[] =
+        "The webhook has the API version 1: its orders tell no times in UTC, so which of two versions is "
+        "newer is a guess. "
+        "Choose WP REST API Integration v3 in WooCommerce > Settings > Advanced > Webhooks";
+
+    if (alert_raise(app, ALERT_WEBHOOK, "%s", text))
+        log_event(app->log, LOG_LEVEL_WARN, "webhooks", NULL, "%s", text);
+}

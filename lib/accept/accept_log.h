@@ -40,5 +40,6 @@ void accept_journal(struct app *app, const struct accept_delivery *delivery, con
 void accept_alert_unmapped(struct app *app, const struct planned *planned);
 void accept_alert_not_order(struct app *app, const struct order_verdict *verdict);
 void accept_alert_sub_order(struct app *app);
+void accept_alert_api_v1(struct app *app); /* logs it as well, as often */
 
 #endif

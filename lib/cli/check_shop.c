@@ -38,9 +38,7 @@ void check_shop(struct app *app, struct findings *f)
 void check_webhooks(struct app *app, struct findings *f)
 {
     struct error e = ERROR_NONE;
-    struct buf trouble;
     json_t *list = NULL;
-    char *rest = NULL;
 
     if (!*app->config.woo_url)
         return;
@@ -51,16 +49,7 @@ void check_webhooks(struct app *app, struct findings *f)
         woo_free(woo);
         return;
     }
-    buf_init(&trouble, 64L * 1024);
-    bool well = webhooks_are_well(list, false, &trouble);
-    if (!trouble.len)
-        FINDINGS_OK(f, "webhooks", "they are active");
-    for (char *line = trouble.len ? strtok_r(trouble.data, "\n", &rest) : NULL; line;
-         line = strtok_r(NULL, "\n", &rest))
-        findings_add(f, well ? FINDING_WARN : FINDING_FAIL, "webhook",
-                     well ? "Orders arrive, but not what becomes of some." : "Orders do not arrive.",
-                     "WooCommerce > Settings > Advanced > Webhooks.", "%s", line);
-    buf_free(&trouble);
+    webhooks_look(&app->config, list, f);
     json_decref(list);
     woo_free(woo);
 }

@@ -58,6 +58,7 @@ struct order {
     char *site;      /* owned; which shop this is, by the signed _links: lower-case host without "www.", path
                         without a language's directory, no final slash; "" = no links */
     char *link_site; /* owned; the same as the link has it: "www.shop.example.com/de" */
+    bool api_v1;     /* the links are those of the API's version 1: the webhook should have version 3 */
     char *admin_url; /* owned; "https://host/path/wp-admin/post.php?post=ID&action=edit"; "" = no links. It
                         leads to the order in either of WooCommerce's storages: one redirects it (its
                         PostsRedirectionController), the other has no address but this one */

@@ -175,6 +175,7 @@ bool order_read_links(struct order *order)
     struct json_walk walk = {.list = json_object_get(links, "self")};
     const char *href = json_text(json_walk(&walk), "href");
     order->link_site = order_site(href);
+    order->api_v1 = strstr(href, "/wc/v1/") != NULL;
     order->site = order->link_site ? strdup(order->link_site) : NULL;
     if (!order->site)
         return false;

@@ -45,17 +45,6 @@ static bool add_step(struct connect_plan *plan, struct connect_step step, const 
 
 /* -- webhooks -- */
 
-static bool same_url(const char *a, const char *b)
-{
-    size_t la = strlen(a), lb = strlen(b);
-
-    while (la && a[la - 1] == '/')
-        la--;
-    while (lb && b[lb - 1] == '/')
-        lb--;
-    return la == lb && !strncasecmp(a, b, la);
-}
-
 /* The topic's webhook that delivers to the URL; without one, another that delivers to a /woo-order. NULL = none. */
 static const json_t *find(const json_t *list, const char *topic, const char *url)
 {
@@ -68,7 +57,7 @@ static const json_t *find(const json_t *list, const char *topic, const char *url
         bool active = !strcmp(json_text(webhook, "status"), "active");
         if (strcmp(json_text(webhook, "topic"), topic) != 0)
             continue;
-        if (same_url(to, url) && (!found || active))
+        if (webhooks_same_url(to, url) && (!found || active))
             found = webhook;
         else if (webhooks_is_ours(to) && (!other || active))
             other = webhook;
@@ -91,7 +80,7 @@ static bool mend(const struct config *config, const json_t *webhook, const struc
                  struct connect_plan *plan)
 {
     const char *status = json_text(webhook, "status"), *to = json_text(webhook, "delivery_url");
-    bool active = !strcmp(status, "active"), there = same_url(to, wishes->url);
+    bool active = !strcmp(status, "active"), there = webhooks_same_url(to, wishes->url);
 
     if (active && there && !wishes->secret)
         return true;

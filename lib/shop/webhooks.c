@@ -1,5 +1,7 @@
 #include "shop/webhooks.h"
+#include <stdlib.h>
 #include <string.h>
+#include <strings.h>
 
 static const struct {
     const char *topic;
@@ -47,28 +49,91 @@ const char *webhooks_url(const json_t *list)
     return json_text(updated ? updated : find(list, "order.created"), "delivery_url");
 }
 
-bool webhooks_are_well(const json_t *list, bool existing, struct buf *out)
+bool webhooks_same_url(const char *a, const char *b)
 {
-    bool well = true;
+    size_t la = strlen(a), lb = strlen(b);
 
+    while (la && a[la - 1] == '/')
+        la--;
+    while (lb && b[lb - 1] == '/')
+        lb--;
+    return la == lb && !strncasecmp(a, b, la);
+}
+
+bool webhooks_are_well(const json_t *list, struct error *e)
+{
     for (size_t i = 0; i < TOPICS; i++) {
         const json_t *webhook = find(list, topics[i].topic);
         const char *status = json_text(webhook, "status");
-        if (webhook ? !strcmp(status, "active") : existing)
+        if (!webhook || !strcmp(status, "active"))
             continue;
-        if (webhook)
-            (void)buf_addf(
-                out,
-                "The shop's webhook \"%.64s\" (%s) is %.32s: what it should deliver is missed. Set it to "
-                "Active in WooCommerce > Settings > Advanced > Webhooks, then run `woo_ghl reconcile`\n",
-                json_text(webhook, "name"), topics[i].topic, status);
-        else
-            (void)buf_addf(
-                out,
-                "The shop has no webhook of topic %s whose delivery URL ends in /woo-order: create it in "
-                "WooCommerce > Settings > Advanced > Webhooks\n",
-                topics[i].topic);
-        well = well && !webhook && !topics[i].needed;
+        error_set(e,
+                  "The shop's webhook \"%.64s\" (%s) is %.32s: what it should deliver is missed. Set it to "
+                  "Active in "
+                  "WooCommerce > Settings > Advanced > Webhooks, then run `woo_ghl reconcile`",
+                  json_text(webhook, "name"), topics[i].topic, status);
+        return false;
     }
-    return well;
+    return true;
+}
+
+/* -- the doctor's look -- */
+
+/* A number of the shop's, which may write it as a text; 0 = not told. */
+static json_int_t number(const json_t *webhook, const char *key)
+{
+    const json_t *value = json_object_get(webhook, key);
+    return json_is_string(value) ? strtoll(json_string_value(value), NULL, 10) : json_integer_value(value);
+}
+
+static void look_at(const struct config *config, const json_t *webhook, const char *topic, struct findings *f)
+{
+    const char *status = json_text(webhook, "status"), *to = json_text(webhook, "delivery_url"),
+               *version = json_text(webhook, "api_version"), *name = json_text(webhook, "name");
+    json_int_t failures = number(webhook, "failure_count");
+    bool elsewhere = *config->public_url && strcmp(config->public_url, "no") != 0 &&
+                     !webhooks_same_url(to, config->public_url);
+
+    if (strcmp(status, "active") != 0)
+        findings_add(
+            f, FINDING_FAIL, "inactive", "Orders do not arrive.",
+            "woo_ghl connect sets it active (or WooCommerce > Settings > Advanced > Webhooks); then run "
+            "woo_ghl reconcile.",
+            "the shop's webhook \"%.64s\" (%s) is %.32s", name, topic, status);
+    if (elsewhere)
+        findings_add(f, FINDING_WARN, "url", "Orders arrive there, if at all.",
+                     "woo_ghl connect gives it the right one; or correct PUBLIC_URL.",
+                     "the shop's webhook \"%.64s\" (%s) delivers to %.200s, not to PUBLIC_URL", name, topic,
+                     to);
+    if (*version && strcmp(version, "wp_api_v3") != 0)
+        findings_add(f, FINDING_WARN, "version",
+                     "Older versions tell less of an order, the legacy one nothing.",
+                     "Choose WP REST API Integration v3 in the webhook (woo_ghl connect makes a new one).",
+                     "the shop's webhook \"%.64s\" (%s) has the API version %.20s", name, topic, version);
+    if (failures > 0)
+        findings_add(f, FINDING_WARN, "failures",
+                     "After the seventh failure in a row WooCommerce disables it.",
+                     "See what the public URL answers, below, and WooCommerce > Status > Logs.",
+                     "the last %lld deliveries of the shop's webhook \"%.64s\" (%s) failed",
+                     (long long)failures, name, topic);
+}
+
+void webhooks_look(const struct config *config, const json_t *list, struct findings *f)
+{
+    size_t before = f->count;
+
+    for (size_t i = 0; i < TOPICS; i++) {
+        const json_t *webhook = find(list, topics[i].topic);
+        if (webhook)
+            look_at(config, webhook, topics[i].topic, f);
+        else
+            findings_add(
+                f, topics[i].needed ? FINDING_FAIL : FINDING_WARN, "missing",
+                topics[i].needed ? "Orders do not arrive."
+                                 : "Orders arrive, but not that they went to the bin, or came back from it.",
+                "woo_ghl connect makes it (or WooCommerce > Settings > Advanced > Webhooks).",
+                "the shop has no webhook of topic %s whose delivery URL ends in /woo-order", topics[i].topic);
+    }
+    if (f->count == before)
+        FINDINGS_OK(f, "webhooks", "all four are active");
 }

@@ -4,6 +4,7 @@
 #ifndef WOO_GHL_SHOP_WEBHOOKS_H
 #define WOO_GHL_SHOP_WEBHOOKS_H
 
+#include "base/finding.h"
 #include "order/order.h"
 #include "shop/woo.h"
 
@@ -16,9 +17,16 @@ const char *webhooks_topic(size_t n, bool watch);
 /* Does this delivery URL end in /woo-order, whatever the host? */
 bool webhooks_is_ours(const char *url);
 
-/* Of the shop's webhooks (woo_webhooks), those that deliver orders to /woo-order: appends a sentence for each that is not
- * active or (unless `existing`) not there, one a line, and says what to do. True if orders arrive. */
-bool webhooks_are_well(const json_t *list, bool existing, struct buf *out);
+/* Do two URLs name the same place? A final slash makes no difference. */
+bool webhooks_same_url(const char *a, const char *b);
+
+/* Of the shop's webhooks (woo_webhooks): is each that delivers orders to /woo-order active? Otherwise the error says which
+ * is not, and what to do. */
+bool webhooks_are_well(const json_t *list, struct error *e) MUST_CHECK;
+
+/* The doctor's look at them: each of the four must be there, active, with the right URL and API version; what the shop
+ * tells of failures. */
+void webhooks_look(const struct config *config, const json_t *list, struct findings *findings);
 
 /* The delivery URL of the shop's webhook for updated orders (else for created ones) that delivers to /woo-order; "" if
  * there is none. Borrowed from the list, which may be NULL. */

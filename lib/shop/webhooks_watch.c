@@ -38,7 +38,6 @@ static bool reenable(struct app *app, struct woo *woo, const json_t *webhook)
 bool webhooks_watch(struct app *app, struct woo *woo)
 {
     struct error e = ERROR_NONE;
-    struct buf trouble;
     json_t *list = NULL, *webhook;
     bool mended = false;
     size_t i;
@@ -55,13 +54,10 @@ bool webhooks_watch(struct app *app, struct woo *woo)
             continue;
         mended = !json_object_set_new(webhook, "status", json_string("active")) || mended;
     }
-    buf_init(&trouble, 64L * 1024);
-    if (!webhooks_are_well(list, true, &trouble)) {
-        trouble.data[strcspn(trouble.data, "\n")] = '\0'; /* the first says what to do; `check` says all */
-        log_event(app->log, LOG_LEVEL_ERROR, "webhooks", NULL, "%s", trouble.data);
-        (void)alert_raise(app, ALERT_WEBHOOK, "%s", trouble.data);
+    if (!webhooks_are_well(list, &e)) {
+        log_event(app->log, LOG_LEVEL_ERROR, "webhooks", NULL, "%s", e.text);
+        (void)alert_raise(app, ALERT_WEBHOOK, "%s", e.text);
     }
-    buf_free(&trouble);
     json_decref(list);
     return mended;
 }
