@@ -6,8 +6,10 @@ use warnings;
 use FindBin;
 use lib "$FindBin::Bin/lib";
 use FakeWoo::Client;
+use IO::Socket::INET;
 use JSON::PP ();
 use Test::More;
+use WooGHL::Process;
 use WooGHL::Server;
 
 sub has { my ($program) = @_; return grep { -x "$_/$program" } split(/:/, $ENV{PATH}), '/usr/sbin' }
@@ -77,6 +79,29 @@ subtest 'what else may answer' => sub {
     like $server->command('check')->{out}, qr/FAIL PUBLIC_URL: plain http goes to this machine only/, 'plain http';
     $server->set(PUBLIC_URL => 'no');
     like told($server), qr/^public URL ok   not asked/, 'PUBLIC_URL=no';
+};
+
+subtest 'a private CA' => sub {
+    plan skip_all => 'no openssl program' unless has('openssl');
+    my $server = WooGHL::Server->new(mode => 'cgi');
+    my $dir = $server->dir;
+    system("openssl req -x509 -newkey rsa:2048 -nodes -days 2 -subj /CN=localhost -addext subjectAltName=DNS:localhost -keyout $dir/key -out $dir/ca.pem >/dev/null 2>&1") == 0
+        or return fail('a certificate');
+    chmod 0644, "$dir/ca.pem";
+    my $free = IO::Socket::INET->new(Listen => 1, LocalAddr => '127.0.0.1', ReuseAddr => 1) or die $!;
+    my $port = $free->sockport;
+    close $free;
+    my $tls = WooGHL::Process->start(['openssl', 's_server', '-accept', "127.0.0.1:$port", '-key', "$dir/key", '-cert', "$dir/ca.pem", '-www'],
+        env => { PATH => $ENV{PATH} }, out => '/dev/null', err => '/dev/null');
+    my $deadline = time + 10;
+    select undef, undef, undef, 0.05 until IO::Socket::INET->new(PeerAddr => '127.0.0.1', PeerPort => $port) || time > $deadline;
+    $server->set($woo->wiring, WOO_URL => "https://localhost:$port", PUBLIC_URL => "https://localhost:$port/woo-order");
+    my $out = $server->command('check')->{out};
+    like $out, qr{^shop       FAIL https://localhost:$port/wp-json/wc/v3: its certificate is not trusted \(.*\): .*CA_FILE$}m, 'is not trusted';
+    like $out, qr{^public URL FAIL https://localhost:$port/woo-order: its certificate is not trusted: }m, 'neither is the public URL';
+    $server->set(CA_FILE => "$dir/ca.pem", PUBLIC_URL => 'no');
+    like $server->command('check')->{out}, qr{^shop       FAIL https://localhost:$port/wp-json/wc/v3 answers a web page}m, 'with CA_FILE it is';
+    $tls->stop;
 };
 
 done_testing;
