@@ -8,6 +8,7 @@
 #   make portable  build/portable/woo_ghl: one static file for any Linux on x86-64
 #   make docs      .env.sample and parts of the man page, from the program
 #   make bench     how fast it is
+#   make browser   the owner's page in Chromium (Debian's, with npm's puppeteer-core and axe-core); screenshots in build/browser
 #
 # Some tests only (V=1 shows each assertion); it is an error if nothing matches:
 #   make test T=t/run.t                    one test program
@@ -182,6 +183,16 @@ check: deps
 asan:
 	$(MAKE) -j$(JOBS) test SANITIZE=address,undefined BUILD=build/asan PROGRAM=build/asan/woo_ghl CFLAGS='-O1 -g'
 
+# The owner's page in a real browser. What it needs is not part of `make deps`; screenshots are in $(BUILD)/browser.
+BROWSER_NPM = puppeteer-core@24.9.0 axe-core@4.14.1
+browser: $(PROGRAM)
+	@command -v chromium >/dev/null || deploy/deps.sh chromium
+	@command -v npm >/dev/null || deploy/deps.sh npm
+	@mkdir -p $(BUILD)/browser
+	@cd $(BUILD)/browser && npm install --silent --no-audit --no-fund --no-save --no-package-lock --prefix . $(BROWSER_NPM)
+	@WOO_GHL_PROGRAM=$(abspath $(PROGRAM)) PERL5LIB=$(CURDIR)/t/lib \
+	  prove $(if $(V),-v) --exec 'perl' t/browser/browser.pl :: $(abspath $(BUILD))/browser
+
 # Ratios to a program that does nothing, measured in the same run; see t/bench/bench.pl.
 bench: $(PROGRAM) $(BUILD)/bench/hello
 	@deploy/deps.sh wrk
@@ -240,5 +251,5 @@ clean:
 
 -include $(shell find $(BUILD) -path $(BUILD)/portable -prune -o -name '*.d' -print 2>/dev/null)
 FORCE:
-.PHONY: portable portable-test bench docs all run unit test crash-driver chaos fuzz build-fuzz check asan deps lint build-tests format install clean FORCE
+.PHONY: portable portable-test bench browser docs all run unit test crash-driver chaos fuzz build-fuzz check asan deps lint build-tests format install clean FORCE
 .SECONDARY:

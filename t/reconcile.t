@@ -468,7 +468,13 @@ test 'the settings' => sub {
 test 'a webhook that WooCommerce disabled' => sub {
     my $server = new_server;
     my $file = $server->dir . '/told';
-    $server->set(ALERT_COMMAND => "cat >>$file", ALERT_EVERY => '1s');
+    $server->set(ALERT_COMMAND => "cat >>$file", ALERT_EVERY => '1s', ADMIN_PASSWORD => 'a long password');
+    my $page = sub {
+        my $got = $server->request(POST => '/woo-order/admin', { 'Content-Type' => 'application/x-www-form-urlencoded' }, 'do=login&password=a+long+password');
+        my ($cookie) = ($got->{headers}{'set-cookie'} // '') =~ /^([^;]+)/;
+        return $server->request(GET => '/woo-order/admin', { Cookie => $cookie // '' })->{body} =~ s/<style.*<\/style>//sr;
+    };
+    like $page->(), qr{<dt>Looked at</dt><dd>not yet: }, 'the page has seen no webhook';
     my $told = sub {
         my ($what) = @_;
         my $deadline = time + 10;
@@ -483,6 +489,7 @@ test 'a webhook that WooCommerce disabled' => sub {
     is reconcile($server), said(0, 0, 0, 0), 'without WOO_REENABLE';
     like $told->('is disabled'), qr/^woo_ghl webhook: The shop's webhook "Orders" \(order\.updated\) is disabled: .* Set it to Active/m, 'a person is told';
     is $statuses->(), 'disabled', 'and nothing is done';
+    like $page->(), qr{<dt>Looked at</dt><dd>\d+ s ago: The shop&#39;s webhook &quot;Orders&quot; \(order\.updated\) is disabled: }, 'the page says so';
     $server->set(WOO_REENABLE => 'yes');
     $woo->settings({ webhooks => [$hook->(), $hook->(id => 4, status => 'paused'), $hook->(id => 5, delivery_url => 'https://hooks.example.com/other')] });
     $woo->put($woo->order(1));
@@ -505,6 +512,7 @@ test 'a webhook that WooCommerce disabled' => sub {
     is $statuses->(), 'active', 'a drain that watches sees it, too';
     is cards()->{'Order #2'}, 'won 48.97', 'and brings what was missed';
     $watch->stop;
+    like $page->(), qr{<dt>Looked at</dt><dd>\d+ s ago: all are active</dd>}, 'the page, too';
 };
 
 test 'another shop' => sub {

@@ -2,6 +2,7 @@
 #include "app/alert.h"
 #include "base/text.h"
 #include "shop/webhooks.h"
+#include <inttypes.h>
 #include <string.h>
 
 #define REENABLE_EVERY_MS (24LL * 3600 * 1000)
@@ -35,6 +36,17 @@ static bool reenable(struct app *app, struct woo *woo, const json_t *webhook)
     return good;
 }
 
+/* For the owner's page. */
+static void record(struct app *app, const char *trouble)
+{
+    char value[512];
+
+    (void)text_format(value, sizeof value, "%" PRId64 " %s", store_now_ms(app->store), trouble);
+    if (store_put(app->store, WEBHOOKS_SEEN, value, 0) != STORE_OK)
+        log_event(app->log, LOG_LEVEL_WARN, "store", NULL, "The store did not keep how the webhooks are: %s",
+                  store_trouble(app->store));
+}
+
 bool webhooks_watch(struct app *app, struct woo *woo)
 {
     struct error e = ERROR_NONE;
@@ -58,6 +70,7 @@ bool webhooks_watch(struct app *app, struct woo *woo)
         log_event(app->log, LOG_LEVEL_ERROR, "webhooks", NULL, "%s", e.text);
         (void)alert_raise(app, ALERT_WEBHOOK, "%s", e.text);
     }
+    record(app, e.text);
     json_decref(list);
     return mended;
 }

@@ -30,6 +30,7 @@ static void login_page(struct admin *a, int status, const char *error)
         html(a->out, "<p class=\"state risk\" role=alert>%s</p>", error);
     html(a->out,
          "<form method=post action=admin><input type=hidden name=do value=login>"
+         "<input name=user value=owner autocomplete=username hidden>"
          "<label for=password>Password (ADMIN_PASSWORD)</label>"
          "<input id=password name=password type=password autocomplete=current-password required autofocus>"
          "<button class=go>Log in</button></form></section></main>");

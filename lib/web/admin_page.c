@@ -5,6 +5,7 @@
 #include "base/version.h"
 #include "owner/facts.h"
 #include "owner/letter.h"
+#include "shop/webhooks_watch.h"
 #include "web/admin_work.h"
 #include <stdlib.h>
 #include <string.h>
@@ -50,10 +51,11 @@ void admin_begin(struct admin *a, int status, const char *title)
         return;
     html(a->out,
          "<header><h1><a href=admin>woo_ghl</a> <span>%s</span></h1>"
-         "<form class=find action=admin role=search><label class=hidden for=order>Order number</label>"
-         "<input id=order name=order placeholder=\"Order number\" required><button>Find</button></form>"
          "<form method=post action=admin><input type=hidden name=csrf value=\"%s\">"
-         "<button name=do value=logout>Log out</button></form></header>",
+         "<button name=do value=logout>Log out</button></form>"
+         "<form class=find action=admin role=search><label class=hidden for=order>Order number</label>"
+         "<input id=order name=order placeholder=\"Order number\" "
+         "required><button>Find</button></form></header>",
          a->app->config.shop, a->session.csrf);
 }
 
@@ -242,7 +244,7 @@ static void print_ghl(struct admin *a, const struct facts *f)
     int64_t open_ms = breaker_open_ms(&f->location, f->sizes.now_ms);
     char age[ADMIN_AGE_SIZE];
 
-    html(a->out, "<section><h2>GoHighLevel</h2><dl>");
+    html(a->out, "<section class=third><h2>GoHighLevel</h2><dl>");
     if (c->dry_run)
         row(a, "State", "dry run: nothing is sent (GHL_DRY_RUN)");
     else if (f->location.paused_ms)
@@ -265,13 +267,31 @@ static void print_ghl(struct admin *a, const struct facts *f)
     html(a->out, "</dl></section>");
 }
 
+/* As the drain or reconcile saw them last. */
+static void print_webhooks(struct admin *a, const struct facts *f)
+{
+    char *seen = NULL, age[ADMIN_AGE_SIZE];
+    const char *trouble;
+
+    if (store_get(a->app->store, WEBHOOKS_SEEN, &seen) == STORE_OK) {
+        int64_t at_ms = text_number(seen, &trouble);
+        trouble += *trouble == ' ';
+        html(a->out, "<dt>Looked at</dt><dd>%s ago: %s</dd>", admin_age(f->sizes.now_ms - at_ms, age),
+             *trouble ? trouble : "all are active");
+    } else {
+        row(a, "Looked at",
+            *a->app->config.woo_url ? "not yet: woo_ghl reconcile does" : "never: WOO_URL is not set");
+    }
+    free(seen);
+}
+
 static void print_shop(struct admin *a, const struct facts *f)
 {
     struct tally_counts sums;
     char age[ADMIN_AGE_SIZE];
     int64_t last_s = journal_sums(a->app, &sums) == STORE_OK ? tally_of(&sums, TALLY_LAST_ORDER) : 0;
 
-    html(a->out, "<section><h2>The shop's webhooks</h2><dl>");
+    html(a->out, "<section class=third><h2>The shop's webhooks</h2><dl>");
     if (last_s)
         html(a->out, "<dt>Last order</dt><dd>%s ago</dd>", admin_age(clock_wall_ms() - last_s * 1000, age));
     else
@@ -282,7 +302,7 @@ static void print_shop(struct admin *a, const struct facts *f)
     else
         row(a, "Compared",
             *a->app->config.woo_url ? "never: run woo_ghl reconcile" : "never: WOO_URL is not set");
-    row(a, "Their state", "woo_ghl check asks the shop");
+    print_webhooks(a, f);
     html(a->out, "</dl></section>");
 }
 
@@ -295,7 +315,7 @@ static void print_machines(struct admin *a, const struct facts *f)
     const char *machine;
     char age[ADMIN_AGE_SIZE];
 
-    html(a->out, "<section><h2>Machines</h2><dl>");
+    html(a->out, "<section class=third><h2>Machines</h2><dl>");
     while ((machine = facts_next(&f->drains, HEARTBEAT_VALUE, &at, &ms)))
         html(a->out, "<dt>%s</dt><dd>a drain ran %s ago</dd>", machine, admin_age(f->sizes.now_ms - ms, age));
     if (!f->drains.len)
