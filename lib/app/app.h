@@ -34,9 +34,10 @@ struct app {
     int listener;                       /* a FastCGI worker's socket; -1 = none */
     volatile int *stop;                 /* set by a signal handler; may be NULL */
     char *site; /* the document root that was looked at last, and holds nothing of ours; NULL = none */
-    int64_t looked_mono_ms;    /* when the settings were last looked at */
-    struct tally tally;        /* not written down yet; see journal.h */
-    int64_t delivered_mono_ms; /* when the store was last told that a delivery came (ALERT_SILENCE) */
+    int64_t looked_mono_ms;       /* when the settings were last looked at */
+    struct tally tally;           /* not written down yet; see journal.h */
+    int64_t drains_until_mono_ms; /* until then a drain of this machine is known to have run lately */
+    int64_t delivered_mono_ms;    /* when the store was last told that a delivery came (ALERT_SILENCE) */
 };
 
 /* Loads the configuration and opens log, keys and GHL client. False if the configuration is refused or

@@ -13,6 +13,7 @@
 #include <unistd.h>
 
 #define FRESH_MS 60000
+#define LOOK_MS 1000 /* its file is looked at so often */
 #define OVERDUE_MS (10LL * 60 * 1000)
 #define MACHINE_TTL_MS (7LL * 24 * 3600 * 1000)
 
@@ -113,13 +114,18 @@ bool drain_is_wanted(struct app *app)
     static const char text[] =
         "Orders wait for more than 10 minutes and nothing drains: run `woo_ghl drain` from cron or "
         "as a service, on every machine";
-    int64_t age_ms = heartbeat_age_ms(app);
+    int64_t now = clock_mono_ms();
     struct spool_stats spool;
     struct store_entry first;
     size_t n = 0;
 
-    if (age_ms >= 0 && age_ms < FRESH_MS)
+    if (now < app->drains_until_mono_ms)
         return false;
+    int64_t age_ms = heartbeat_age_ms(app);
+    if (age_ms >= 0 && age_ms < FRESH_MS) {
+        app->drains_until_mono_ms = now + (FRESH_MS - age_ms < LOOK_MS ? FRESH_MS - age_ms : LOOK_MS);
+        return false;
+    }
     bool files = look_at_spool(app, &spool);
     if (!app->store || store_list(app->store, INDEX_DUE, 0, "", 1, &first, &n) != STORE_OK)
         n = 0;
