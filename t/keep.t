@@ -59,8 +59,8 @@ like answer($new), $pong, 'who comes new has an answer while another connection 
 is sysread($kept, my $byte, 1), 0, 'the idle one was let go for that';
 
 # The new one is kept now. Its next request and a third connection meet.
-my $third = connection();
 ask($new);
+my $third = connection();
 ask($third);
 like answer($_), $pong, 'both are served' for $new, $third;
 is sysread($new, $byte, 1), 0, 'the kept one leaves its turn to who waits';
