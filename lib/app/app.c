@@ -35,7 +35,8 @@ static bool open_parts(struct app *app, struct error *e)
         error_set(e, "libcrypto: HKDF failed; is OpenSSL 3 with its default provider installed?");
         return false;
     }
-    snprintf(app->hash_id, sizeof app->hash_id, "%.16s", crypt_key_id(app->crypt));
+    snprintf(app->hash_id, sizeof app->hash_id, "%.16s",
+             crypt_key_id(app->crypt) + 1); /* digits alone pack well */
     app->ghl = ghl_new(c, app->log, e);
     return app->ghl != NULL;
 }

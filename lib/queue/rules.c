@@ -97,7 +97,7 @@ static void done(struct order_record *r, const struct queue_terms *terms)
 {
     memset(&r->current, 0, sizeof r->current);
     rules_make_due(r, 0);
-    r->attempts = r->dead_ms = 0;
+    r->attempts = r->dead_ms = r->lease_ms = 0;
     r->reason[0] = '\0';
     r->expires_ms = terms->now_ms + terms->link_ttl_ms;
 }
