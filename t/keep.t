@@ -7,6 +7,7 @@ use FindBin;
 use lib "$FindBin::Bin/lib";
 use IO::Select;
 use IO::Socket::UNIX;
+use POSIX ();
 use Test::More;
 use WooGHL::Server;
 
@@ -69,5 +70,17 @@ kill TERM => $server->worker_pids;
 $_->wait($WooGHL::Server::DEADLINE) for @{ $server->{pool} };
 is scalar($server->worker_pids), 0, 'a worker that waits on a kept connection leaves when it is told';
 
+# The same through nginx, with more clients than workers.
+$server->stop;
+$server = WooGHL::Server->new(mode => 'nginx', workers => 2, keep => 1)->start;
+my %ping = ('Content-Type' => 'application/x-www-form-urlencoded');
+my @clients;
+for (1 .. 6) {
+    push @clients, fork // die "fork: $!";
+    POSIX::_exit(scalar grep { $server->request(POST => '/woo-order', \%ping, $PING)->{status} != 200 } 1 .. 20) if !$clients[-1];
+}
+my $failed = 0;
+for (@clients) { waitpid $_, 0; $failed += $? != 0 }
+is $failed, 0, 'six clients have all their answers from two workers with kept connections';
 $server->stop;
 done_testing;

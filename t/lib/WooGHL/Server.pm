@@ -9,7 +9,8 @@ package WooGHL::Server;
 #   my $server = WooGHL::Server->new(
 #       mode     => 'nginx',        # cgi | nginx | fcgid | proxy_fcgi | apache_cgi; default cgi
 #       settings => { GHL_API_BASE => $ghl->url, GHL_API_KEY => $ghl->token, ... },
-#       workers  => 2);             # of the pool: nginx, proxy_fcgi, fcgid
+#       workers  => 2,              # of the pool: nginx, proxy_fcgi, fcgid
+#       keep     => 1);             # nginx keeps its connections to them (deploy/nginx-woo-pool.conf)
 #   my $server = WooGHL::Server->for_ghl($ghl, redis => $redis, mode => ..., workers => ..., settings => {...});
 #                                   # speaks to that fake GHL, on a store that no other server has (no redis: embedded)
 #   $server->start;                 # returns the server when it answers; dies after 20 s
@@ -72,7 +73,7 @@ sub new {
     croak "$program is not there: run make first, or set WOO_GHL_PROGRAM" unless -x $program;
     my $dir = File::Temp->newdir('woo-ghl-XXXXXX', TMPDIR => 1);
     my $self = bless { owner => $$, mode => $mode, dir => $dir, workers => $option{workers} || 2, pool => [],
-        command_s => $option{command_s} || 120,
+        keep => $option{keep}, command_s => $option{command_s} || 120,
         user => [WooGHL::Process->user] }, $class;
 
     # A copy, because the tree may be where that user cannot look.
@@ -224,6 +225,17 @@ sub _nginx {
         or croak 'deploy/nginx.conf does not listen on 127.0.0.1:5000';
     (my $snippet = _slurp("$ROOT/deploy/nginx-woo-order.conf")) =~ s{/run/woo-ghl/woo_ghl\.sock}{$dir/socket}g
         or croak 'deploy/nginx-woo-order.conf names no socket';
+    if ($self->{keep}) {
+        (my $pool = _slurp("$ROOT/deploy/nginx-woo-pool.conf")) =~ s{/run/woo-ghl/woo_ghl\.sock}{$dir/socket}g
+            or croak 'deploy/nginx-woo-pool.conf names no socket';
+        $pool =~ s/keepalive 4;/keepalive $self->{workers};/ or croak 'deploy/nginx-woo-pool.conf keeps no 4 connections';
+        for my $line ($pool =~ /^#   (fastcgi_\w+ .*?;)/mg) {    # as its comment says
+            my ($name) = $line =~ /^(\w+)/;
+            $snippet =~ s/^ *$name .*?;/    $line/m or $snippet =~ s/^(location .*)$/$1\n    $line/m;
+        }
+        $conf =~ s/^(http \{)$/$1\n    include nginx-woo-pool.conf;/m or croak 'deploy/nginx.conf has no http';
+        $self->_write('nginx-woo-pool.conf', $pool);
+    }
     $self->_write('nginx.conf', $conf);
     $self->_write('nginx-woo-order.conf', $snippet);
     return ('nginx', '-p', "$dir/", '-c', "$dir/nginx.conf", '-e', 'stderr');
