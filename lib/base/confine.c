@@ -158,7 +158,7 @@ static bool fill(scmp_filter_ctx filter, bool may_fork)
 
     for (size_t i = 0; i < sizeof families / sizeof *families; i++)
         good = good && seccomp_rule_add(filter, SCMP_ACT_ERRNO(EAFNOSUPPORT), SCMP_SYS(socket), 1,
-                                        SCMP_A0(SCMP_CMP_EQ, (scmp_datum_t)families[i])) == 0;
+                                        SCMP_A0(SCMP_CMP_EQ, (scmp_datum_t)families[i], 0)) == 0;
     if (good && !may_fork) /* libcurl looks names up in threads */
         good = forbid(filter, processes, sizeof processes / sizeof *processes, SCMP_ACT_ERRNO(EPERM)) &&
                seccomp_rule_add(filter, SCMP_ACT_ERRNO(EPERM), SCMP_SYS(clone), 1,
