@@ -64,9 +64,12 @@ bool heartbeat_beat(struct app *app)
 
 bool heartbeat_anywhere(struct app *app)
 {
+    int64_t age_ms = heartbeat_age_ms(app);
     struct buf values;
     bool found = false;
 
+    if (age_ms >= 0 && age_ms < OVERDUE_MS)
+        return true;
     buf_init(&values, STORE_BLOB_MAX);
     if (store_values(app->store, HEARTBEAT_VALUE, &values) == STORE_OK)
         for (const char *at = values.data; at < values.data + values.len;) {

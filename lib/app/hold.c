@@ -104,7 +104,7 @@ static void count(struct app *app, long status)
                 : status == 429                  ? "limited"
                 : status == 401 || status == 403 ? "unauthorized"
                 : status >= 500                  ? "error"
-                : status >= 400                  ? "refused"
+                : status >= 300                  ? "refused"
                                                  : "ok");
 }
 

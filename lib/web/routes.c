@@ -276,19 +276,25 @@ static void health(struct visit *v)
 
 static void ready(struct visit *v)
 {
-    if (watch_is_allowed(v->app, v->request, v->response))
-        watch_ready(v->app, v->response);
+    if (!watch_is_allowed(v->app, v->request, v->response))
+        return;
+    watch_ready(v->app, v->response);
+    want_drain(v);
 }
 
 static void metrics(struct visit *v)
 {
-    if (watch_is_allowed(v->app, v->request, v->response))
-        watch_metrics(v->app, v->response);
+    if (!watch_is_allowed(v->app, v->request, v->response))
+        return;
+    watch_metrics(v->app, v->response);
+    want_drain(v);
 }
 
 static void admin(struct visit *v)
 {
     admin_handle(v->app, v->request, v->response);
+    if (v->response->status == 303) /* a retry makes an order due */
+        want_drain(v);
 }
 
 struct route {
