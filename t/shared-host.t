@@ -5,6 +5,7 @@ use strict;
 use warnings;
 use Digest::SHA qw(hmac_sha256_base64);
 use FakeGHL::Client;
+use FakeWoo::Client;
 use File::Copy qw(copy);
 use File::Temp ();
 use FindBin;
@@ -19,7 +20,7 @@ my ($modules) = grep { -d } '/usr/lib/apache2/modules', '/usr/lib64/httpd/module
 plan skip_all => 'Apache is not installed' unless $modules && -x '/usr/sbin/apache2';
 my $program = $ENV{WOO_GHL_PROGRAM} || "$FindBin::Bin/../woo_ghl";
 my $secret = 'a_secret_of_the_shop';
-my $ghl = FakeGHL::Client->start;
+my ($ghl, $woo) = (FakeGHL::Client->start, FakeWoo::Client->start);
 my $id = 0;
 
 sub slurp { my ($path) = @_; open my $file, '<', $path or return ''; local $/; return scalar(<$file>) // '' }
@@ -53,21 +54,17 @@ END {
 
 sub own { my ($account, @paths) = @_; chown @{ $account->{ids} }, @paths if @{ $account->{ids} }; return }
 
-# What an owner does by FTP: the folder, the program, .htaccess; and the settings.
+# What an owner does by FTP: the folder, the program, .htaccess.
 sub set_up {
     my ($account, $name) = @_;
     my ($home, $folder) = ($account->{home}, "$account->{home}/public_html/woo-order");
     mkdir $_, 0755 for "$home/public_html", $folder;
-    mkdir "$home/woo-ghl", 0700;
     copy($program, "$folder/$name") or die "copy: $!";
     chmod 0755, "$folder/$name";
     my $htaccess = slurp("$FindBin::Bin/../deploy/htaccess") =~ s/woo_ghl(\\?)\.cgi/woo_ghl$1.fcgi/gr =~ s/cgi-script/fcgid-script/gr;
     spew("$folder/.htaccess", $name =~ /\.fcgi$/ ? $htaccess : slurp("$FindBin::Bin/../deploy/htaccess"));
     spew("$folder/$_", 'not for the world') for qw(notes.txt error_log notes);
-    spew("$home/woo-ghl/env", "WOO_WEBHOOK_SECRET=$secret\nGHL_API_KEY=" . $ghl->token . "\nGHL_LOCATION_ID="
-        . $ghl->location_id . "\nGHL_API_BASE=" . $ghl->url . "\nGHL_PIPELINE_ID=fakePipelineAAAAAAAA\nDRAIN_AFTER=off\nSALES_SINCE=2000-01-01\n");
-    chmod 0600, "$home/woo-ghl/env";
-    own($account, $home, "$home/public_html", $folder, glob("$folder/*"), "$folder/.htaccess", "$home/woo-ghl", "$home/woo-ghl/env");
+    own($account, $home, "$home/public_html", $folder, glob("$folder/*"), "$folder/.htaccess");
     return $folder;
 }
 
@@ -138,6 +135,7 @@ sub site {
     my ($process, $url) = apache($account, "$run");
     my $errors = sub { slurp("$run/errors") };
 
+    from_nothing($account, $folder, $name, $url);
     like deliver("$url/woo-order", ++$id), qr/^200 \{"status":"synced"/, 'an order is taken' or diag $errors->();
     like deliver("$url/woo-order", $id), qr/^200 \{"status":"skipped"/, 'the same again is known';
     like deliver("$url/woo-order/", $id), qr/^200 \{"status":"skipped"/, 'with a slash, too, and neither is redirected';
@@ -153,6 +151,44 @@ sub site {
         own_mistake($account, $folder, $url, $errors) if $name =~ /\.cgi$/;
     }
     $process->stop;
+    return;
+}
+
+# A command of the account's user, with these lines typed: its exit status.
+sub command {
+    my ($account, $folder, $name, $typed, @arguments) = @_;
+    my $home = $account->{home};
+    spew("$home/typed", $typed);
+    open my $in, '<', "$home/typed" or die "typed: $!";
+    my $process = WooGHL::Process->start(["$folder/$name", @arguments], user => $account->{ids}, dir => '/', in => $in, out => "$home/out", err => "$home/err",
+        env => { PATH => "$home/bin:/usr/bin:/bin", GHL_API_BASE => $ghl->url, $account->{suexec} ? () : (WOO_GHL_ENV => "$home/woo-ghl/env") });
+    return $process->wait(60) // -1;
+}
+
+# Two commands more, and the shop's first order is an opportunity. `crontab` is the test's own.
+sub from_nothing {
+    my ($account, $folder, $name, $url) = @_;
+    my $home = $account->{home};
+    mkdir "$home/bin";
+    spew("$home/bin/crontab", "#!/bin/sh\ntest \"\$1\" = - && exec cat >$home/crontab\necho 'no crontab for me' >&2; exit 1\n");
+    chmod 0755, "$home/bin/crontab";
+    system 'rm', '-rf', "$home/woo-ghl";
+    $woo->reset;
+    my $began = time;
+    like $http->get("$url/woo-order")->{content}, qr/woo_ghl runs, and is not set up yet/, 'an empty account: the page says what to do';
+    sleep 1.1 if $name =~ /fcgi/;    # so long a worker believes that there are no settings
+    my @typed = ($secret, $ghl->token, $ghl->location_id, "$url/woo-order");
+    is command($account, $folder, $name, join("\n", @typed, ''), 'install'), 0, 'install' or diag slurp("$home/out"), slurp("$home/err");
+    like slurp("$home/out"), qr{^public URL ok   \Q$url/woo-order\E$}m, '... ends with the proof from outside';
+    like slurp("$home/crontab"), qr/^\* \* \* \* \* .*'\Q$folder\/$name\E' drain /, '... and cron knows it';
+    is command($account, $folder, $name, "ck_fake\ncs_fake\n", 'connect', '--shop', $woo->url, '--yes'), 0, 'connect' or diag slurp("$home/err");
+    is scalar(() = grep { $_->{topic} =~ /^order/ && $_->{secret} eq $secret && $_->{delivery_url} eq "$url/woo-order" } $woo->webhooks), 4, '... makes the webhooks';
+    open my $env, '>>', "$home/woo-ghl/env" or die "env: $!";
+    print $env "GHL_API_BASE=" . $ghl->url . "\nGHL_PIPELINE_ID=fakePipelineAAAAAAAA\nDRAIN_AFTER=off\nSALES_SINCE=2000-01-01\n";
+    close $env;
+    sleep 1.1 if $name =~ /fcgi/;
+    like deliver("$url/woo-order", ++$id), qr/^200 \{"status":"synced"/, 'the first order is taken';
+    is scalar(() = grep { $_->{name} =~ /#$id$/ } $ghl->opportunities), 1, sprintf 'and is an opportunity, %.1f s and four steps later: copy the program, copy .htaccess, install, connect', time - $began;
     return;
 }
 
@@ -182,11 +218,11 @@ sub after_the_answer {
 # The owner puts the settings beside the program, into the site.
 sub own_mistake {
     my ($account, $folder, $url, $errors) = @_;
-    my $home = $account->{home};
+    my ($home, $seen) = ($account->{home}, length $errors->());
     rename "$home/woo-ghl/env", "$folder/.env" or die "rename: $!";
     is deliver("$url/woo-order", ++$id), '503 {"error":"Unavailable"}', 'settings in the site are refused';
     my $says = qr/settings file: \Q$folder\E\/\.env lies under \S+, whose files the web server hands out; move it to \Q$home\E\/woo-ghl\/env/;
-    my @lines = grep { /level=error event=config/ } split /\n/, $errors->();
+    my @lines = grep { /level=error event=config/ } split /\n/, substr $errors->(), $seen;
     is scalar @lines, 1, '... in one line of the log';
     like $lines[0] // '', $says, '... which says where they belong';
     my $check = WooGHL::Process->start(["$folder/woo_ghl.cgi", 'check'], user => $account->{ids}, env => { PATH => '/usr/bin:/bin' },

@@ -129,6 +129,21 @@ void app_close(struct app *app)
 
 /* -- the settings, anew -- */
 
+/* It keeps the secrets of before: a message may still name one. */
+static void move_log(struct app *app, const struct config *fresh)
+{
+    struct error e = ERROR_NONE;
+    struct log *log = log_open(fresh->log_to, fresh->log_level, &e);
+
+    if (!log) {
+        log_event(app->log, LOG_LEVEL_ERROR, "log", NULL, "%s; logging goes on where it was", e.text);
+        return;
+    }
+    config_each_secret(&app->config, keep_secret, log);
+    log_close(app->log);
+    app->log = log;
+}
+
 /* Everything that was made from the old settings is made again from the new ones. */
 static void take_over(struct app *app, struct config *fresh, struct config_report *report)
 {
@@ -141,6 +156,8 @@ static void take_over(struct app *app, struct config *fresh, struct config_repor
                   "The settings were changed and count from now on: %s", names.data);
     buf_free(&names);
     close_parts(app);
+    if (strcmp(app->config.log_to, fresh->log_to) != 0 || app->config.log_level != fresh->log_level)
+        move_log(app, fresh);
     config_report_free(&app->report);
     config_free(&app->config);
     app->config = *fresh;
