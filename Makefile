@@ -6,6 +6,7 @@
 #   make chaos     long runs of t/chaos.t and t/property.t; SEED=N repeats one
 #   make fuzz      each fuzzer of t/fuzz for SECONDS=10 (clang)
 #   make portable  build/portable/woo_ghl: one static file for any Linux on x86-64
+#   make release   it with what shared hosting needs, as .tar.gz and .zip    make deb   a package of it
 #   make docs      .env.sample and parts of the man page, from the program
 #   make bench     how fast it is
 #   make browser   the owner's page in Chromium (Debian's, with npm's puppeteer-core and axe-core); screenshots in build/browser
@@ -127,8 +128,15 @@ $(BUILD)/t/driver/%: $(BUILD)/t/driver/%.o $(BUILD)/libwoo_ghl.a
 	@echo '  LINK  $@'
 	$(Q)$(CC) $(ALL_CFLAGS) $(LDHARDEN) -o $@ $^ $(LIBS)
 
+.PHONY: portable portable-test release deb deb-test
 portable:
 	@JOBS=$(JOBS) deploy/portable.sh
+
+release: portable
+	@deploy/release.sh
+
+deb: portable
+	@deploy/deb.sh
 
 # It in an empty root, and in Debian 11, 12 and 13; for root.
 portable-test: portable
@@ -251,5 +259,5 @@ clean:
 
 -include $(shell find $(BUILD) -path $(BUILD)/portable -prune -o -name '*.d' -print 2>/dev/null)
 FORCE:
-.PHONY: portable portable-test bench browser docs all run unit test crash-driver chaos fuzz build-fuzz check asan deps lint build-tests format install clean FORCE
+.PHONY: bench browser docs all run unit test crash-driver chaos fuzz build-fuzz check asan deps lint build-tests format install clean FORCE
 .SECONDARY:
