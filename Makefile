@@ -142,6 +142,10 @@ deb: portable
 portable-test: portable
 	PERL5LIB=$(CURDIR)/t/lib prove -v t/roots.pl
 
+# The package in Debian 12 and 13; for root, after portable-test.
+deb-test: deb
+	PERL5LIB=$(CURDIR)/t/lib prove -v t/deb.pl
+
 run: deps
 	@$(MAKE) -j$(JOBS) --no-print-directory all
 	@deploy/run.sh
@@ -246,12 +250,13 @@ install: all
 	install -d $(DESTDIR)$(PREFIX)/lib/woo-ghl $(DESTDIR)$(PREFIX)/bin $(DESTDIR)$(PREFIX)/share/doc/woo-ghl/deploy
 	install -m 0755 $(PROGRAM) $(DESTDIR)$(PREFIX)/lib/woo-ghl/woo_ghl
 	ln -sf ../lib/woo-ghl/woo_ghl $(DESTDIR)$(PREFIX)/bin/woo_ghl
-	install -m 0644 $(filter-out %.sh,$(wildcard deploy/*)) $(DESTDIR)$(PREFIX)/share/doc/woo-ghl/deploy
+	install -m 0644 $(filter-out %.sh %.bash deploy/debian,$(wildcard deploy/*)) $(DESTDIR)$(PREFIX)/share/doc/woo-ghl/deploy
 	install -m 0644 $(wildcard README.md LICENSE .env.sample) $(DESTDIR)$(PREFIX)/share/doc/woo-ghl
 	install -D -m 0644 doc/mapping.md $(DESTDIR)$(PREFIX)/share/doc/woo-ghl/doc/mapping.md
 	install -D -m 0644 doc/privacy.md $(DESTDIR)$(PREFIX)/share/doc/woo-ghl/doc/privacy.md
 	@# The owner's settings stay as they are.
 	[ -e $(DESTDIR)/etc/woo-ghl/env ] || install -D -m 0640 deploy/env $(DESTDIR)/etc/woo-ghl/env
+	install -D -m 0644 deploy/completion.bash $(DESTDIR)$(PREFIX)/share/bash-completion/completions/woo_ghl
 	install -D -m 0644 doc/woo_ghl.1 $(DESTDIR)$(PREFIX)/share/man/man1/woo_ghl.1
 
 clean:

@@ -164,5 +164,5 @@ done
 
 "${MAKE:-make}" --no-print-directory -j"$jobs" CC="$cc" BUILD=build/portable/obj PROGRAM=build/portable/woo_ghl \
     LIBS_DIR="$prefix" CFLAGS='-O2 -g0 -ffunction-sections -fdata-sections' all
-strip build/portable/woo_ghl
+strip --strip-all --remove-section=.comment --remove-section=.note.* build/portable/woo_ghl
 ls -l build/portable/woo_ghl
