@@ -5,6 +5,9 @@ use warnings;
 use FindBin;
 use lib "$FindBin::Bin/lib";
 use FakeGHL::Client;
+use IO::Select;
+use IO::Socket::INET;
+use JSON::PP ();
 use POSIX ();
 use Test::More;
 use Time::HiRes qw(sleep time);
@@ -81,7 +84,7 @@ for my $store (qw(sqlite redis)) {
         ok $server->drain_as_of(3500), 'a drain within ALERT_SILENCE';
         unlike $server->log, qr/event=silent/, 'says nothing';
         ok $server->drain_as_of(3700), 'a drain after it';
-        like told($server, 'silent', 1)->[0], qr/^No signed order has come for 37\d\d s/, 'tells it';
+        like told($server, 'silent', 1)->[0], qr/^No signed order has come for 1 h \d min: /, 'tells it';
         like $server->log, qr/level=warn event=silent/, 'and says it in the log';
         $server->stop;
     };
@@ -117,11 +120,12 @@ for my $store (qw(sqlite redis)) {
         my $at = 0;
         for my $open (60, 120) {
             ok $server->drain_as_of($at += $open), 'a try as soon as it may be';
-            like $server->log, qr/event=breaker .*next try is in $open s/, "it stays open for $open s";
+            my $words = $open == 60 ? '60 s' : '2 min';
+            like $server->log, qr/event=breaker .*next try is in $words/, "it stays open for $words";
         }
         is file_of($server->dir . '/told'), '', 'that is nothing to tell yet';
         ok $server->drain_as_of($at += 240), 'a further try';
-        like told($server, 'breaker', 1)->[0], qr/^GHL has not answered for minutes: .* none is lost$/, 'now it is told';
+        like told($server, 'breaker', 1)->[0], qr/^GHL answers with errors \(503\), for minutes: .* none is lost$/, 'now it is told';
         $ghl->clear_faults;
         ok $server->drain_as_of($at += 240), 'GHL is back';
         is_deeply [sort map { $_->{name} } $ghl->opportunities], [map {"Order #$_"} 1 .. 5], 'and has them all';
@@ -211,6 +215,91 @@ for my $store (qw(sqlite redis)) {
         $server->stop;
     } if $redis;
 }
+
+subtest 'what an alert says, and the all-clear' => sub {
+    $ghl->reset;
+    my $server = WooGHL::Server->for_ghl($ghl, mode => 'cgi', settings => { GHL_API_KEY => 'pit-wrong' });
+    my $dir = $server->dir;
+    $server->set(ALERT_COMMAND => "cat >>$dir/told; env >$dir/env.\$WOO_GHL_ALERT; echo end >>$dir/told")->start;
+    is deliver($server, 1), '{"status":"queued","reason":"paused"}', 'given a token that is refused';
+    my $ended = sub { my ($n) = @_; my $end = time + 10; sleep 0.02 while (() = file_of("$dir/told") =~ /^end$/mg) < $n && time < $end; return file_of("$dir/told") };
+    my $host = POSIX::uname() ? (POSIX::uname())[1] : '';
+    like $ended->(1), qr/\Awoo_ghl paused: .*GHL refuses GHL_API_KEY \(401 Invalid JWT\).*\nshop:  shop\nhost:  \Q$host\E\nsince: 20\S+Z\ncosts: All orders wait; none is lost\.\nto do: .+\nend\n\z/,
+        'what, where, since when, what it costs, what to do';
+    is join(' ', grep { !/^(?:PATH|LANG|SHELL|HOME|USER|LOGNAME|WOO_GHL_ALERT|WOO_GHL_SHOP|WOO_GHL_HOST|PWD|OLDPWD|SHLVL|_)$/ }
+        map { /^(\w+)=/ ? $1 : $_ } split /\n/, file_of("$dir/env.paused")), '', 'the environment is clean';
+    $server->set(GHL_API_KEY => $ghl->token);
+    ok $server->drain_as_of($_), 'the token is mended; it stays so for minutes' for 61, 130, 500;
+    my ($clear) = $ended->(2) =~ /end\n(.*)\z/s;
+    like $clear, qr/\Awoo_ghl paused: All clear: what was told on 20\S+ is over\nshop: /, 'an all-clear follows';
+    ok $server->drain_as_of(900), 'a further drain';
+    is scalar(() = $ended->(2) =~ /All clear/g), 1, 'it is told once';
+    $server->stop;
+};
+
+subtest 'a command that fails' => sub {
+    $ghl->reset;
+    my $server = WooGHL::Server->for_ghl($ghl, mode => 'cgi', settings => { GHL_API_KEY => 'pit-wrong' });
+    my $dir = $server->dir;
+    $server->set(ALERT_COMMAND => "test -e $dir/mended || { echo no mailer here >&2; exit 3; }; cat >>$dir/told")->start;
+    is deliver($server, 1), '{"status":"queued","reason":"paused"}', 'given an alert';
+    my $logged = qr/level=error event=alert reason=paused msg="ALERT_COMMAND was not told: it ended with status 3: no mailer here; it is tried again"/;
+    my $end = time + 10;
+    sleep 0.02 while $server->log !~ $logged && time < $end;
+    like $server->log, $logged, 'exit status and standard error are in the log';
+    like $server->command('check')->{out}, qr/^alerts     FAIL ALERT_COMMAND failed .* ago: it ended with status 3: no mailer here/m, 'check tells it';
+    my ($kept) = glob "$dir/data/alerts/*.alert";
+    ok $kept, 'the alert is kept';
+    open my $file, '>', "$dir/mended" or die "mended: $!";
+    close $file;
+    chmod 0644, "$dir/mended";
+    is $server->command('drain')->{code}, 0, 'a drain within a minute';
+    ok -e $kept, 'does not try it again';
+    my $text = file_of($kept) =~ s/"tried_ms":"\d+"/"tried_ms":"0"/r;
+    open $file, '>', $kept or die "$kept: $!";
+    print {$file} $text;
+    close $file;
+    is $server->command('drain')->{code}, 0, 'a drain later';
+    like told($server, 'paused', 1)->[0] // '', qr/GHL refuses/, 'does';
+    $end = time + 10;
+    sleep 0.02 while -e $kept && time < $end;
+    ok !-e $kept, 'then it is gone';
+    $server->stop;
+};
+
+subtest 'ALERT_URL' => sub {
+    $ghl->reset;
+    my $listener = IO::Socket::INET->new(Listen => 5, LocalAddr => '127.0.0.1') or die "no port: $!";
+    my $url = 'http://127.0.0.1:' . $listener->sockport . '/services/T0/B0/x';
+    my $heard = sub {
+        my ($status) = @_;
+        return '' unless IO::Select->new($listener)->can_read(10);
+        my $from = $listener->accept or return '';
+        my ($text, $want) = ('');
+        while (sysread $from, $text, 65536, length $text) {
+            last if $text =~ /\r\n\r\n(.*)\z/s && $text =~ /^Content-Length: (\d+)/mi && length($text) >= $1 + $+[0] - $+[0] + index($text, "\r\n\r\n") + 4;
+        }
+        print {$from} "HTTP/1.1 $status X\r\nContent-Length: 0\r\nConnection: close\r\n\r\n";
+        close $from;
+        return $text;
+    };
+    my $server = WooGHL::Server->for_ghl($ghl, mode => 'cgi', settings => { ALERT_URL => $url, GHL_API_KEY => 'pit-wrong' });
+    is deliver($server, 1), '{"status":"queued","reason":"paused"}', 'given an alert';
+    my ($head, $body) = split /\r\n\r\n/, $heard->(200), 2;
+    like $head, qr{\APOST /services/T0/B0/x HTTP/1\.1\r\n}, 'it is posted';
+    like JSON::PP::decode_json($body)->{text}, qr/^woo_ghl paused: .*\nshop:  shop\n/, 'as Slack takes it';
+    unlike $server->log, qr{T0/B0}, 'the address is a secret';
+    $server->set(ALERT_BODY => '{"summary":"{kind} at {host}","n":[{"t":"{what}"}]}', ALERT_EVERY => '1s', GHL_API_KEY => 'pit-other');
+    my $pid = fork // die "fork: $!";
+    if (!$pid) { $server->{owner} = 0; my $run = $server->command('check', '--alert', '--json'); POSIX::_exit($run->{out} =~ /ALERT_URL was told/ ? 0 : 1) }
+    ($head, $body) = split /\r\n\r\n/, $heard->(204), 2;
+    like JSON::PP::decode_json($body)->{summary}, qr/^test at \S+$/, 'check --alert sends a test, in any form';
+    waitpid $pid, 0;
+    is $?, 0, 'and says that it arrived';
+    $server->set(ALERT_BODY => '{"text":{text}}');
+    like $server->command('check')->{out}, qr/^settings   FAIL ALERT_BODY is no JSON/m, 'a form that is no JSON is refused';
+    $server->stop;
+};
 
 subtest 'nobody waits for the command' => sub {
     $ghl->reset;

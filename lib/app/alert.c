@@ -1,37 +1,117 @@
 #include "app/alert.h"
+#include "app/alert_send.h"
 #include "base/clock.h"
 #include "base/files.h"
 #include "base/text.h"
-#include <errno.h>
 #include <fcntl.h>
-#include <poll.h>
-#include <signal.h>
+#include <inttypes.h>
 #include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/file.h>
-#include <sys/prctl.h>
-#include <sys/socket.h>
 #include <sys/stat.h>
-#include <sys/syscall.h>
-#include <sys/wait.h>
 #include <time.h>
 #include <unistd.h>
 
-#define COMMAND_MS 30000
-#define LOOK_MS 50
 #define TEXT_MAX 2048 /* less than a pipe holds: writing it never waits */
 
-static const char *const kind_name[ALERT_KINDS] = {
-    [ALERT_PAUSED] = "paused",       [ALERT_BREAKER] = "breaker",     [ALERT_DEAD] = "dead_letter",
-    [ALERT_EXPIRING] = "expiring",   [ALERT_UNDRAINED] = "undrained", [ALERT_CONFLICT] = "conflict",
-    [ALERT_SPOOL] = "spool",         [ALERT_STORE] = "store",         [ALERT_SILENT] = "silent",
-    [ALERT_SHOP] = "shop",           [ALERT_LIMIT] = "limit",         [ALERT_LATE] = "late",
-    [ALERT_NOT_ORDER] = "not_order", [ALERT_FOREIGN] = "foreign",     [ALERT_UNMAPPED] = "unmapped",
-    [ALERT_ERASED] = "erased",       [ALERT_SUB_ORDER] = "sub_order", [ALERT_LEFT] = "left_behind",
-    [ALERT_SEALED] = "sealed",       [ALERT_WEBHOOK] = "webhook",
+/* What an alert of this kind costs, and what there is to do, for an owner. */
+static const struct {
+    const char *name, *costs, *mend;
+    bool lasts; /* an all-clear follows */
+} kinds[ALERT_KINDS] = {
+    [ALERT_PAUSED] =
+        {"paused", "All orders wait; none is lost.",
+         "Mend what the first line names; work goes on within a minute. `woo_ghl check` says more.", true},
+    [ALERT_BREAKER] = {"breaker", "Orders wait; none is lost.",
+                       "Nothing, unless it lasts: GHL's status page is status.gohighlevel.com.", true},
+    [ALERT_DEAD] = {"dead_letter", "This order is not in GHL until you act; it is kept.",
+                    "`woo_ghl failed` shows it; mend the cause, then `woo_ghl failed retry KEY`.", false},
+    [ALERT_EXPIRING] = {"expiring", "After that a retry needs the shop (WOO_URL) to read the order again.",
+                        "`woo_ghl failed`: retry or drop them.", false},
+    [ALERT_UNDRAINED] = {"undrained", "Orders that wait do not reach GHL.",
+                         "Start woo_ghl-drain.service, or the cron line of deploy/cron.", true},
+    [ALERT_CONFLICT] = {"conflict", "GHL counts this order twice.",
+                        "Look at both in GHL, and delete the one too many.", false},
+    [ALERT_LIMIT] = {"limit", "Orders wait; none is lost.",
+                     "Nothing, unless it lasts: see what else uses this location's API limit.", true},
+    [ALERT_LATE] = {"late", "These orders are not in GHL yet.", "`woo_ghl status` says why they wait.", true},
+    [ALERT_SPOOL] = {"spool", "These deliveries are not in GHL yet.", "`woo_ghl status` says what they need.",
+                     true},
+    [ALERT_SEALED] = {"sealed", "These orders wait until their key is there.",
+                      "Set the setting that the first line names.", false},
+    [ALERT_STORE] = {"store", "New orders are kept in this machine's spool, as long as its disk has room.",
+                     "Start the store again; `woo_ghl check` says what it misses.", true},
+    [ALERT_SILENT] =
+        {"silent", "If the webhook is disabled, every order is missed until it is active again.",
+         "WooCommerce > Settings > Advanced > Webhooks: is it Active? Then run `woo_ghl reconcile`.", true},
+    [ALERT_SHOP] = {"shop", "Orders whose webhook never came stay unknown.",
+                    "Mend what the first line names.", true},
+    [ALERT_WEBHOOK] = {"webhook", "What this webhook should deliver is missed.",
+                       "`woo_ghl check` looks for the cause.", true},
+    [ALERT_NOT_ORDER] = {"not_order", "Orders may be lost until somebody acts.",
+                         "Save the webhook again as an administrator, then run `woo_ghl reconcile`.", false},
+    [ALERT_FOREIGN] = {"foreign", "They are kept and change nothing in GHL.",
+                       "A clone: pause its webhooks. Another shop of yours: name it in WOO_SHOPS, then "
+                       "`woo_ghl failed retry --all`.",
+                       false},
+    [ALERT_UNMAPPED] = {"unmapped", "These orders make no opportunity.", "Add the status to GHL_STATUS_MAP.",
+                        false},
+    [ALERT_ERASED] = {"erased", "GHL keeps what GHL_ON_ERASE says.",
+                      "Nothing, if GHL_ON_ERASE is as you want it.", false},
+    [ALERT_SUB_ORDER] = {"sub_order", "They make no opportunity; their parents do.",
+                         "Nothing, or SUB_ORDERS=count if each is a sale of its own.", false},
+    [ALERT_LEFT] = {"left_behind", "These orders wait until the command was run.",
+                    "Run the command that the first line names.", true},
 };
+
+/* An alert of any kind, or an all-clear; NULL when out of memory. */
+static json_t *make_alert(struct app *app, const char *kind, const char *what, int64_t since_ms,
+                          const char *costs, const char *mend)
+{
+    char host[256] = "", shop[512], since[32] = "";
+
+    if (gethostname(host, sizeof host - 1) != 0)
+        host[0] = '\0';
+    (void)text_format(shop, sizeof shop, "%s%s%s%s", app->config.shop, *app->config.woo_url ? " (" : "",
+                      app->config.woo_url, *app->config.woo_url ? ")" : "");
+    if (since_ms)
+        clock_format_iso(since_ms, since);
+    return json_pack("{ss so ss so ss ss ss}", "kind", kind, "shop", json_from_text(shop), "host", host,
+                     "what", json_from_text(what), "since", since, "costs", costs, "mend", mend);
+}
+
+json_t *alert_test(struct app *app)
+{
+    return make_alert(app, "test", "This is a test: alerts arrive", clock_wall_ms(), "Nothing.", "Nothing.");
+}
+
+static bool is_wanted(const struct app *app)
+{
+    return *app->config.alert_command || *app->config.alert_url;
+}
+
+/* A confined worker starts no process: the one apart does it. alert NULL: what failed before is tried again. */
+static bool send_process(const struct app *app, const json_t *alert)
+{
+    char *text = alert ? json_dumps(alert, JSON_COMPACT) : strdup(" ");
+    bool good = text && (app->alerts < 0 ? alert_send(text, strlen(text))
+                                         : alert_send_apart(app->alerts, text, strlen(text)));
+
+    free(text);
+    return good;
+}
+
+static void start(struct app *app, const char *kind, json_t *alert)
+{
+    struct log_about about = {.reason = kind};
+
+    if (!alert || !send_process(app, alert))
+        log_event(app->log, LOG_LEVEL_ERROR, "alert", &about,
+                  "The alert cannot be sent: no process can be started");
+    json_decref(alert);
+}
 
 /* -- whose turn -- */
 
@@ -67,181 +147,150 @@ static bool take_turn(struct app *app, enum alert_kind kind)
     char name[64];
     bool turn;
 
-    snprintf(name, sizeof name, "alert/%s", kind_name[kind]);
+    snprintf(name, sizeof name, "alert/%s", kinds[kind].name);
     if (kind != ALERT_STORE && app_take_turn(app, name, app->config.alert_every_ms, &turn))
         return turn;
-    return take_turn_by_file(app, kind_name[kind]);
+    return take_turn_by_file(app, kinds[kind].name);
 }
 
-/* -- the command -- */
+/* -- since when: what was told and lasts, or ended a moment ago -- */
 
-/* Only what may be called between fork and exec of a program with threads. */
-static void be_the_command(const char *command)
+#define RAISED "raised" /* and the kind: a value, or a file in DATA_DIR for the store's own trouble */
+#define RAISED_TTL_MS (30LL * 24 * 3600 * 1000)
+#define SETTLED_MS (5LL * 60 * 1000) /* trouble that was away for so long is over */
+
+/* ms since 1970; over_ms 0: it lasts. */
+struct raised {
+    int64_t since_ms, over_ms;
+};
+
+static int64_t now_ms(const struct app *app)
 {
-    const struct sigaction normal = {.sa_handler = SIG_DFL};
-    static const int changed[] = {SIGTERM, SIGUSR1, SIGINT, SIGPIPE};
-    sigset_t none;
-
-    for (size_t i = 0; i < sizeof changed / sizeof *changed; i++)
-        if (sigaction(changed[i], &normal, NULL) != 0)
-            _exit(126);
-    sigemptyset(&none);
-    if (sigprocmask(SIG_SETMASK, &none, NULL) == 0 && setpgid(0, 0) == 0)
-        execl("/bin/sh", "sh", "-c", command, (char *)NULL);
-    _exit(127);
+    return app->store ? store_now_ms(app->store) : clock_wall_ms();
 }
 
-static void watch_over(pid_t pid)
+static bool read_raised_file(const struct app *app, const char *kind, struct buf *out)
 {
-    const struct timespec pause = {.tv_nsec = LOOK_MS * 1000000L};
-    int status;
+    char name[64];
+    struct error e = ERROR_NONE;
+    int dir = files_open_dir(app->config.data_dir, &e);
 
-    for (int64_t left = COMMAND_MS; left > 0; left -= LOOK_MS) {
-        if (waitpid(pid, &status, WNOHANG) != 0)
-            return;
-        (void)nanosleep(&pause, NULL);
-    }
-    (void)kill(-pid, SIGKILL); /* with all that it began */
-    (void)waitpid(pid, &status, 0);
-}
-
-/* All that stand behind this one. */
-static void close_behind(unsigned fd)
-{
-    if (syscall(SYS_close_range, fd + 1, ~0U, 0) != 0) /* Linux before 5.9 */
-        while (++fd < 1024)
-            (void)close((int)fd);
-}
-
-/* Between us and the command: a process that nobody waits for, and that ends what does not end. */
-static void be_the_watcher(const char *command, int text)
-{
-    int null = open("/dev/null", O_RDWR);
-
-    if (setsid() < 0 || null < 0 || dup2(text, STDIN_FILENO) < 0 || dup2(null, STDOUT_FILENO) < 0 ||
-        dup2(null, STDERR_FILENO) < 0)
-        _exit(EXIT_FAILURE);
-    close_behind(STDERR_FILENO);
-    pid_t pid = fork();
-    if (pid == 0)
-        be_the_command(command);
-    if (pid > 0) {
-        (void)close(STDIN_FILENO);
-        watch_over(pid);
-    }
-    _exit(pid > 0 ? EXIT_SUCCESS : EXIT_FAILURE);
-}
-
-static bool run_command(const char *command, const char *text, size_t len)
-{
-    int ends[2], status;
-
-    if (pipe2(ends, O_CLOEXEC) != 0)
-        return false;
-    pid_t pid = fork();
-    if (pid == 0) {
-        pid_t watcher = fork();
-        if (watcher == 0)
-            be_the_watcher(command, ends[0]);
-        _exit(watcher > 0 ? EXIT_SUCCESS : EXIT_FAILURE);
-    }
-    bool good = pid > 0;
-    if (good)
-        while (waitpid(pid, &status, 0) < 0)
-            if (errno != EINTR) {
-                status = -1;
-                break;
-            }
-    good = good && status == 0 && write(ends[1], text, len) == (ssize_t)len;
-    close(ends[0]);
-    close(ends[1]);
+    (void)text_format(name, sizeof name, RAISED ".%s", kind);
+    bool good = dir >= 0 && files_read(dir, name, out, &e) == FILES_OK;
+    if (dir >= 0)
+        close(dir);
     return good;
 }
 
-/* -- the process apart -- */
-
-#define TOLD_MS 5000 /* how long it may take to begin the command */
-
-/* It believes a text, and nothing else. */
-static void be_apart(int from)
+static bool read_raised(struct app *app, enum alert_kind kind, struct raised *raised)
 {
-    const struct sigaction ignore = {.sa_handler = SIG_IGN};
-    char text[2 * TEXT_MAX];
-    ssize_t len;
-    int null = open("/dev/null", O_RDWR);
+    char name[64], *value = NULL, *rest = NULL;
+    struct buf text;
 
-    (void)prctl(PR_SET_NAME, "woo_ghl alerts"); /* for ps */
-    /* It ends when nobody can tell it anything any more. */
-    if (sigaction(SIGTERM, &ignore, NULL) != 0 || sigaction(SIGINT, &ignore, NULL) != 0 ||
-        sigaction(SIGUSR1, &ignore, NULL) != 0 || null < 0 || dup2(from, STDERR_FILENO + 1) < 0)
-        _exit(EXIT_FAILURE);
-    for (int fd = 0; fd <= STDERR_FILENO; fd++)
-        if (dup2(null, fd) < 0)
-            _exit(EXIT_FAILURE);
-    close_behind(STDERR_FILENO + 1);
-    while ((len = recv(STDERR_FILENO + 1, text, sizeof text, 0)) > 0) {
-        struct config config;
-        struct config_report report;
-        char told = config_load(&config, &report) && *config.alert_command &&
-                    run_command(config.alert_command, text, (size_t)len);
-        config_report_free(&report);
-        config_free(&config);
-        if (send(STDERR_FILENO + 1, &told, 1, MSG_NOSIGNAL) != 1)
-            break;
+    buf_init(&text, 256);
+    (void)text_format(name, sizeof name, RAISED "/%s", kinds[kind].name);
+    bool good = kind == ALERT_STORE ? read_raised_file(app, kinds[kind].name, &text)
+                                    : app->store && store_get(app->store, name, &value) == STORE_OK;
+    if (good) {
+        raised->since_ms = strtoll(value ? value : text.data, &rest, 10);
+        raised->over_ms = strtoll(rest, NULL, 10);
     }
-    _exit(EXIT_SUCCESS);
+    free(value);
+    buf_free(&text);
+    return good;
 }
 
-void alert_begin_apart(struct app *app)
+/* since_ms 0: it is forgotten. False: it could not be kept, or another process forgot it before. */
+static bool keep_raised(struct app *app, enum alert_kind kind, const struct raised *raised)
 {
-    int ends[2];
+    char name[64], value[64];
+    struct error e = ERROR_NONE;
 
-    if (socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0, ends) != 0)
-        return;
-    if (app->store)
-        store_before_fork(app->store);
-    pid_t pid = fork();
-    if (pid == 0)
-        be_apart(ends[1]);
-    close(ends[1]);
-    if (pid > 0)
-        app->alerts = ends[0];
-    else
-        close(ends[0]);
+    (void)text_format(value, sizeof value, "%" PRId64 " %" PRId64, raised->since_ms, raised->over_ms);
+    if (kind != ALERT_STORE) {
+        (void)text_format(name, sizeof name, RAISED "/%s", kinds[kind].name);
+        return app->store &&
+               store_put(app->store, name, raised->since_ms ? value : NULL, RAISED_TTL_MS) == STORE_OK;
+    }
+    (void)text_format(name, sizeof name, RAISED ".%s", kinds[kind].name);
+    int dir = files_open_dir(app->config.data_dir, &e);
+    bool good =
+        dir >= 0 && (raised->since_ms ? files_write(dir, name, value, strlen(value), false, &e) == FILES_OK
+                                      : unlinkat(dir, name, 0) == 0);
+    if (dir >= 0)
+        close(dir);
+    return good;
 }
 
-static bool tell_apart(int to, const char *text, size_t len)
+/* It is there (again). `told`: the first time that it is told. Since when. */
+static int64_t note_raised(struct app *app, enum alert_kind kind, bool told)
 {
-    struct pollfd answer = {.fd = to, .events = POLLIN};
-    char told = 0;
+    struct raised raised = {.since_ms = now_ms(app)};
 
-    return send(to, text, len, MSG_DONTWAIT | MSG_NOSIGNAL) == (ssize_t)len &&
-           poll(&answer, 1, TOLD_MS) > 0 && recv(to, &told, 1, MSG_DONTWAIT) == 1 && told;
+    if (!kinds[kind].lasts)
+        return raised.since_ms;
+    bool known = read_raised(app, kind, &raised);
+    if (known ? raised.over_ms != 0 : told) {
+        raised.over_ms = 0;
+        if (!keep_raised(app, kind, &raised))
+            log_event(app->log, LOG_LEVEL_WARN, "alert", NULL,
+                      "No all-clear of %s will follow: it cannot be noted", kinds[kind].name);
+    }
+    return raised.since_ms;
 }
 
 bool alert_raise(struct app *app, enum alert_kind kind, const char *fmt, ...)
 {
     char said[TEXT_MAX], shown[TEXT_MAX];
-    struct buf text;
     va_list args;
 
-    if (!take_turn(app, kind))
-        return false;
-    if (!*app->config.alert_command)
-        return true;
+    bool turn = take_turn(app, kind);
+    int64_t since_ms = is_wanted(app) ? note_raised(app, kind, turn) : 0;
+    if (!turn || !is_wanted(app))
+        return turn;
     va_start(args, fmt);
     (void)text_vformat(said, sizeof said, fmt, args);
     va_end(args);
-    buf_init(&text, 2L * TEXT_MAX);
-    bool good = buf_addf(&text, "woo_ghl %s: %s\n", kind_name[kind],
-                         log_printable(app->log, said, shown, sizeof shown)) &&
-                (app->alerts < 0 ? run_command(app->config.alert_command, text.data, text.len)
-                                 : tell_apart(app->alerts, text.data, text.len));
-    buf_free(&text);
-    struct log_about about = {.reason = kind_name[kind]};
-    log_event(app->log, good ? LOG_LEVEL_INFO : LOG_LEVEL_ERROR, "alert", &about,
-              good ? "ALERT_COMMAND was told" : "ALERT_COMMAND could not be started");
+    start(app, kinds[kind].name,
+          make_alert(app, kinds[kind].name, log_printable(app->log, said, shown, sizeof shown), since_ms,
+                     kinds[kind].costs, kinds[kind].mend));
     return true;
+}
+
+void alert_over(struct app *app, enum alert_kind kind)
+{
+    char what[128], began[32];
+    struct raised raised = {0}, forgotten = {0};
+
+    if (!is_wanted(app) || !read_raised(app, kind, &raised))
+        return;
+    if (!raised.over_ms) {
+        raised.over_ms = now_ms(app);
+        (void)keep_raised(app, kind, &raised); /* otherwise the next look notes it */
+        return;
+    }
+    /* Whoever takes it away tells it. */
+    if (now_ms(app) - raised.over_ms < SETTLED_MS || !keep_raised(app, kind, &forgotten))
+        return;
+    clock_format_iso(raised.since_ms, began);
+    (void)text_format(what, sizeof what, "All clear: what was told on %s is over", began);
+    start(app, kinds[kind].name, make_alert(app, kinds[kind].name, what, raised.since_ms, "", ""));
+}
+
+void alert_begin_apart(struct app *app)
+{
+    if (app->store)
+        store_before_fork(app->store);
+    app->alerts = alert_apart();
+}
+
+void alert_again(struct app *app)
+{
+    bool due;
+
+    if (alert_waiting(&app->config, &due) > 0 && due && !send_process(app, NULL))
+        log_event(app->log, LOG_LEVEL_ERROR, "alert", NULL,
+                  "Alerts that failed cannot be sent: no process can be started");
 }
 
 void alert_others(struct app *app, const char *key, unsigned others, const char *contact_id,

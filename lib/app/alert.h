@@ -1,9 +1,9 @@
 /*
- * alert: tells a person. Runs ALERT_COMMAND with the alert's text on standard input.
+ * alert: tells a person, by ALERT_COMMAND and ALERT_URL (alert_send.h), of what happened, since when, what it costs and
+ * what there is to do; and of the end of what lasts.
  *
- * The same kind of alert is told at most once in ALERT_EVERY by all processes of the store together. The
- * command runs apart, in a session of its own: nobody waits for it, it holds none of our descriptors, and it
- * is killed after 30 s. The text never reaches the shell as code, and holds nothing personal.
+ * The same kind of alert is told at most once in ALERT_EVERY by all processes of the store together. Nobody waits for it.
+ * The text never reaches the shell as code, and holds nothing personal.
  */
 #ifndef WOO_GHL_ALERT_H
 #define WOO_GHL_ALERT_H
@@ -34,12 +34,20 @@ enum alert_kind {
     ALERT_KINDS
 };
 
-/* From now on another process runs ALERT_COMMAND for this one, which may not do so itself any more (confined.h). It reads
- * the settings anew each time, and ends when this one does. */
+/* From now on another process sends alerts for this one, which may start none itself any more (confined.h). It ends when
+ * this one does. */
 void alert_begin_apart(struct app *app);
 
-/* True when this kind was due: it was told, if there is an ALERT_COMMAND. Never waits for the command. */
+/* True when this kind was due: it was told, if the settings say how. Never waits. */
 bool alert_raise(struct app *app, enum alert_kind kind, const char *fmt, ...) PRINTF_LIKE(3, 4);
+/* It is not there now. If it was told, and stays away for 5 minutes, an all-clear follows, once. For what lasts. */
+void alert_over(struct app *app, enum alert_kind kind);
+
+/* What could not be sent before is tried again, if it is time. */
+void alert_again(struct app *app);
+
+/* One that tries the way (`check --alert`); the caller's; NULL when out of memory. */
+json_t *alert_test(struct app *app);
 
 /* Ids that a worker brought and that were not kept, because the store has others of this order (OTHER_..., rules.h). A
  * second opportunity is an alert, and so is a second contact if it was `created`: one without email and phone. Another

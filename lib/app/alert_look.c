@@ -24,9 +24,15 @@ static void tell(struct app *app, enum alert_kind kind, const char *event, const
 
 static void look_at_pause(struct app *app, const struct location_record *location, int64_t now_ms)
 {
+    char age[CLOCK_WORDS_SIZE];
+
     if (location->paused_ms)
-        (void)alert_raise(app, ALERT_PAUSED, "Everything waits for %lld s, no order is lost: %s",
-                          (long long)((now_ms - location->paused_ms) / 1000), location->pause_reason);
+        (void)alert_raise(app, ALERT_PAUSED, "Everything waits for %s, no order is lost: %s",
+                          clock_in_words(now_ms - location->paused_ms, age), location->pause_reason);
+    else
+        alert_over(app, ALERT_PAUSED);
+    if (!location->opened)
+        alert_over(app, ALERT_BREAKER);
 }
 
 void alert_not_silent(struct app *app)
@@ -46,7 +52,7 @@ void alert_not_silent(struct app *app)
 
 static void look_for_silence(struct app *app, const struct location_record *location, int64_t now_ms)
 {
-    char *delivered = NULL;
+    char *delivered = NULL, age[CLOCK_WORDS_SIZE];
     struct error text;
 
     if (app->config.alert_silence_ms <= 0 ||
@@ -54,10 +60,12 @@ static void look_for_silence(struct app *app, const struct location_record *loca
         return;
     int64_t since_ms = delivered ? text_number(delivered, NULL) : location->first_use_ms;
     free(delivered);
-    if (!since_ms || now_ms - since_ms < app->config.alert_silence_ms)
+    if (!since_ms || now_ms - since_ms < app->config.alert_silence_ms) {
+        alert_over(app, ALERT_SILENT);
         return;
-    error_set(&text, "No signed order has come for %lld s: is the webhook still active in WooCommerce?",
-              (long long)((now_ms - since_ms) / 1000));
+    }
+    error_set(&text, "No signed order has come for %s: is the webhook still active in WooCommerce?",
+              clock_in_words(now_ms - since_ms, age));
     tell(app, ALERT_SILENT, "silent", text.text);
 }
 
@@ -72,12 +80,15 @@ static void look_at_spool(struct app *app)
                                     spool.locked, spool.needs.text))
         log_event(app->log, LOG_LEVEL_ERROR, "spool", NULL, "%ld files of the spool cannot be opened: %s",
                   spool.locked, spool.needs.text);
-    if (spool.damaged || spool.oldest_ms > SPOOL_OLD_MS)
-        (void)alert_raise(
-            app, ALERT_SPOOL,
-            "%ld files of the spool are damaged, %ld wait for the store, the oldest for %lld s: see "
-            "`woo_ghl status`",
-            spool.damaged, spool.deliveries + spool.ids, (long long)(spool.oldest_ms / 1000));
+    char age[CLOCK_WORDS_SIZE];
+    bool late = spool.damaged || spool.oldest_ms > SPOOL_OLD_MS;
+    if (!late && !spool.locked)
+        alert_over(app, ALERT_SPOOL);
+    if (late)
+        (void)alert_raise(app, ALERT_SPOOL,
+                          "%ld files of the spool are damaged, %ld wait for the store, the oldest for %s: "
+                          "see `woo_ghl status`",
+                          spool.damaged, spool.deliveries + spool.ids, clock_in_words(spool.oldest_ms, age));
 }
 
 /* Dead letters whose content goes within the notice. */
@@ -110,13 +121,17 @@ static void look_for_expiry(struct app *app, int64_t now_ms)
 static void look_for_late(struct app *app, const struct store_sizes *sizes)
 {
     struct store_entry list[NAMED];
+    char age[CLOCK_WORDS_SIZE];
     struct buf names;
     struct error text;
     size_t n = 0, late = 0;
     int64_t first_ms = sizes->first_ms[INDEX_AGE], before_ms = sizes->now_ms - app->config.retry_for_ms;
 
-    if (!first_ms || first_ms >= before_ms ||
-        store_list(app->store, INDEX_AGE, 0, "", NAMED, list, &n) != STORE_OK)
+    if (!first_ms || first_ms >= before_ms) {
+        alert_over(app, ALERT_LATE);
+        return;
+    }
+    if (store_list(app->store, INDEX_AGE, 0, "", NAMED, list, &n) != STORE_OK)
         return;
     buf_init(&names, sizeof list);
     for (; late < n && list[late].at_ms < before_ms; late++)
@@ -124,8 +139,8 @@ static void look_for_late(struct app *app, const struct store_sizes *sizes)
             break;
     error_set(
         &text,
-        "Orders wait for longer than RETRY_FOR, the oldest for %lld s; they are tried on. The oldest are %s",
-        (long long)((sizes->now_ms - first_ms) / 1000), names.data);
+        "Orders wait for longer than RETRY_FOR, the oldest for %s; they are tried on. The oldest are %s",
+        clock_in_words(sizes->now_ms - first_ms, age), names.data);
     buf_free(&names);
     if (late)
         tell(app, ALERT_LATE, "late", text.text);
@@ -137,9 +152,22 @@ static void look_left_behind(struct app *app)
 
     buf_init(&text, 4096);
     left_behind(app, &text);
-    if (text.len && alert_raise(app, ALERT_LEFT, "%s", text.data))
+    if (!text.len)
+        alert_over(app, ALERT_LEFT);
+    else if (alert_raise(app, ALERT_LEFT, "%s", text.data))
         log_event(app->log, LOG_LEVEL_WARN, "left_behind", NULL, "%s", text.data);
     buf_free(&text);
+}
+
+/* GHL takes calls again. */
+static void look_at_limits(struct app *app)
+{
+    struct limiter_record limiter;
+    int64_t now_ms;
+
+    if (store_read_limiter(app->store, &limiter, &now_ms) == STORE_OK && limiter.hold_until_ms <= now_ms &&
+        !(limiter.day_until_ms > now_ms && limiter.day_left <= 0))
+        alert_over(app, ALERT_LIMIT);
 }
 
 void alert_look(struct app *app)
@@ -148,8 +176,12 @@ void alert_look(struct app *app)
     struct location_record location;
     int64_t now_ms;
 
+    alert_again(app);
+    alert_over(app, ALERT_STORE);     /* it answered the drain, */
+    alert_over(app, ALERT_UNDRAINED); /* which runs */
     look_at_spool(app);
     look_left_behind(app);
+    look_at_limits(app);
     if (store_read_location(app->store, &location, &now_ms) != STORE_OK ||
         store_sizes(app->store, &sizes) != STORE_OK)
         return;

@@ -57,7 +57,7 @@ void app_confine(struct app *app)
     if (app->confined || !app->config_ok || !c->sandbox)
         return;
     app->confined = true;
-    if (lasts || *c->alert_command)
+    if (lasts || *c->alert_command || *c->alert_url)
         alert_begin_apart(app);
     int data = files_open_dir(c->data_dir, &e); /* made now: its parent is out of reach later */
     if (data >= 0)

@@ -2,6 +2,7 @@
 #include "app/alert.h"
 #include "app/ready.h"
 #include "base/clock.h"
+#include "base/text.h"
 #include <string.h>
 
 #define PROBE_BUDGET_MS 5000
@@ -40,21 +41,23 @@ static bool heard_rule(struct location_record *location, int64_t now_ms, void *c
     return changed;
 }
 
-static void tell_breaker(struct app *app, bool success)
+static void tell_breaker(struct app *app, bool success, long status)
 {
     const struct location_record *location = &app->orders.location;
     struct hearing h = {.success = success};
+    char what[64] = "GHL does not answer", next[CLOCK_WORDS_SIZE];
 
     if (success && !location->failures && !location->opened)
         return; /* as far as this process knows; another that knows better tells it */
     if (orders_location(&app->orders, heard_rule, &h) != STORE_OK || success || h.open_ms <= 0)
         return;
+    if (status)
+        (void)text_format(what, sizeof what, "GHL answers with errors (%ld)", status);
     log_event(app->log, LOG_LEVEL_ERROR, "breaker", NULL,
-              "GHL does not answer: orders are stored and wait; the next try is in %lld s",
-              (long long)(h.open_ms / 1000));
+              "%s: orders are stored and wait; the next try is in %s", what, clock_in_words(h.open_ms, next));
     if (h.open_ms >= BREAKER_LONG_MS)
-        (void)alert_raise(app, ALERT_BREAKER,
-                          "GHL has not answered for minutes: orders are stored and wait, none is lost");
+        (void)alert_raise(app, ALERT_BREAKER, "%s, for minutes: orders are stored and wait, none is lost",
+                          what);
 }
 
 /* What an answer says of GHL's limits. A header that is missing counts as what the settings say. */
@@ -115,7 +118,7 @@ static void heard(void *context, const struct http_answer *answer, bool transpor
     count(terms->app, answer->status);
     terms->heard_well |= answer->status >= 200 && answer->status < 300;
     if (answer->status != 429) /* that says nothing of GHL's health */
-        tell_breaker(terms->app, transport_ok);
+        tell_breaker(terms->app, transport_ok, answer->status);
     tell_limiter(terms->app, answer);
 }
 

@@ -1,4 +1,6 @@
 #include "base/clock_date.h"
+#include <inttypes.h>
+#include <stdio.h>
 #include <string.h>
 #include <time.h>
 
@@ -151,4 +153,21 @@ void clock_format_iso(int64_t wall_ms, char out[32])
     out[n + 3] = (char)('0' + ms % 10);
     out[n + 4] = 'Z';
     out[n + 5] = '\0';
+}
+
+const char *clock_in_words(int64_t ms, char out[CLOCK_WORDS_SIZE])
+{
+    int64_t s = ms > 0 ? (ms + 500) / 1000 : 0, min = s / 60, h = min / 60, days = h / 24;
+
+    if (s < 120)
+        snprintf(out, CLOCK_WORDS_SIZE, "%" PRId64 " s", s);
+    else if (h < 1)
+        snprintf(out, CLOCK_WORDS_SIZE, "%" PRId64 " min", min);
+    else if (h < 48 && min % 60)
+        snprintf(out, CLOCK_WORDS_SIZE, "%" PRId64 " h %" PRId64 " min", h, min % 60);
+    else if (h < 48)
+        snprintf(out, CLOCK_WORDS_SIZE, "%" PRId64 " h", h);
+    else
+        snprintf(out, CLOCK_WORDS_SIZE, "%" PRId64 " days", days);
+    return out;
 }

@@ -21,4 +21,8 @@ bool clock_parse_retry_after(const char *text, int64_t now_wall_ms, int64_t *out
 /* "2026-11-25T00:43:19.123Z" into out (at least 32 bytes). */
 void clock_format_iso(int64_t wall_ms, char out[32]);
 
+/* How long, for people: "12 s", "5 min", "3 h 20 min", "2 days". */
+#define CLOCK_WORDS_SIZE 32
+const char *clock_in_words(int64_t ms, char out[CLOCK_WORDS_SIZE]);
+
 #endif

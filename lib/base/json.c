@@ -339,3 +339,34 @@ json_t *json_from_text(const char *text)
     free(ascii);
     return string;
 }
+
+/* The text as it stands between the quotes of a JSON string. */
+static bool add_inside(struct buf *out, const char *text)
+{
+    json_t *value = json_from_text(text);
+    char *quoted = value ? json_dumps(value, JSON_ENCODE_ANY) : NULL;
+    bool good = quoted && buf_add(out, quoted + 1, strlen(quoted) - 2);
+
+    free(quoted);
+    json_decref(value);
+    return good;
+}
+
+bool json_fill(const char *form, const json_t *values, struct buf *out)
+{
+    char name[32];
+    bool good = true;
+
+    while (good && *form) {
+        size_t n = *form == '{' ? strspn(form + 1, "abcdefghijklmnopqrstuvwxyz_") : 0;
+        bool named = n > 0 && n < sizeof name && form[n + 1] == '}';
+        if (named) {
+            memcpy(name, form + 1, n);
+            name[n] = '\0';
+            named = json_is_string(json_object_get(values, name));
+        }
+        good = named ? add_inside(out, json_text(values, name)) : buf_addc(out, *form);
+        form += named ? n + 2 : 1;
+    }
+    return good;
+}

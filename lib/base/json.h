@@ -55,6 +55,9 @@ enum json_slice json_slice(struct json_slices *slices);
  * memory. */
 json_t *json_from_text(const char *text);
 
+/* A template of JSON: each {name} of `values` (an object of texts) becomes its text, as it stands inside a JSON string. */
+bool json_fill(const char *form, const json_t *values, struct buf *out);
+
 /* The canonical form, sorted keys, compact: what hashes are made over. malloc'ed; NULL when out of memory. */
 char *json_canonical(const json_t *value);
 

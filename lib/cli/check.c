@@ -138,17 +138,12 @@ static const struct {
     void (*look)(struct app *app, struct findings *findings);
     const char *needs; /* not looked at if that area failed; NULL = none */
 } areas[] = {
-    {"settings", check_settings, NULL},
-    {"files", check_files, "settings"},
-    {"store", check_store, "settings"},
-    {"drain", check_drain, "store"},
-    {"statuses", status_unmapped, "store"},
-    {"GHL", check_ghl, "settings"},
-    {"mapping", check_mapping, "GHL"},
-    {"duplicates", check_duplicates, "GHL"},
-    {"shop", check_shop, "settings"},
-    {"webhooks", check_webhooks, "shop"},
-    {"public URL", check_public_url, "settings"},
+    {"settings", check_settings, NULL},     {"files", check_files, "settings"},
+    {"store", check_store, "settings"},     {"drain", check_drain, "store"},
+    {"statuses", status_unmapped, "store"}, {"GHL", check_ghl, "settings"},
+    {"mapping", check_mapping, "GHL"},      {"duplicates", check_duplicates, "GHL"},
+    {"shop", check_shop, "settings"},       {"webhooks", check_webhooks, "shop"},
+    {"alerts", check_alerts, "settings"},   {"public URL", check_public_url, "settings"},
     {"sandbox", check_sandbox, "settings"},
 };
 
@@ -182,7 +177,7 @@ static bool print_json(const struct findings *findings)
     return good;
 }
 
-int check_print(struct app *app, bool settings_good, bool json)
+int check_print(struct app *app, bool settings_good, const struct check_options *options)
 {
     struct findings findings = {0};
 
@@ -192,7 +187,10 @@ int check_print(struct app *app, bool settings_good, bool json)
         findings.area = areas[i].area;
         areas[i].look(app, &findings);
     }
-    bool good = json ? print_json(&findings) : print_text(app, &findings);
+    findings.area = "alerts";
+    if (settings_good && options->alert)
+        check_test_alert(app, &findings);
+    bool good = options->json ? print_json(&findings) : print_text(app, &findings);
     good = good && !findings.failed && !findings_count(&findings, FINDING_FAIL);
     findings_free(&findings);
     return good ? EXIT_SUCCESS : EXIT_FAILURE;

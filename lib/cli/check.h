@@ -9,15 +9,23 @@
 #include "app/app.h"
 #include "base/finding.h"
 
-/* Prints the settings in force and what was found, or the findings as JSON. `settings_good`: app_open said so; if not, the
+struct check_options {
+    bool json;
+    bool alert; /* sends a test by ALERT_COMMAND and ALERT_URL */
+};
+
+/* Prints the settings in force and what was found, or the findings as JSON.
+ * `settings_good`: app_open said so; if not, the
  * settings alone are looked at. An exit code: EXIT_SUCCESS if nothing FAILed, else EXIT_FAILURE. */
-int check_print(struct app *app, bool settings_good, bool json);
+int check_print(struct app *app, bool settings_good, const struct check_options *options);
 
 /* -- the areas; each adds to `findings` -- */
 
 void check_files(struct app *app, struct findings *findings); /* check_machine.c */
 void check_drain(struct app *app, struct findings *findings);
-void check_ghl(struct app *app, struct findings *findings); /* check_ghl.c */
+void check_alerts(struct app *app, struct findings *findings);     /* check_alert.c */
+void check_test_alert(struct app *app, struct findings *findings); /* sends one */
+void check_ghl(struct app *app, struct findings *findings);        /* check_ghl.c */
 void check_mapping(struct app *app,
                    struct findings *findings); /* check_mapping.c: pipeline, stages, custom fields */
 void check_duplicates(struct app *app, struct findings *findings);

@@ -1,4 +1,5 @@
 #include "cli/commands.h"
+#include "app/alert_send.h"
 #include "app/app.h"
 #include "app/ready.h"
 #include "base/clock.h"
@@ -54,18 +55,23 @@ static bool open_app(struct app *app, volatile int *stop)
 static int run_check(int argc, char **argv, volatile int *stop)
 {
     struct app app;
+    struct check_options options = {0};
 
-    bool json = argc > 2 && !strcmp(argv[2], "--json");
-
-    if (argc > 3 || (argc == 3 && !json))
-        return usage("check", argv[argc - 1]);
+    for (int i = 2; i < argc; i++) {
+        if (!strcmp(argv[i], "--json"))
+            options.json = true;
+        else if (!strcmp(argv[i], "--alert"))
+            options.alert = true;
+        else
+            return usage("check", argv[i]);
+    }
     /* Root becomes the owner of DATA_DIR, the web server's user; can that one read the settings? */
     bool root = geteuid() == 0, good = app_open(&app, stop);
     if (good && root && geteuid() != 0) {
         app_close(&app);
         good = app_open(&app, stop);
     }
-    int code = check_print(&app, good, json);
+    int code = check_print(&app, good, &options);
     app_close(&app);
     return code;
 }
@@ -323,9 +329,9 @@ static int run_help(int argc, char **argv, volatile int *stop);
 
 /* clang-format off */
 static const struct command commands[] = {
-    {.name = "check", .arguments = "[--json]", .run = run_check,
+    {.name = "check", .arguments = "[--json] [--alert]", .run = run_check,
      .help = "The doctor: shows the settings in force, tries the store, GHL and the shop, and says what is to be mended.",
-     .more = "Each finding is ok, warn or FAIL. It exits with 0 if nothing FAILed, else with 1."},
+     .more = "Each finding is ok, warn or FAIL. It exits with 0 if nothing FAILed, else with 1. --alert sends a test by ALERT_COMMAND and ALERT_URL."},
     {.name = "drain", .arguments = "[--watch] [--now] [--jobs N]", .run = run_drain, .finishes = true,
      .help = "Sends waiting orders to GHL: once, for cron, or with --watch until it is stopped.",
      .more = "With --now it takes each order that waits, or that arrives meanwhile, exactly once, and waits for no due time, pause or "
@@ -480,6 +486,9 @@ static int run_command(const struct command *command, int argc, char **argv, vol
 int commands_main(int argc, char **argv, volatile int *stop)
 {
     const char *name = argc > 1 ? argv[1] : "help";
+
+    if (!strcmp(name, ALERT_SENDER)) /* not a person's */
+        return alert_sender();
 
     if (is_help(name))
         name = "help";

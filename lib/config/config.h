@@ -99,7 +99,7 @@ struct config {
     bool woo_reenable;
     char *public_url; /* no final slash; "no" = not to be asked */
     char *ca_file;
-    char *alert_command;
+    char *alert_command, *alert_url, *alert_body;
     int64_t alert_every_ms, alert_silence_ms; /* 0 = off */
     bool drain_after;
     char *admin_password, *metrics_token; /* "" = off: not set, or too short */

@@ -1,4 +1,6 @@
 /* What no setting alone can tell: what is missing, has no effect, or does not go together. */
+#include "base/http_client.h"
+#include "base/json.h"
 #include "config/load_work.h"
 #include "config/places.h"
 #include "order/template.h"
@@ -120,6 +122,30 @@ bool config_is_served(const struct config *c, const char *document_root, struct 
     return false;
 }
 
+/* With texts in it, it must be JSON. */
+static void check_alert(struct load *l)
+{
+    static const char *const names[] = {"text", "kind", "shop", "host", "what", "since", "costs", "mend"};
+    const struct config *c = l->config;
+    struct error e = ERROR_NONE;
+    struct buf body;
+    json_t *values = json_object(), *decoded = NULL;
+    bool good = values != NULL;
+
+    buf_init(&body, 64L * 1024);
+    for (size_t i = 0; i < sizeof names / sizeof *names; i++)
+        good = good && json_object_set_new(values, names[i], json_string("text")) == 0;
+    good = good && json_fill(c->alert_body, values, &body);
+    l->out_of_memory = l->out_of_memory || !good;
+    if (good && *c->alert_body && !(decoded = json_decode_exact(body.data, body.len, &e)))
+        load_problem(l, "ALERT_BODY is no JSON: %s; write for example {\"text\":\"{text}\"}", e.text);
+    if (*c->alert_url && strncmp(c->alert_url, "https://", 8) != 0 && !http_check_base(c->alert_url, &e))
+        load_problem(l, "ALERT_URL: %s", e.text);
+    json_decref(decoded);
+    json_decref(values);
+    buf_free(&body);
+}
+
 static void check_places(struct load *l)
 {
     struct config *c = l->config;
@@ -161,5 +187,6 @@ void load_check(struct load *l)
     check_statuses(l, "GHL_TAGS_REMOVE", &c->tags_remove);
     check_woo(l);
     check_places(l);
+    check_alert(l);
     drop_short(l);
 }

@@ -143,7 +143,12 @@ const struct setting settings[] = {
     {"LOG", LOG(log_to), .fallback = "stderr", .help = "Where the log goes: stderr, syslog or an absolute path. If it is not set: woo_ghl.log beside ~/woo-ghl/env, stderr with settings elsewhere."},
     {"LOG_LEVEL", WORD(log_level, log_level), .fallback = "info", .help = "error, warn, info or debug."},
     {"ALERT_COMMAND", TEXT(alert_command), .example = "mail -s woo_ghl admin@example.com",
-     .help = "A shell command that gets each alert's text on standard input. It may run for 30 s."},
+     .help = "A shell command that gets each alert's text on standard input, in a clean environment. It may run for 30 s. One that fails is tried again."},
+    {"ALERT_URL", SECRET(alert_url), .example = "https://hooks.slack.com/services/...", .trim = true,
+     .help = "A webhook that gets each alert as JSON by POST: Slack, Discord, Teams, healthchecks or any other. One that fails is tried again."},
+    {"ALERT_BODY", TEXT(alert_body), .example = "{\"text\":\"{text}\"}",
+     .help = "The JSON that ALERT_URL gets, with {text} (all of the alert) or {kind}, {shop}, {host}, {what}, {since}, {costs} and {mend} inside its strings. "
+     "If it is not set: what Slack and Teams take, or Discord if the address is Discord's."},
     {"ALERT_EVERY", NUMBER(duration, alert_every_ms, SECOND, 30 * DAY), .fallback = "1h", .help = "The shortest time between two alerts of the same kind."},
     {"ALERT_SILENCE", NUMBER(off_duration, alert_silence_ms, 0, 365 * DAY), .fallback = "off",
      .help = "Alert if no signed order came for this long. The drain checks it."},

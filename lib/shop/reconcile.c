@@ -195,6 +195,8 @@ static void log_end(const struct run *run, enum reconcile_result result)
 /* Somebody has to set something right; it runs from a timer, and nobody looks. */
 static void alert_end(const struct run *run, enum reconcile_result result, int64_t due_s)
 {
+    if (result == RECONCILE_DONE)
+        alert_over(run->app, ALERT_SHOP);
     if (result == RECONCILE_REFUSED ||
         (result == RECONCILE_SHOP_AWAY && clock_wall_ms() / 1000 - due_s > AWAY_S))
         (void)alert_raise(run->app, ALERT_SHOP,

@@ -69,6 +69,8 @@ bool webhooks_watch(struct app *app, struct woo *woo)
     if (!webhooks_are_well(list, &e)) {
         log_event(app->log, LOG_LEVEL_ERROR, "webhooks", NULL, "%s", e.text);
         (void)alert_raise(app, ALERT_WEBHOOK, "%s", e.text);
+    } else {
+        alert_over(app, ALERT_WEBHOOK);
     }
     record(app, e.text);
     json_decref(list);

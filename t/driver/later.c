@@ -6,6 +6,7 @@
  *   asked: reads its settings, and waits for the end of standard input. wanted: says only whether a web worker would
  *   drain then. status: says only what `woo_ghl status` would.
  */
+#include "app/alert_send.h"
 #include "app/heartbeat.h"
 #include "app/ready.h"
 #include "base/clock.h"
@@ -22,6 +23,8 @@ int main(int argc, char **argv)
     struct drain_counts counts = {0};
     const struct drain_options options = {.budget_ms = CLOCK_NEVER, .heartbeat = true};
     const char *what = argc > 2 ? argv[2] : "";
+    if (argc > 1 && !strcmp(argv[1], ALERT_SENDER)) /* as woo_ghl: alerts come from this program, too */
+        return alert_sender();
     long seconds = argc > 1 ? strtol(argv[1], NULL, 10) : 0;
     bool good = app_open(&app, NULL);
 
