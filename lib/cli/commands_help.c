@@ -1,0 +1,64 @@
+/* What the program says of its commands: help and the man page. */
+#include "cli/commands_work.h"
+#include "config/config.h"
+#include <string.h>
+
+#define INDENT "          "
+#define WIDTH 100
+
+/* Indented lines of whole words. */
+static bool add_wrapped(struct buf *out, const char *text)
+{
+    bool good = true;
+
+    while (good && *text) {
+        size_t n = strlen(text), room = WIDTH - strlen(INDENT);
+        for (size_t i = n = n > room ? room : n; text[n] && i > 0; i--)
+            if (text[i] == ' ') {
+                n = i;
+                break;
+            }
+        good = buf_addf(out, "%s%.*s\n", INDENT, (int)n, text);
+        text += n + (text[n] == ' ');
+    }
+    return good;
+}
+
+static bool add_usage(struct buf *out, const struct command *command)
+{
+    return buf_addf(out, "  woo_ghl %s%s%s\n", command->name, *command->arguments ? " " : "",
+                    command->arguments) &&
+           add_wrapped(out, command->help);
+}
+
+/* `woo_ghl drain --help` */
+bool commands_help_on(struct buf *out, const struct command *command)
+{
+    return add_usage(out, command) && (!command->more || add_wrapped(out, command->more));
+}
+
+bool commands_overview(struct buf *out)
+{
+    bool good = buf_adds(out, "woo_ghl takes WooCommerce's order webhooks at /woo-order to GoHighLevel.\n"
+                              "A web server runs it as FastCGI or CGI; a person runs:\n\n");
+    for (size_t i = 0; i < commands_count; i++)
+        good = good && add_usage(out, &commands[i]);
+    return good &&
+           buf_adds(out, "\n'woo_ghl COMMAND --help' says more. Settings come from the environment and "
+                         "from a file: the one\nthat WOO_GHL_ENV names, else ~/woo-ghl/env of the program's "
+                         "owner (not root), else\n/etc/woo-ghl/env, else .env beside the program.\n");
+}
+
+bool commands_manual(struct buf *out)
+{
+    bool good = buf_adds(out, ".SH COMMANDS\n");
+
+    for (const struct command *c = commands; c < commands + commands_count && good; c++)
+        good = buf_addf(out, ".TP\n.BR %s \"%s", c->name, *c->arguments ? " " : "") &&
+               config_add_manual(out, c->arguments) && buf_adds(out, "\"\n") &&
+               config_add_manual(out, c->help) &&
+               (!c->more || (buf_addc(out, ' ') && config_add_manual(out, c->more))) && buf_addc(out, '\n');
+    return good && config_print_manual(out);
+}
+
+/* Prints what was put together, unless something failed. */

@@ -1,0 +1,46 @@
+/*
+ * commands_work: what the files of commands share: the table, what each command does, and the help that is made of it.
+ * Nobody else includes it.
+ */
+#ifndef WOO_GHL_CLI_COMMANDS_WORK_H
+#define WOO_GHL_CLI_COMMANDS_WORK_H
+
+#include "base/buf.h"
+#include <stdbool.h>
+
+/* The texts are also the man page's: `make docs`. */
+struct command {
+    const char *name, *arguments;
+    const char *help; /* a sentence: what it does */
+    const char *more; /* its arguments explained; NULL = nothing to explain */
+    int (*run)(int argc, char **argv, volatile int *stop);
+    bool finishes; /* a signal to stop lets it finish what it has in hand; the others it ends at once */
+};
+
+/* -- commands.c -- */
+extern const struct command commands[];
+extern const size_t commands_count;
+const struct command *commands_find(const char *name); /* NULL = there is none */
+/* Says which argument is wrong; EX_USAGE. */
+int commands_usage(const char *command, const char *wrong);
+
+/* -- commands_help.c: each appends; false when out of memory -- */
+bool commands_help_on(struct buf *out, const struct command *command);
+bool commands_overview(struct buf *out);
+bool commands_manual(struct buf *out);
+
+/* -- commands_run.c -- */
+int run_check(int argc, char **argv, volatile int *stop);
+int run_install(int argc, char **argv, volatile int *stop);
+int run_drain(int argc, char **argv, volatile int *stop);
+int run_status(int argc, char **argv, volatile int *stop);
+int run_failed(int argc, char **argv, volatile int *stop);
+int run_rekey(int argc, char **argv, volatile int *stop);
+int run_reconcile(int argc, char **argv, volatile int *stop);
+int run_trigger(int argc, char **argv, volatile int *stop);
+int run_connect(int argc, char **argv, volatile int *stop);
+int run_pipelines(int argc, char **argv, volatile int *stop);
+int run_fields(int argc, char **argv, volatile int *stop);
+int run_version(int argc, char **argv, volatile int *stop);
+
+#endif
