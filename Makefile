@@ -4,6 +4,7 @@
 #   make unit      the C tests alone                           make asan     all tests under the sanitizers
 #   make install   program, man page, examples                 make format   clang-format, in place
 #   make chaos     long runs of t/chaos.t and t/property.t; SEED=N repeats one
+#   make cluster   the long way of t/cluster.t, ROUNDS=4; WOO_GHL_REDIS=valkey-server tests another server
 #   make fuzz      each fuzzer of t/fuzz for SECONDS=10 (clang)
 #   make portable  build/portable/woo_ghl: one static file for any Linux on x86-64
 #   make release   it with what shared hosting needs, as .tar.gz and .zip    make deb   a package of it
@@ -168,6 +169,11 @@ SEEDS ?= 20
 chaos: $(PROGRAM) $(DRIVERS) crash-driver
 	@BUILD=$(BUILD) WOO_GHL_PROGRAM=$(abspath $(PROGRAM)) CHAOS_SECONDS=$(CHAOS_SECONDS) SEED=$(SEED) SEEDS=$(SEEDS) \
 	  prove -v t/chaos.t t/property.t
+
+# Three primaries and three replicas, then a primary with sentinels: moved and killed under load so many times.
+ROUNDS ?= 4
+cluster: $(PROGRAM) $(DRIVERS)
+	@BUILD=$(BUILD) WOO_GHL_PROGRAM=$(abspath $(PROGRAM)) CLUSTER_ROUNDS=$(ROUNDS) prove -v t/cluster.t
 
 # Objects of their own: the fuzzer counts what each branch of them does. What it finds goes beside the seeds, by hand.
 SECONDS ?= 10
