@@ -1,10 +1,14 @@
 #include "queue/field.h"
+#include "base/digest.h"
 #include "base/text.h"
 #include <errno.h>
 #include <inttypes.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+
+#define PLAIN '\2' /* before another text that begins with such a byte */
+#define HEX_MIN 16 /* digits that are worth packing */
 
 int64_t field_number(const struct field *field, const void *record)
 {
@@ -88,4 +92,64 @@ bool field_same(const struct field *field, const void *a, const void *b)
     if (field->type == FIELD_TEXT)
         return !strcmp((const char *)a + field->offset, (const char *)b + field->offset);
     return field_number(field, a) == field_number(field, b);
+}
+
+bool field_is_default(const struct field *field, const void *record)
+{
+    return field->type == FIELD_TEXT ? !*((const char *)record + field->offset)
+                                     : !field_number(field, record);
+}
+
+/* -- in fewer bytes -- */
+
+static unsigned digit(char c)
+{
+    return c >= '0' && c <= '9' ? (unsigned)(c - '0') : c >= 'a' && c <= 'f' ? (unsigned)(c - 'a') + 10 : 16;
+}
+
+static bool is_hex(const char *text, size_t len)
+{
+    for (size_t i = 0; i < len; i++)
+        if (digit(text[i]) > 15)
+            return false;
+    return len >= HEX_MIN && len % 2 == 0;
+}
+
+size_t field_pack(const struct field *field, const void *record, char out[FIELD_VALUE_SIZE])
+{
+    if (field_is_default(field, record))
+        return 0;
+    field_get(field, record, out);
+    size_t len = strlen(out);
+    if (field->type == FIELD_TEXT && is_hex(out, len)) {
+        for (size_t i = 0; i < len / 2; i++)
+            out[i] = (char)(digit(out[2 * i]) << 4 | digit(out[2 * i + 1]));
+        len /= 2;
+        memmove(out + 1, out, len);
+        *out = FIELD_PACKED;
+        return len + 1;
+    }
+    if ((*out == FIELD_PACKED || *out == PLAIN) && len + 1 < FIELD_VALUE_SIZE) {
+        memmove(out + 1, out, ++len);
+        *out = PLAIN;
+    }
+    return len;
+}
+
+bool field_unpack(const struct field *field, void *record, const char *bytes, size_t len)
+{
+    char text[FIELD_VALUE_SIZE];
+    bool packed = len > 0 && *bytes == FIELD_PACKED, plain = len > 0 && *bytes == PLAIN;
+
+    if (packed && 2 * (len - 1) >= sizeof text)
+        return false;
+    if (packed) {
+        digest_hex((const unsigned char *)bytes + 1, len - 1, text);
+        return field_set(field, record, text);
+    }
+    if (len >= sizeof text || memchr(bytes, '\0', len))
+        return false;
+    memcpy(text, bytes, len);
+    text[len] = '\0';
+    return field_set(field, record, text + plain);
 }

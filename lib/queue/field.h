@@ -41,6 +41,12 @@ void field_get(const struct field *field, const void *record, char out[FIELD_VAL
 /* Sets the field. False, and the field at its default, if the text is no value of it: too long, no number, out of
  * the enum's range, beyond TEXT_NUMBER_MAX. Stores hold what this program wrote; other things in them are damage. */
 bool field_set(const struct field *field, void *record, const char *text) MUST_CHECK;
+/* The same in fewer bytes: hex digits, which hashes and ids are, as half as many bytes after a FIELD_PACKED. Returns how
+ * many; 0 = the field is at its default. */
+#define FIELD_PACKED '\1'
+size_t field_pack(const struct field *field, const void *record, char out[FIELD_VALUE_SIZE]);
+bool field_unpack(const struct field *field, void *record, const char *bytes, size_t len) MUST_CHECK;
+bool field_is_default(const struct field *field, const void *record);
 /* The same of a field that is no text, as a number. field_number: 0 for a text. */
 int64_t field_number(const struct field *field, const void *record);
 bool field_set_number(const struct field *field, void *record, int64_t number) MUST_CHECK;

@@ -1,15 +1,9 @@
-#include "base/digest.h"
 #include "store/redis/redis.h"
 #include <errno.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
-/* A field's value as Redis keeps it: hex digits, which hashes and ids are, as half as many bytes after a PACKED;
- * another text that begins with such a byte, after a PLAIN. */
-#define PACKED '\1'
-#define PLAIN '\2'
-#define HEX_MIN 16 /* digits that are worth packing */
 #define SMALL                                                                                                \
     64 /* bytes: a hash none of whose values is longer needs little memory (hash-max-listpack-value) */
 #define DAY_MS ((int64_t)24 * 60 * 60 * 1000)
@@ -21,62 +15,6 @@ const char *const redis_index_kind[INDEXES] = {
     [INDEX_DUE] = "due", [INDEX_DEAD] = "dead", [INDEX_AGE] = "age"};
 
 /* -- fields -- */
-
-static unsigned digit(char c)
-{
-    return c >= '0' && c <= '9' ? (unsigned)(c - '0') : c >= 'a' && c <= 'f' ? (unsigned)(c - 'a') + 10 : 16;
-}
-
-static bool is_hex(const char *text, size_t len)
-{
-    for (size_t i = 0; i < len; i++)
-        if (digit(text[i]) > 15)
-            return false;
-    return len >= HEX_MIN && len % 2 == 0;
-}
-
-static bool is_default(const struct field *field, const void *record)
-{
-    return field->type == FIELD_TEXT ? !*((const char *)record + field->offset)
-                                     : !field_number(field, record);
-}
-
-/* Returns its length; 0 = the field is at its default. */
-static size_t pack(const struct field *field, const void *record, char out[FIELD_VALUE_SIZE])
-{
-    if (is_default(field, record))
-        return 0;
-    field_get(field, record, out);
-    size_t len = strlen(out);
-    if (field->type == FIELD_TEXT && is_hex(out, len)) {
-        for (size_t i = 0; i < len / 2; i++)
-            out[i] = (char)(digit(out[2 * i]) << 4 | digit(out[2 * i + 1]));
-        len /= 2;
-        memmove(out + 1, out, len);
-        *out = PACKED;
-        return len + 1;
-    }
-    if ((*out == PACKED || *out == PLAIN) && len + 1 < FIELD_VALUE_SIZE) {
-        memmove(out + 1, out, ++len);
-        *out = PLAIN;
-    }
-    return len;
-}
-
-static bool unpack(const struct field *field, void *record, const redisReply *value)
-{
-    char text[FIELD_VALUE_SIZE];
-
-    if (value->len > 0 && value->str[0] == PACKED) {
-        if (2 * (value->len - 1) >= sizeof text)
-            return false;
-        digest_hex((const unsigned char *)value->str + 1, value->len - 1, text);
-        return field_set(field, record, text);
-    }
-    if (strlen(value->str) != value->len)
-        return false;
-    return field_set(field, record, value->str + (value->str[0] == PLAIN));
-}
 
 static const struct field *find_field(const struct record_type *type, const char *name, size_t *hint)
 {
@@ -121,7 +59,7 @@ static enum store_result read_record(struct redis *r, const struct record_type *
         const struct field *field = find_field(type, name->str, &hint);
         bool good = true;
         if (field)
-            good = unpack(field, record, value);
+            good = field_unpack(field, record, value->str, value->len);
         else if (!strcmp(name->str, "v"))
             good = set_version(record, value->str);
         if (!good)
@@ -227,14 +165,15 @@ static bool has_large_value(const struct record_type *type, const void *record)
     char value[FIELD_VALUE_SIZE];
 
     for (size_t i = 0; i < type->count; i++)
-        if (pack(&type->fields[i], record, value) > SMALL)
+        if (field_pack(&type->fields[i], record, value) > SMALL)
             return true;
     return false;
 }
 
 static bool differs(const struct field *field, const struct backend_commit *c)
 {
-    return version_of(c->before) ? !field_same(field, c->before, c->after) : !is_default(field, c->after);
+    return version_of(c->before) ? !field_same(field, c->before, c->after)
+                                 : !field_is_default(field, c->after);
 }
 
 /* Is there anything to be done? The indexes follow from the record. */
@@ -271,7 +210,7 @@ static void add_fields(struct redis *r, const struct backend_commit *c)
         command(r, "DEL", type->name, c->key, 0);
     for (size_t i = 0; i < type->count; i++) {
         const struct field *field = &type->fields[i];
-        if (!is_default(field, c->after)) {
+        if (!field_is_default(field, c->after)) {
             set += anew || differs(field, c);
         } else if (!anew && differs(field, c)) {
             command(r, "HDEL", type->name, c->key, 1);
@@ -281,7 +220,7 @@ static void add_fields(struct redis *r, const struct backend_commit *c)
     command(r, "HSET", type->name, c->key, 2 * set + 2);
     for (size_t i = 0; set && i < type->count; i++) {
         const struct field *field = &type->fields[i];
-        size_t len = anew || differs(field, c) ? pack(field, c->after, value) : 0;
+        size_t len = anew || differs(field, c) ? field_pack(field, c->after, value) : 0;
         if (len > 0) {
             redis_word(&r->args, field->name);
             redis_word_bytes(&r->args, value, len);

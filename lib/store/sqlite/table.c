@@ -42,6 +42,7 @@ int64_t table_version(void)
 {
     uint32_t hash = 0x811c9dc5;
 
+    add_hash(&hash, "hex packed");
     add_hash(&hash, other_tables);
     add_hash(&hash, indexes);
     for (size_t i = 0; i < INDEXES; i++)
@@ -142,11 +143,13 @@ static const char *sql_of(struct db *db, struct tables *tables, const struct rec
 
 static int bind_field(sqlite3_stmt *row, int at, const struct field *field, const void *record)
 {
-    const char *text = (const char *)record + field->offset;
+    char text[FIELD_VALUE_SIZE];
     int64_t number = field_number(field, record);
+    size_t len = field->type == FIELD_TEXT ? field_pack(field, record, text) : 0;
 
-    if (field->type == FIELD_TEXT && *text)
-        return sqlite3_bind_text(row, at, text, -1, SQLITE_STATIC);
+    if (len > 0)
+        return *text == FIELD_PACKED ? sqlite3_bind_blob(row, at, text, (int)len, SQLITE_TRANSIENT)
+                                     : sqlite3_bind_text(row, at, text, (int)len, SQLITE_TRANSIENT);
     return number ? sqlite3_bind_int64(row, at, number) : sqlite3_bind_null(row, at);
 }
 
@@ -154,9 +157,10 @@ static bool read_field(sqlite3_stmt *row, int column, const struct field *field,
 {
     if (sqlite3_column_type(row, column) == SQLITE_NULL)
         return true; /* at its default */
-    const char *text = (const char *)sqlite3_column_text(row, column);
-    return field->type == FIELD_TEXT ? text && field_set(field, record, text)
-                                     : field_set_number(field, record, sqlite3_column_int64(row, column));
+    if (field->type != FIELD_TEXT)
+        return field_set_number(field, record, sqlite3_column_int64(row, column));
+    const char *bytes = sqlite3_column_blob(row, column);
+    return bytes && field_unpack(field, record, bytes, (size_t)sqlite3_column_bytes(row, column));
 }
 
 void table_read(struct db *db, struct tables *tables, const struct record_type *type, int64_t namespace_id,

@@ -1,6 +1,6 @@
 /*
  * table: the tables of store.db, made from the field tables of queue/record.h, and records as their rows. A field at
- * its default is NULL, which takes one byte.
+ * its default is NULL, which takes one byte; hex digits are packed (field.h).
  *
  * One table a record type, one column a field. Beside the fields a row has its version, `until` (when it expires),
  * and its place in each index (by_due, by_dead, by_age). Location and rate limiter have the same columns, and the

@@ -24,6 +24,11 @@ static bool goes_round(const struct field *field, const char *text)
     if (field->type != FIELD_TEXT && (!field_set_number(field, &again, field_number(field, &record)) ||
                                       !field_same(field, &record, &again)))
         return false;
+    char packed[FIELD_VALUE_SIZE];
+    size_t len = field_pack(field, &record, packed);
+    if (len > strlen(text) + 1 || !len != field_is_default(field, &record) ||
+        (len && (!field_unpack(field, &again, packed, len) || !field_same(field, &record, &again))))
+        return false;
     return !strcmp(got, text) && field_same(field, &record, &none) == !*text;
 }
 

@@ -160,7 +160,7 @@ static void what_an_order_costs(struct rig *rig)
             is_result(result, STORE_OK, "an order is put");
     }
     long long bytes = rig_ask_number(rig, "MEMORY USAGE {woo_ghl:ve9EPM428h8vShlRW1KT}:order:shop:100050");
-    ok(bytes > 0 && bytes <= 450, "a remembered order needs %lld bytes", bytes);
+    ok(bytes > 0 && bytes <= 400, "a remembered order needs %lld bytes", bytes);
 }
 
 int main(void)

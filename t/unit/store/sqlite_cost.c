@@ -135,7 +135,7 @@ static void what_is_remembered_costs_little(void)
     rig_close(&rig);
     snprintf(path, sizeof path, "%s/store.db", rig.data_dir);
     is_int(stat(path, &st), 0, "all of it is in the file");
-    ok(st.st_size / MANY <= 400, "an order takes %lld bytes", (long long)st.st_size / MANY);
+    ok(st.st_size / MANY <= 330, "an order takes %lld bytes", (long long)st.st_size / MANY);
     if (!rig_reopen(&rig))
         goto out;
     int64_t many = work(&rig, "shop:2");
