@@ -1,5 +1,6 @@
 #include "cli/connect.h"
 #include "base/clock.h"
+#include "base/http_client.h"
 #include "cli/ask.h"
 #include "cli/check.h"
 #include "config/write.h"
@@ -54,7 +55,12 @@ static int parse(struct connect *c, int argc, char **argv)
 static int get_key(struct connect *c)
 {
     const struct config *config = &c->app->config;
+    struct error e = ERROR_NONE;
 
+    if (c->url && !http_check_base(c->url, &e)) {
+        error_prefix(&e, "--url");
+        return wrong(e.text, "");
+    }
     c->once = *config;
     if (c->shop)
         c->once.woo_url = (char *)(uintptr_t)c->shop;

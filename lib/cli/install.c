@@ -83,6 +83,9 @@ static int find_places(struct install *in)
     if (places_is_served(in->file, NULL, root))
         return wrong("the web server would hand out the settings there: set WOO_GHL_ENV to a file outside ",
                      root);
+    if (geteuid() == 0 && !named && stat(in->program, &st) == 0 && st.st_uid == 0)
+        return wrong(
+            "this is for an account on shared hosting; as root use `make install`, or set WOO_GHL_ENV", "");
     if (geteuid() == 0 && stat(in->program, &st) == 0 && st.st_uid != 0)
         return wrong("run it as the user who owns the program, not as root: ", in->program);
     return EX_OK;

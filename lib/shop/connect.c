@@ -46,7 +46,7 @@ static bool add_step(struct connect_plan *plan, struct connect_step step, const 
 /* -- webhooks -- */
 
 /* The topic's webhook that delivers to the URL; without one, another that delivers to a /woo-order. NULL = none. */
-static const json_t *find(const json_t *list, const char *topic, const char *url)
+static const json_t *find(const struct config *config, const json_t *list, const char *topic, const char *url)
 {
     const json_t *webhook, *found = NULL, *other = NULL;
     size_t i;
@@ -59,7 +59,7 @@ static const json_t *find(const json_t *list, const char *topic, const char *url
             continue;
         if (webhooks_same_url(to, url) && (!found || active))
             found = webhook;
-        else if (webhooks_is_ours(to) && (!other || active))
+        else if (webhooks_is_ours(config, to) && (!other || active))
             other = webhook;
     }
     return found ? found : other;
@@ -117,7 +117,7 @@ bool connect_plan_webhooks(const struct config *config, const json_t *webhooks,
     const char *topic;
 
     for (size_t i = 0; (topic = webhooks_topic(i, wishes->watch)); i++) {
-        const json_t *webhook = find(webhooks, topic, wishes->url);
+        const json_t *webhook = find(config, webhooks, topic, wishes->url);
         const char *version = json_text(webhook, "api_version");
         bool good = !webhook ? make(config, topic, wishes->url, plan)
                     : *version && strcmp(version, "wp_api_v3") != 0

@@ -14,11 +14,12 @@
 #define TIMEOUT_MS 20000
 #define PONG "{\"status\":\"pong\"}"
 #define UNAVAILABLE "{\"error\":\"Unavailable\"}"
+#define TOO_LARGE "{\"error\":\"Payload Too Large\"}"
 #define BAD_SIGNATURE "{\"error\":\"Invalid Signature\"}"
 
 char *public_url(const struct config *config, const json_t *webhooks)
 {
-    const char *told = *config->public_url ? config->public_url : webhooks_url(webhooks);
+    const char *told = *config->public_url ? config->public_url : webhooks_url(config, webhooks);
     bool tls = !strncasecmp(config->woo_url, "https:", 6);
     char *url = NULL, *site = order_site(config->woo_url);
 
@@ -70,6 +71,8 @@ static const struct {
      "Set PUBLIC_URL to the Delivery URL of the webhooks."},
     {405, NULL, "your web server does not run the program, it takes no POST here", REFUSED,
      "Let the web server run the program at this URL (deploy/ has examples)."},
+    {413, TOO_LARGE, "the program there takes no large bodies", "Large orders do not arrive.",
+     "Set MAX_BODY to 8m, its default."},
     {413, NULL, "the web server takes no large bodies", "Large orders do not arrive.",
      "Raise its limit to 8 MB (nginx: client_max_body_size)."},
     {500, NULL, "the web server cannot run the program, or takes no large bodies", REFUSED,

@@ -15,40 +15,6 @@ const char *webhooks_topic(size_t n, bool watch)
     return n < TOPICS ? topics[n].topic : n == TOPICS && watch ? WEBHOOKS_WATCH : NULL;
 }
 
-bool webhooks_is_ours(const char *url)
-{
-    static const char path[] = "/woo-order";
-    size_t len = strcspn(url, "?#");
-
-    while (len && url[len - 1] == '/')
-        len--;
-    return len >= sizeof path - 1 && !strncmp(url + len - (sizeof path - 1), path, sizeof path - 1);
-}
-
-/* The webhook of the topic that delivers to us: an active one, else any; NULL = there is none. */
-static const json_t *find(const json_t *list, const char *topic)
-{
-    const json_t *webhook, *found = NULL;
-    size_t i;
-
-    json_array_foreach(list, i, webhook)
-    {
-        if (strcmp(json_text(webhook, "topic"), topic) != 0 ||
-            !webhooks_is_ours(json_text(webhook, "delivery_url")))
-            continue;
-        if (!found || !strcmp(json_text(webhook, "status"), "active"))
-            found = webhook;
-    }
-    return found;
-}
-
-const char *webhooks_url(const json_t *list)
-{
-    const json_t *updated = find(list, "order.updated");
-
-    return json_text(updated ? updated : find(list, "order.created"), "delivery_url");
-}
-
 bool webhooks_same_url(const char *a, const char *b)
 {
     size_t la = strlen(a), lb = strlen(b);
@@ -60,10 +26,46 @@ bool webhooks_same_url(const char *a, const char *b)
     return la == lb && !strncasecmp(a, b, la);
 }
 
-bool webhooks_are_well(const json_t *list, struct error *e)
+bool webhooks_is_ours(const struct config *config, const char *url)
+{
+    static const char path[] = "/woo-order";
+    size_t len = strcspn(url, "?#");
+
+    if (*config->public_url && webhooks_same_url(url, config->public_url))
+        return true;
+    while (len && url[len - 1] == '/')
+        len--;
+    return len >= sizeof path - 1 && !strncmp(url + len - (sizeof path - 1), path, sizeof path - 1);
+}
+
+/* The webhook of the topic that delivers to us: an active one, else any; NULL = there is none. */
+static const json_t *find(const struct config *config, const json_t *list, const char *topic)
+{
+    const json_t *webhook, *found = NULL;
+    size_t i;
+
+    json_array_foreach(list, i, webhook)
+    {
+        if (strcmp(json_text(webhook, "topic"), topic) != 0 ||
+            !webhooks_is_ours(config, json_text(webhook, "delivery_url")))
+            continue;
+        if (!found || !strcmp(json_text(webhook, "status"), "active"))
+            found = webhook;
+    }
+    return found;
+}
+
+const char *webhooks_url(const struct config *config, const json_t *list)
+{
+    const json_t *updated = find(config, list, "order.updated");
+
+    return json_text(updated ? updated : find(config, list, "order.created"), "delivery_url");
+}
+
+bool webhooks_are_well(const struct config *config, const json_t *list, struct error *e)
 {
     for (size_t i = 0; i < TOPICS; i++) {
-        const json_t *webhook = find(list, topics[i].topic);
+        const json_t *webhook = find(config, list, topics[i].topic);
         const char *status = json_text(webhook, "status");
         if (!webhook || !strcmp(status, "active"))
             continue;
@@ -123,7 +125,7 @@ void webhooks_look(const struct config *config, const json_t *list, struct findi
     size_t before = f->count;
 
     for (size_t i = 0; i < TOPICS; i++) {
-        const json_t *webhook = find(list, topics[i].topic);
+        const json_t *webhook = find(config, list, topics[i].topic);
         if (webhook)
             look_at(config, webhook, topics[i].topic, f);
         else

@@ -14,15 +14,15 @@
 /* The nth topic that orders need, that one behind them if `watch`; NULL = there are no more. */
 const char *webhooks_topic(size_t n, bool watch);
 
-/* Does this delivery URL end in /woo-order, whatever the host? */
-bool webhooks_is_ours(const char *url);
+/* Does this delivery URL lead to woo_ghl: is it PUBLIC_URL, or does it end in /woo-order, whatever the host? */
+bool webhooks_is_ours(const struct config *config, const char *url);
 
 /* Do two URLs name the same place? A final slash makes no difference. */
 bool webhooks_same_url(const char *a, const char *b);
 
 /* Of the shop's webhooks (woo_webhooks): is each that delivers orders to /woo-order active? Otherwise the error says which
  * is not, and what to do. */
-bool webhooks_are_well(const json_t *list, struct error *e) MUST_CHECK;
+bool webhooks_are_well(const struct config *config, const json_t *list, struct error *e) MUST_CHECK;
 
 /* The doctor's look at them: each of the four must be there, active, with the right URL and API version; what the shop
  * tells of failures. */
@@ -30,6 +30,6 @@ void webhooks_look(const struct config *config, const json_t *list, struct findi
 
 /* The delivery URL of the shop's webhook for updated orders (else for created ones) that delivers to /woo-order; "" if
  * there is none. Borrowed from the list, which may be NULL. */
-const char *webhooks_url(const json_t *list);
+const char *webhooks_url(const struct config *config, const json_t *list);
 
 #endif

@@ -61,12 +61,13 @@ bool webhooks_watch(struct app *app, struct woo *woo)
     }
     json_array_foreach(list, i, webhook)
     {
-        if (!app->config.woo_reenable || !webhooks_is_ours(json_text(webhook, "delivery_url")) ||
+        if (!app->config.woo_reenable ||
+            !webhooks_is_ours(&app->config, json_text(webhook, "delivery_url")) ||
             strcmp(json_text(webhook, "status"), "disabled") != 0 || !reenable(app, woo, webhook))
             continue;
         mended = !json_object_set_new(webhook, "status", json_string("active")) || mended;
     }
-    if (!webhooks_are_well(list, &e)) {
+    if (!webhooks_are_well(&app->config, list, &e)) {
         log_event(app->log, LOG_LEVEL_ERROR, "webhooks", NULL, "%s", e.text);
         (void)alert_raise(app, ALERT_WEBHOOK, "%s", e.text);
     } else {

@@ -207,6 +207,10 @@ static enum woo_result refuse(const struct woo *woo, const struct http_answer *a
                         : "WOO_URL must be the shop's address, with its subdirectory if it has one, and its "
                           "permalinks must "
                           "not be Plain (WordPress > Settings > Permalinks)");
+    else if (status == 400 && strstr(code, "_invalid_delivery_url"))
+        error_set(e,
+                  "%s does not take the webhook's delivery URL (400%s): it must be a public https:// address",
+                  woo->api, code);
     else if (status == 400)
         error_set(e, "%s does not understand the question (400%s): WooCommerce 5.8 or newer is needed",
                   woo->api, code);
