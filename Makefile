@@ -1,6 +1,7 @@
 # woo_ghl: `make` builds ./woo_ghl, `make run` starts everything, `make check` tests everything.
 #
-#   make deps      installs what is missing (Debian, Ubuntu)   make lint     compilers' and checkers' findings
+#   make deps      installs what building needs (Debian, Ubuntu); `make run` and `make check` install what they need, too
+#   make lint      compilers' and checkers' findings
 #   make unit      the C tests alone                           make asan     all tests under the sanitizers
 #   make install   program, man page, examples                 make format   clang-format, in place
 #   make chaos     long runs of t/chaos.t and t/property.t; SEED=N repeats one
@@ -40,6 +41,8 @@ AT_ONCE ?= 4
 PROGRAM ?= $(if $(CRASH),$(BUILD)/woo_ghl,woo_ghl)
 Q       := $(if $(V),,@)
 PKG      = libcrypto libcurl jansson hiredis sqlite3
+# What of them is too old does not have the functions that are called.
+LEAST    = 'libcrypto >= 3.0' 'libcurl >= 7.85' 'jansson >= 2.10' 'hiredis >= 0.14' 'sqlite3 >= 3.35'
 FCGI_PC := $(firstword $(foreach p,libfcgi fcgi,$(shell pkg-config --exists $(p) 2>/dev/null && echo $(p))))
 TLS_PC  := $(shell pkg-config --exists hiredis_ssl 2>/dev/null && echo hiredis_ssl libssl)
 SECCOMP_PC := $(shell pkg-config --exists libseccomp 2>/dev/null && echo libseccomp)
@@ -107,6 +110,8 @@ $(BUILD)/%.o: %.c $(BUILD)/flags | $(BUILD)/gen/lua.h
 # than one way.
 FLAGS    = $(CC) $(filter-out -I$(BUILD)/gen,$(ALL_CFLAGS)) $(LDHARDEN) $(LIBS)
 $(BUILD)/flags: FORCE
+	@$(if $(LIBS_DIR),,pkg-config --print-errors --exists $(LEAST) || { echo 'woo_ghl needs these libraries, with their headers: $(subst ','\'',$(LEAST)); `make deps` installs \
+	  them on Debian from 12 on; `make portable` builds its own' >&2; exit 1; })
 	@mkdir -p $(@D)
 	@echo '$(FLAGS)' | cmp -s - $@ || echo '$(FLAGS)' > $@
 
@@ -147,7 +152,8 @@ portable-test: portable
 deb-test: deb
 	PERL5LIB=$(CURDIR)/t/lib prove -v t/deb.pl
 
-run: deps
+run:
+	@deploy/deps.sh build run
 	@$(MAKE) -j$(JOBS) --no-print-directory all
 	@deploy/run.sh
 
@@ -195,7 +201,8 @@ $(BUILD)/t/fuzz/fuzz: $(BUILD)/t/fuzz/fuzz.o $(FUZZ_OBJ) $(BUILD)/libwoo_ghl.a
 
 $(BUILD)/t/unit/fuzz/replay: $(FUZZ_OBJ)
 
-check: deps
+check:
+	@deploy/deps.sh build run test
 	@$(MAKE) -j$(JOBS) --no-print-directory test
 
 asan:
@@ -213,7 +220,7 @@ browser: $(PROGRAM)
 
 # What it costs beside what one would use instead, in one run; see t/bench/bench.pl. SECONDS a row and round; it installs wrk only.
 bench: $(PROGRAM) $(BUILD)/bench/skeleton
-	@deploy/deps.sh wrk
+	@deploy/deps.sh build run test wrk
 	@BUILD=$(BUILD) WOO_GHL_PROGRAM=$(abspath $(PROGRAM)) perl t/bench/bench.pl $(BUILD)/bench/skeleton
 
 $(BUILD)/bench/skeleton: $(BUILD)/t/bench/skeleton.o
@@ -222,7 +229,7 @@ $(BUILD)/bench/skeleton: $(BUILD)/t/bench/skeleton.o
 	$(Q)$(CC) $(ALL_CFLAGS) $(LDHARDEN) -o $@ $^ $(LIBS)
 
 deps:
-	@deploy/deps.sh
+	@deploy/deps.sh build
 
 # cppcheck sees no macros of libraries (and takes a ; in -D for the end of one), and stumbles over a compound literal inside ?: (internalAstError).
 lint:

@@ -29,7 +29,7 @@ for file in deploy/nginx-woo-order.conf deploy/apache.conf; do
     install -D -m 0644 /dev/null "$root/usr/share/woo-ghl/${file##*/}"
     sed 's|/usr/local/|/usr/|g' "$file" >"$root/usr/share/woo-ghl/${file##*/}"
 done
-install -m 0644 deploy/nginx.conf deploy/cron deploy/prometheus.yml deploy/prometheus-rules.yml deploy/grafana.json \
+install -m 0644 deploy/nginx.conf deploy/cron deploy/nginx-woo-pool.conf deploy/prometheus.yml deploy/prometheus-rules.yml deploy/grafana.json \
     deploy/healthchecks "$doc/examples"
 install -m 0644 README.md doc/mapping.md doc/privacy.md "$doc"
 deploy/licenses.sh >"$doc/copyright"

@@ -1,17 +1,20 @@
 #!/bin/bash
-# What `make deps` does: installs the Debian packages that are missing, and those that are named as arguments; after --only
-# these alone. Nothing happens when all are there.
+# Installs the Debian packages that are missing: those of the groups build, run and test, and any other by its name. `make deps`
+# does it for build alone, `make run` for build and run, `make check` for all. Nothing happens when all are there.
 set -eu
 
-packages=(
-    # to build and to run
-    gcc make pkg-config libfcgi-dev libssl-dev libcurl4-openssl-dev libjansson-dev libhiredis-dev libsqlite3-dev libseccomp-dev
-    nginx spawn-fcgi multiwatch
-    # to test
-    libmojolicious-perl redis-server apache2 libapache2-mod-fcgid
-    "$@"
-)
-[[ ${1-} != --only ]] || packages=("${@:2}")
+build=(gcc make pkg-config libfcgi-dev libssl-dev libcurl4-openssl-dev libjansson-dev libhiredis-dev libsqlite3-dev libseccomp-dev)
+run=(nginx spawn-fcgi multiwatch)
+test=(libmojolicious-perl redis-server apache2 libapache2-mod-fcgid apache2-suexec-pristine openssl)
+packages=()
+for word in "$@"; do
+    case $word in
+        build) packages+=("${build[@]}") ;;
+        run) packages+=("${run[@]}") ;;
+        test) packages+=("${test[@]}") ;;
+        *) packages+=("$word") ;;
+    esac
+done
 
 missing=()
 for package in "${packages[@]}"; do
@@ -47,5 +50,6 @@ for package in "${missing[@]}"; do
         # As the package itself enabled it: with and without systemd.
         "${sudo[@]}" env DPKG_MAINTSCRIPT_PACKAGE="$package" deb-systemd-helper disable "$service.service"
         "${sudo[@]}" update-rc.d "$service" disable
+        echo "make deps: $service is installed, but does not start at boot; 'systemctl enable --now $service' changes that"
     done
 done

@@ -10,7 +10,7 @@ prefix=$work/libs
 jobs=${JOBS:-2}
 log=$work/log
 
-deploy/deps.sh --only musl-tools linux-libc-dev dpkg-dev tcl perl make gcc
+deploy/deps.sh musl-tools linux-libc-dev dpkg-dev tcl perl make gcc
 mkdir -p "$work"/apt/lists/partial "$work"/apt/archives/partial "$src" "$prefix"/{include,lib}
 
 # -- sources --

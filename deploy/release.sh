@@ -4,7 +4,7 @@
 set -euo pipefail
 
 cd "$(dirname "$0")/.."
-deploy/deps.sh --only zip
+deploy/deps.sh zip
 version=$(sed -n 's/^#define WOO_GHL_VERSION "\(.*\)"/\1/p' lib/base/version.h)
 out=$PWD/build/release
 name=woo_ghl-$version-x86_64

@@ -69,7 +69,7 @@ sub prepare {
     my ($name, $port) = @_;
     my $root = $name eq 'empty' ? "$dir/empty" : "$build/roots/$name";
     if ($name ne 'empty' && !-e "$root/.made") {
-        system("$FindBin::Bin/../deploy/deps.sh", '--only', 'debootstrap') == 0 or die 'no debootstrap';
+        system("$FindBin::Bin/../deploy/deps.sh", 'debootstrap') == 0 or die 'no debootstrap';
         remove_tree($root);
         make_path($root);
         system("debootstrap --variant=minbase $name $root http://deb.debian.org/debian >$dir/debootstrap 2>&1") == 0

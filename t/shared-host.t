@@ -63,6 +63,10 @@ sub set_up {
     chmod 0755, "$folder/$name";
     my $htaccess = slurp("$FindBin::Bin/../deploy/htaccess") =~ s/woo_ghl(\\?)\.cgi/woo_ghl$1.fcgi/gr =~ s/cgi-script/fcgid-script/gr;
     spew("$folder/.htaccess", $name =~ /\.fcgi$/ ? $htaccess : slurp("$FindBin::Bin/../deploy/htaccess"));
+    # What WordPress and its permalinks put into the site.
+    spew("$home/public_html/index.html", 'the shop');
+    spew("$home/public_html/.htaccess", join '', map {"$_\n"} 'RewriteEngine On', 'RewriteCond %{REQUEST_FILENAME} !-f',
+        'RewriteCond %{REQUEST_FILENAME} !-d', 'RewriteRule . index.html [L]');
     spew("$folder/$_", 'not for the world') for qw(notes.txt error_log notes);
     own($account, $home, "$home/public_html", $folder, glob("$folder/*"), "$folder/.htaccess");
     return $folder;
@@ -141,6 +145,7 @@ sub site {
     like deliver("$url/woo-order/", $id), qr/^200 \{"status":"skipped"/, 'with a slash, too, and neither is redirected';
     like deliver("$url/woo-order/$name", $id), qr/^200 \{"status":"skipped"/, 'and by the name of the program';
     is $http->get("$url/woo-order/health")->{content}, '{"status":"ok"}', 'health';
+    is $http->get("$url/product/shirt/")->{content}, 'the shop', q{the shop's own addresses stay the shop's};
     is status_of("$url/woo-order/$_"), 403, "$_ is not handed out" for qw(.htaccess notes.txt error_log .env);
     is status_of("$url/woo-order/notes"), 404, 'nor is a file whose name is a word: the program gets that';
     after_the_answer($account, $url) if $name =~ /\.cgi$/;
