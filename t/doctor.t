@@ -185,16 +185,16 @@ subtest 'the drain' => sub {
 
 subtest 'what Redis may lose' => sub {
     for my $case (
-        [{}, 'durability', 'FAIL', qr/^none: /],
-        [{ save => '3600 1' }, 'durability', 'FAIL', qr/^weak: /],
-        [{ appendonly => 'yes' }, 'durability', 'warn', qr/everysec/],
-        [{ appendonly => 'yes', appendfsync => 'always' }, 'store', 'ok', qr/^redis$/],
-        [{ appendonly => 'yes', appendfsync => 'always', 'maxmemory-policy' => 'allkeys-lru' }, 'problem', 'FAIL', qr/maxmemory-policy is allkeys-lru/],
+        [{}, 'durability.durability', 'FAIL', qr/^none: /],
+        [{ save => '3600 1' }, 'durability.durability', 'FAIL', qr/^weak: /],
+        [{ appendonly => 'yes' }, 'durability.durability', 'warn', qr/everysec/],
+        [{ appendonly => 'yes', appendfsync => 'always' }, 'store.store', 'ok', qr/^redis$/],
+        [{ appendonly => 'yes', appendfsync => 'always', 'maxmemory-policy' => 'allkeys-lru' }, 'store.problem', 'FAIL', qr/maxmemory-policy is allkeys-lru/],
     ) {
         my ($options, $id, $level, $what) = @$case;
         my $redis = WooGHL::Server->redis(%$options);
         my $found = examine(new_server(redis => $redis));
-        found($found, "store.$id", $level, $what);
+        found($found, $id, $level, $what);
         is $found->{code}, $level eq 'FAIL' ? 1 : 0, '... and the exit code';
         $redis->stop;
     }

@@ -104,14 +104,15 @@ static void check_store(struct app *app, struct findings *f)
         return;
     }
     FINDINGS_OK(f, "store", "%s", store_kind(app->store));
+    if (*about.problem)
+        findings_add(f, FINDING_FAIL, "problem", "Accepted orders can be lost.", mend, "%s", about.problem);
+    tell_left_behind(app, f);
+    f->area = "durability"; /* what it may lose, it can tell all the same */
     if (*about.durability)
         findings_add(f, about.loses ? FINDING_FAIL : FINDING_WARN, "durability",
                      about.loses ? "Accepted orders that wait can be lost."
                                  : "The orders of the last moments can be lost.",
                      "Change what the message names in the store's configuration.", "%s", about.durability);
-    if (*about.problem)
-        findings_add(f, FINDING_FAIL, "problem", "Accepted orders can be lost.", mend, "%s", about.problem);
-    tell_left_behind(app, f);
 }
 
 /* -- the sandbox -- */
