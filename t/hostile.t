@@ -102,6 +102,65 @@ subtest 'texts that are long' => sub {
     $server->stop;
 };
 
+subtest 'what a terminal would obey' => sub {
+    my $ghl = FakeGHL::Client->start;
+    my $redis = WooGHL::Server->redis;
+    my $server = WooGHL::Server->for_ghl($ghl, redis => $redis, settings => { SYNC_BUDGET => 0 });
+    my $escape = "\e]0;owned\a\e[2J\x9b31m";
+    $ghl->settings({ pipelines => [{ id => "fakePipelineAAAAAAAA$escape", name => "Sales $escape", stages => [{ id => 's', name => $escape }] }],
+        custom_fields => [{ id => 'f', name => "Size $escape", fieldKey => "opportunity.size$escape", dataType => 'TEXT', model => 'opportunity' }] });
+    $server->deliver(qq({"id":$escape));
+    $server->deliver('{"id":77,"status":"processing","total":"1.00","billing":{"email":"' . "x\e[1m" . 'y@example.com"}}');
+    my ($key) = grep { /order:bad:/ } split /\n/, $redis->cli('KEYS', '*');
+    my ($location) = grep { /:location$/ } split /\n/, $redis->cli('KEYS', '*');
+    ok $key && $location, 'the store has a dead letter';
+    $redis->cli('HSET', $key, 'reason', "no order $escape");
+    $redis->cli('HSET', $location, 'paused', 1, 'pause_reason', "why $escape");
+    my $counter = $location =~ s/location$/val:count\//r;
+    $redis->cli('SET', "$counter$escape", 1);
+    for my $command (['failed'], ['failed', 'show', $key =~ s/.*order://r], ['fields'], ['pipelines'], ['status'], ['check']) {
+        my $run = $server->command(@$command);
+        ok length $run->{out}, "$command->[0] says something";
+        my ($said) = "$run->{out}$run->{err}" =~ /([^\n]*[\x00-\x08\x0b-\x1f\x7f][^\n]*)/;
+        next if "@$command" =~ /show/;    # what is no terminal gets the very bytes
+        is $said, undef, 'and nothing that a terminal obeys';
+    }
+    SKIP: {
+        skip 'no script(1)', 1 if !grep { -x "$_/script" } split /:/, $ENV{PATH};
+        my $typed = qx(script -qec 'env -i PATH=$ENV{PATH} WOO_GHL_ENV=@{[$server->dir]}/env @{[$server->program]} failed show @{[$key =~ s/.*order://r]}' /dev/null </dev/null);
+        unlike $typed =~ s/\r\n/\n/gr, qr/[\x00-\x08\x0b-\x1f\x7f]/, 'a terminal gets a body without them' or diag $typed;
+        like $typed, qr/^\{"id":/m, 'but the body';
+    }
+    $server->stop;
+    $ghl->stop;
+    $redis->stop;
+};
+
+subtest 'a DATA_DIR that others may write to' => sub {
+    my $server = WooGHL::Server->new(mode => 'cgi');
+    my $dir = $server->dir . '/data';
+    mkdir $dir or die "$dir: $!";
+    my ($uid, $gid) = WooGHL::Process->user;
+    my $becomes = sub { my ($mode, $owner) = @_; chown $owner, $gid // -1, $dir if $> == 0; chmod $mode, $dir; return $server->deliver('{"id":1,"status":"processing","total":"1.00"}') };
+    is $becomes->(0777, $uid // $>)->{status}, 503, 'is refused';
+    like $server->command('check')->{out}, qr/DATA_DIR: every user of this machine can write to \Q$dir\E, and so change .* run chmod 0700 on it/, 'and named';
+    SKIP: {
+        skip 'only root can give it away', 2 if $>;
+        is $becomes->(0700, $uid + 1)->{status}, 503, 'one of another user is refused';
+        like $server->command('check')->{out}, qr/DATA_DIR: \Q$dir\E belongs to the user \d+, this program runs as $uid/, 'and named';
+    }
+    is $becomes->(0700, $uid // $>)->{status}, 200, 'one of its own is good';
+    $server->stop;
+};
+
+subtest 'a body that lies in no file of the web server\'s' => sub {
+    my $server = WooGHL::Server->new(mode => 'nginx', workers => 1)->start;
+    chmod 0, $server->dir . '/body' or die 'nginx has no directory of bodies';
+    my $order = '{"id":1,"status":"processing","total":"1.00","billing":{"email":"jo@example.com"},"x":"' . ('x' x 900_000) . '"}';
+    like $server->deliver($order)->{body}, qr/"synced"/, 'is one of 900 KB';
+    $server->stop;
+};
+
 # The most memory that the worker ever had, in MB.
 sub peak_mb {
     my ($server) = @_;

@@ -20,6 +20,7 @@ void error_set(struct error *e, const char *fmt, ...)
         size_t n = text_cut(next.text, strlen(next.text), sizeof next.text - sizeof CUT);
         memcpy(next.text + n, CUT, sizeof CUT);
     }
+    text_still(next.text, strlen(next.text));
     *e = next;
 }
 

@@ -21,7 +21,7 @@ struct error {
         }                                                                                                    \
     }
 
-/* Sets the text. `e` may be NULL (the caller does not want it). */
+/* Sets the text; control characters in it become spaces. `e` may be NULL (the caller does not want it). */
 void error_set(struct error *e, const char *fmt, ...) PRINTF_LIKE(2, 3);
 
 /* Puts "prefix: " before the text that is there. */

@@ -175,6 +175,17 @@ bool text_vformat(char *out, size_t size, const char *fmt, va_list args)
     return false;
 }
 
+void text_still(char *text, size_t len)
+{
+    for (size_t i = 0; i < len; i++) {
+        unsigned char c = (unsigned char)text[i], next = i + 1 < len ? (unsigned char)text[i + 1] : 0;
+        if ((c && c < ' ') || c == 0x7F)
+            text[i] = ' ';
+        else if (c == 0xC2 && next >= 0x80 && next < 0xA0) /* U+0080 to U+009F */
+            text[i] = text[i + 1] = ' ';
+    }
+}
+
 int64_t text_number(const char *text, const char **end)
 {
     char *behind;

@@ -43,6 +43,9 @@ bool text_format(char *out, size_t size, const char *fmt, ...) __attribute__((fo
 bool text_vformat(char *out, size_t size, const char *fmt, va_list args)
     __attribute__((format(printf, 3, 0)));
 
+/* Control characters among the len bytes (but NUL) become spaces, in place: no terminal obeys what is printed. */
+void text_still(char *text, size_t len);
+
 /* The largest number that is taken from a store or a peer: sums of some of them, and a thousand times one, still fit
  * an int64_t. As s, ms or microseconds it is a time that nobody who reads this sees. */
 #define TEXT_NUMBER_MAX (INT64_C(1) << 52)

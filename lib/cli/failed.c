@@ -1,5 +1,6 @@
 #include "cli/failed.h"
 #include "base/redact.h"
+#include "base/text.h"
 #include "cli/since.h"
 #include "order/delivery.h"
 #include "order/order.h"
@@ -8,10 +9,14 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sysexits.h>
+#include <unistd.h>
 
 static int store_failed(const struct app *app)
 {
-    fprintf(stderr, "woo_ghl failed: the store does not answer: %s\n", store_trouble(app->store));
+    char shown[sizeof((struct error *)0)->text];
+
+    fprintf(stderr, "woo_ghl failed: the store does not answer: %s\n",
+            log_printable(app->log, store_trouble(app->store), shown, sizeof shown));
     return EX_TEMPFAIL;
 }
 
@@ -50,14 +55,16 @@ struct listing {
 static bool print_one(struct app *app, const struct store_entry *entry, void *context)
 {
     struct letter letter = {0};
-    char email[128];
+    char email[128], shown[RECORD_REASON_SIZE];
     struct listing *listing = context;
     enum store_result result = letter_read(app, entry->key, &letter);
 
     if (result == STORE_OK) {
         mask_customer(&letter, email, sizeof email);
         print_age((letter.reply.now_ms - entry->at_ms) / 1000);
-        printf("  %-24s %-28s %s\n", entry->key, email, letter.reply.order.reason);
+        printf("  %-24s ", log_printable(app->log, entry->key, shown, sizeof shown));
+        printf("%-28s ", log_printable(app->log, email, shown, sizeof shown));
+        printf("%s\n", log_printable(app->log, letter.reply.order.reason, shown, sizeof shown));
         listing->n++;
     }
     letter_free(&letter);
@@ -78,21 +85,37 @@ static int list(struct app *app, int argc, char **argv)
 
 /* -- show -- */
 
-static void print_letter(const char *key, const struct letter *letter)
+/* A file gets the very bytes, a terminal none that it would obey. */
+static void print_body(const char *body, size_t len)
 {
+    char *still = isatty(STDOUT_FILENO) ? malloc(len + 1) : NULL;
+
+    if (still) {
+        memcpy(still, body, len);
+        text_still(still, len);
+    }
+    if (still || !isatty(STDOUT_FILENO))
+        (void)fwrite(still ? still : body, 1, len, stdout); /* show looks for errors at its end */
+    putchar('\n');
+    free(still);
+}
+
+static void print_letter(const struct log *log, const char *key, const struct letter *letter)
+{
+    char shown[RECORD_REASON_SIZE];
     const struct order_record *record = &letter->reply.order;
     struct delivery delivery = {0};
 
-    printf("key       %s\nreason    %s\nsince     %lld s ago\nattempts  %lld\n", key, record->reason,
+    printf("key       %s\nreason    %s\nsince     %lld s ago\nattempts  %lld\n", key,
+           log_printable(log, record->reason, shown, sizeof shown),
            (long long)((letter->reply.now_ms - record->dead_ms) / 1000), (long long)record->attempts);
     if (*record->current.status)
         printf("status    %s, from another delivery than this body\n", record->current.status);
     if (!*record->current.id) {
         printf("body      deleted after DEAD_LETTER_TTL; failed retry reads it from the shop (WOO_URL)\n");
     } else if (delivery_unpack(letter->body.data, letter->body.len, &delivery)) {
-        printf("topic     %s\nbody\n", delivery.headers.topic);
-        (void)fwrite(delivery.body, 1, delivery.body_len, stdout); /* a broken terminal is seen by show */
-        putchar('\n');
+        printf("topic     %s\nbody\n", log_printable(log, delivery.headers.topic, shown, sizeof shown));
+        print_body(delivery.body, delivery.body_len);
     } else {
         printf(
             "body      no configured key opens it: set DATA_KEY_PREVIOUS or WOO_WEBHOOK_SECRET_PREVIOUS\n");
@@ -107,7 +130,7 @@ static int show(struct app *app, int argc, char **argv)
 
     (void)argc;
     switch (letter_read(app, argv[2], &letter)) {
-    case STORE_OK: print_letter(argv[2], &letter); break;
+    case STORE_OK: print_letter(app->log, argv[2], &letter); break;
     case STORE_NONE:
         fprintf(stderr, "woo_ghl failed: no dead letter has the key %s; see 'woo_ghl failed list'\n",
                 argv[2]);

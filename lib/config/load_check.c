@@ -152,10 +152,12 @@ static void check_places(struct load *l)
     struct error e = ERROR_NONE;
     char root[PATH_MAX];
 
-    if (!*c->data_dir)
+    if (!*c->data_dir) {
         load_problem(l, "DATA_DIR is not set, and the program's directory is unknown; set an absolute path");
-    else
+    } else {
+        load_look_at_owner(l, "DATA_DIR", c->data_dir);
         load_look_at_mode(l, "DATA_DIR", c->data_dir);
+    }
     if (config_is_served(c, NULL, &e))
         load_problem(l, "%s", e.text);
     if (*c->log_to == '/' && places_is_served(c->log_to, NULL, root))

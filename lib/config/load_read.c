@@ -243,6 +243,25 @@ void load_look_at_mode(struct load *l, const char *setting, const char *path)
         load_warning(l, "%s: every user of this machine can read %s; run chmod o= on it", setting, path);
 }
 
+void load_look_at_owner(struct load *l, const char *setting, const char *path)
+{
+    struct stat st;
+    uid_t user = geteuid(); /* root becomes the owner */
+
+    if (stat(path, &st) != 0)
+        return;
+    if (st.st_mode & 02)
+        load_problem(l,
+                     "%s: every user of this machine can write to %s, and so change what is kept there; run "
+                     "chmod 0700 on it",
+                     setting, path);
+    else if (user != 0 && st.st_uid != user && st.st_uid != 0)
+        load_problem(l,
+                     "%s: %s belongs to the user %ld, this program runs as %ld; make it the directory of the "
+                     "user that runs woo_ghl",
+                     setting, path, (long)st.st_uid, (long)user);
+}
+
 static void read_settings_file(struct load *l, const char *path)
 {
     struct buf text;

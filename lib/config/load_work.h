@@ -30,6 +30,8 @@ void load_read(struct load *l);
 void load_free_files(struct config *config);
 /* Warns of a file or directory that every user can read. */
 void load_look_at_mode(struct load *l, const char *setting, const char *path);
+/* A directory that somebody else may write to, or owns, is refused; root may own it. */
+void load_look_at_owner(struct load *l, const char *setting, const char *path);
 
 /* load_check.c: what no setting alone can tell. */
 void load_check(struct load *l);

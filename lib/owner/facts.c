@@ -30,6 +30,15 @@ static bool read_late(struct app *app, struct facts *f)
     return true;
 }
 
+/* What the store says goes to a terminal, and the store may be another's. */
+static void still(struct facts *f)
+{
+    text_still(f->location.pause_reason, strlen(f->location.pause_reason));
+    text_still(f->held_reason, strlen(f->held_reason));
+    for (size_t i = 0; i < f->late_count; i++)
+        text_still(f->late[i].key, strlen(f->late[i].key));
+}
+
 bool facts_read(struct app *app, struct facts *f)
 {
     struct store *store = app->store;
@@ -48,6 +57,7 @@ bool facts_read(struct app *app, struct facts *f)
         store_values(store, SYNC_GONE, &f->gone) != STORE_OK ||
         store_values(store, HEARTBEAT_VALUE, &f->drains) != STORE_OK)
         return false;
+    still(f);
     left_behind(app, &f->left);
     f->reconciled_s = reconcile_age_s(app);
     f->undrained = drain_is_overdue(app, &f->sizes);

@@ -1,6 +1,7 @@
 #include "store/store.h"
 #include "base/clock.h"
 #include "base/crash.h"
+#include "base/text.h"
 #include "crypt/crypt.h"
 #include "store/backend.h"
 #include <stdio.h>
@@ -347,7 +348,10 @@ enum store_result store_put_absent(struct store *store, const char *name, const 
 
 enum store_result store_values(struct store *store, const char *prefix, struct buf *out)
 {
-    return ASK(values, store->state, prefix, out);
+    enum store_result result = ASK(values, store->state, prefix, out);
+
+    text_still(out->data, out->len);
+    return result;
 }
 
 enum store_result store_lock(struct store *store, const char *name, const char *token, int64_t ttl_ms)

@@ -163,7 +163,8 @@ enum store_result store_put(struct store *, const char *name, const char *value,
 /* Puts it if it is absent; *out (owned by the caller) is what is there afterwards. */
 enum store_result store_put_absent(struct store *, const char *name, const char *value, int64_t ttl_ms,
                                    char **out) MUST_CHECK;
-/* All values whose names begin so, as name NUL value NUL ...; at most 1,000. For status and alerts. */
+/* All values whose names begin so, as name NUL value NUL ...; at most 1,000. For status and alerts: control characters
+ * are spaces. */
 enum store_result store_values(struct store *, const char *prefix, struct buf *out) MUST_CHECK;
 
 /* A lock for ttl_ms. token is the holder's; who has it already renews it. OK, NONE = another has it. */

@@ -46,6 +46,11 @@ bool redis_give_up(struct redis *r)
     return false;
 }
 
+bool redis_refused(struct redis *r, const char *what, const redisReply *reply)
+{
+    return redis_fail(r, "%s: %.*s", what, (int)strcspn(reply->str, " "), reply->str);
+}
+
 int64_t redis_extra_ms(size_t bytes)
 {
     return (int64_t)(bytes / BYTES_PER_MS);
@@ -277,7 +282,7 @@ static bool read_greeting(struct redis *r, redisReply *const *reply, size_t n)
 
     for (size_t i = 0; i + 4 < n; i++)
         if (reply[i]->type == REDIS_REPLY_ERROR)
-            return redis_fail(r, "it refuses user, password or database: %s", reply[i]->str);
+            return redis_refused(r, "it refuses user, password or database", reply[i]);
     redis_info(reply[n - 2], "\nredis_mode:", mode, sizeof mode);
     if (!strcmp(mode, "sentinel"))
         return redis_fail(r, "it is a sentinel: REDIS_URL must be redis+sentinel://HOST,HOST/NAME");

@@ -96,7 +96,7 @@ static bool ask_sentinel(struct redis *r, int64_t deadline)
         good = set_node(r, primary->element[0]->str, primary->element[0]->len, primary->element[1]->str) ||
                redis_fail(r, "the sentinel names a primary whose name is too long");
     else if (primary->type == REDIS_REPLY_ERROR)
-        good = redis_fail(r, "the sentinel refuses: %s", primary->str);
+        good = redis_refused(r, "the sentinel refuses", primary);
     else
         good = redis_fail(r, "the sentinel watches no primary named '%s'", r->url.primary);
     redis_free(reply, out.count);

@@ -111,6 +111,8 @@ bool redis_exchange_all(struct redis *r, const struct buf *const *text, size_t t
 /* Ends the connection and begins the wait; the trouble is the text. False, so that it can be returned. */
 #define redis_fail(r, ...) (error_set(&(r)->trouble, __VA_ARGS__), redis_give_up(r))
 bool redis_give_up(struct redis *r);
+/* The same for a refused greeting: of the reply only its first word, as servers repeat what they were sent: a password. */
+bool redis_refused(struct redis *r, const char *what, const redisReply *reply);
 /* Sets the trouble; the connection stays. */
 #define redis_trouble(r, ...) (error_set(&(r)->trouble, __VA_ARGS__), (enum store_result)STORE_UNAVAILABLE)
 /* The reply of TIME, in ms; also remembered. -1 = it is none. */

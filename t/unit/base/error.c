@@ -3,8 +3,17 @@
 #include "tap.h"
 #include <string.h>
 
+static void no_terminal_obeys(void)
+{
+    struct error e;
+
+    error_set(&e, "a name: %s", "\x1b[31m\xc2\x9b\x32J\x07\n\xc3\xa9");
+    is_str(e.text, "a name:  [31m  2J  \xc3\xa9", "control characters are spaces");
+}
+
 int main(void)
 {
+    no_terminal_obeys();
     struct error e = ERROR_NONE;
     is_str(e.text, "", "no error is an empty text");
     error_set(NULL, "%s", "nobody listens");

@@ -124,6 +124,31 @@ static void peers_that_talk_nonsense(struct rig *rig)
     }
 }
 
+/* Servers and proxies repeat what they do not know: here what AUTH was sent with. */
+static void a_peer_that_repeats_the_password(struct rig *rig)
+{
+    struct order_record order;
+    struct peer peer;
+
+    if (!listen_at(rig, "peer.sock", &peer))
+        return;
+    snprintf(rig->redis_url, sizeof rig->redis_url, "unix://someone:swordfish@%s/peer.sock", rig->dir);
+    if (!rig_reopen(rig))
+        return;
+    fflush(stdout);
+    peer.pid = fork();
+    if (peer.pid == 0)
+        act(peer.listener,
+            "-ERR unknown command 'AUTH', with args beginning with: 'someone' 'swordfish'\r\n"
+            "$-1\r\n" TIME INFO,
+            "", 0);
+    is_result(rig_try_read(rig, "shop:1", &order), STORE_UNAVAILABLE, "a peer that refuses AUTH");
+    ok(strstr(rig_trouble(rig), "it refuses user, password or database: ERR") &&
+           !strstr(rig_trouble(rig), "swordfish"),
+       "its words are not repeated: %s", rig_trouble(rig));
+    end_peer(&peer);
+}
+
 /* -- slow links -- */
 
 /* Passes bytes on, in both directions, as fast as `per_ms` bytes a ms allow. */
@@ -201,6 +226,7 @@ int main(void)
 {
     static const struct rig_case cases[] = {
         RIG_CASE(peers_that_talk_nonsense),
+        RIG_CASE(a_peer_that_repeats_the_password),
         RIG_CASE(big_bodies_over_slow_links),
     };
     return rig_redis_main(&rig_redis, cases, sizeof cases / sizeof *cases);
