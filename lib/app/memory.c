@@ -53,6 +53,7 @@ static bool write_copy(const struct app *app, int dir, const char *name, struct 
 struct check {
     const struct copy *copy;
     const char *server, *new_id;
+    int64_t elsewhere_ms;
     enum memory memory;
 };
 
@@ -60,7 +61,8 @@ static bool check_rule(struct location_record *location, int64_t now_ms, void *c
 {
     struct check *c = context;
 
-    c->memory = memory_check(location, c->copy->id, c->copy->first_use_ms, c->server, c->new_id, now_ms);
+    c->memory = memory_check(location, c->copy->id, c->copy->first_use_ms, c->server, c->elsewhere_ms,
+                             c->new_id, now_ms);
     return c->memory != MEMORY_SAME;
 }
 
@@ -126,7 +128,10 @@ static bool check(struct app *app, int dir, const char *server, struct error *e)
     if (!read_copy(dir, name, &copy, e))
         return false;
     digest_hex(random, sizeof random, new_id);
-    struct check c = {.copy = &copy, .server = server, .new_id = new_id};
+    struct check c = {.copy = &copy,
+                      .server = server,
+                      .elsewhere_ms = strcmp(server, app->server) != 0 ? app->orders.committed_ms : 0,
+                      .new_id = new_id};
     if (orders_location(&app->orders, check_rule, &c) != STORE_OK) {
         error_set(e, "%s", store_trouble(app->store));
         return false;

@@ -94,7 +94,7 @@ bool hold_probe(struct location_record *l, enum hold hold, int64_t now_ms)
 /* -- the store's memory -- */
 
 enum memory memory_check(struct location_record *l, const char *known_id, int64_t known_first_use_ms,
-                         const char *server, const char *new_id, int64_t now_ms)
+                         const char *server, int64_t elsewhere_ms, const char *new_id, int64_t now_ms)
 {
     bool is_new = !l->store_id[0];
 
@@ -113,7 +113,7 @@ enum memory memory_check(struct location_record *l, const char *known_id, int64_
         SET(l->server, server);
         return MEMORY_FIRST;
     }
-    if (!strcmp(l->server, server))
+    if (!strcmp(l->server, server) && elsewhere_ms <= l->up_ms)
         return MEMORY_SAME;
     SET(l->server, server);
     l->up_ms = l->lost_ms = l->reconcile_ms = now_ms;

@@ -39,9 +39,11 @@ enum memory {
     MEMORY_MOVED, /* the same store on another server or file: a failover, or a restored backup */
 };
 /* Compares the store with what this machine remembers (known_id: its copy of the store's id, "" = none; its
- * first_use_ms, 0 = unknown). Changes the record for all but SAME; new_id is taken if the store has none. */
+ * first_use_ms, 0 = unknown) and what this process did (elsewhere_ms: when it last changed an order on another server,
+ * 0 = never: one that was cut off takes orders for a while after its replica took over). Changes the record for all but
+ * SAME; new_id is taken if the store has none. */
 enum memory memory_check(struct location_record *location, const char *known_id, int64_t known_first_use_ms,
-                         const char *server, const char *new_id, int64_t now_ms);
+                         const char *server, int64_t elsewhere_ms, const char *new_id, int64_t now_ms);
 
 /* An order of this shop (its name in keys), from this site ("" = it does not say), was accepted. True if that is news. */
 bool location_saw_shop(struct location_record *location, const char *shop, const char *site);

@@ -168,6 +168,8 @@ static enum store_result commit_change(struct orders *orders, struct change *cha
     }
     if (result == STORE_OK || result == STORE_CHANGED)
         note_location(orders, reply);
+    if (result == STORE_OK)
+        orders->committed_ms = reply->now_ms;
     return result;
 }
 

@@ -118,6 +118,37 @@ static void a_store_that_was_restored(const struct sandbox *sandbox)
     app_close(&app);
 }
 
+/* Another process has met the new server before this one, which changed an order on the old one since. */
+static void a_server_that_was_cut_off(const struct sandbox *sandbox)
+{
+    struct app app;
+    struct error e = ERROR_NONE;
+    struct order_work work = {0};
+    struct orders_claimed claimed;
+    const struct orders_claim claim = {.key = "shop:1",
+                                       .arrival = {.kind = ARRIVAL_SELLS,
+                                                   .order_key = "",
+                                                   .fingerprint = "f1",
+                                                   .hash_id = "h1",
+                                                   .bytes = "b1",
+                                                   .status = "processing"},
+                                       .body = "{}",
+                                       .body_len = 2};
+
+    opens(sandbox, NULL, &app, "given a process");
+    ok(orders_claim(&app.orders, &claim, &claimed, &work) == STORE_OK, "that took an order");
+    order_work_free(&work);
+    snprintf(app.server, sizeof app.server, "the one that was cut off");
+    ok(app_ready(&app, &e), "on another server than it meets now %s", e.text);
+    ok(sandbox_location(&app).up_ms > 0, "what it took may be lost");
+    ok(sandbox_log_has(sandbox, moved), "the owner is told");
+    int64_t up_ms = sandbox_location(&app).up_ms;
+    snprintf(app.server, sizeof app.server, "the one that was cut off");
+    ok(app_ready(&app, &e), "once more, without an order since %s", e.text);
+    is_int(sandbox_location(&app).up_ms, up_ms, "nothing is");
+    app_close(&app);
+}
+
 static void a_store_that_is_emptied_meanwhile(const struct sandbox *sandbox)
 {
     struct app app;
@@ -204,6 +235,7 @@ int main(void)
         the_first_time,
         a_store_that_was_deleted,
         a_store_that_was_restored,
+        a_server_that_was_cut_off,
         a_store_that_is_emptied_meanwhile,
         a_machine_without_a_copy,
         each_namespace_has_its_own,

@@ -104,10 +104,10 @@ static void test_memory(void)
         snprintf(l.store_id, sizeof l.store_id, "%s", cases[i].store_id);
         snprintf(l.server, sizeof l.server, "%s", *cases[i].store_id ? cases[i].server : "");
         enum memory got =
-            memory_check(&l, cases[i].known_id, cases[i].known_first_use_ms, cases[i].server, "new", NOW);
+            memory_check(&l, cases[i].known_id, cases[i].known_first_use_ms, cases[i].server, 0, "new", NOW);
         if (cases[i].want == MEMORY_MOVED) {
             snprintf(l.server, sizeof l.server, "s1");
-            got = memory_check(&l, cases[i].known_id, cases[i].known_first_use_ms, "s2", "new", NOW);
+            got = memory_check(&l, cases[i].known_id, cases[i].known_first_use_ms, "s2", 0, "new", NOW);
         }
         is_int(got, cases[i].want, "%s", cases[i].what);
         ok((l.up_ms == NOW) == cases[i].forgot && (l.lost_ms == NOW) == cases[i].forgot &&
@@ -116,12 +116,18 @@ static void test_memory(void)
         is_int(l.first_use_ms, cases[i].first_use_ms, "%s: the installation's first use", cases[i].what);
         is_str(l.store_id, *cases[i].store_id ? cases[i].store_id : "new", "%s: the store's id",
                cases[i].what);
-        is_int(memory_check(&l, l.store_id, 0, cases[i].want == MEMORY_MOVED ? "s2" : l.server, "other",
+        is_int(memory_check(&l, l.store_id, 0, cases[i].want == MEMORY_MOVED ? "s2" : l.server, 0, "other",
                             NOW + 1),
                MEMORY_SAME, "%s: then all is well", cases[i].what);
         is_str(l.server, cases[i].want == MEMORY_MOVED ? "s2" : cases[i].server, "%s: the server",
                cases[i].what);
     }
+    struct location_record l = {.store_id = "id1", .server = "s2", .up_ms = 500};
+    is_int(memory_check(&l, "id1", 1, "s2", 500, "new", NOW), MEMORY_SAME,
+           "a process that did nothing on the old server since the new one took over");
+    is_int(memory_check(&l, "id1", 1, "s2", 501, "new", NOW), MEMORY_MOVED,
+           "one that did: the new one does not have it");
+    is_int(l.up_ms, NOW, "it is looked for");
 }
 
 static void test_shops(void)
