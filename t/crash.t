@@ -134,7 +134,7 @@ for my $store (qw(sqlite redis)) {
         $ghl->change(opportunities => $_->{id}, { seen_from => 0 }) for $ghl->opportunities;
         ok $server->drain_as_of(300), 'a drain when the search shows it';
         is $ghl->count(method => 'POST', path => '/opportunities/'), 1, 'finds it';
-        like $server->command('status')->{out}, qr/^waiting 0,/, 'and that is the end';
+        like $server->command('status')->{out}, qr/^waiting 0,/m, 'and that is the end';
         $server->stop;
     } if $redis;
 

@@ -55,7 +55,7 @@ sub deliver_all {
 sub until_empty {
     my ($server) = @_;
     my $deadline = time + 20;
-    sleep 0.05 until $server->command('status')->{out} =~ /^waiting 0,/ || time > $deadline;
+    sleep 0.05 until $server->command('status')->{out} =~ /^waiting 0,/m || time > $deadline;
     return;
 }
 
@@ -108,7 +108,7 @@ $machine[0]->stop;
 my $drained = $machine[1]->command('drain', '--now');
 is $drained->{code}, 0, 'the other drains' or diag $drained->{err};
 for (1 .. 20) {
-    last if $machine[1]->command('status')->{out} =~ /^waiting 0,/;
+    last if $machine[1]->command('status')->{out} =~ /^waiting 0,/m;
     $machine[1]->command('drain', '--now');
 }
 my %cards;

@@ -331,7 +331,7 @@ test 'only if it is wanted' => sub {
     is scalar(() = $woo->calls), 0, 'the shop is not called';
     is deliver($server, '{"code":"woocommerce_rest_cannot_view","message":"Sorry"}'), '{"status":"ignored","reason":"rest_error"}', 'a signed body that is no order';
     is wanted($server), 1, 'asks for it';
-    like $server->command('status')->{out}, qr/^a reconcile is wanted, .*: run `woo_ghl reconcile`$/m, 'status says what to do';
+    like $server->command('status')->{out}, qr/^orders may be missing: .*, run `woo_ghl reconcile`$/m, 'status says what to do';
     is reconcile($server, '--if-wanted'), said(1, 1, 0, 0), 'it is done';
     is wanted($server), 0, 'and not wanted any more';
     is reconcile($server, '--if-wanted'), "no reconcile is wanted\n", 'once';

@@ -25,8 +25,9 @@ const struct command commands[] = {
      .help = "Sends waiting orders to GHL: once, for cron, or with --watch until it is stopped.",
      .more = "With --now it takes each order that waits, or that arrives meanwhile, exactly once, and waits for no due time, pause or "
              "open circuit breaker. With --jobs it works in N processes."},
-    {.name = "status", .arguments = "[--json]", .run = run_status,
-     .help = "Shows what waits and why: the queue, dead letters, the circuit breaker, pauses and the spool."},
+    {.name = "status", .arguments = "[--json] [--watch]", .run = run_status,
+     .help = "Says in one sentence whether all is well, then what waits and why: the queue, dead letters, pauses, the spool, today's orders.",
+     .more = "It exits with 0 if all is well, 1 if somebody should look, and 2 if orders are at risk. With --watch it looks again every two seconds."},
     {.name = "failed", .arguments = "[list] | show KEY | retry KEY|--all|--since DATE|DURATION | drop KEY|--all", .run = run_failed,
      .help = "Lists, shows, retries or drops dead letters: orders that GHL or the settings refuse.",
      .more = "The list masks personal data; show prints an order with its content. retry puts orders back into the queue; content that was "

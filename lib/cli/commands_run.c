@@ -144,11 +144,19 @@ int run_drain(int argc, char **argv, volatile int *stop)
 int run_status(int argc, char **argv, volatile int *stop)
 {
     struct app app;
-    bool json = argc > 2 && !strcmp(argv[2], "--json");
+    bool json = false, watch = false;
 
-    if (argc > 3 || (argc == 3 && !json))
-        return commands_usage("status", argv[argc - 1]);
-    int code = open_app(&app, stop) ? status_print(&app, json) : EX_CONFIG;
+    for (int i = 2; i < argc; i++) {
+        if (!strcmp(argv[i], "--json"))
+            json = true;
+        else if (!strcmp(argv[i], "--watch"))
+            watch = true;
+        else
+            return commands_usage("status", argv[i]);
+    }
+    int code = !open_app(&app, stop) ? EX_CONFIG
+               : watch               ? status_watch(&app, json)
+                                     : status_print(&app, json);
     app_close(&app);
     return code;
 }

@@ -1,32 +1,69 @@
 #include "cli/status.h"
+#include "app/alert_send.h"
 #include "app/heartbeat.h"
 #include "app/ready.h"
+#include "base/clock.h"
 #include "base/text.h"
-#include "owner/facts.h"
+#include "cli/status_work.h"
 #include "sync/sync.h"
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sysexits.h>
+#include <unistd.h>
 
-#define NAMED 5 /* orders of a kind that are named */
+#define NAMED 5       /* orders of a kind that are named */
+#define LOOKED_AT 100 /* orders that wait whose reasons are read */
+#define WATCH_MS 2000
 
 /* -- in words -- */
 
 static void print_holds(const struct facts *f)
 {
     int64_t open_ms = breaker_open_ms(&f->location, f->sizes.now_ms);
+    char words[CLOCK_WORDS_SIZE];
 
     if (open_ms > 0)
-        printf("breaker open, next try in %lld s\n", (long long)(open_ms / 1000));
-    else
+        printf("breaker open, next try in %s\n", clock_in_words(open_ms, words));
+    else if (f->location.failures)
         printf("breaker closed, %lld failures in a row\n", (long long)f->location.failures);
     if (f->location.paused_ms)
-        printf("paused for %lld s: %s\n", (long long)((f->sizes.now_ms - f->location.paused_ms) / 1000),
+        printf("paused for %s: %s\n", clock_in_words(f->sizes.now_ms - f->location.paused_ms, words),
                f->location.pause_reason);
     if (f->held_ms > 0)
-        printf("GHL's limits hold all calls for %lld s: %s. `woo_ghl drain --now` tries at once\n",
-               (long long)((f->held_ms + 999) / 1000), f->held_reason);
+        printf("GHL's limits hold all calls for %s: %s. `woo_ghl drain --now` tries at once\n",
+               clock_in_words(f->held_ms + 999, words), f->held_reason);
+}
+
+/* Why those wait that are looked at. */
+static void print_reasons(const struct status *s)
+{
+    char words[CLOCK_WORDS_SIZE];
+
+    for (size_t i = 0; i < s->waiting_count; i++) {
+        const struct status_waiting *w = &s->waiting[i];
+        if (!*w->reason)
+            printf("    %lld: on the way\n", (long long)w->count);
+        else
+            printf("    %lld: %s; next try %s%s\n", (long long)w->count, w->reason,
+                   w->next_ms > 0 ? "in " : "now", w->next_ms > 0 ? clock_in_words(w->next_ms, words) : "");
+    }
+    if (s->facts->sizes.count[INDEX_DUE] > s->looked_at)
+        printf("    %lld more\n", (long long)(s->facts->sizes.count[INDEX_DUE] - s->looked_at));
+}
+
+static void print_today(const struct status *s)
+{
+    char words[CLOCK_WORDS_SIZE];
+    int64_t received = tally_of(&s->today, "received/synced") + tally_of(&s->today, "received/queued") +
+                       tally_of(&s->today, "received/duplicate") + tally_of(&s->today, "received/ignored");
+
+    printf(
+        "today (UTC): %lld deliveries; %lld orders brought to GHL, %lld needed nothing, %lld dead letters\n",
+        (long long)received, (long long)tally_of(&s->today, "done/synced"),
+        (long long)tally_of(&s->today, "done/nothing"), (long long)tally_of(&s->today, "done/dead_letter"));
+    if (s->synced_s >= 0)
+        printf("last brought to GHL %s ago\n", clock_in_words(s->synced_s * 1000, words));
 }
 
 static void print_gone(const struct facts *f)
@@ -44,14 +81,18 @@ static void print_gone(const struct facts *f)
     printf("%s\n", n > NAMED ? " ..." : "");
 }
 
-static void print_queue(const struct facts *f)
+static void print_queue(const struct status *s)
 {
+    const struct facts *f = s->facts;
     size_t at = 0;
     int64_t ms;
     const char *machine;
+    char words[CLOCK_WORDS_SIZE];
 
-    printf("waiting %lld, due %lld, oldest %lld s, dead letters %lld\n", (long long)f->sizes.count[INDEX_DUE],
-           (long long)f->sizes.due, (long long)facts_oldest_s(f), (long long)f->sizes.count[INDEX_DEAD]);
+    printf("waiting %lld, due %lld, oldest %s, dead letters %lld\n", (long long)f->sizes.count[INDEX_DUE],
+           (long long)f->sizes.due, clock_in_words(facts_oldest_s(f) * 1000, words),
+           (long long)f->sizes.count[INDEX_DEAD]);
+    print_reasons(s);
     print_holds(f);
     if (f->late_count)
         printf("%zu orders%s wait for longer than RETRY_FOR; they are tried on. The oldest:", f->late_count,
@@ -61,7 +102,7 @@ static void print_queue(const struct facts *f)
     if (f->late_count)
         putchar('\n');
     while ((machine = facts_next(&f->drains, HEARTBEAT_VALUE, &at, &ms)))
-        printf("drain on %s: %lld s ago\n", machine, (long long)((f->sizes.now_ms - ms) / 1000));
+        printf("drain on %s: %s ago\n", machine, clock_in_words(f->sizes.now_ms - ms, words));
     print_gone(f);
     fputs(f->left.data, stdout);
     if (f->undrained)
@@ -75,13 +116,15 @@ static void print_queue(const struct facts *f)
 static void print_reconcile(const struct app *app, const struct facts *f)
 {
     const char *set = *app->config.woo_url ? "" : " (set WOO_URL first)";
+    char words[CLOCK_WORDS_SIZE];
 
     if (f->location.reconcile_ms)
-        printf("a reconcile is wanted, because signed bodies came that were no orders, or the store lost "
-               "something: run `woo_ghl reconcile`%s\n",
+        printf("orders may be missing: the webhook delivered something else than orders, or the store lost "
+               "some. "
+               "To read them from the shop, run `woo_ghl reconcile`%s\n",
                set);
     if (f->reconciled_s >= 0)
-        printf("reconciled %lld s ago\n", (long long)f->reconciled_s);
+        printf("reconciled %s ago\n", clock_in_words(f->reconciled_s * 1000, words));
     else if (!*set)
         printf("never reconciled: run `woo_ghl reconcile` from cron or a timer\n");
 }
@@ -157,43 +200,6 @@ void status_unmapped(struct app *app, struct findings *findings)
     buf_free(&statuses);
 }
 
-/* -- as JSON -- */
-
-static json_t *values_json(const struct buf *values, const char *prefix, int64_t age_of_ms)
-{
-    json_t *all = json_object();
-    size_t at = 0;
-    int64_t n;
-    const char *name;
-
-    while ((name = facts_next(values, prefix, &at, &n)))
-        if (json_object_set_new(all, name, json_integer(age_of_ms ? (age_of_ms - n) / 1000 : n)) != 0)
-            break;
-    return all;
-}
-
-static json_t *store_json(const struct facts *f)
-{
-    int64_t now_ms = f->sizes.now_ms, open_ms = breaker_open_ms(&f->location, now_ms);
-    json_t *pauses = f->location.paused_ms
-                         ? json_pack("[{ss sI}]", "reason", f->location.pause_reason, "age_s",
-                                     (json_int_t)((now_ms - f->location.paused_ms) / 1000))
-                         : json_array();
-
-    return json_pack(
-        "{sI sI sI sI sI s{ss sI sI} so s{sI ss} ss sb sb so so so so sI ss}", "waiting",
-        (json_int_t)f->sizes.count[INDEX_DUE], "due", (json_int_t)f->sizes.due, "oldest_s",
-        (json_int_t)facts_oldest_s(f), "dead_letters", (json_int_t)f->sizes.count[INDEX_DEAD], "late",
-        (json_int_t)f->late_count, "breaker", "state", open_ms > 0 ? "open" : "closed", "open_ms",
-        (json_int_t)open_ms, "failures", (json_int_t)f->location.failures, "pauses", pauses, "limits",
-        "held_ms", (json_int_t)f->held_ms, "reason", f->held_ms > 0 ? f->held_reason : "", "durability",
-        f->about.durability, "undrained", f->undrained, "reconcile_wanted", f->location.reconcile_ms != 0,
-        "reconciled_s", f->reconciled_s < 0 ? json_null() : json_integer(f->reconciled_s), "counts",
-        values_json(&f->counts, FACTS_COUNTS, 0), "unmapped", values_json(&f->unmapped, FACTS_UNMAPPED, 0),
-        "drains", values_json(&f->drains, HEARTBEAT_VALUE, now_ms), "gone", (json_int_t)facts_gone(f),
-        "left_behind", f->left.data);
-}
-
 /* -- the spool -- */
 
 static bool look_at_spool(const struct app *app, struct spool_stats *spool)
@@ -210,9 +216,13 @@ static bool look_at_spool(const struct app *app, struct spool_stats *spool)
 
 static void print_spool(const struct spool_stats *s)
 {
+    char words[CLOCK_WORDS_SIZE];
+
     if (s->deliveries || s->ids)
-        printf("spool: %ld deliveries and %ld sets of ids to be moved to the store, oldest %lld s\n",
-               s->deliveries, s->ids, (long long)(s->oldest_ms / 1000));
+        printf("spool: %ld deliveries and %ld sets of ids to be moved to the store, oldest %s\n",
+               s->deliveries, s->ids, clock_in_words(s->oldest_ms, words));
+    else
+        printf("spool of this machine: empty\n");
     if (s->refused)
         printf("spool: %ld of them could not be moved yet and are tried again\n", s->refused);
     if (s->locked)
@@ -223,54 +233,174 @@ static void print_spool(const struct spool_stats *s)
         printf("spool: %ld files belong to another GHL_LOCATION_ID\n", s->foreign);
 }
 
-static json_t *spool_json(const struct spool_stats *s)
+/* -- alerts -- */
+
+static void print_alerts(const struct config *config)
 {
-    return json_pack("{sI sI sI sI sI sI sI}", "deliveries", (json_int_t)s->deliveries, "ids",
-                     (json_int_t)s->ids, "oldest_s", (json_int_t)(s->oldest_ms / 1000), "locked",
-                     (json_int_t)s->locked, "damaged", (json_int_t)s->damaged, "foreign",
-                     (json_int_t)s->foreign, "refused", (json_int_t)s->refused);
+    json_t *last = alert_last(config);
+    char words[CLOCK_WORDS_SIZE];
+    static const char *const way[][2] = {{"command", "ALERT_COMMAND"}, {"url", "ALERT_URL"}};
+
+    for (size_t i = 0; last && i < sizeof way / sizeof *way; i++)
+        if (*json_text(last, way[i][0]))
+            printf("%s failed %s ago: %s\n", way[i][1],
+                   clock_in_words(clock_wall_ms() - text_number(json_text(last, "at"), NULL), words),
+                   json_text(last, way[i][0]));
+    json_decref(last);
+}
+
+/* -- looking -- */
+
+const char *status_state_name(enum facts_state state)
+{
+    static const char *const name[] = {
+        [FACTS_WELL] = "well", [FACTS_ATTENTION] = "attention", [FACTS_RISK] = "risk"};
+    return name[state];
+}
+
+/* One more that waits. What does not fit is counted with the last reason. */
+static void add_waiting(struct status *s, const struct order_record *record, int64_t next_ms)
+{
+    size_t i = 0;
+
+    while (i < s->waiting_count && i < STATUS_REASONS - 1 &&
+           strcmp(s->waiting[i].reason, record->reason) != 0)
+        i++;
+    if (i == s->waiting_count) {
+        s->waiting[s->waiting_count++] = (struct status_waiting){.next_ms = next_ms};
+        (void)text_copy(s->waiting[i].reason, sizeof s->waiting[i].reason, record->reason);
+    }
+    s->waiting[i].count++;
+}
+
+static void look_at_waiting(struct app *app, struct status *s)
+{
+    struct store_entry list[LOOKED_AT];
+    struct store_reply reply;
+    size_t n = 0;
+
+    if (store_list(app->store, INDEX_DUE, 0, "", LOOKED_AT, list, &n) != STORE_OK)
+        return;
+    for (size_t i = 0; i < n; i++)
+        if (store_read(app->store, list[i].key, NULL, &reply) == STORE_OK)
+            add_waiting(s, &reply.order, list[i].at_ms - reply.now_ms);
+    s->looked_at = (int64_t)n;
+}
+
+static bool is_synced(const struct tally_event *event, void *context)
+{
+    int64_t *at_ms = context;
+
+    if (strcmp(event->kind, "sent") != 0 || strcmp(event->what, "synced") != 0)
+        return true;
+    *at_ms = event->at_ms;
+    return false;
+}
+
+static void look_at_journal(struct app *app, struct status *s)
+{
+    int64_t at_ms = 0;
+
+    journal_fold(app);
+    s->synced_s = -1;
+    if (journal_day(app, 0, &s->today) == STORE_OK && journal_each(app, is_synced, &at_ms) == STORE_OK &&
+        at_ms)
+        s->synced_s = (store_now_ms(app->store) - at_ms) / 1000;
+}
+
+/* The spool is told also while the store is away. */
+static void judge(struct status *s, const char *trouble)
+{
+    const struct spool_stats *spool = &s->spool;
+
+    if (s->facts) {
+        s->state = facts_say(s->facts, &s->sentence);
+    } else {
+        s->state = FACTS_RISK;
+        (void)buf_addf(&s->sentence, "The store is away: new orders go to this machine's spool. %s", trouble);
+    }
+    if (s->state == FACTS_WELL && (!s->spool_known || spool->locked || spool->damaged || spool->refused)) {
+        s->state = FACTS_ATTENTION;
+        buf_reset(&s->sentence);
+        (void)buf_adds(&s->sentence,
+                       "Deliveries lie in this machine's spool that cannot be moved to the store.");
+    }
+}
+
+static void look(struct app *app, struct status *s)
+{
+    struct error e = ERROR_NONE;
+    bool ready = app_ready(app, &e);
+
+    buf_init(&s->sentence, STORE_BLOB_MAX);
+    s->facts = calloc(1, sizeof *s->facts);
+    if (!ready || !s->facts || !facts_read(app, s->facts)) {
+        if (s->facts)
+            facts_free(s->facts);
+        free(s->facts);
+        s->facts = NULL;
+    } else {
+        look_at_waiting(app, s);
+        look_at_journal(app, s);
+    }
+    s->spool_known = look_at_spool(app, &s->spool);
+    judge(s, ready ? store_trouble(app->store) : e.text);
 }
 
 /* -- all -- */
 
-static bool print_json(const struct facts *facts, const struct spool_stats *spool)
+static void print_text(struct app *app, const struct status *s)
 {
-    json_t *all = facts ? store_json(facts) : json_object();
-    bool good = all && json_object_set_new(all, "spool", spool_json(spool)) == 0 &&
-                json_dumpf(all, stdout, JSON_COMPACT) == 0;
-
-    putchar('\n');
-    json_decref(all);
-    return good;
+    printf("%s\n\n", s->sentence.data);
+    if (s->facts) {
+        print_queue(s);
+        print_today(s);
+        print_reconcile(app, s->facts);
+        print_counts(s->facts);
+        print_unmapped(app, s->facts);
+    }
+    print_spool(&s->spool);
+    print_alerts(&app->config);
 }
 
 int status_print(struct app *app, bool json)
 {
-    struct facts *facts = calloc(1, sizeof *facts);
-    struct spool_stats spool;
-    struct error e = ERROR_NONE;
-    int code = EX_OSERR;
+    static const int code[] = {[FACTS_WELL] = 0, [FACTS_ATTENTION] = 1, [FACTS_RISK] = 2};
+    struct status s = {0};
+    json_t *all = NULL;
+    int result;
 
-    if (!facts)
-        return code;
-    bool ready = app_ready(app, &e), known = ready && facts_read(app, facts);
-    if (!known)
-        fprintf(stderr, "woo_ghl status: %s\n", ready ? store_trouble(app->store) : e.text);
-    bool spool_known = look_at_spool(app, &spool);
-    code = known && spool_known ? EX_OK : EX_TEMPFAIL;
+    look(app, &s);
+    result = code[s.state];
     if (json) {
-        if (!print_json(known ? facts : NULL, &spool))
-            code = EX_IOERR;
+        all = status_json(&s);
+        if (!all || json_dumpf(all, stdout, JSON_COMPACT) != 0 || putchar('\n') == EOF)
+            result = EX_IOERR;
     } else {
-        if (known) {
-            print_queue(facts);
-            print_reconcile(app, facts);
-            print_counts(facts);
-            print_unmapped(app, facts);
-        }
-        print_spool(&spool);
+        print_text(app, &s);
     }
-    facts_free(facts);
-    free(facts);
+    if (!s.facts)
+        fprintf(stderr, "woo_ghl status: %s\n", s.sentence.data);
+    json_decref(all);
+    if (s.facts)
+        facts_free(s.facts);
+    free(s.facts);
+    buf_free(&s.sentence);
+    return result;
+}
+
+int status_watch(struct app *app, bool json)
+{
+    bool screen = isatty(STDOUT_FILENO) && !json;
+    int code;
+
+    do {
+        if (screen)
+            fputs("\033[H\033[2J", stdout);
+        (void)app_refresh(app);
+        code = status_print(app, json);
+        if (!screen && !json)
+            putchar('\n');
+    } while (fflush(stdout) == 0 && clock_sleep_ms(WATCH_MS, app->stop));
     return code;
 }
