@@ -141,6 +141,17 @@ subtest 'orders of the API version 1' => sub {
     like $server->log, qr/level=warn event=webhooks msg="The webhook has the API version 1: .*Choose WP REST API Integration v3/, 'and the log says what to choose';
 };
 
+subtest 'a webhook whose owner lost its rights' => sub {
+    my $server = new_server();
+    my $told = sub { my ($line) = $server->command('check')->{out} =~ /^deliveries (.*)$/m; return $line };
+    is $told->(), 'ok   no order has come yet', 'at first';
+    $server->deliver('{"code":"woocommerce_rest_cannot_view","message":"Sorry","data":{"status":401}}');
+    like $told->(), qr/^warn the shop delivered an error in an order's place .* ago, and no order since$/, 'an error';
+    select undef, undef, undef, 1.1;
+    $server->deliver($woo->order(8)->{raw});
+    like $told->(), qr/^ok   the last order came .* ago$/, 'then an order';
+};
+
 # The fifth webhook, as WooCommerce delivers it.
 subtest 'the shop tells that it disabled a webhook' => sub {
     my $server = new_server();

@@ -48,7 +48,7 @@ subtest 'the contract' => sub {
     ok $all->{ok}, '... says the JSON, too';
     my %seen;
     is_deeply [grep { !$seen{$_}++ } map { $_->{area} } @{ $all->{findings} }],
-        [qw(settings files store drain statuses GHL mapping duplicates shop alerts), 'public URL', 'sandbox'], 'the areas, in their order';
+        [qw(settings files store drain statuses GHL mapping duplicates shop alerts), 'public URL', qw(deliveries sandbox)], 'the areas, in their order';
     $server->set(GHL_API_KEY => 'pit-wrong');
     my $found = examine($server);
     is $found->{code}, 1, 'a failure';

@@ -139,13 +139,13 @@ static const struct {
     void (*look)(struct app *app, struct findings *findings);
     const char *needs; /* not looked at if that area failed; NULL = none */
 } areas[] = {
-    {"settings", check_settings, NULL},     {"files", check_files, "settings"},
-    {"store", check_store, "settings"},     {"drain", check_drain, "store"},
-    {"statuses", status_unmapped, "store"}, {"GHL", check_ghl, "settings"},
-    {"mapping", check_mapping, "GHL"},      {"duplicates", check_duplicates, "GHL"},
-    {"shop", check_shop, "settings"},       {"webhooks", check_webhooks, "shop"},
-    {"alerts", check_alerts, "settings"},   {"public URL", check_public_url, "settings"},
-    {"sandbox", check_sandbox, "settings"},
+    {"settings", check_settings, NULL},        {"files", check_files, "settings"},
+    {"store", check_store, "settings"},        {"drain", check_drain, "store"},
+    {"statuses", status_unmapped, "store"},    {"GHL", check_ghl, "settings"},
+    {"mapping", check_mapping, "GHL"},         {"duplicates", check_duplicates, "GHL"},
+    {"shop", check_shop, "settings"},          {"webhooks", check_webhooks, "shop"},
+    {"alerts", check_alerts, "settings"},      {"public URL", check_public_url, "settings"},
+    {"deliveries", check_deliveries, "store"}, {"sandbox", check_sandbox, "settings"},
 };
 
 bool check_failed(const struct findings *findings, const char *area)

@@ -32,6 +32,7 @@ void check_duplicates(struct app *app, struct findings *findings);
 void check_shop(struct app *app, struct findings *findings); /* check_shop.c */
 void check_webhooks(struct app *app, struct findings *findings);
 void check_public_url(struct app *app, struct findings *findings);
+void check_deliveries(struct app *app, struct findings *findings);
 
 /* -- for them -- */
 

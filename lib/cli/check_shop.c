@@ -1,5 +1,7 @@
 /* The doctor's look at the shop. */
+#include "app/journal.h"
 #include "base/clock.h"
+#include "base/clock_date.h"
 #include "cli/check.h"
 #include "shop/public_url.h"
 #include "shop/webhooks.h"
@@ -76,4 +78,39 @@ void check_public_url(struct app *app, struct findings *f)
     free(url);
     json_decref(list);
     woo_free(woo);
+}
+
+/* The newest delivery in which WordPress sent an error in an order's place; at_ms 0 = there was none. */
+static bool find_rest_error(const struct tally_event *event, void *context)
+{
+    int64_t *at_ms = context;
+
+    if (strcmp(event->kind, "received") != 0 || strcmp(event->why, "rest_error") != 0)
+        return true;
+    *at_ms = event->at_ms;
+    return false;
+}
+
+/* Do orders come, and are they orders? A webhook whose owner lost its rights delivers errors. */
+void check_deliveries(struct app *app, struct findings *f)
+{
+    struct tally_counts sums = {0};
+    char ago[CLOCK_WORDS_SIZE];
+    int64_t error_ms = 0;
+
+    journal_fold(app);
+    if (journal_sums(app, &sums) != STORE_OK || journal_each(app, find_rest_error, &error_ms) != STORE_OK)
+        return; /* the store's area says why */
+    int64_t last_ms = tally_of(&sums, TALLY_LAST_ORDER) * 1000;
+    if (error_ms > last_ms + 1000)
+        findings_add(f, FINDING_WARN, "rest_error", "Orders do not arrive if it lasts.",
+                     "Open the webhook in WooCommerce as an administrator and save it again: its owner may "
+                     "have lost the "
+                     "right to read orders. Then run woo_ghl reconcile.",
+                     "the shop delivered an error in an order's place %s ago, and no order since",
+                     clock_in_words(clock_wall_ms() - error_ms, ago));
+    else if (last_ms)
+        FINDINGS_OK(f, "last", "the last order came %s ago", clock_in_words(clock_wall_ms() - last_ms, ago));
+    else
+        FINDINGS_OK(f, "last", "no order has come yet");
 }
