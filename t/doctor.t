@@ -153,7 +153,7 @@ subtest 'files' => sub {
         chown @user, "$data/store.db";
     }
     SKIP: {
-        skip 'no file system can be mounted here', 1 if !@user || system("mount -t tmpfs -o size=1m,mode=777 none $data 2>/dev/null") != 0;
+        skip 'no file system can be mounted here', 1 if !@user || system("mount -t tmpfs -o size=1m,mode=700,uid=$user[0],gid=$user[1] none $data 2>/dev/null") != 0;
         found(examine($server), 'files.space', 'FAIL', qr/\d+ MB are left/);
         system 'umount', $data;
     }
