@@ -10,7 +10,7 @@
 #   make portable  build/portable/woo_ghl: one static file for any Linux on x86-64
 #   make release   it with what shared hosting needs, as .tar.gz and .zip    make deb   a package of it
 #   make docs      .env.sample and parts of the man page, from the program
-#   make bench     how fast it is
+#   make bench     how fast it is                              make bench-cluster  200 locations on a Redis Cluster
 #   make browser   the owner's page in Chromium (Debian's, with npm's puppeteer-core and axe-core); screenshots in build/browser
 #
 # Some tests only (V=1 shows each assertion); it is an error if nothing matches:
@@ -223,6 +223,11 @@ bench: $(PROGRAM) $(BUILD)/bench/skeleton
 	@deploy/deps.sh build run test wrk
 	@BUILD=$(BUILD) WOO_GHL_PROGRAM=$(abspath $(PROGRAM)) perl t/bench/bench.pl $(BUILD)/bench/skeleton
 
+# 200 locations on four web servers and one Redis Cluster; see t/bench/cluster.pl.
+bench-cluster: $(PROGRAM)
+	@deploy/deps.sh build run test wrk
+	@WOO_GHL_PROGRAM=$(abspath $(PROGRAM)) perl t/bench/cluster.pl
+
 $(BUILD)/bench/skeleton: $(BUILD)/t/bench/skeleton.o
 	@mkdir -p $(@D)
 	@echo '  LINK  $@'
@@ -277,5 +282,5 @@ clean:
 
 -include $(shell find $(BUILD) -path $(BUILD)/portable -prune -o -name '*.d' -print 2>/dev/null)
 FORCE:
-.PHONY: bench browser docs all run unit test crash-driver chaos fuzz build-fuzz check asan deps lint build-tests format install clean FORCE
+.PHONY: bench bench-cluster cluster browser docs all run unit test crash-driver chaos fuzz build-fuzz check asan deps lint build-tests format install clean FORCE
 .SECONDARY:

@@ -2,7 +2,8 @@ package WooGHL::Nodes;
 
 # Redis servers that stand in for each other, on ports of loopback: a Redis Cluster, or a primary that sentinels watch.
 #
-#   my $nodes = WooGHL::Nodes->cluster(3);          # so many primaries; WOO_GHL_REDIS names another redis-server
+#   my $nodes = WooGHL::Nodes->cluster(3, 'appendonly yes');    # so many primaries, with lines of their configuration
+#                                                   # WOO_GHL_REDIS names another redis-server
 #   my $replica = $nodes->add_replica($of);         # its number; nodes are counted from 0
 #   $nodes->owner('{p1:loc}');                      # the node that has the keys with this tag
 #   $nodes->move('{p1:loc}', $to);                  # its slot, key by key
@@ -77,6 +78,7 @@ sub start {
 }
 
 sub kill { my ($self, $n) = @_; my $process = delete $self->{node}[$n]{process}; $process->signal('KILL'); $process->wait(10); return $self }
+sub process { my ($self, $n) = @_; return $self->{node}[$n]{process} }
 sub port { my ($self, $n) = @_; return $self->{node}[$n]{port} }
 sub log { my ($self, $n) = @_; open my $in, '<', "$self->{node}[$n]{dir}/log" or return ''; local $/; return <$in> }
 sub _alive { my ($self) = @_; return grep { $self->{node}[$_]{process} } 0 .. $#{ $self->{node} } }
@@ -103,7 +105,7 @@ sub url {
 
 sub _add_node {
     my ($self) = @_;
-    my $n = $self->_add(0, 'cluster-enabled yes', 'cluster-node-timeout 1000', 'repl-diskless-sync-delay 0', 'repl-ping-replica-period 1');
+    my $n = $self->_add(0, @{ $self->{config} }, 'cluster-enabled yes', 'cluster-node-timeout 1000', 'repl-diskless-sync-delay 0', 'repl-ping-replica-period 1');
     $self->_tell($n, 'CLUSTER', 'SET-CONFIG-EPOCH', $n + 1);
     $self->{node}[$n]{id} = $self->cli($n, 'CLUSTER', 'MYID');
     return $n;
@@ -126,8 +128,9 @@ sub _until_joined {
 }
 
 sub cluster {
-    my ($class, $primaries) = @_;
+    my ($class, $primaries, @config) = @_;
     my $self = $class->_new;
+    $self->{config} = \@config;
     $self->_add_node for 1 .. $primaries;
     for my $n (0 .. $primaries - 1) {
         $self->_tell($n, 'CLUSTER', 'ADDSLOTS', int($SLOTS * $n / $primaries) .. int($SLOTS * ($n + 1) / $primaries) - 1);
