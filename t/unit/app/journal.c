@@ -1,6 +1,7 @@
 /* What is counted and noted reaches the store once, stays bounded, and is never waited for. */
 #include "app/journal.h"
 #include "app/place.h"
+#include "app/ready.h"
 #include "base/clock.h"
 #include "sandbox.h"
 #include "tap.h"
@@ -9,6 +10,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/file.h>
+#include <sys/wait.h>
 #include <unistd.h>
 
 static struct tally_event an_event(int n, int64_t at_ms)
@@ -180,6 +182,50 @@ static void full(struct app *app)
     ok(look(app, 0).n > 1000, "its events are there");
 }
 
+#define WORKERS 4
+#define EACH 50
+
+/* A worker's life: each answer is counted, noted, written down and folded at once. */
+static void work(const struct sandbox *sandbox)
+{
+    struct app app;
+
+    if (!sandbox_open(sandbox, NULL, &app))
+        _exit(1);
+    struct error e = ERROR_NONE;
+    bool good = app_ready(&app, &e);
+    for (int i = 0; good && i < EACH; i++) {
+        struct tally_event event = an_event(i, clock_wall_ms());
+        tally_note(&app.tally, &event);
+        tally_count(&app.tally, "received", "foreign");
+        journal_keep(&app);
+        journal_fold(&app);
+    }
+    for (int tries = 0; journal_keep_now_and_then(&app) && tries < 1000; tries++)
+        (void)clock_sleep_ms(1, NULL);
+    app_close(&app);
+    _exit(good ? 0 : 1);
+}
+
+/* Nothing is lost or counted twice if many processes fold at once. */
+static void together(const struct sandbox *sandbox, struct app *app)
+{
+    int64_t before = sum(app, "received/foreign");
+    pid_t pid[WORKERS];
+
+    fflush(stdout);
+    for (int i = 0; i < WORKERS; i++)
+        if ((pid[i] = fork()) == 0)
+            work(sandbox);
+    for (int i = 0; i < WORKERS; i++) {
+        int status = -1;
+        ok(pid[i] > 0 && waitpid(pid[i], &status, 0) == pid[i] && status == 0, "worker %d", i);
+    }
+    journal_fold(app);
+    is_int(sum(app, "received/foreign"), before + WORKERS * EACH, "each is counted once");
+    is_int(look(app, WORKERS * EACH).n, WORKERS * EACH, "and noted");
+}
+
 int main(void)
 {
     struct sandbox sandbox;
@@ -190,6 +236,7 @@ int main(void)
     counting(&app);
     events(&app);
     locked(&app);
+    together(&sandbox, &app);
     full(&app);
     app_close(&app);
     sandbox_end(&sandbox);
