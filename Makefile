@@ -64,9 +64,9 @@ FOUND   := $(shell pkg-config --cflags $(PKG) $(FCGI_PC) $(MORE_PC))
 LIBS    := $(shell pkg-config --libs $(PKG) $(MORE_PC)) $(if $(FCGI_PC),$(shell pkg-config --libs $(FCGI_PC)),-lfcgi)
 else
 TLS_PC   =
-SECCOMP_PC =
+SECCOMP_PC = libseccomp
 FOUND    = -isystem $(LIBS_DIR)/include
-LIBS     = -static -Wl,--gc-sections -L$(LIBS_DIR)/lib -lcurl -lssl -lcrypto -ljansson -lhiredis -lsqlite3 -lfcgi
+LIBS     = -static -Wl,--gc-sections -L$(LIBS_DIR)/lib -lcurl -lssl -lcrypto -ljansson -lhiredis -lsqlite3 -lfcgi -lseccomp
 LDHARDEN = -no-pie -Wl,-z,relro,-z,now
 endif
 ALL_CFLAGS := -std=c11 -D_GNU_SOURCE $(CFLAGS) $(WARN) $(HARDEN) $(if $(TLS_PC),-DHAVE_HIREDIS_SSL) $(if $(SECCOMP_PC),-DHAVE_SECCOMP) \

@@ -6,9 +6,9 @@ cd "$(dirname "$0")/.."
 echo 'woo_ghl'
 echo
 cat LICENSE
-for name in openssl curl jansson hiredis sqlite3 libfcgi; do
-    printf '\n\n======== %s %s ========\n\n' "$name" "$(dpkg-parsechangelog -l "build/portable/src/$name/debian/changelog" -S Version)"
-    cat "build/portable/src/$name/debian/copyright"
+for source in build/portable/src/*/debian; do
+    printf '\n\n======== %s ========\n\n' "$(head -n 1 "$source/changelog" | cut -d ';' -f 1)"
+    cat "$source/copyright"
 done
 printf '\n\n======== musl ========\n\n'
 cat /usr/share/doc/musl/copyright

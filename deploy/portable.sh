@@ -10,7 +10,7 @@ prefix=$work/libs
 jobs=${JOBS:-2}
 log=$work/log
 
-deploy/deps.sh musl-tools linux-libc-dev dpkg-dev tcl perl make gcc
+deploy/deps.sh musl-tools linux-libc-dev dpkg-dev tcl gperf perl make gcc
 mkdir -p "$work"/apt/lists/partial "$work"/apt/archives/partial "$src" "$prefix"/{include,lib}
 
 # -- sources --
@@ -47,13 +47,10 @@ fetch() { # NAME
 # -- the libraries --
 
 # musl's headers know nothing of the kernel's own, which OpenSSL wants.
-kernel=$work/kernel
-mkdir -p "$kernel"
-ln -sfn /usr/include/linux "$kernel/linux"
-ln -sfn /usr/include/asm-generic "$kernel/asm-generic"
-ln -sfn "/usr/include/$(gcc -print-multiarch)/asm" "$kernel/asm"
-
-export CPATH=$kernel
+ln -sfn /usr/include/linux "$prefix/include/linux"
+ln -sfn /usr/include/asm-generic "$prefix/include/asm-generic"
+ln -sfn "/usr/include/$(gcc -print-multiarch)/asm" "$prefix/include/asm"
+export CPATH=$prefix/include
 cc=musl-gcc
 # The same bytes wherever and whenever it is built.
 export SOURCE_DATE_EPOCH=0 ZERO_AR_DATE=1
@@ -136,8 +133,15 @@ build_libfcgi() {
         archive libfcgi.a libfcgi/fcgiapp.c libfcgi/os_unix.c
 }
 
+build_libseccomp() {
+    ./configure --host=x86_64-linux-musl --prefix="$prefix" --disable-shared --enable-static CC="$cc" CFLAGS="$small"
+    make -j"$jobs" -C src libseccomp.la
+    cp src/.libs/libseccomp.a "$prefix/lib/"
+    cp include/seccomp.h include/seccomp-syscalls.h "$prefix/include/"
+}
+
 # What is there is built anew only if its recipe changes.
-for name in openssl curl jansson hiredis sqlite3 libfcgi; do
+for name in openssl curl jansson hiredis sqlite3 libfcgi libseccomp; do
     recipe=$({ declare -f "build_$name" archive && echo "$small"; } | sha256sum | cut -c1-16)
     [[ ! -e $prefix/$name.$recipe ]] || continue
     rm -rf "${src:?}/$name"
@@ -162,7 +166,7 @@ done
 
 # -- the program --
 
-"${MAKE:-make}" --no-print-directory -j"$jobs" CC="$cc" BUILD=build/portable/obj PROGRAM=build/portable/woo_ghl \
+env -u CPATH "${MAKE:-make}" --no-print-directory -j"$jobs" CC="$cc" BUILD=build/portable/obj PROGRAM=build/portable/woo_ghl \
     LIBS_DIR="$prefix" CFLAGS='-O2 -g0 -ffunction-sections -fdata-sections' all
 strip --strip-all --remove-section=.comment --remove-section=.note.* build/portable/woo_ghl
 ls -l build/portable/woo_ghl
