@@ -53,14 +53,14 @@ subtest 'a new shop' => sub {
 subtest 'what is wrong alone is mended' => sub {
     my $server = new_server();
     my @four = map { { id => $_ + 1, name => "n$_", topic => 'order.' . (qw(created updated deleted restored))[$_], status => 'active', delivery_url => "$URL/", secret => $SECRET } } 0 .. 3;
-    $four[1]{status} = 'disabled';
+    @{ $four[1] }{qw(name status)} = ("n1\e[2J", 'disabled');
     $four[2]{delivery_url} = 'https://old.example.com/woo-order';
     $four[3]{api_version} = 'legacy_v3';
     my $foreign = { id => 9, name => 'other', topic => 'order.updated', status => 'paused', delivery_url => 'https://other.example.com/hook', secret => 'x' };
     $woo->settings({ webhooks => [$foreign, @four] });
     my $run = $server->command('connect', '--yes');
     is $run->{code}, 0, 'told to do it' or diag $run->{err};
-    like $run->{out}, qr/^plan: change the shop's webhook "n1" \(order\.updated\): set it active, which is disabled; write the secret$/m, 'one is set active';
+    like $run->{out}, qr/^plan: change the shop's webhook "n1 \[2J" \(order\.updated\): set it active, which is disabled; write the secret$/m, 'one is set active';
     like $run->{out}, qr/^plan: change the shop's webhook "n2" \(order\.deleted\): deliver to \Q$URL\E; write the secret$/m, 'one gets the right URL';
     is_deeply webhooks(), [sort "order.updated paused https://other.example.com/hook other", "order.created active $URL/ ours", "order.updated active $URL/ ours",
         "order.deleted active $URL ours", "order.restored paused $URL/ ours", "order.restored active $URL ours"], 'one of another API version makes room; a foreign one stays';

@@ -74,6 +74,11 @@ static bool read_old(int dir, const char *name, struct stat *st, struct buf *tex
     }
     bool good = fstat(fd, st) == 0 && files_read_fd(fd, text, e);
     close(fd);
+    if (good && geteuid() != 0 && (st->st_uid != geteuid() || st->st_gid != getegid())) {
+        error_set(e,
+                  "it belongs to another user or group, who could not read it afterwards; change it as root");
+        return false;
+    }
     return good;
 }
 
@@ -99,8 +104,7 @@ bool config_write(const char *path, const struct config_value *values, size_t co
     }
     for (size_t i = 0; good && i < count; i++)
         good = add_value(&values[i], &text);
-    if (good || !*e->text)
-        good = good && !text.failed && files_write(dir, name, text.data, text.len, false, e) == FILES_OK;
+    good = good && !text.failed && files_write(dir, name, text.data, text.len, false, e) == FILES_OK;
     if (good && (fchmodat(dir, name, st.st_mode & 0777, 0) != 0 ||
                  fchownat(dir, name, st.st_uid, st.st_gid, 0) != 0)) {
         error_set(e, "its owner and rights cannot be kept: %s", strerror(errno));

@@ -1,5 +1,6 @@
 #include "shop/connect.h"
 #include "base/clock.h"
+#include "base/text.h"
 #include "ghl/fields.h"
 #include "shop/webhooks.h"
 #include <stdarg.h>
@@ -34,6 +35,8 @@ static bool add_step(struct connect_plan *plan, struct connect_step step, const 
     if (vasprintf(&step.text, fmt, args) < 0)
         step.text = NULL;
     va_end(args);
+    if (step.text)
+        text_still(step.text, strlen(step.text)); /* a webhook's name is typed by anybody */
     if (more && step.body && step.text) {
         plan->step[plan->count++] = step;
         return true;
