@@ -117,6 +117,7 @@ bool redis_find(struct redis *r, int64_t deadline)
             return redis_fail(r, "its name is too long");
         if ((!r->url.primary || ask_sentinel(r, until)) && reach(r, until)) {
             r->first = at;
+            r->failed_mono_ms = -1; /* it was another host that failed */
             return true;
         }
     }
