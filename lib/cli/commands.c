@@ -28,10 +28,13 @@ const struct command commands[] = {
     {.name = "status", .arguments = "[--json] [--watch]", .run = run_status,
      .help = "Says in one sentence whether all is well, then what waits and why: the queue, dead letters, pauses, the spool, today's orders.",
      .more = "It exits with 0 if all is well, 1 if somebody should look, and 2 if orders are at risk. With --watch it looks again every two seconds."},
-    {.name = "failed", .arguments = "[list] | show KEY | retry KEY|--all|--since DATE|DURATION | drop KEY|--all", .run = run_failed,
+    {.name = "failed", .arguments = "[list] [FILTER] [--json] [--skip N] [--limit N] | show ORDER | retry ORDER|--all|FILTER [--dry-run] [--yes] | drop ORDER|--all|FILTER [--yes]",
+     .run = run_failed,
      .help = "Lists, shows, retries or drops dead letters: orders that GHL or the settings refuse.",
-     .more = "The list masks personal data; show prints an order with its content. retry puts orders back into the queue; content that was "
-             "deleted after DEAD_LETTER_TTL is read from the shop. drop deletes them for good. DATE is a day or a moment in UTC, "
+     .more = "ORDER is a key of the list, or an order's number. FILTER is any of --reason TEXT, --since DATE|DURATION and --until DATE|DURATION. "
+             "The list masks personal data; show prints an order with its content. retry puts orders back into the queue; content that was "
+             "deleted after DEAD_LETTER_TTL is read from the shop. drop deletes them for good. For several orders a plan is shown first; on a "
+             "terminal it asks, elsewhere drop needs --yes. DATE is a day or a moment in UTC, "
              "such as 2026-11-25 or 2026-11-25T08:00:00; DURATION is how long ago, such as 36h."},
     {.name = "rekey", .arguments = "", .run = run_rekey, .finishes = true,
      .help = "Encrypts anew what is stored under an older DATA_KEY or WOO_WEBHOOK_SECRET: then the older one opens nothing.",

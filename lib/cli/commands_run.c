@@ -163,8 +163,9 @@ int run_status(int argc, char **argv, volatile int *stop)
 
 /* -- failed -- */
 
-/* A command on what the store holds. */
-static int run_on_store(int argc, char **argv, volatile int *stop, int (*run)(struct app *, int, char **))
+/* A command on what the store holds, once its arguments are good. */
+static int run_on_store(const char *name, volatile int *stop, int (*run)(struct app *, const void *),
+                        const void *options)
 {
     struct app app;
     struct error e = ERROR_NONE;
@@ -173,23 +174,37 @@ static int run_on_store(int argc, char **argv, volatile int *stop, int (*run)(st
     if (!open_app(&app, stop))
         code = EX_CONFIG;
     else if (!app_ready(&app, &e))
-        fprintf(stderr, "woo_ghl %s: %s\n", argv[1], e.text);
+        fprintf(stderr, "woo_ghl %s: %s\n", name, e.text);
     else
-        code = run(&app, argc - 1, argv + 1);
+        code = run(&app, options);
     app_close(&app);
     return code;
 }
 
+static int do_failed(struct app *app, const void *options)
+{
+    return failed_run(app, options);
+}
+
 int run_failed(int argc, char **argv, volatile int *stop)
 {
-    return run_on_store(argc, argv, stop, failed_main);
+    struct failed_options options;
+    int code = failed_parse(argc - 1, argv + 1, &options);
+
+    return code == EX_OK ? run_on_store("failed", stop, do_failed, &options) : code;
 }
 
 /* -- rekey -- */
 
+static int do_rekey(struct app *app, const void *options)
+{
+    (void)options;
+    return rekey_run(app);
+}
+
 int run_rekey(int argc, char **argv, volatile int *stop)
 {
-    return argc > 2 ? commands_usage("rekey", argv[2]) : run_on_store(argc, argv, stop, rekey_main);
+    return argc > 2 ? commands_usage("rekey", argv[2]) : run_on_store("rekey", stop, do_rekey, NULL);
 }
 
 /* -- reconcile -- */
@@ -251,7 +266,7 @@ int run_reconcile(int argc, char **argv, volatile int *stop)
             options.if_wanted = true;
         } else if (!strcmp(argv[i], "--since")) {
             const char *since = argv[++i]; /* behind the last one argv ends with NULL */
-            if (!since_parse(since ? since : "", &options.since_s, &e)) {
+            if (!since_parse("--since", since ? since : "", &options.since_s, &e)) {
                 fprintf(stderr, "woo_ghl reconcile: %s\n", e.text);
                 return EX_USAGE;
             }

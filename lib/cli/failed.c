@@ -1,7 +1,7 @@
 #include "cli/failed.h"
+#include "base/clock.h"
 #include "base/redact.h"
 #include "base/text.h"
-#include "cli/since.h"
 #include "order/delivery.h"
 #include "order/order.h"
 #include "owner/letter.h"
@@ -47,40 +47,154 @@ static void mask_customer(const struct letter *letter, char *out, size_t size)
     delivery_free(&delivery);
 }
 
+/* What people call it: the order's number; "" = its body is gone or is no order. */
+static void find_number(const struct letter *letter, char *out, size_t size)
+{
+    struct delivery delivery = {0};
+    struct order order = {0};
+
+    (void)text_copy(out, size, "");
+    if (delivery_unpack(letter->body.data, letter->body.len, &delivery) &&
+        order_parse(delivery.body, delivery.body_len, &delivery.headers, &order).kind == ORDER_FULL)
+        (void)text_copy(out, size, order.number);
+    order_free(&order);
+    delivery_free(&delivery);
+}
+
+static bool is_wanted(const struct failed_options *o, const struct store_entry *entry, const char *reason)
+{
+    return (!o->until_s || entry->at_ms < o->until_s * 1000) && (!o->reason || strcasestr(reason, o->reason));
+}
+
 struct listing {
+    const struct failed_options *options;
+    json_t *json; /* NULL: as text */
     long n;
     bool failed;
 };
 
+static void print_line(struct app *app, const struct store_entry *entry, const struct letter *letter)
+{
+    char email[128], shown[RECORD_REASON_SIZE];
+
+    mask_customer(letter, email, sizeof email);
+    print_age((letter->reply.now_ms - entry->at_ms) / 1000);
+    printf("  %-24s ", log_printable(app->log, entry->key, shown, sizeof shown));
+    printf("%-28s ", log_printable(app->log, email, shown, sizeof shown));
+    printf("%s\n", log_printable(app->log, letter->reply.order.reason, shown, sizeof shown));
+}
+
+static bool add_object(struct app *app, json_t *list, const struct store_entry *entry,
+                       const struct letter *letter)
+{
+    char email[128], number[ORDER_WORD_MAX + 1], since[32], shown[RECORD_REASON_SIZE];
+
+    mask_customer(letter, email, sizeof email);
+    find_number(letter, number, sizeof number);
+    clock_format_iso(entry->at_ms, since);
+    return json_array_append_new(list,
+                                 json_pack("{so so ss so sI so}", "key", json_from_text(entry->key), "number",
+                                           json_from_text(number), "since", since, "reason",
+                                           json_from_text(log_printable(app->log, letter->reply.order.reason,
+                                                                        shown, sizeof shown)),
+                                           "attempts", (json_int_t)letter->reply.order.attempts, "email",
+                                           json_from_text(email))) == 0;
+}
+
 static bool print_one(struct app *app, const struct store_entry *entry, void *context)
 {
     struct letter letter = {0};
-    char email[128], shown[RECORD_REASON_SIZE];
-    struct listing *listing = context;
+    struct listing *l = context;
+    const struct failed_options *o = l->options;
     enum store_result result = letter_read(app, entry->key, &letter);
 
-    if (result == STORE_OK) {
-        mask_customer(&letter, email, sizeof email);
-        print_age((letter.reply.now_ms - entry->at_ms) / 1000);
-        printf("  %-24s ", log_printable(app->log, entry->key, shown, sizeof shown));
-        printf("%-28s ", log_printable(app->log, email, shown, sizeof shown));
-        printf("%s\n", log_printable(app->log, letter.reply.order.reason, shown, sizeof shown));
-        listing->n++;
+    if (result == STORE_OK && is_wanted(o, entry, letter.reply.order.reason)) {
+        bool shown = l->n >= o->skip && (!o->limit || l->n < o->skip + o->limit);
+        if (shown && l->json)
+            l->failed = !add_object(app, l->json, entry, &letter);
+        else if (shown)
+            print_line(app, entry, &letter);
+        l->n++;
     }
     letter_free(&letter);
-    listing->failed = result != STORE_OK && result != STORE_NONE;
-    return !listing->failed;
+    l->failed = l->failed || (result != STORE_OK && result != STORE_NONE);
+    return !l->failed;
 }
 
-static int list(struct app *app, int argc, char **argv)
-{
-    struct listing listing = {0};
+#define PAGE 50 /* dead letters that a terminal gets at once */
 
-    (void)argc, (void)argv;
-    if (!letters_each(app, 0, print_one, &listing) || listing.failed)
+static int list(struct app *app, const struct failed_options *given)
+{
+    struct failed_options o = *given;
+    struct listing l = {.options = &o, .json = o.json ? json_array() : NULL};
+
+    if (!o.limit && !o.json && isatty(STDOUT_FILENO))
+        o.limit = PAGE;
+    bool good = letters_each(app, o.since_s * 1000, print_one, &l) && !l.failed;
+    if (good && l.json) {
+        json_t *all = json_pack("{sO sI}", "dead_letters", l.json, "count", (json_int_t)l.n);
+        good = all && json_dumpf(all, stdout, JSON_INDENT(1)) == 0 && putchar('\n') != EOF;
+        json_decref(all);
+    } else if (good) {
+        printf("%ld dead letters\n", l.n);
+        if (o.limit && l.n > o.skip + o.limit)
+            printf("These are %ld to %ld. The next: woo_ghl failed --skip %ld\n", o.skip + 1,
+                   o.skip + o.limit, o.skip + o.limit);
+    }
+    json_decref(l.json);
+    return good ? EX_OK : store_failed(app);
+}
+
+/* -- one of them, by its key or its number -- */
+
+struct search {
+    const char *word;
+    char key[RECORD_KEY_SIZE];
+    long found;
+    bool failed;
+};
+
+static bool match_one(struct app *app, const struct store_entry *entry, void *context)
+{
+    struct search *s = context;
+    struct letter letter = {0};
+    const char *id = strrchr(entry->key, ':');
+    char number[ORDER_WORD_MAX + 1];
+    enum store_result result = letter_read(app, entry->key, &letter);
+
+    find_number(&letter, number, sizeof number);
+    if (result == STORE_OK && (!strcmp(number, s->word) || (id && !strcmp(id + 1, s->word)))) {
+        (void)text_copy(s->key, sizeof s->key, entry->key);
+        s->found++;
+    }
+    letter_free(&letter);
+    s->failed = result != STORE_OK && result != STORE_NONE;
+    return !s->failed;
+}
+
+/* The key that is meant: a number, with or without "#", is looked for. EX_OK, or what is wrong was said. */
+static int find_key(struct app *app, const char *word, char key[RECORD_KEY_SIZE])
+{
+    struct search s = {.word = word + (*word == '#')};
+
+    (void)text_copy(key, RECORD_KEY_SIZE, word);
+    if (strchr(word, ':'))
+        return EX_OK;
+    if (!letters_each(app, 0, match_one, &s) || s.failed)
         return store_failed(app);
-    printf("%ld dead letters\n", listing.n);
-    return EX_OK;
+    if (s.found == 1) {
+        memcpy(key, s.key, RECORD_KEY_SIZE);
+        return EX_OK;
+    }
+    if (s.found)
+        fprintf(
+            stderr,
+            "woo_ghl failed: %ld dead letters have the number %s; give the key, see 'woo_ghl failed list'\n",
+            s.found, word);
+    else
+        fprintf(stderr, "woo_ghl failed: no dead letter has the number %s; see 'woo_ghl failed list'\n",
+                word);
+    return EX_DATAERR;
 }
 
 /* -- show -- */
@@ -123,17 +237,15 @@ static void print_letter(const struct log *log, const char *key, const struct le
     delivery_free(&delivery);
 }
 
-static int show(struct app *app, int argc, char **argv)
+static int show(struct app *app, const char *key)
 {
     struct letter letter = {0};
     int code = EX_OK;
 
-    (void)argc;
-    switch (letter_read(app, argv[2], &letter)) {
-    case STORE_OK: print_letter(app->log, argv[2], &letter); break;
+    switch (letter_read(app, key, &letter)) {
+    case STORE_OK: print_letter(app->log, key, &letter); break;
     case STORE_NONE:
-        fprintf(stderr, "woo_ghl failed: no dead letter has the key %s; see 'woo_ghl failed list'\n",
-                argv[2]);
+        fprintf(stderr, "woo_ghl failed: no dead letter has the key %s; see 'woo_ghl failed list'\n", key);
         code = EX_DATAERR;
         break;
     default: code = store_failed(app);
@@ -144,10 +256,18 @@ static int show(struct app *app, int argc, char **argv)
 
 /* -- retry, drop -- */
 
+#define REASONS 10 /* that a plan tells apart */
+
 struct change {
+    const struct failed_options *options;
     enum store_result (*one)(struct app *app, struct letter_change *change, const char *key);
+    const char *what; /* "due again" */
     struct letter_change how;
-    long done, left;
+    struct {
+        char text[RECORD_REASON_SIZE];
+        long n;
+    } reason[REASONS];
+    long planned, done, left;
     bool failed;
 };
 
@@ -156,11 +276,37 @@ static void tell_left(const struct change *change, const char *key)
     fprintf(stderr, "woo_ghl failed: %s: %s\n", key, change->how.why.text);
 }
 
+/* Counts it by its reason, if it is wanted. */
+static bool plan_one(struct app *app, const struct store_entry *entry, void *context)
+{
+    struct change *change = context;
+    struct store_reply reply;
+    enum store_result result = store_read(app->store, entry->key, NULL, &reply);
+    size_t i = 0;
+
+    if (result == STORE_OK && reply.order.dead_ms && is_wanted(change->options, entry, reply.order.reason)) {
+        while (i < REASONS - 1 && *change->reason[i].text &&
+               strcmp(change->reason[i].text, reply.order.reason) != 0)
+            i++;
+        if (!*change->reason[i].text)
+            (void)text_copy(change->reason[i].text, sizeof change->reason[i].text,
+                            *reply.order.reason ? reply.order.reason : "-");
+        change->reason[i].n++;
+        change->planned++;
+    }
+    change->failed = result != STORE_OK && result != STORE_NONE;
+    return !change->failed;
+}
+
 static bool change_one(struct app *app, const struct store_entry *entry, void *context)
 {
     struct change *change = context;
+    struct store_reply reply;
+    enum store_result result = store_read(app->store, entry->key, NULL, &reply);
 
-    switch (change->one(app, &change->how, entry->key)) {
+    if (result == STORE_OK && !is_wanted(change->options, entry, reply.order.reason))
+        return true;
+    switch (result == STORE_OK ? change->one(app, &change->how, entry->key) : result) {
     case STORE_OK: change->done++; break;
     case STORE_NONE:
         change->left++;
@@ -171,85 +317,88 @@ static bool change_one(struct app *app, const struct store_entry *entry, void *c
     return true;
 }
 
-static int change_many(struct app *app, struct change *change, int64_t since_ms, const char *what)
+static void print_plan(const struct app *app, const struct change *change)
 {
-    bool good = letters_each(app, since_ms, change_one, change) && !change->failed;
+    char shown[RECORD_REASON_SIZE];
 
+    printf("%ld dead letters, to be %s:\n", change->planned, change->what);
+    for (size_t i = 0; i < REASONS && *change->reason[i].text; i++)
+        printf("    %ld: %s\n", change->reason[i].n,
+               log_printable(app->log, change->reason[i].text, shown, sizeof shown));
+}
+
+/* A person is asked; a script that drops says --yes. EX_OK: go on; -1: no. */
+static int confirm(const struct failed_options *o)
+{
+    char answer[16] = "";
+
+    if (o->yes || (o->action == FAILED_RETRY && !isatty(STDIN_FILENO)))
+        return EX_OK;
+    if (!isatty(STDIN_FILENO)) {
+        fprintf(stderr, "woo_ghl failed: drop deletes them for good: say --yes if that is meant\n");
+        return EX_USAGE;
+    }
+    printf("Go on? [y/N] ");
+    (void)fflush(stdout);
+    return fgets(answer, sizeof answer, stdin) && (*answer == 'y' || *answer == 'Y') ? EX_OK : -1;
+}
+
+static int change_many(struct app *app, struct change *change)
+{
+    const struct failed_options *o = change->options;
+
+    if (!letters_each(app, o->since_s * 1000, plan_one, change) || change->failed)
+        return store_failed(app);
+    if (!change->planned) {
+        printf("No matching orders.\n");
+        return EX_OK;
+    }
+    print_plan(app, change);
+    int code = o->dry_run ? -1 : confirm(o);
+    if (code != EX_OK) {
+        printf("Nothing was changed.\n");
+        return code < 0 ? EX_OK : code;
+    }
+    bool good = letters_each(app, o->since_s * 1000, change_one, change) && !change->failed;
     letter_change_free(&change->how);
     if (!good)
         return store_failed(app);
-    if (!change->done && !change->left)
-        printf("No matching orders.\n");
-    else if (change->left)
-        printf("%ld are %s, %ld could not be\n", change->done, what, change->left);
+    if (change->left)
+        printf("%ld are %s, %ld could not be\n", change->done, change->what, change->left);
     else
-        printf("%ld are %s\n", change->done, what);
+        printf("%ld are %s\n", change->done, change->what);
     return EX_OK;
 }
 
-static int change_named(struct app *app, struct change *change, const char *key, const char *what)
+static int change_named(struct app *app, struct change *change, const char *key)
 {
     enum store_result result = change->one(app, &change->how, key);
 
     letter_change_free(&change->how);
     switch (result) {
-    case STORE_OK: printf("%s is %s\n", key, what); return EX_OK;
+    case STORE_OK: printf("%s is %s\n", key, change->what); return EX_OK;
     case STORE_NONE: tell_left(change, key); return EX_DATAERR;
     default: return store_failed(app);
     }
 }
 
-static int retry(struct app *app, int argc, char **argv)
-{
-    struct change change = {.one = letter_retry};
-    struct error e = ERROR_NONE;
-    int64_t since_s;
+/* -- all -- */
 
-    if (!strcmp(argv[2], "--since")) {
-        if (!since_parse(argc == 4 ? argv[3] : "", &since_s, &e)) {
-            fprintf(stderr, "woo_ghl failed: %s\n", e.text);
-            return EX_USAGE;
-        }
-        return change_many(app, &change, since_s * 1000, "due again");
+int failed_run(struct app *app, const struct failed_options *o)
+{
+    bool drop = o->action == FAILED_DROP;
+    struct change change = {
+        .options = o, .one = drop ? letter_drop : letter_retry, .what = drop ? "dropped" : "due again"};
+    char key[RECORD_KEY_SIZE];
+    int code = o->key ? find_key(app, o->key, key) : EX_OK;
+
+    if (code != EX_OK)
+        return code;
+    switch (o->action) {
+    case FAILED_LIST: return list(app, o);
+    case FAILED_SHOW: return show(app, key);
+    case FAILED_RETRY:
+    case FAILED_DROP: break;
     }
-    return strcmp(argv[2], "--all") ? change_named(app, &change, argv[2], "due again")
-                                    : change_many(app, &change, 0, "due again");
-}
-
-static int drop(struct app *app, int argc, char **argv)
-{
-    struct change change = {.one = letter_drop};
-
-    (void)argc;
-    return strcmp(argv[2], "--all") ? change_named(app, &change, argv[2], "dropped")
-                                    : change_many(app, &change, 0, "dropped");
-}
-
-/* -- the table -- */
-
-static const struct {
-    const char *name;
-    int min, max; /* words, the two names included */
-    int (*run)(struct app *app, int argc, char **argv);
-} actions[] = {
-    {"list", 2, 2, list},
-    {"show", 3, 3, show},
-    {"retry", 3, 4, retry},
-    {"drop", 3, 3, drop},
-};
-
-int failed_main(struct app *app, int argc, char **argv)
-{
-    if (argc == 1)
-        return list(app, argc, argv);
-    for (size_t i = 0; i < sizeof actions / sizeof *actions; i++) {
-        if (strcmp(actions[i].name, argv[1]) != 0)
-            continue;
-        if (argc >= actions[i].min && argc <= actions[i].max && (argc < 4 || !strcmp(argv[2], "--since")))
-            return actions[i].run(app, argc, argv);
-        fprintf(stderr, "woo_ghl failed: %s takes other arguments; see 'woo_ghl failed --help'\n", argv[1]);
-        return EX_USAGE;
-    }
-    fprintf(stderr, "woo_ghl failed: unknown argument '%s'; see 'woo_ghl failed --help'\n", argv[1]);
-    return EX_USAGE;
+    return o->key ? change_named(app, &change, key) : change_many(app, &change);
 }

@@ -3,12 +3,11 @@
 #include <stdio.h>
 #include <sysexits.h>
 
-int rekey_main(struct app *app, int argc, char **argv)
+int rekey_run(struct app *app)
 {
     struct rekey_counts counts;
     bool good = rekey(app, &counts);
 
-    (void)argc, (void)argv;
     printf("sealed anew: %ld bodies and notes, %ld files of the spool\n", counts.blobs, counts.files);
     if (!good || counts.locked)
         fprintf(stderr, "woo_ghl rekey: %ld could not be opened; %s\n", counts.locked, counts.why.text);

@@ -7,6 +7,6 @@
 #include "app/app.h"
 
 /* The exit code: EX_OK if nothing needs an older secret any more. */
-int rekey_main(struct app *app, int argc, char **argv);
+int rekey_run(struct app *app);
 
 #endif

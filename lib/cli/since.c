@@ -27,7 +27,7 @@ static bool parse_ago(const char *text, int64_t now_s, int64_t *out_s)
     return true;
 }
 
-bool since_parse(const char *text, int64_t *out_s, struct error *e)
+bool since_parse(const char *option, const char *text, int64_t *out_s, struct error *e)
 {
     int64_t now_s = clock_wall_ms() / 1000, since_s;
 
@@ -36,8 +36,8 @@ bool since_parse(const char *text, int64_t *out_s, struct error *e)
         return true;
     }
     if (!*text)
-        error_set(e, "--since needs a value; write for example " EXAMPLES);
+        error_set(e, "%s needs a value; write for example " EXAMPLES, option);
     else
-        error_set(e, "--since: '%s' is not a date in the past; write for example " EXAMPLES, text);
+        error_set(e, "%s: '%s' is not a date in the past; write for example " EXAMPLES, option, text);
     return false;
 }
