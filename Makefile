@@ -272,6 +272,7 @@ install: all
 	install -m 0644 $(wildcard README.md LICENSE .env.sample) $(DESTDIR)$(PREFIX)/share/doc/woo-ghl
 	install -D -m 0644 doc/mapping.md $(DESTDIR)$(PREFIX)/share/doc/woo-ghl/doc/mapping.md
 	install -D -m 0644 doc/privacy.md $(DESTDIR)$(PREFIX)/share/doc/woo-ghl/doc/privacy.md
+	install -D -m 0644 doc/performance.md $(DESTDIR)$(PREFIX)/share/doc/woo-ghl/doc/performance.md
 	@# The owner's settings stay as they are.
 	[ -e $(DESTDIR)/etc/woo-ghl/env ] || install -D -m 0640 deploy/env $(DESTDIR)/etc/woo-ghl/env
 	install -D -m 0644 deploy/completion.bash $(DESTDIR)$(PREFIX)/share/bash-completion/completions/woo_ghl

@@ -31,7 +31,7 @@ for file in deploy/nginx-woo-order.conf deploy/apache.conf; do
 done
 install -m 0644 deploy/nginx.conf deploy/cron deploy/nginx-woo-pool.conf deploy/prometheus.yml deploy/prometheus-rules.yml deploy/grafana.json \
     deploy/healthchecks "$doc/examples"
-install -m 0644 README.md doc/mapping.md doc/privacy.md "$doc"
+install -m 0644 README.md doc/mapping.md doc/privacy.md doc/performance.md "$doc"
 deploy/licenses.sh >"$doc/copyright"
 printf 'woo-ghl (%s) unstable; urgency=medium\n\n  * See the log of the sources.\n\n -- The woo_ghl authors <woo-ghl@example.com>  %s\n' \
     "$version" "$(date -R -u -d "@$epoch")" >"$doc/changelog"

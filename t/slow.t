@@ -32,10 +32,11 @@ sub begin {
     return { socket => $socket, drips => $with{drips}, bytes => '' };
 }
 
-# How many connections the workers have: each has one socket to listen, and one more while it serves.
+# How many connections the workers have, that is: how many sockets are connected (03) under the name that they listen at.
 sub connections {
-    my @sockets = grep { (readlink // '') =~ /^socket:/ } map { glob "/proc/$_/fd/*" } $server->worker_pids;
-    return @sockets - 4;
+    my $name = $server->dir . '/socket';
+    open my $in, '<', '/proc/net/unix' or die "/proc/net/unix: $!";
+    return scalar grep { my @field = split; ($field[7] // '') eq $name && $field[5] eq '03' } <$in>;
 }
 
 # Lets them drip, and reads their answers, until the workers have let go of all. The time of that.

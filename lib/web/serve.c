@@ -271,6 +271,8 @@ static long read_fcgi(void *context, char *into, size_t n)
 static bool has_ended(struct fcgi_body *body)
 {
     char more;
+
+    body->deadline_mono_ms = clock_mono_ms() + BODY_GRACE_MS; /* the work on it may have taken long */
     return !body->left && !body->cut && read_some(body, &more, 1) == 0;
 }
 
@@ -287,8 +289,10 @@ static void swallow_fcgi(struct fcgi_body *body)
     do
         body->deadline_mono_ms = deadline;
     while (!body->cut && read_some(body, waste, sizeof waste) > 0);
-    if (body->cut)
-        (void)shutdown(body->fcgi->request.ipcFd, SHUT_RD);
+    if (!body->cut)
+        return;
+    (void)shutdown(body->fcgi->request.ipcFd, SHUT_RD);
+    body->fcgi->request.keepConnection = 0;
 }
 
 static bool write_fcgi(FCGX_Request *fcgi, const struct buf *bytes)
