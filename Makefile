@@ -270,8 +270,8 @@ install: all
 	ln -sf ../lib/woo-ghl/woo_ghl $(DESTDIR)$(PREFIX)/bin/woo_ghl
 	install -m 0644 $(filter-out %.sh %.bash deploy/debian,$(wildcard deploy/*)) $(DESTDIR)$(PREFIX)/share/doc/woo-ghl/deploy
 	install -m 0644 $(wildcard README.md LICENSE .env.sample) $(DESTDIR)$(PREFIX)/share/doc/woo-ghl
-	install -D -m 0644 doc/mapping.md $(DESTDIR)$(PREFIX)/share/doc/woo-ghl/doc/mapping.md
-	install -D -m 0644 doc/privacy.md $(DESTDIR)$(PREFIX)/share/doc/woo-ghl/doc/privacy.md
+	install -d $(DESTDIR)$(PREFIX)/share/doc/woo-ghl/doc
+	install -m 0644 $(filter-out doc/design.md doc/hacking.md,$(wildcard doc/*.md)) $(DESTDIR)$(PREFIX)/share/doc/woo-ghl/doc
 	install -D -m 0644 doc/performance.md $(DESTDIR)$(PREFIX)/share/doc/woo-ghl/doc/performance.md
 	@# The owner's settings stay as they are.
 	[ -e $(DESTDIR)/etc/woo-ghl/env ] || install -D -m 0640 deploy/env $(DESTDIR)/etc/woo-ghl/env

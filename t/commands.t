@@ -138,7 +138,7 @@ subtest 'make install' => sub {
     ok -f "$root/opt/x/share/man/man1/woo_ghl.1", 'the manual';
     my $readme = slurp("$root/opt/x/share/doc/woo-ghl/README.md");
     for my $path ($readme =~ m{\]\(([^):]+)\)}g, $readme =~ m{`(deploy/[\w./-]+)`}g) {
-        ok -e "$root/opt/x/share/doc/woo-ghl/$path", "what README points to: $path" if $path ne 'deploy/run.sh';
+        ok -e "$root/opt/x/share/doc/woo-ghl/$path", "what README points to: $path" if $path !~ m{^#|^deploy/run\.sh$};
     }
     open my $file, '>>', "$root/etc/woo-ghl/env" or die "env: $!";
     print $file "SHOP=mine\n";
