@@ -9,6 +9,7 @@
 #   make fuzz      each fuzzer of t/fuzz for SECONDS=10 (clang)
 #   make portable  build/portable/woo_ghl: one static file for any Linux on x86-64
 #   make release   it with what shared hosting needs, as .tar.gz and .zip    make deb   a package of it
+#   make sbom      a bill of materials (CycloneDX)
 #   make docs      .env.sample and parts of the man page, from the program
 #   make bench     how fast it is                              make bench-cluster  200 locations on a Redis Cluster
 #   make browser   the owner's page in Chromium (Debian's, with npm's puppeteer-core and axe-core); screenshots in build/browser
@@ -134,7 +135,7 @@ $(BUILD)/t/driver/%: $(BUILD)/t/driver/%.o $(BUILD)/libwoo_ghl.a
 	@echo '  LINK  $@'
 	$(Q)$(CC) $(ALL_CFLAGS) $(LDHARDEN) -o $@ $^ $(LIBS)
 
-.PHONY: portable portable-test release deb deb-test
+.PHONY: sbom portable portable-test release deb deb-test
 portable:
 	@JOBS=$(JOBS) deploy/portable.sh
 
@@ -259,6 +260,10 @@ docs: $(PROGRAM)
 	$(abspath $(PROGRAM)) help settings > .env.sample
 	perl -0777 -pi -e 'my $$new = qx($(abspath $(PROGRAM)) help man); s/^(\.\\" BEGIN[^\n]*\n).*^(?=\.\\" END)/$$1$$new/ms' doc/woo_ghl.1
 
+# What is in the program: CycloneDX's JSON, on standard output.
+sbom:
+	@deploy/sbom.sh $(PKG) $(FCGI_PC) $(MORE_PC)
+
 build-tests: $(UNIT) $(DRIVERS)
 
 format:
@@ -269,7 +274,7 @@ install: all
 	install -m 0755 $(PROGRAM) $(DESTDIR)$(PREFIX)/lib/woo-ghl/woo_ghl
 	ln -sf ../lib/woo-ghl/woo_ghl $(DESTDIR)$(PREFIX)/bin/woo_ghl
 	install -m 0644 $(filter-out %.sh %.bash deploy/debian,$(wildcard deploy/*)) $(DESTDIR)$(PREFIX)/share/doc/woo-ghl/deploy
-	install -m 0644 $(wildcard README.md LICENSE .env.sample) $(DESTDIR)$(PREFIX)/share/doc/woo-ghl
+	install -m 0644 $(wildcard README.md LICENSE SECURITY.md CHANGELOG.md .env.sample) $(DESTDIR)$(PREFIX)/share/doc/woo-ghl
 	install -d $(DESTDIR)$(PREFIX)/share/doc/woo-ghl/doc
 	install -m 0644 $(filter-out doc/design.md doc/hacking.md,$(wildcard doc/*.md)) $(DESTDIR)$(PREFIX)/share/doc/woo-ghl/doc
 	install -D -m 0644 doc/performance.md $(DESTDIR)$(PREFIX)/share/doc/woo-ghl/doc/performance.md

@@ -16,6 +16,7 @@ use WooGHL::Driver;
 
 alarm 180;    # rather fail than hang
 
+my ($version) = do { open my $file, '<', "$FindBin::Bin/../lib/base/version.h" or die $!; map { /WOO_GHL_VERSION "(.*)"/ } <$file> };
 my $driver = WooGHL::Driver->program('ghl');
 
 my $json = JSON::PP->new->utf8->canonical;
@@ -74,7 +75,7 @@ subtest 'what goes out' => sub {
     is_deeply $sent->{headers}, {
         authorization => 'Bearer ' . $ghl->token, version => '2021-07-28', accept => 'application/json',
         'content-type' => 'application/json', host => '127.0.0.1:' . $ghl->port,
-        'user-agent' => 'woo_ghl/0.1.0 (+webhook receiver)' }, 'the headers';
+        'user-agent' => "woo_ghl/$version (+webhook receiver)" }, 'the headers';
     is_deeply $sent->{body}, { email => 'ann@example.com', phone => '+15555550101', locationId => $ghl->location_id,
         customFields => [{ id => 'fieldUtmSource000000', field_value => 'ads' }] }, 'no empty field, and the location';
     my $id = $answer->{id};

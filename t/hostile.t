@@ -7,9 +7,11 @@ use Digest::SHA qw(hmac_sha256_base64);
 use FindBin;
 use lib "$FindBin::Bin/lib";
 use FakeGHL::Client;
+use IO::Socket::UNIX;
 use JSON::PP;
 use Test::More;
 use Time::HiRes qw(time);
+use WooGHL::Process;
 use WooGHL::Server;
 
 my %FORM = ('Content-Type' => 'application/json');
@@ -158,6 +160,39 @@ subtest 'a body that lies in no file of the web server\'s' => sub {
     chmod 0, $server->dir . '/body' or die 'nginx has no directory of bodies';
     my $order = '{"id":1,"status":"processing","total":"1.00","billing":{"email":"jo@example.com"},"x":"' . ('x' x 900_000) . '"}';
     like $server->deliver($order)->{body}, qr/"synced"/, 'is one of 900 KB';
+    $server->stop;
+};
+
+# A record of FastCGI's.
+sub record { my ($type, $content) = @_; return pack('CCnnCC', 1, $type, 1, length $content, 0, 0) . $content }
+
+subtest 'a peer of the socket that announces a parameter of absurd length' => sub {
+    my ($multiwatch) = grep { -x } map { "$_/multiwatch" } split /:/, '/usr/bin:/usr/local/bin';
+    plan skip_all => 'no multiwatch' if !$multiwatch;
+    my $server = WooGHL::Server->new(mode => 'cgi');
+    my $path = $server->dir . '/pool';
+    my $listener = IO::Socket::UNIX->new(Local => $path, Listen => 16) or die "$path: $!";
+    my $pool = WooGHL::Process->start(['/bin/sh', '-c', 'ulimit -v 1000000; exec "$@"', 'sh', $multiwatch, qw(-f 1 -r 1000000 -t 1 --), $server->program], in => $listener, user => [WooGHL::Process->user],
+        env => { PATH => '/usr/bin:/bin', WOO_GHL_ENV => $server->dir . '/env' }, dir => $server->dir, out => $server->dir . '/pool.out', err => $server->dir . '/pool.err');
+    my $say = sub {
+        my ($parameters) = @_;
+        my $socket = IO::Socket::UNIX->new(Peer => $path) or die "$path: $!";
+        syswrite $socket, record(1, pack 'nCx5', 1, 0) . record(4, $parameters) . record(4, '') . record(5, '');
+        my $answer = '';
+        local $SIG{ALRM} = sub { die "no answer within 30 s\n" };
+        alarm 30;
+        1 while sysread $socket, $answer, 65536, length $answer;
+        alarm 0;
+        return $answer;
+    };
+    my $health = join '', map { pack('CC', map { length } @$_) . join '', @$_ } ['REQUEST_METHOD', 'GET'], ['SCRIPT_NAME', '/woo-order/health'];
+    like $say->($health), qr/Status: 200 OK/, 'a worker serves';
+    my $worker = sub { my $pid = $pool->pid; open my $file, '<', "/proc/$pid/task/$pid/children" or return ''; return (split ' ', <$file> // '')[0] // '' };
+    my $before = $worker->();
+    is $say->(pack('NN', 0xff00_0000, 0x8000_0001) . 'x'), '', 'it gets no answer';
+    like $say->($health), qr/Status: 200 OK/, 'the next request is served';
+    isnt $worker->(), $before, 'by another worker: libfcgi has ended the first';
+    $pool->stop;
     $server->stop;
 };
 

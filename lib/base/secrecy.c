@@ -23,6 +23,7 @@
  * to say, but all of them give it back here. glibc calls a program's own free instead of its own, also for its libraries.
  */
 void __libc_free(void *block);
+void *__libc_realloc(void *block, size_t size);
 
 void free(void *block)
 {
@@ -38,6 +39,8 @@ void *realloc(void *block, size_t size)
 {
     const size_t had = block ? malloc_usable_size(block) : 0;
 
+    if (had >= LARGE && size >= LARGE) /* its pages move: nothing is left behind */
+        return __libc_realloc(block, size);
     if (block && size == 0) {
         free(block);
         return NULL;

@@ -1,6 +1,7 @@
 /* What no setting alone can tell: what is missing, has no effect, or does not go together. */
 #include "base/http_client.h"
 #include "base/json.h"
+#include "base/redis_url.h"
 #include "config/load_work.h"
 #include "config/places.h"
 #include "order/template.h"
@@ -164,6 +165,31 @@ static void check_places(struct load *l)
         load_replace(l, &c->log_to, "stderr"); /* or the refusal itself would be written there */
 }
 
+static bool is_here(const char *host)
+{
+    return !strcmp(host, "localhost") || !strncmp(host, "127.", 4) || !strcmp(host, "::1");
+}
+
+static void check_redis(struct load *l)
+{
+    struct redis_url url;
+    struct error e = ERROR_NONE;
+
+    if (!*l->config->redis_url || is_refused(l, "REDIS_URL") ||
+        !redis_url_parse(l->config->redis_url, &url, &e))
+        return;
+    for (size_t i = 0; i < url.host_count && !url.tls && *url.login.password; i++)
+        if (!is_here(url.host[i].name)) {
+            load_warning(
+                l,
+                "REDIS_URL: the password goes to %s unencrypted, and so does what the store holds; use "
+                "rediss://, or a tunnel that ends on this machine",
+                url.host[i].name);
+            break;
+        }
+    redis_url_free(&url);
+}
+
 /* A password that can be guessed is worse than none; but orders must go on to be taken. */
 static void drop_short(struct load *l)
 {
@@ -190,5 +216,6 @@ void load_check(struct load *l)
     check_woo(l);
     check_places(l);
     check_alert(l);
+    check_redis(l);
     drop_short(l);
 }

@@ -173,7 +173,7 @@ const struct setting settings[] = {
      .help = "The delivery URL as the shop calls it. woo_ghl check sends a ping and a signed question through it. If it is not set: "
      "the URL of the shop's webhooks, else WOO_URL/woo-order. no = do not ask (this machine cannot reach its own public address)."},
     {"CA_FILE", PATH(ca_file), .example = "/etc/ssl/private-ca.pem",
-     .help = "A file of CA certificates (PEM) that the shop's and PUBLIC_URL's certificates are checked against, instead of the system's. "
+     .help = "A file of CA certificates (PEM) that the shop's, PUBLIC_URL's and Redis's (rediss://) certificates are checked against, instead of the system's. "
      "It does not count for GHL."},
     {"PORT", NUMBER(count, port, 1, 65535), .fallback = "5000", .help = "The port of the web server that make run starts."},
 };

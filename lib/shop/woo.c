@@ -13,6 +13,7 @@
 
 #define WEBHOOK_PAGES 20
 #define TRIES 3
+#define ITEMS_MAX 1000 /* orders of a page: WooCommerce gives 100 at most, whatever is asked */
 #define ANSWER_MAX (48UL * 1024 * 1024) /* a page of large orders */
 #define LONGEST_WAIT_MS 60000
 #define API "/wp-json/wc/v3"
@@ -365,7 +366,7 @@ static bool slice(struct woo_page *page)
     enum json_slice result;
 
     while ((result = json_slice(&slices)) == JSON_SLICE_ONE)
-        if (!add_item(page, slices.element, slices.element_len))
+        if (page->count == ITEMS_MAX || !add_item(page, slices.element, slices.element_len))
             return false;
     return result == JSON_SLICE_END;
 }

@@ -159,6 +159,7 @@ int main(int argc, char **argv)
         return 2;
     config.ghl_api_base = (char *)text(given, "base");
     config.ghl_api_key = (char *)text(given, "token");
+    config.ghl_api_key_next = (char *)"";
     config.ghl_location_id = (char *)text(given, "location");
     config.ghl_api_version = (char *)text(given, "version");
     config.ghl_pipeline_id = (char *)text(given, "pipeline");

@@ -125,7 +125,8 @@ static SSL *new_tls(struct redis *r)
     if (!r->tls) {
         SSL_CTX *fresh = SSL_CTX_new(TLS_client_method());
         if (!fresh || SSL_CTX_set_min_proto_version(fresh, TLS1_2_VERSION) != 1 ||
-            SSL_CTX_set_default_verify_paths(fresh) != 1) {
+            (*r->ca_file ? SSL_CTX_load_verify_locations(fresh, r->ca_file, NULL)
+                         : SSL_CTX_set_default_verify_paths(fresh)) != 1) {
             SSL_CTX_free(fresh);
             return NULL;
         }

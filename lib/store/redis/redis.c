@@ -51,6 +51,7 @@ void *redis_open(const struct config *config, const char *space, struct log *log
     *r = (struct redis){.base = base,
                         .url = url,
                         .timeout_ms = config->redis_timeout_ms,
+                        .ca_file = config->ca_file ? config->ca_file : "",
                         .failed_mono_ms = -1,
                         .works_mono_ms = -1,
                         .ahead_ms = clock_wall_ms() - clock_mono_ms()};

@@ -67,6 +67,7 @@ struct redis {
     redisReplyObjectFunctions *replies; /* hiredis's own */
     redisReplyObjectFunctions bounded_replies;
     void *tls;                             /* SSL_CTX; NULL = not used yet */
+    const char *ca_file;                   /* the configuration's */
     int64_t failed_mono_ms, works_mono_ms; /* when it last failed, and last worked; -1 = never */
     struct redis_address address[REDIS_ADDRESSES];
     size_t address_count;        /* 0 = not resolved */
