@@ -1,4 +1,5 @@
 #include "base/redis_url.h"
+#include "base/text.h"
 #include <stdint.h>
 #include <stdlib.h>
 #include <string.h>
@@ -6,29 +7,15 @@
 #define DEFAULT_PORT "6379"
 #define SENTINEL_PORT "26379"
 #define DATABASE_MAX 1000000
+#define DIGITS_MAX 7
 #define EMPTY ((struct redis_url){.login = {"", ""}, .sentinel = {"", ""}})
 
 static bool parse_number(const char *text, long max, long *out)
 {
-    *out = 0;
-    if (!*text)
-        return false;
-    for (; *text; text++) {
-        if (*text < '0' || *text > '9')
-            return false;
-        *out = *out * 10 + (*text - '0');
-        if (*out > max)
-            return false;
-    }
-    return true;
-}
+    const char *end;
 
-static int hex_digit(char c)
-{
-    if (c >= '0' && c <= '9')
-        return c - '0';
-    c = (char)(c | 0x20);
-    return c >= 'a' && c <= 'f' ? c - 'a' + 10 : -1;
+    *out = (long)text_number(text, &end);
+    return *text >= '0' && *text <= '9' && !*end && strlen(text) <= DIGITS_MAX && *out <= max;
 }
 
 /* Decodes in place. False for a broken escape, and for %00, which no C string holds. */
@@ -38,13 +25,10 @@ static bool decode(char *text)
     for (const char *p = text; *p; p++) {
         int c = (unsigned char)*p;
         if (c == '%') {
-            int high = hex_digit(p[1]), low = high < 0 ? -1 : hex_digit(p[2]);
-            if (low < 0)
-                return false;
-            c = high * 16 + low;
+            c = text_octet(p + 1);
             p += 2;
         }
-        if (!c)
+        if (c <= 0)
             return false;
         *to++ = (char)c;
     }

@@ -53,4 +53,10 @@ void text_still(char *text, size_t len);
  * what follows it. */
 int64_t text_number(const char *text, const char **end);
 
+/* The byte that two hex digits name, as behind the % of an escape; -1 = they are none. */
+int text_octet(const char *digits);
+
+/* FNV-1a: for places in a table, no secret. */
+uint32_t text_hash(const char *text);
+
 #endif

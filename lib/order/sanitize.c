@@ -2,6 +2,7 @@
  * random, so its tags are no HTML but whatever stands between "<" and ">". */
 #include "order/sanitize.h"
 #include "base/buf.h"
+#include "base/text.h"
 #include <stdlib.h>
 #include <string.h>
 
@@ -99,15 +100,10 @@ static void collapse(char *text, const char *blanks)
     *out = '\0';
 }
 
-static bool is_hex(char c)
-{
-    return (c >= '0' && c <= '9') || (c >= 'a' && c <= 'f') || (c >= 'A' && c <= 'F');
-}
-
 static const char *find_octet(const char *text)
 {
     for (; (text = strchr(text, '%')); text++)
-        if (is_hex(text[1]) && is_hex(text[2]))
+        if (text_octet(text + 1) >= 0)
             return text;
     return NULL;
 }

@@ -1,4 +1,5 @@
 #include "base/digest.h"
+#include "base/text.h"
 #include "store/orders_work.h"
 #include <stdio.h>
 #include <stdlib.h>
@@ -61,9 +62,7 @@ static enum store_result look_at_location(struct orders *orders)
 /* The place in orders->met of this key, and what stands there if it was claimed here before. */
 static uint32_t *met(struct orders *orders, const char *key, uint32_t *mark)
 {
-    *mark = 2166136261u; /* FNV-1a */
-    for (; *key; key++)
-        *mark = (*mark ^ (unsigned char)*key) * 16777619u;
+    *mark = text_hash(key);
     return &orders->met[*mark % ORDERS_MET];
 }
 

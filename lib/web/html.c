@@ -1,4 +1,5 @@
 #include "web/html.h"
+#include "base/text.h"
 #include <stdlib.h>
 #include <string.h>
 
@@ -43,14 +44,6 @@ void html(struct buf *out, const char *markup, ...)
 
 /* -- forms -- */
 
-static int hex_digit(char c)
-{
-    if (c >= '0' && c <= '9')
-        return c - '0';
-    c = (char)(c | 0x20);
-    return c >= 'a' && c <= 'f' ? c - 'a' + 10 : -1;
-}
-
 /* Decodes up to the next &. False if it does not fit, is no encoding or holds a control character. */
 static bool decode(const char *from, const char *end, char *out, size_t size)
 {
@@ -61,11 +54,8 @@ static bool decode(const char *from, const char *end, char *out, size_t size)
         if (c == '+')
             c = ' ';
         if (c == '%') {
-            int high = end - from > 2 ? hex_digit(from[1]) : -1, low = high >= 0 ? hex_digit(from[2]) : -1;
-            if (low < 0)
-                return false;
-            c = high * 16 + low;
-            from += 2;
+            c = end - from > 2 ? text_octet(from + 1) : -1;
+            from += c < 0 ? 0 : 2;
         }
         if (c < ' ' || c == 0x7f || n + 1 >= size)
             return false;

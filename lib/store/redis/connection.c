@@ -22,6 +22,7 @@
 #define RESOLVE_AGAIN_MS 60000
 #define BYTES_PER_MS 1024              /* of the slowest link that is waited for */
 #define SEND_STEP ((size_t)256 * 1024) /* bytes that are handed to hiredis at once */
+#define DIGITS_MAX 18
 #define FRESH_MS 5     /* a deadline that this little of is gone is as good as the socket's timeout */
 #define LIST_MAX 65536 /* elements of a reply */
 #define REPLY_MAX (256 * 1024 * 1024) /* bytes; more is no answer to anything that is asked here */
@@ -227,15 +228,14 @@ void redis_info(const redisReply *info, const char *name, char *out, size_t size
     out[n] = '\0';
 }
 
-/* Digits and nothing else; -1 = something else. */
-static int64_t parse_number(const redisReply *reply)
+int64_t redis_number(const redisReply *reply)
 {
     char *end;
 
-    if (reply->type != REDIS_REPLY_STRING || reply->len == 0 || reply->len > 18)
+    if (reply->type != REDIS_REPLY_STRING || reply->len == 0 || reply->len > DIGITS_MAX)
         return -1;
     long long number = strtoll(reply->str, &end, 10);
-    return *end ? -1 : number;
+    return *end || number > TEXT_NUMBER_MAX ? -1 : number;
 }
 
 int64_t redis_learn_time(struct redis *r, const redisReply *time)
@@ -243,8 +243,8 @@ int64_t redis_learn_time(struct redis *r, const redisReply *time)
     int64_t s = -1, us = -1;
 
     if (time->type == REDIS_REPLY_ARRAY && time->elements == 2) {
-        s = parse_number(time->element[0]);
-        us = parse_number(time->element[1]);
+        s = redis_number(time->element[0]);
+        us = redis_number(time->element[1]);
     }
     if (s < 0 || us < 0 || us >= 1000000 || s > TEXT_NUMBER_MAX / 1000)
         return -1;

@@ -1,3 +1,4 @@
+#include "base/text.h"
 #include "store/redis/redis.h"
 #include <errno.h>
 #include <stdio.h>
@@ -76,16 +77,13 @@ static enum store_result read_record(struct redis *r, const struct record_type *
  * have buckets of their own: nobody without the secret uses up what is theirs. */
 static size_t add_client(struct redis *r, const char *client)
 {
-    uint32_t hash = 2166136261u; /* FNV-1a; who the client is was hashed with a key before */
     char day[24], bucket[16];
 
     if (!client)
         return 0;
-    for (const char *p = client; *p; p++)
-        hash = (hash ^ (unsigned char)*p) * 16777619u;
     snprintf(day, sizeof day, "%lld", (long long)(redis_now_ms(r) / DAY_MS));
     snprintf(bucket, sizeof bucket, "%s%u", *client == STORE_CLIENT_SIGNED ? "s" : "",
-             (unsigned)(hash % BUCKETS));
+             (unsigned)(text_hash(client) % BUCKETS));
     redis_add(r, "HINCRBY %k %s 1", "clients", day, bucket);
     redis_add(r, "EXPIRE %k %d", "clients", day, (int64_t)CLIENTS_LIVE_S);
     return 2;

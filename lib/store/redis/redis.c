@@ -1,7 +1,6 @@
 #include "store/redis/redis.h"
 #include "base/clock.h"
 #include "base/log.h"
-#include <errno.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -118,18 +117,6 @@ static enum store_result redis_expire(void *state, long max, long *n)
 
 /* -- indexes -- */
 
-static bool parse_score(const redisReply *reply, int64_t *ms)
-{
-    char *end;
-
-    if (reply->type != REDIS_REPLY_STRING || reply->len == 0)
-        return false;
-    errno = 0;
-    long long number = strtoll(reply->str, &end, 10);
-    *ms = number;
-    return !errno && !*end && number >= 0 && number <= TEXT_NUMBER_MAX;
-}
-
 /* Reads one page of names and scores; those at from_ms that are not after `after` are left out. */
 static enum store_result read_page(struct redis *r, const redisReply *page, int64_t from_ms,
                                    const char *after, size_t max, struct store_entry *list, size_t *n)
@@ -139,7 +126,8 @@ static enum store_result read_page(struct redis *r, const redisReply *page, int6
     for (size_t i = 0; result == STORE_OK && i + 1 < page->elements && *n < max; i += 2) {
         const redisReply *key = page->element[i];
         struct store_entry *to = &list[*n];
-        if (key->type != REDIS_REPLY_STRING || !parse_score(page->element[i + 1], &to->at_ms))
+        to->at_ms = redis_number(page->element[i + 1]);
+        if (key->type != REDIS_REPLY_STRING || to->at_ms < 0)
             return redis_nonsense(r);
         if (key->len >= sizeof to->key || strlen(key->str) != key->len ||
             (to->at_ms == from_ms && *after && strcmp(key->str, after) <= 0))

@@ -118,6 +118,8 @@ bool redis_refused(struct redis *r, const char *what, const redisReply *reply);
 #define redis_trouble(r, ...) (error_set(&(r)->trouble, __VA_ARGS__), (enum store_result)STORE_UNAVAILABLE)
 /* The reply of TIME, in ms; also remembered. -1 = it is none. */
 int64_t redis_learn_time(struct redis *r, const redisReply *time);
+/* The whole number that the text is; below 0 = it is none, or too large. */
+int64_t redis_number(const redisReply *reply);
 /* The value of "name:value\r\n" in INFO's reply, "" = not told. */
 void redis_info(const redisReply *info, const char *name, char *out, size_t size);
 
