@@ -273,14 +273,16 @@ install: all
 	install -d $(DESTDIR)$(PREFIX)/lib/woo-ghl $(DESTDIR)$(PREFIX)/bin $(DESTDIR)$(PREFIX)/share/doc/woo-ghl/deploy
 	install -m 0755 $(PROGRAM) $(DESTDIR)$(PREFIX)/lib/woo-ghl/woo_ghl
 	ln -sf ../lib/woo-ghl/woo_ghl $(DESTDIR)$(PREFIX)/bin/woo_ghl
-	install -m 0644 $(filter-out %.sh %.bash deploy/debian,$(wildcard deploy/*)) $(DESTDIR)$(PREFIX)/share/doc/woo-ghl/deploy
+	install -m 0644 $(filter-out %.sh deploy/debian,$(wildcard deploy/*)) $(DESTDIR)$(PREFIX)/share/doc/woo-ghl/deploy
 	install -m 0644 $(wildcard README.md LICENSE SECURITY.md CHANGELOG.md .env.sample) $(DESTDIR)$(PREFIX)/share/doc/woo-ghl
 	install -d $(DESTDIR)$(PREFIX)/share/doc/woo-ghl/doc
 	install -m 0644 $(filter-out doc/design.md doc/hacking.md,$(wildcard doc/*.md)) $(DESTDIR)$(PREFIX)/share/doc/woo-ghl/doc
 	install -D -m 0644 doc/performance.md $(DESTDIR)$(PREFIX)/share/doc/woo-ghl/doc/performance.md
+	install -d $(DESTDIR)$(PREFIX)/share/bash-completion/completions $(DESTDIR)$(PREFIX)/share/zsh/site-functions
+	$(abspath $(PROGRAM)) help bash > $(DESTDIR)$(PREFIX)/share/bash-completion/completions/woo_ghl
+	$(abspath $(PROGRAM)) help zsh > $(DESTDIR)$(PREFIX)/share/zsh/site-functions/_woo_ghl
 	@# The owner's settings stay as they are.
 	[ -e $(DESTDIR)/etc/woo-ghl/env ] || install -D -m 0640 deploy/env $(DESTDIR)/etc/woo-ghl/env
-	install -D -m 0644 deploy/completion.bash $(DESTDIR)$(PREFIX)/share/bash-completion/completions/woo_ghl
 	install -D -m 0644 doc/woo_ghl.1 $(DESTDIR)$(PREFIX)/share/man/man1/woo_ghl.1
 
 clean:

@@ -30,9 +30,25 @@ subtest 'help' => sub {
     }
 };
 
+subtest 'help COMMAND, and completions' => sub {
+    is $server->command('help', 'drain')->{out}, $server->command('drain', '--help')->{out}, 'help drain';
+    my $bash = $server->command('help', 'bash')->{out};
+    my $file = $server->dir . '/completion';
+    open my $out, '>', $file or die "$file: $!";
+    print {$out} $bash, 'COMP_WORDS=(woo_ghl dr); COMP_CWORD=1; _woo_ghl; echo "${COMPREPLY[@]}"', "\n",
+        'COMP_WORDS=(woo_ghl drain --); COMP_CWORD=2; _woo_ghl; echo "${COMPREPLY[@]}"', "\n",
+        'COMP_WORDS=(woo_ghl failed r); COMP_CWORD=2; _woo_ghl; echo "${COMPREPLY[@]}"', "\n";
+    close $out;
+    is `bash \Q$file\E 2>&1`, "drain\n--help --watch --now --jobs\nretry\n", 'bash completes commands, options and actions';
+    my $zsh = $server->command('help', 'zsh')->{out};
+    like $zsh, qr/\A#compdef woo_ghl\n.*^        status\) compadd -- --help --json --watch ;;$/ms, 'so does zsh';
+};
+
 subtest 'wrong arguments' => sub {
     for my $case (
         [['nonsense'],                   qr/^woo_ghl: unknown command 'nonsense'; see 'woo_ghl help'$/],
+        [['chek'],                       qr/^woo_ghl: unknown command 'chek', did you mean check; see 'woo_ghl help'$/],
+        [['drain', '--wach'],            qr/^woo_ghl drain: unknown argument '--wach', did you mean --watch; see 'woo_ghl drain --help'$/],
         [['check', 'nonsense'],          qr/^woo_ghl check: unknown argument 'nonsense'; see 'woo_ghl check --help'$/],
         [['help', 'settings', 'x'],      qr/^woo_ghl help: unknown argument 'x'; see 'woo_ghl help --help'$/],
         [['drain', '--jobs', '17'],      qr/^woo_ghl drain: --jobs takes a whole number from 1 to 16$/],

@@ -8,9 +8,33 @@
 #include <string.h>
 #include <sysexits.h>
 
+/* The words are gone when the call is over. */
+struct commands_nearest {
+    struct text_nearest nearest;
+    char word[64];
+};
+
+static void offer_copy(void *context, const char *word)
+{
+    struct commands_nearest *n = context;
+    const char *before = n->nearest.word;
+
+    text_nearest(&n->nearest, word);
+    if (n->nearest.word != before) {
+        (void)text_copy(n->word, sizeof n->word, word);
+        n->nearest.word = n->word;
+    }
+}
+
 int commands_usage(const char *command, const char *wrong)
 {
-    fprintf(stderr, "woo_ghl %s: unknown argument '%s'; see 'woo_ghl %s --help'\n", command, wrong, command);
+    const struct command *known = commands_find(command);
+    struct commands_nearest nearest = {.nearest = {.typed = wrong}};
+
+    if (known)
+        commands_words(known, offer_copy, &nearest);
+    fprintf(stderr, "woo_ghl %s: unknown argument '%s'%s%s; see 'woo_ghl %s --help'\n", command, wrong,
+            *nearest.word ? ", did you mean " : "", nearest.word, command);
     return EX_USAGE;
 }
 
@@ -47,11 +71,12 @@ const struct command commands[] = {
              "the first run starts when the store was first used, and a run after the store lost data a month before that. "
              "--since sets another start, as in failed. With --if-wanted it runs only if it was asked for (by signed deliveries that were not "
              "orders, or by a store that lost data) and no other reconcile runs on this machine."},
-    {.name = "trigger", .arguments = "[--url URL] [--scenarios | --order FILE] [--id N] [--status S] [--total T] [--topic RESOURCE.EVENT]",
+    {.name = "trigger", .arguments = "[--live] [--url URL] [--scenarios | --order FILE] [--id N] [--status S] [--total T] [--topic RESOURCE.EVENT]",
      .run = run_trigger,
      .help = "Sends simulated, signed deliveries and prints the requests and the answers.",
      .more = "It sends an order with the given id, status and total, or a file's bytes, or four scenarios. They go through the web server "
-             "like real ones, so GHL gets what they say."},
+             "like real ones, so GHL gets what they say: unless GHL_DRY_RUN=yes it needs --live. Without --live and without an order it only "
+             "asks whether this program answers at the URL, and makes nothing."},
     {.name = "install", .arguments = "[--url URL] [--location ID] [--dry-run] [--no-questions] [--no-cron]", .run = run_install,
      .help = "For an account on shared hosting: makes the settings file, the data directory and the cron line, and ends with check.",
      .more = "The settings go to the file that WOO_GHL_ENV names, else to woo-ghl/env in the home of the program's owner. What is not set there, in "
@@ -65,12 +90,20 @@ const struct command commands[] = {
              "If no key is kept, a fifth webhook tells when WooCommerce disables another. With --dry-run it only prints the plan; --yes does not ask."},
     {.name = "pipelines", .arguments = "", .run = run_pipelines, .help = "Lists the location's pipelines and stages with their ids."},
     {.name = "fields", .arguments = "", .run = run_fields, .help = "Lists the location's custom fields: id, model, type, key, name."},
-    {.name = "help", .arguments = "[settings|man]", .run = run_help,
-     .help = "Prints this text, every setting as in .env.sample, or what the man page says of commands and settings."},
+    {.name = "help", .arguments = "[COMMAND|settings|man|bash|zsh]", .run = run_help,
+     .help = "Prints this text, what a command does, every setting as in .env.sample, what the man page says, or completions for bash or zsh."},
     {.name = "version", .arguments = "", .run = run_version, .help = "Prints the version."},
 };
 /* clang-format on */
 const size_t commands_count = sizeof commands / sizeof *commands;
+
+const struct command *commands_find(const char *name)
+{
+    for (size_t i = 0; i < commands_count; i++)
+        if (!strcmp(commands[i].name, name))
+            return &commands[i];
+    return NULL;
+}
 
 static int print_help(struct buf *out, bool good)
 {
@@ -79,6 +112,14 @@ static int print_help(struct buf *out, bool good)
     buf_free(out);
     return good ? EX_OK : EX_OSERR;
 }
+
+static const struct {
+    const char *name;
+    bool (*add)(struct buf *out);
+} topics[] = {{"settings", config_print_sample},
+              {"man", commands_manual},
+              {"bash", commands_bash},
+              {"zsh", commands_zsh}};
 
 static int run_help(int argc, char **argv, volatile int *stop)
 {
@@ -91,11 +132,11 @@ static int run_help(int argc, char **argv, volatile int *stop)
         return commands_usage("help", argv[3]);
     if (!*topic)
         return print_help(&out, commands_overview(&out));
-    if (!strcmp(topic, "settings"))
-        return print_help(&out, config_print_sample(&out));
-    if (!strcmp(topic, "man"))
-        return print_help(&out, commands_manual(&out));
-    return commands_usage("help", topic);
+    for (size_t i = 0; i < sizeof topics / sizeof *topics; i++)
+        if (!strcmp(topic, topics[i].name))
+            return print_help(&out, topics[i].add(&out));
+    const struct command *command = commands_find(topic);
+    return command ? print_help(&out, commands_help_on(&out, command)) : commands_usage("help", topic);
 }
 
 static bool is_help(const char *argument)
@@ -128,9 +169,13 @@ int commands_main(int argc, char **argv, volatile int *stop)
         name = "help";
     if (!strcmp(name, "--version"))
         name = "version";
+    const struct command *command = commands_find(name);
+    if (command)
+        return run_command(command, argc, argv, stop);
+    struct text_nearest nearest = {.typed = name};
     for (size_t i = 0; i < commands_count; i++)
-        if (!strcmp(commands[i].name, name))
-            return run_command(&commands[i], argc, argv, stop);
-    fprintf(stderr, "woo_ghl: unknown command '%s'; see 'woo_ghl help'\n", name);
+        text_nearest(&nearest, commands[i].name);
+    fprintf(stderr, "woo_ghl: unknown command '%s'%s%s; see 'woo_ghl help'\n", name,
+            nearest.word ? ", did you mean " : "", nearest.word ? nearest.word : "");
     return EX_USAGE;
 }

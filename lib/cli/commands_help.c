@@ -61,4 +61,69 @@ bool commands_manual(struct buf *out)
     return good && config_print_manual(out);
 }
 
-/* Prints what was put together, unless something failed. */
+/* -- completions -- */
+
+#define WORD_LETTERS "abcdefghijklmnopqrstuvwxyz-"
+
+void commands_words(const struct command *command, void (*call)(void *context, const char *word),
+                    void *context)
+{
+    char word[64];
+
+    for (const char *at = command->arguments; *at;) {
+        size_t n = strspn(at, WORD_LETTERS);
+        /* What goes on in capitals stands for a value. */
+        bool is_word = n > 1 && n < sizeof word && !(at[n] >= 'A' && at[n] <= 'Z');
+        if (is_word) {
+            memcpy(word, at, n);
+            word[n] = '\0';
+            call(context, word);
+        }
+        at += n ? n : 1;
+        if (at[-1] >= 'A' && at[-1] <= 'Z')
+            at += strspn(at, "ABCDEFGHIJKLMNOPQRSTUVWXYZ.");
+    }
+}
+
+static void add_word(void *context, const char *word)
+{
+    (void)(buf_addc(context, ' ') && buf_adds(context, word)); /* a failed buffer says so at its end */
+}
+
+bool commands_bash(struct buf *out)
+{
+    bool good =
+        buf_adds(out, "# bash completion for woo_ghl: made by `woo_ghl help bash`\n"
+                      "_woo_ghl()\n{\n    local words\n    if ((COMP_CWORD == 1)); then\n        words='");
+
+    for (size_t i = 0; i < commands_count && good; i++)
+        good = buf_addf(out, "%s%s", i ? " " : "", commands[i].name);
+    good = good && buf_adds(out, "'\n    else\n        case ${COMP_WORDS[1]} in\n");
+    for (size_t i = 0; i < commands_count && good; i++) {
+        good = buf_addf(out, "            %s) words='--help", commands[i].name);
+        commands_words(&commands[i], add_word, out);
+        good = good && buf_adds(out, "' ;;\n");
+    }
+    return good &&
+           buf_adds(
+               out,
+               "        esac\n    fi\n"
+               "    mapfile -t COMPREPLY < <(compgen -W \"$words\" -- \"${COMP_WORDS[COMP_CWORD]}\")\n}\n"
+               "complete -o default -F _woo_ghl woo_ghl\n");
+}
+
+bool commands_zsh(struct buf *out)
+{
+    bool good = buf_adds(out, "#compdef woo_ghl\n# zsh completion for woo_ghl: made by `woo_ghl help zsh`\n"
+                              "if ((CURRENT == 2)); then\n    compadd --");
+
+    for (size_t i = 0; i < commands_count && good; i++)
+        good = buf_addf(out, " %s", commands[i].name);
+    good = good && buf_adds(out, "\nelse\n    case $words[2] in\n");
+    for (size_t i = 0; i < commands_count && good; i++) {
+        good = buf_addf(out, "        %s) compadd -- --help", commands[i].name);
+        commands_words(&commands[i], add_word, out);
+        good = good && buf_adds(out, " ;;\n");
+    }
+    return good && buf_adds(out, "    esac\n    _files\nfi\n");
+}

@@ -90,6 +90,12 @@ static void draw_progress(long looked_at, long waited)
         fprintf(stderr, "\r\033[K");
 }
 
+/* Not between the lines of a log. */
+static bool may_draw(const struct app *app)
+{
+    return isatty(STDERR_FILENO) && strcmp(app->config.log_to, "stderr") != 0;
+}
+
 static int end_drain(bool good, const struct drain_counts *counts)
 {
     if (good)
@@ -132,7 +138,7 @@ int run_drain(int argc, char **argv, volatile int *stop)
         app_close(&app);
         return end_drain(drain_jobs(jobs, &options, stop, &counts), &counts);
     }
-    if (!options.watch && isatty(STDERR_FILENO))
+    if (!options.watch && may_draw(&app))
         options.progress = draw_progress;
     bool good = drain_run(&app, &options, &counts);
     app_close(&app);
@@ -259,7 +265,7 @@ int run_reconcile(int argc, char **argv, volatile int *stop)
 {
     struct app app;
     struct error e = ERROR_NONE;
-    struct reconcile_options options = {.progress = isatty(STDERR_FILENO) ? draw_progress : NULL};
+    struct reconcile_options options = {0};
 
     for (int i = 2; i < argc; i++) {
         if (!strcmp(argv[i], "--if-wanted")) {
@@ -274,7 +280,11 @@ int run_reconcile(int argc, char **argv, volatile int *stop)
             return commands_usage("reconcile", argv[i]);
         }
     }
-    int code = open_app(&app, stop) ? reconcile(&app, &options) : EX_CONFIG;
+    int code = EX_CONFIG;
+    if (open_app(&app, stop)) {
+        options.progress = may_draw(&app) ? draw_progress : NULL;
+        code = reconcile(&app, &options);
+    }
     app_close(&app);
     return code;
 }
@@ -284,8 +294,11 @@ int run_reconcile(int argc, char **argv, volatile int *stop)
 int run_trigger(int argc, char **argv, volatile int *stop)
 {
     struct app app;
-    int code = EX_CONFIG;
+    int code = trigger_check(argc - 1, argv + 1);
 
+    if (code != EX_OK)
+        return code;
+    code = EX_CONFIG;
     if (open_app(&app, stop))
         code = trigger_main(&app.config, argc - 1, argv + 1);
     app_close(&app);

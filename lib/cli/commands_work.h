@@ -28,6 +28,11 @@ int commands_usage(const char *command, const char *wrong);
 bool commands_help_on(struct buf *out, const struct command *command);
 bool commands_overview(struct buf *out);
 bool commands_manual(struct buf *out);
+bool commands_bash(struct buf *out); /* completions */
+bool commands_zsh(struct buf *out);
+/* Calls for each word that a person may type after the command: options and actions. */
+void commands_words(const struct command *command, void (*call)(void *context, const char *word),
+                    void *context);
 
 /* -- commands_run.c -- */
 int run_check(int argc, char **argv, volatile int *stop);

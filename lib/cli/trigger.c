@@ -5,6 +5,7 @@
 #include "base/http_client.h"
 #include "base/json.h"
 #include "order/signature.h"
+#include "shop/public_url.h"
 #include <errno.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -24,7 +25,7 @@ struct trigger {
     char default_url[64];
     const char *url, *order_file, *status, *total, *topic; /* from the arguments; NULL = not given */
     json_int_t id;
-    bool scenarios;
+    bool scenarios, live;
 };
 
 struct delivery_to_send {
@@ -92,8 +93,8 @@ static int parse_arguments(struct trigger *t, int argc, char **argv)
 
     for (int i = 1; i < argc; i++) {
         bool known = false;
-        if (!strcmp(argv[i], "--scenarios")) {
-            t->scenarios = true;
+        if (!strcmp(argv[i], "--scenarios") || !strcmp(argv[i], "--live")) {
+            *(argv[i][2] == 'l' ? &t->live : &t->scenarios) = true;
             continue;
         }
         for (size_t j = 0; j < sizeof options / sizeof *options; j++)
@@ -347,10 +348,52 @@ static int run_scenarios(const struct trigger *t)
     return worst;
 }
 
+/* Nothing that makes anything in GHL: does this program answer there? */
+static int probe(const struct trigger *t)
+{
+    struct findings findings = {.area = "trigger"};
+    struct buf out;
+
+    buf_init(&out, 64L * 1024);
+    public_url_look(t->config, t->url, &findings);
+    bool good =
+        findings_print(&findings, &out) && !findings.failed && !findings_count(&findings, FINDING_FAIL);
+    fputs(out.data, stdout);
+    printf("No order was sent: GHL is live. trigger --live sends one, and GHL gets it; with GHL_DRY_RUN=yes "
+           "nothing is sent to "
+           "GHL.\n");
+    findings_free(&findings);
+    buf_free(&out);
+    return good ? EX_OK : EX_PROTOCOL;
+}
+
+int trigger_check(int argc, char **argv)
+{
+    struct trigger t = {.config = NULL};
+    return parse_arguments(&t, argc, argv);
+}
+
+static int run(struct trigger *t)
+{
+    struct error e = ERROR_NONE;
+
+    if (!t->id)
+        t->id = clock_wall_ms(); /* an order that was never seen */
+    if (!strncmp(t->url, "http://", 7) && !http_check_base(t->url, &e))
+        fprintf(stderr, "woo_ghl trigger: warning: %s: %s\n", t->url, e.text);
+    t->http = http_new(USER_AGENT, t->config->ca_file, &e);
+    if (!t->http) {
+        fprintf(stderr, "woo_ghl trigger: %s\n", e.text);
+        return EX_OSERR;
+    }
+    int code = t->scenarios ? run_scenarios(t) : run_one(t);
+    http_free(t->http);
+    return code;
+}
+
 int trigger_main(const struct config *config, int argc, char **argv)
 {
     struct trigger t = {.config = config};
-    struct error e = ERROR_NONE;
     int code = parse_arguments(&t, argc, argv);
 
     if (code != EX_OK)
@@ -360,16 +403,12 @@ int trigger_main(const struct config *config, int argc, char **argv)
                        (long long)config->port);
         t.url = t.default_url;
     }
-    if (!t.id)
-        t.id = clock_wall_ms(); /* an order that was never seen */
-    if (!strncmp(t.url, "http://", 7) && !http_check_base(t.url, &e))
-        fprintf(stderr, "woo_ghl trigger: warning: %s: %s\n", t.url, e.text);
-    t.http = http_new(USER_AGENT, config->ca_file, &e);
-    if (!t.http) {
-        fprintf(stderr, "woo_ghl trigger: %s\n", e.text);
-        return EX_OSERR;
-    }
-    code = t.scenarios ? run_scenarios(&t) : run_one(&t);
-    http_free(t.http);
-    return code;
+    if (config->dry_run || t.live)
+        return run(&t);
+    if (!t.scenarios && !t.order_file && !t.status && !t.total && !t.topic && !t.id)
+        return probe(&t);
+    fprintf(stderr,
+            "woo_ghl trigger: GHL is live, and would get this order: say --live if that is meant, or set "
+            "GHL_DRY_RUN=yes; without an order trigger only asks whether the program answers\n");
+    return EX_USAGE;
 }
