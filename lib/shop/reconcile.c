@@ -212,8 +212,7 @@ static enum reconcile_result read_shop(struct run *run, int64_t due_s)
     if (!run->woo)
         return RECONCILE_REFUSED;
     /* An end that is read must not overtake a sale that lies there. */
-    (void)unspool(run->app);                  /* what does not move now is told where it matters */
-    (void)webhooks_watch(run->app, run->woo); /* before it is read: the gap ends here */
+    (void)unspool(run->app); /* what does not move now is told where it matters */
     result = reconcile_walk(run, "any");
     if (result == RECONCILE_DONE)
         result = reconcile_walk(run, "trash");
@@ -221,6 +220,9 @@ static enum reconcile_result read_shop(struct run *run, int64_t due_s)
         result = reconcile_refunds(run);
     if (result == RECONCILE_DONE && run->counts->since_s <= due_s)
         result = finish(run);
+    if (result ==
+        RECONCILE_DONE) /* what one missed until it is active again is read: now, or by the next run's overlap */
+        (void)webhooks_watch(run->app, run->woo);
     if (result == RECONCILE_STOPPED)
         error_set(run->e, "it was told to stop; the next one begins where this one did");
     log_end(run, result);
