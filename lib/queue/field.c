@@ -94,6 +94,15 @@ bool field_same(const struct field *field, const void *a, const void *b)
     return field_number(field, a) == field_number(field, b);
 }
 
+int64_t field_version(const void *record)
+{
+    int64_t version = 0;
+
+    if (record)
+        memcpy(&version, record, sizeof version);
+    return version;
+}
+
 bool field_is_default(const struct field *field, const void *record)
 {
     return field->type == FIELD_TEXT ? !*((const char *)record + field->offset)

@@ -34,6 +34,8 @@ struct record_type {
     size_t count;
 };
 
+int64_t field_version(const void *record); /* 0 of NULL */
+
 #define FIELD_VALUE_SIZE 320 /* of any field as text, with its NUL */
 
 /* The field's value as text; "" = its default. */

@@ -50,7 +50,6 @@ static enum store_result read_record(struct redis *r, const struct record_type *
 {
     enum store_result result = redis_expect(r, reply, REDIS_REPLY_ARRAY);
     size_t hint = 0;
-    int64_t version = 0;
 
     memset(record, 0, type->size);
     for (size_t i = 0; result == STORE_OK && i + 1 < reply->elements; i += 2) {
@@ -67,8 +66,7 @@ static enum store_result read_record(struct redis *r, const struct record_type *
             result = redis_trouble(r, "Redis: the record '%s' is damaged: its field %s holds no value of it",
                                    type->name, name->str);
     }
-    memcpy(&version, record, sizeof version);
-    if (result == STORE_OK && reply->elements > 0 && version == 0)
+    if (result == STORE_OK && reply->elements > 0 && field_version(record) == 0)
         result = redis_trouble(r, "Redis: the record '%s' is damaged: it has no version", type->name);
     return result;
 }
@@ -149,15 +147,6 @@ enum store_result redis_read(void *state, const struct record_type *type, const 
 
 /* -- what a commit is made of -- */
 
-static int64_t version_of(const void *record)
-{
-    int64_t version = 0;
-
-    if (record)
-        memcpy(&version, record, sizeof version);
-    return version;
-}
-
 static bool has_large_value(const struct record_type *type, const void *record)
 {
     char value[FIELD_VALUE_SIZE];
@@ -170,8 +159,8 @@ static bool has_large_value(const struct record_type *type, const void *record)
 
 static bool differs(const struct field *field, const struct backend_commit *c)
 {
-    return version_of(c->before) ? !field_same(field, c->before, c->after)
-                                 : !field_is_default(field, c->after);
+    return field_version(c->before) ? !field_same(field, c->before, c->after)
+                                    : !field_is_default(field, c->after);
 }
 
 /* Is there anything to be done? The indexes follow from the record. */
@@ -199,7 +188,7 @@ static void command(struct redis *r, const char *verb, const char *kind, const c
 static void add_fields(struct redis *r, const struct backend_commit *c)
 {
     const struct record_type *type = c->type;
-    int64_t version = version_of(c->before);
+    int64_t version = field_version(c->before);
     char value[FIELD_VALUE_SIZE];
     bool anew = version && has_large_value(type, c->before) && !has_large_value(type, c->after);
     size_t set = 0;
@@ -247,7 +236,7 @@ static void add_indexes(struct redis *r, const struct backend_commit *c)
     bool queued = false;
 
     for (int i = 0; i < INDEXES; i++) {
-        int64_t was = version_of(c->before) ? order_index_ms(c->before, (enum order_index)i) : -1,
+        int64_t was = field_version(c->before) ? order_index_ms(c->before, (enum order_index)i) : -1,
                 is = c->index_ms[i];
         queued = queued || is >= 0;
         if (is == was)
@@ -298,7 +287,7 @@ static void add_terms(struct redis *r, const struct backend_commit *c)
     if (c->deadline_ms > 0 && c->deadline_ms - r->shift_ms < latest)
         latest = c->deadline_ms - r->shift_ms;
     redis_word_key(&r->keys, r->base, c->type->name, c->key);
-    redis_word_number(&r->args, version_of(c->before));
+    redis_word_number(&r->args, field_version(c->before));
     redis_word_number(&r->args, earliest);
     redis_word_number(&r->args, latest);
 }
@@ -362,7 +351,7 @@ enum store_result redis_commit(void *state, const struct backend_commit *c, void
     enum store_result others =
         result == STORE_UNAVAILABLE ? result : read_others(r, reply, at, n, location, client_count);
     if (result == STORE_OK)
-        *version = version_of(c->before) + work;
+        *version = field_version(c->before) + work;
     redis_free(reply, n);
     return others == STORE_OK ? result : others;
 }

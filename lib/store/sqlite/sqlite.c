@@ -272,27 +272,18 @@ static bool is_too_late(const struct db *db, const struct backend_commit *c)
                         off_ms < -STORE_CLOCK_SLACK_MS);
 }
 
-static int64_t version_of(const void *record)
-{
-    int64_t version = 0;
-
-    if (record)
-        memcpy(&version, record, sizeof version);
-    return version;
-}
-
 /* A duplicate waits for no writer: while one writes, a commit against version 0 looks first if there is a record. */
 static enum store_result begin_commit(struct sqlite *self, const struct backend_commit *c, void *current,
                                       struct location_record *location, int64_t *now_ms)
 {
     enum db_purpose purpose = c->durable ? DB_WRITE : DB_WRITE_LAZY;
-    bool is_new = c->order && !version_of(c->before);
+    bool is_new = c->order && !field_version(c->before);
 
     if (is_new && db_begin(&self->db, purpose, DB_AT_ONCE))
         return STORE_OK;
     enum store_result result =
         is_new ? sqlite_read(self, c->type, c->key, NULL, current, location, NULL, now_ms) : STORE_OK;
-    if (result == STORE_OK && is_new && version_of(current))
+    if (result == STORE_OK && is_new && field_version(current))
         return STORE_CHANGED;
     return result != STORE_OK || db_begin(&self->db, purpose, c->deadline_ms) ? result
                                                                               : db_failure(&self->db);
@@ -328,7 +319,7 @@ static enum store_result sqlite_commit(void *state, const struct backend_commit 
         db_rollback(db);
         return STORE_CHANGED;
     }
-    *version = version_of(c->before) + 1;
+    *version = field_version(c->before) + 1;
     return db_end(db);
 }
 
