@@ -277,7 +277,6 @@ install: all
 	install -m 0644 $(wildcard README.md LICENSE SECURITY.md CHANGELOG.md .env.sample) $(DESTDIR)$(PREFIX)/share/doc/woo-ghl
 	install -d $(DESTDIR)$(PREFIX)/share/doc/woo-ghl/doc
 	install -m 0644 $(filter-out doc/design.md doc/hacking.md,$(wildcard doc/*.md)) $(DESTDIR)$(PREFIX)/share/doc/woo-ghl/doc
-	install -D -m 0644 doc/performance.md $(DESTDIR)$(PREFIX)/share/doc/woo-ghl/doc/performance.md
 	install -d $(DESTDIR)$(PREFIX)/share/bash-completion/completions $(DESTDIR)$(PREFIX)/share/zsh/site-functions
 	$(abspath $(PROGRAM)) help bash > $(DESTDIR)$(PREFIX)/share/bash-completion/completions/woo_ghl
 	$(abspath $(PROGRAM)) help zsh > $(DESTDIR)$(PREFIX)/share/zsh/site-functions/_woo_ghl
