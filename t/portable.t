@@ -127,5 +127,13 @@ SKIP: {
     is scalar(@{[$ghl->opportunities]}), 4, 'GHL holds all of them' or diag slurp("$dir/err"), run(['status'])->{out};
     $nginx->stop;
 }
+SKIP: {
+    my ($archive) = glob "$FindBin::Bin/../build/release/*.tar.gz";
+    skip 'make release was not run', 2 unless $archive;
+    my @held = sort map { chomp; $_ } `tar tf $archive`;
+    is_deeply \@held, ['woo-order/', map {"woo-order/$_"} qw(.htaccess INSTALL.txt LICENSE LICENSES.txt env.sample woo_ghl.cgi)],
+        'the release is one folder';
+    is system("cd $FindBin::Bin/../build/release && sha256sum --check --quiet SHA256SUMS"), 0, 'its sums are right';
+}
 $ghl->stop;
 done_testing;
