@@ -37,7 +37,7 @@
 #define PROGRAM "/proc/self/exe"
 #define ENVIRONMENT_MAX 1024
 
-/* Our environment, which may hold settings, without what makes this program a CGI program. */
+/* Our environment, which may hold settings, without what makes this program a CGI program and what the client sent. */
 static char **make_environment(void)
 {
     static const char cgi[] = "GATEWAY_INTERFACE=";
@@ -45,7 +45,7 @@ static char **make_environment(void)
     size_t n = 0;
 
     for (char **from = environ; list && *from && n < ENVIRONMENT_MAX; from++)
-        if (strncmp(*from, cgi, sizeof cgi - 1) != 0)
+        if (strncmp(*from, cgi, sizeof cgi - 1) != 0 && strncmp(*from, "HTTP_", 5) != 0)
             list[n++] = *from;
     return list;
 }

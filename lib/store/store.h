@@ -176,9 +176,10 @@ enum store_result store_unlock(struct store *, const char *name, const char *tok
  * value. Counters are values: store_values lists them, too. */
 enum store_result store_count(struct store *, const char *name, int64_t ttl_ms, int64_t *count) MUST_CHECK;
 
-/* Counts a request of a client (hash of its address; if the request was signed, with this letter before it) today. The
- * counters need no more room, however many clients there are. Not durable; on SQLite it never waits for a writer. */
+/* Counts a request of a client (hash of its address; its first digit is one of these letters if the request was signed, or
+ * is a login) today. The counters need no more room, however many clients there are. Not durable; on SQLite it never waits for a writer. */
 #define STORE_CLIENT_SIGNED 's'
+#define STORE_CLIENT_LOGIN 'l'
 enum store_result store_count_client(struct store *, const char *client, int64_t *count) MUST_CHECK;
 
 /* Removes up to `max` records and values that expired. Redis does it by itself: 0. */

@@ -73,8 +73,10 @@ enum login session_login(struct app *app, const struct request *request, const c
     struct session session;
     int64_t count;
 
-    if (!client_hash(app, request->remote_addr, "admin login", client) ||
-        store_count_client(app->store, client, &count) != STORE_OK)
+    if (!client_hash(app, request->remote_addr, "admin login", client))
+        return LOGIN_UNAVAILABLE;
+    client[0] = STORE_CLIENT_LOGIN;
+    if (store_count_client(app->store, client, &count) != STORE_OK)
         return LOGIN_UNAVAILABLE;
     if (count > TRIES_PER_DAY)
         return LOGIN_LIMITED;

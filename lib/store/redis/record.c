@@ -71,8 +71,8 @@ static enum store_result read_record(struct redis *r, const struct record_type *
     return result;
 }
 
-/* Two commands; the first one's reply is the count. client NULL: none. Returns how many. Clients whose requests are signed
- * have buckets of their own: nobody without the secret uses up what is theirs. */
+/* Two commands; the first one's reply is the count. client NULL: none. Returns how many. Clients whose requests are signed,
+ * and logins, have buckets of their own: no flood of unsigned requests uses up what is theirs. */
 static size_t add_client(struct redis *r, const char *client)
 {
     char day[24], bucket[16];
@@ -80,7 +80,7 @@ static size_t add_client(struct redis *r, const char *client)
     if (!client)
         return 0;
     snprintf(day, sizeof day, "%lld", (long long)(redis_now_ms(r) / DAY_MS));
-    snprintf(bucket, sizeof bucket, "%s%u", *client == STORE_CLIENT_SIGNED ? "s" : "",
+    snprintf(bucket, sizeof bucket, "%.1s%u", strchr("0123456789abcdef", *client) ? "" : client,
              (unsigned)(text_hash(client) % BUCKETS));
     redis_add(r, "HINCRBY %k %s 1", "clients", day, bucket);
     redis_add(r, "EXPIRE %k %d", "clients", day, (int64_t)CLIENTS_LIVE_S);

@@ -112,7 +112,7 @@ static void clients_need_little_memory(struct rig *rig)
     int64_t count, most = 0;
 
     for (int i = 0; i < 10000; i++) {
-        snprintf(client, sizeof client, "client %d", i);
+        snprintf(client, sizeof client, "%x client", i);
         if (rig->backend->count_client(rig->state, client, &count) != STORE_OK)
             ok(false, "%s is counted", client);
         most = count > most ? count : most;
@@ -121,6 +121,12 @@ static void clients_need_little_memory(struct rig *rig)
     long long buckets = rig_ask_number(rig, day);
     ok(buckets > 3000 && buckets <= 4096, "10,000 clients need %lld counters", buckets);
     ok(most < 20, "each of few: %lld", (long long)most);
+    for (int i = 0; i < 100; i++) {
+        int64_t known;
+        snprintf(client, sizeof client, "%c%d", i % 2 ? STORE_CLIENT_SIGNED : STORE_CLIENT_LOGIN, i);
+        if (rig->backend->count_client(rig->state, client, &known) != STORE_OK || known > 2)
+            ok(false, "%s counts apart from them: %lld", client, (long long)known);
+    }
     memcpy(day, "PTTL", 4);
     ok(rig_ask_number(rig, day) > DAY_MS, "which expire");
 }
