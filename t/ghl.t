@@ -296,7 +296,7 @@ subtest 'a create is never repeated blindly' => sub {
     is_deeply picked($answer, qw(result tries waits)), { result => 'limited', tries => 2, waits => [1000] }, 'within the send deadline';
     $ghl->reset;
     my $id = contact();
-    is call(opportunity_create => body => opportunity($id), within_ms => 4900)->{result}, 'too_late', 'not begun with less than 5 s';
+    is call(opportunity_create => body => opportunity($id), within_ms => 3900)->{result}, 'too_late', 'not begun with less than 4 s';
     is call(opportunity_create => body => opportunity($id), send_within_ms => 0)->{result}, 'too_late', 'nor after the send deadline';
     is $ghl->count, 0, 'no call';
     $ghl->down;
@@ -344,8 +344,8 @@ subtest 'limits and lease' => sub {
     cmp_ok $answer->{rooms}[0], '<=', 20_000, 'which the limiter is told';
     $answer = call(opportunity_create => body => opportunity($id), limit_ms => [4000], send_within_ms => 3000);
     is $answer->{result}, 'limited', 'nor before the send deadline';
-    $answer = call(opportunity_create => body => opportunity($id), within_ms => 6000, limit_ms => [2000]);
-    is $answer->{result}, 'limited', 'nor with the 5 s that a create needs';
+    $answer = call(opportunity_create => body => opportunity($id), within_ms => 5000, limit_ms => [2000]);
+    is $answer->{result}, 'limited', 'nor with the 4 s that a create needs';
     is call(contact_upsert => body => { email => 'ann@example.com' }, may_write => [$no])->{result}, 'lost', 'no write without the lease';
     is $ghl->count, $before, 'no call of all these';
     is call(contact_get => id => $id, may_write => [$no])->{result}, 'ok', 'a read needs none';
