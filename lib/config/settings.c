@@ -129,7 +129,7 @@ const struct setting settings[] = {
      .help = "How long the content of a dead letter is kept."},
 
     {"RATE_LIMIT_PER_DAY", NUMBER(count, rate_limit_per_day, 0, 1000000000), .fallback = "1000",
-     .help = "The requests that one client address may send in a day; 0 = no limit. Over the limit, unsigned requests get 429 and signed ones are queued."},
+     .help = "The requests that one client address may send in a day; 0 = no limit. Over the limit, unsigned requests get 429 and signed ones are queued. A redelivery of an order's latest version does not count."},
     {"MAX_BODY", NUMBER(size, max_body, 1024, 48LL * 1024 * 1024), .fallback = "8m", .help = "The largest body of a delivery."},
     {"SYNC_BUDGET", NUMBER(duration, sync_budget_ms, 0, 50 * SECOND), .fallback = "8s",
      .help = "How long a delivery may be worked on before it is answered; 0 = always queue."},
