@@ -4,6 +4,7 @@
 #   make lint      compilers' and checkers' findings
 #   make unit      the C tests alone                           make asan     all tests under the sanitizers
 #   make install   program, man page, examples                 make format   clang-format, in place
+#   make uninstall takes them away; settings and data stay
 #   make chaos     long runs of t/chaos.t and t/property.t; SEED=N repeats one
 #   make cluster   the long way of t/cluster.t, ROUNDS=4; WOO_GHL_REDIS=valkey-server tests another server
 #   make fuzz      each fuzzer of t/fuzz for SECONDS=10 (clang)
@@ -284,10 +285,17 @@ install: all
 	[ -e $(DESTDIR)/etc/woo-ghl/env ] || install -D -m 0640 deploy/env $(DESTDIR)/etc/woo-ghl/env
 	install -D -m 0644 doc/woo_ghl.1 $(DESTDIR)$(PREFIX)/share/man/man1/woo_ghl.1
 
+# Settings, data and what was copied by hand to /etc/systemd, nginx or cron stay.
+uninstall:
+	rm -rf $(DESTDIR)$(PREFIX)/lib/woo-ghl $(DESTDIR)$(PREFIX)/share/doc/woo-ghl
+	rm -f $(DESTDIR)$(PREFIX)/bin/woo_ghl $(DESTDIR)$(PREFIX)/share/man/man1/woo_ghl.1 \
+	  $(DESTDIR)$(PREFIX)/share/bash-completion/completions/woo_ghl $(DESTDIR)$(PREFIX)/share/zsh/site-functions/_woo_ghl
+	@if [ -e $(DESTDIR)/etc/woo-ghl/env ]; then echo "The settings stay: $(DESTDIR)/etc/woo-ghl/env"; fi
+
 clean:
 	rm -rf $(BUILD) woo_ghl
 
 -include $(shell find $(BUILD) -path $(BUILD)/portable -prune -o -name '*.d' -print 2>/dev/null)
 FORCE:
-.PHONY: bench bench-cluster cluster browser docs all run unit test crash-driver chaos fuzz build-fuzz check asan deps lint build-tests format install clean FORCE
+.PHONY: bench bench-cluster cluster browser docs all run unit test crash-driver chaos fuzz build-fuzz check asan deps lint build-tests format install uninstall clean FORCE
 .SECONDARY:

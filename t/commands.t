@@ -161,6 +161,9 @@ subtest 'make install' => sub {
     close $file or die "env: $!";
     is `$install`, '', 'again';
     like slurp("$root/etc/woo-ghl/env"), qr/^SHOP=mine$/m, "the owner's settings stay";
+    (my $uninstall = $install) =~ s/ install / uninstall /;
+    like `$uninstall`, qr{^The settings stay: \Q$root\E/etc/woo-ghl/env$}, 'make uninstall';
+    is_deeply [grep { length } map { s{^\Q$root\E}{}r } split /\n/, `find \Q$root\E -type f -o -type l`], ['/etc/woo-ghl/env'], '... leaves the settings alone';
 };
 
 done_testing;

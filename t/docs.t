@@ -46,6 +46,13 @@ for my $path (grep { -f "$top/$_" } 'README.md', map { s{^\Q$top/}{}r } glob("$t
 }
 cmp_ok $told, '>=', 8, 'options are told';
 
+# Every alert is explained.
+my %alert = map { $_ => 1 } content('lib/app/alert.c') =~ /^    \[ALERT_\w+\] =\s*\{"(\w+)",/mg;
+cmp_ok scalar keys %alert, '>=', 20, 'there are alerts';
+my ($alerts) = content('doc/operations.md') =~ /^## Every alert\n(.*?)^## /ms;
+my %told_of = map { $_ => 1 } ($alerts // '') =~ /^\| `(\w+)` \|/mg;
+is_deeply [sort grep { $_ ne 'test' } keys %told_of], [sort keys %alert], 'doc/operations.md explains each alert';
+
 # The helpers of templates, where they are made, declared and explained.
 my %helper = map { $_ => 1 } content('lib/order/template_help.c') =~ /^    \{"([a-z._]+)", help_/mg;
 my %explained = map { $_ => 1 } map { /\{([a-z._]+)\}/g } content('doc/mapping.md') =~ /^\| (`\{[^|]*)\|/mg;

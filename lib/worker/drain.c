@@ -6,6 +6,7 @@
 #include "app/journal.h"
 #include "app/ready.h"
 #include "base/clock.h"
+#include "base/notify.h"
 #include "sync/sync.h"
 #include "worker/bring.h"
 #include "worker/unspool.h"
@@ -30,7 +31,8 @@ struct drain {
     long waited; /* at the start */
     int64_t end_mono_ms, spool_mono_ms, heartbeat_mono_ms, upkeep_mono_ms,
         journal_mono_ms; /* when the next is due */
-    bool complained;     /* that the store does not answer */
+    bool told_manager, told_good;
+    bool complained; /* that the store does not answer */
 
     /* `now`: orders are still taken before their time */
     bool early, released, took_one; /* the limits were released; this pass over the list took an order */
@@ -265,6 +267,17 @@ static bool rest(const struct drain *d, const struct orders_wait *wait)
     return d->options->watch && clock_sleep_ms(ms > 10 ? ms : 10, d->app->stop);
 }
 
+/* Once, and whenever it changes: does it read the queue? */
+static void tell_manager(struct drain *d, bool good)
+{
+    if (!d->options->watch || (d->told_manager && d->told_good == good))
+        return;
+    notify_manager(good ? "READY=1\nSTATUS=Brings waiting orders to GHL"
+                        : "READY=1\nSTATUS=The queue cannot be read: see the log, or woo_ghl check");
+    d->told_manager = true;
+    d->told_good = good;
+}
+
 static bool run(struct drain *d)
 {
     struct app *app = d->app;
@@ -279,6 +292,7 @@ static bool run(struct drain *d)
             break;
         wait = (struct orders_wait){.next_due_ms = -1};
         result = look(d, &wait, &e);
+        tell_manager(d, result == STORE_OK || result == STORE_NONE);
         if (result == STORE_OK || result == STORE_NONE)
             d->complained = false;
         else

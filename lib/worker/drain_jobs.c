@@ -1,5 +1,6 @@
 #include "worker/drain_jobs.h"
 #include "base/clock.h"
+#include "base/notify.h"
 #include <poll.h>
 #include <signal.h>
 #include <stdio.h>
@@ -74,6 +75,8 @@ bool drain_jobs(int jobs, const struct drain_options *options, volatile int *sto
         good = good && pid[i] > 0;
     }
     close(ends[1]);
+    if (options->watch) /* systemd hears the main process alone */
+        notify_manager("READY=1\nSTATUS=Brings waiting orders to GHL, in several processes");
     listen_to(ends[0], pid, jobs, stop, counts);
     close(ends[0]);
     for (int i = 0; i < jobs; i++) {
