@@ -137,6 +137,22 @@ subtest 'refused settings' => sub {
         'check tells them last, below the values';
 };
 
+subtest 'report' => sub {
+    my $secret = 'pit-a-very-secret-token';
+    my $other = WooGHL::Server->new(mode => 'cgi', settings => { GHL_DRY_RUN => 'yes', GHL_API_KEY => $secret, ALERT_COMMAND => 'mail -s x ann@example.com' });
+    my $body = '{"id":7,"status":"processing","total":"10.00","billing":{"first_name":"Ann","email":"ann@example.com","phone":"+15555550123"}}';
+    like $other->deliver($body)->{body}, qr/synced/, 'given an order';
+    my $file = $other->dir . '/report.txt';
+    my $run = $other->command('report', $file);
+    is $run->{code}, 0, 'it is written' or diag $run->{err};
+    is +(stat $file)[2] & 0777, 0600, '... for the user alone';
+    my $text = slurp($file);
+    like $text, qr/^woo_ghl \S+, 20.*^-- check --\nsettings file .*^-- status --\nAll is well: .*^-- the end of the log --\n.*event=synced order=shop:7 /ms, 'with all its parts';
+    unlike $text, qr/ann\@example|5555550123|\Q$secret\E|\Q$WooGHL::Server::SECRET\E/, 'nobody and no secret is in it';
+    is $other->command('report', $file)->{code}, 73, 'a file that is there stays as it is';
+    like $other->command('report')->{out}, qr/^-- status --$/m, 'without a file it goes to standard output';
+};
+
 subtest 'the manual' => sub {
     plan skip_all => 'there is no groff' unless grep { -x "$_/groff" } split /:/, $ENV{PATH};
     my $said = `groff -man -ww -Tascii -z \Q$TOP\E/doc/woo_ghl.1 2>&1`;

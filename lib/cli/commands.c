@@ -90,6 +90,8 @@ const struct command commands[] = {
              "If no key is kept, a fifth webhook tells when WooCommerce disables another. With --dry-run it only prints the plan; --yes does not ask."},
     {.name = "pipelines", .arguments = "", .run = run_pipelines, .help = "Lists the location's pipelines and stages with their ids."},
     {.name = "fields", .arguments = "", .run = run_fields, .help = "Lists the location's custom fields: id, model, type, key, name."},
+    {.name = "report", .arguments = "[FILE]", .run = run_report,
+     .help = "Writes one text for a bug report: version, settings, check, status and the end of the log, without secrets and personal data."},
     {.name = "help", .arguments = "[COMMAND|settings|man|bash|zsh]", .run = run_help,
      .help = "Prints this text, what a command does, every setting as in .env.sample, what the man page says, or completions for bash or zsh."},
     {.name = "version", .arguments = "", .run = run_version, .help = "Prints the version."},

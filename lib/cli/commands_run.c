@@ -10,6 +10,7 @@
 #include "cli/install.h"
 #include "cli/lookup.h"
 #include "cli/rekey.h"
+#include "cli/report.h"
 #include "cli/since.h"
 #include "cli/status.h"
 #include "cli/trigger.h"
@@ -285,6 +286,20 @@ int run_reconcile(int argc, char **argv, volatile int *stop)
         options.progress = may_draw(&app) ? draw_progress : NULL;
         code = reconcile(&app, &options);
     }
+    app_close(&app);
+    return code;
+}
+
+/* -- report -- */
+
+int run_report(int argc, char **argv, volatile int *stop)
+{
+    struct app app;
+
+    if (argc > 3 || (argc == 3 && argv[2][0] == '-'))
+        return commands_usage("report", argv[argc - 1]);
+    bool good = app_open(&app, stop);
+    int code = report_print(&app, good, argv[2]); /* behind the last one argv ends with NULL */
     app_close(&app);
     return code;
 }

@@ -42,6 +42,7 @@ int run_status(int argc, char **argv, volatile int *stop);
 int run_failed(int argc, char **argv, volatile int *stop);
 int run_rekey(int argc, char **argv, volatile int *stop);
 int run_reconcile(int argc, char **argv, volatile int *stop);
+int run_report(int argc, char **argv, volatile int *stop);
 int run_trigger(int argc, char **argv, volatile int *stop);
 int run_connect(int argc, char **argv, volatile int *stop);
 int run_pipelines(int argc, char **argv, volatile int *stop);
