@@ -68,8 +68,12 @@ else
 TLS_PC   =
 SECCOMP_PC = libseccomp
 FOUND    = -isystem $(LIBS_DIR)/include
-LIBS     = -static -Wl,--gc-sections -L$(LIBS_DIR)/lib -lcurl -lssl -lcrypto -ljansson -lhiredis -lsqlite3 -lfcgi -lseccomp
-LDHARDEN = -no-pie -Wl,-z,relro,-z,now
+LIBS     = -L$(LIBS_DIR)/lib -lcurl -lssl -lcrypto -ljansson -lhiredis -lsqlite3 -lfcgi -lseccomp $(CRT_END)
+# A static program at an address that nobody knows before: musl-gcc itself knows no -static-pie.
+CRT      = /usr/lib/$(shell uname -m)-linux-musl
+CRT_END  = $(shell gcc -print-file-name=crtendS.o) $(CRT)/crtn.o
+LDHARDEN = -static -nostartfiles -Wl,-pie,--no-dynamic-linker,-z,text,-z,relro,-z,now,--gc-sections \
+           $(CRT)/rcrt1.o $(CRT)/crti.o $(shell gcc -print-file-name=crtbeginS.o)
 endif
 ALL_CFLAGS := -std=c11 -D_GNU_SOURCE $(CFLAGS) $(WARN) $(HARDEN) $(if $(TLS_PC),-DHAVE_HIREDIS_SSL) $(if $(SECCOMP_PC),-DHAVE_SECCOMP) \
               $(if $(CRASH),-DWOO_GHL_CRASH) -Ilib -It/unit -I$(BUILD)/gen $(FOUND)

@@ -85,6 +85,7 @@ sub answers {
 
 cmp_ok -s $file, '<=', 6 * 1024 * 1024, 'it has 6 MB at most';
 unlike slurp($file), qr{/ld-linux|/ld-musl|libc\.so}, 'it names no loader and no library';
+is unpack('x16v', slurp($file)), 3, 'it is loaded at an address that nobody knows before (ET_DYN)';
 unlike slurp($file), qr/\Q$FindBin::Bin\E/, 'nor the place where it was built';
 
 settings($ghl->url);
