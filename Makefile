@@ -7,6 +7,9 @@
 #   make uninstall takes them away; settings and data stay
 #   make chaos     long runs of t/chaos.t and t/property.t; SEED=N repeats one
 #   make cluster   the long way of t/cluster.t, ROUNDS=4; WOO_GHL_REDIS=valkey-server tests another server
+#   make coverage  lines and branches of lib/ that the tests run   make analyze       gcc -fanalyzer
+#   make valgrind  C tests and the corpus as CGI                   make reproducible  two builds, the same bytes
+#   make torture   allocations and calls fail; TORTURE=100 of each kind a scenario
 #   make fuzz      each fuzzer of t/fuzz for SECONDS=10 (clang)
 #   make portable  build/portable/woo_ghl: one static file for any Linux on x86-64
 #   make release   it with what shared hosting needs, as .tar.gz and .zip    make deb   a package of it
@@ -52,10 +55,10 @@ MORE_PC := $(TLS_PC) $(SECCOMP_PC)
 
 WARN     = -Wall -Wextra -Wpedantic -Wshadow -Wconversion -Wformat=2 -Wstrict-prototypes -Wmissing-prototypes \
            -Wwrite-strings -Wpointer-arith -Wno-overlength-strings $(WERROR)
-HARDEN   = -fstack-protector-strong -fPIE -fno-strict-aliasing
+HARDEN   = -fstack-protector-strong -fPIE -fno-strict-aliasing -ffile-prefix-map=$(CURDIR)=.
 LDHARDEN = -pie -Wl,-z,relro,-z,now
 ifeq ($(SANITIZE),)
-HARDEN  += -U_FORTIFY_SOURCE -D_FORTIFY_SOURCE=2
+HARDEN  += -U_FORTIFY_SOURCE $(if $(CRASH),,-D_FORTIFY_SOURCE=2)
 else
 HARDEN  += -fsanitize=$(SANITIZE) -fno-omit-frame-pointer
 LDHARDEN += -fsanitize=$(SANITIZE)
@@ -138,7 +141,15 @@ $(BUILD)/t/unit/%: $(BUILD)/t/unit/%.o $(UNIT_AID:%.c=$(BUILD)/%.o) $(BUILD)/lib
 $(BUILD)/t/driver/%: $(BUILD)/t/driver/%.o $(BUILD)/libwoo_ghl.a
 	@mkdir -p $(@D)
 	@echo '  LINK  $@'
-	$(Q)$(CC) $(ALL_CFLAGS) $(LDHARDEN) -o $@ $^ $(LIBS)
+	$(Q)$(CC) $(ALL_CFLAGS) $(LDHARDEN) -o $@ $(filter %.o,$^) $(filter %.a,$^) $(LIBS)
+
+# What t/torture/faults.c makes fail; see t/torture.t.
+FAULTY   = malloc calloc realloc strdup strndup asprintf vasprintf fsync write renameat linkat unlinkat mkdir flock read \
+           pread64 pwrite64 fstat64 socket connect open64 openat64 curl_easy_perform redisBufferWrite redisBufferRead
+ifneq ($(CRASH),)
+$(BUILD)/t/driver/crash-points: $(BUILD)/t/torture/faults.o
+$(BUILD)/t/driver/crash-points: LDHARDEN += $(FAULTY:%=-Wl,--wrap=%)
+endif
 
 .PHONY: sbom portable portable-test release deb deb-test
 portable:
@@ -186,6 +197,51 @@ chaos: $(PROGRAM) $(DRIVERS) crash-driver
 ROUNDS ?= 4
 cluster: $(PROGRAM) $(DRIVERS)
 	@BUILD=$(BUILD) WOO_GHL_PROGRAM=$(abspath $(PROGRAM)) CLUSTER_ROUNDS=$(ROUNDS) prove -v t/cluster.t
+
+# What the program asks the machine for fails (t/torture.t), under the sanitizers. TORTURE=100 faults of each kind in each
+# scenario: 4,200, half a second each on a busy machine. TORTURE=all: some 150,000.
+TORTURE ?= 100
+torture:
+	@$(MAKE) -j$(JOBS) --no-print-directory CRASH=1 BUILD=build/torture/crash SANITIZE=address,undefined CFLAGS='-O1 -g' \
+	  build/torture/crash/t/driver/crash-points
+	@$(MAKE) --no-print-directory tortured BUILD=build/torture SANITIZE=address,undefined CFLAGS='-O1 -g'
+tortured:
+	@BUILD=$(BUILD) WOO_GHL_PROGRAM=$(abspath $(PROGRAM)) TORTURE='$(TORTURE)' SEED=$(SEED) prove -v t/torture.t
+
+# -- long ones --
+
+.PHONY: coverage covered analyze valgrind reproducible torture tortured
+
+# Which lines and branches of lib/ the tests run, or those that T names. Workers are not
+# confined then: they would not reach the counts' files. What ends by _exit or a signal is not counted.
+coverage:
+	@$(MAKE) -j$(JOBS) --no-print-directory covered BUILD=build/coverage PROGRAM=build/coverage/woo_ghl \
+	  CFLAGS='-O0 -g --coverage -fprofile-update=atomic -U_FORTIFY_SOURCE' HARDEN=-fPIE
+covered: $(PROGRAM) build-tests
+	@find $(BUILD) -name '*.gcda' -delete
+	@# The workers' user counts, too.
+	@find $(BUILD) -name '*.gcno' | while read -r f; do : > "$${f%.gcno}.gcda"; chmod 666 "$${f%.gcno}.gcda"; done
+	-@COVERAGE=1 $(MAKE) --no-print-directory test
+	@find $(BUILD) -name '*.gcda' -empty -delete
+	@perl t/coverage.pl $(BUILD) 95 85
+
+# gcc's static analyzer over lib/.
+analyze:
+	@$(MAKE) -j$(JOBS) --no-print-directory CC=gcc BUILD=build/analyze CFLAGS='-O1 -g -fanalyzer' build/analyze/libwoo_ghl.a
+
+# The C tests, and the corpus as CGI, under valgrind.
+VALGRIND = valgrind --quiet --error-exitcode=99 --leak-check=full --show-leak-kinds=definite,indirect --vgdb=no --child-silent-after-fork=yes
+valgrind: $(PROGRAM) build-tests
+	@deploy/deps.sh valgrind
+	prove -j$(JOBS) --exec '$(VALGRIND)' $(filter-out %/model,$(UNIT))
+	@printf '#!/bin/sh\nexec $(VALGRIND) %s "$$@"\n' '$(abspath $(PROGRAM))' > $(BUILD)/under-valgrind; chmod 755 $(BUILD)/under-valgrind
+	@BUILD=$(BUILD) WOO_GHL_PROGRAM=$(abspath $(BUILD))/under-valgrind prove t/corpus-cgi.t t/commands.t
+
+# Two builds in two places: the same bytes.
+reproducible:
+	@set -e; dir=$$(mktemp -d); trap 'rm -rf "$$dir"' EXIT; for n in one/deeper two; do mkdir -p $$dir/$$n; \
+	  cp -r Makefile woo_ghl.c lib t $$dir/$$n; CCACHE_DISABLE=1 $(MAKE) -s -j$(JOBS) -C $$dir/$$n >$$dir/log; done; \
+	  cmp $$dir/one/deeper/woo_ghl $$dir/two/woo_ghl; echo "  SAME  $$(sha256sum <$$dir/two/woo_ghl)"
 
 # Objects of their own: the fuzzer counts what each branch of them does. What it finds goes beside the seeds, by hand.
 SECONDS ?= 10

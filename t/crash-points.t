@@ -9,6 +9,8 @@
 # At every point there is a death after which the delivery never comes again. Before each step that changes what is
 # known of the order there is another, and the delivery comes again, by turns at once and when the lease is over.
 # ALL=1: every way at every point. CASE=PATTERN: only the scenarios whose name matches.
+#
+# TORTURE=N (t/torture.t): nobody dies, but what the program asks the machine for fails, in the scenarios marked so.
 use strict;
 use warnings;
 use Digest::SHA qw(hmac_sha256_base64);
@@ -46,7 +48,7 @@ my %WON  = (status => 'won', value => 10);
 my %MORE = (status => 'won', value => 12.5);
 my %LOST = (status => 'lost', value => 0);
 my @SCENARIOS = (
-    { name => 'a new order', dies => 'paid', opportunity => \%WON,
+    { name => 'a new order', torture => 1, dies => 'paid', opportunity => \%WON,
         must => [qw(store_commit_location store_commit store_lock store_unlock store_put_absent POST)] },
     { name => 'a new order without email and phone', dies => 'paid', nobody => 1, opportunity => \%WON,
         must => [qw(store_commit POST)] },
@@ -54,9 +56,9 @@ my @SCENARIOS = (
         must => [qw(store_commit POST)] },
     { name => 'a contact whose create is reset after it happened', dies => 'paid', nobody => 1, reset => 'contact',
         opportunity => \%WON, must => [qw(store_commit POST)] },
-    { name => 'a new version of an order that has an opportunity', before => ['paid'], dies => 'more', opportunity => \%MORE,
+    { name => 'a new version of an order that has an opportunity', torture => 1, before => ['paid'], dies => 'more', opportunity => \%MORE,
         must => [qw(store_commit store_put_absent store_lock PUT)] },
-    { name => 'a drain', before => ['paid'], dies => 'drain', settings => { SYNC_BUDGET => 0 }, opportunity => \%WON,
+    { name => 'a drain', torture => 1, before => ['paid'], dies => 'drain', settings => { SYNC_BUDGET => 0 }, opportunity => \%WON,
         must => [qw(store_put store_list store_read store_blob store_commit store_sizes POST)] },
     { name => 'a drain that looks for an opportunity', before => ['paid'], dies => 'drain', reset => 'opportunity', opportunity => \%WON,
         must => [qw(store_list store_commit store_put_absent GET)] },
@@ -64,19 +66,19 @@ my @SCENARIOS = (
         reset => 'contact', opportunity => \%WON, must => [qw(store_list store_commit POST)] },
     { name => 'a drain with a version that waited for the first', before => ['paid POST:after#3', 'refunded'],
         dies => 'drain', opportunity => \%LOST, must => [qw(store_list store_commit store_put_absent GET PUT)] },
-    { name => 'the store is away', dies => 'paid', away => 'paid', opportunity => \%WON, must => ['spool_put'] },
-    { name => 'a drain that moves the spool', before => ['paid'], dies => 'drain', away => 'paid', opportunity => \%WON,
+    { name => 'the store is away', torture => 1, dies => 'paid', away => 'paid', opportunity => \%WON, must => ['spool_put'] },
+    { name => 'a drain that moves the spool', torture => 1, before => ['paid'], dies => 'drain', away => 'paid', opportunity => \%WON,
         must => [qw(spool_remove store_commit)] },
     { name => 'the store goes away when the opportunity is made', dies => 'paid', vanishes => 'paid POST:after#3',
         opportunity => \%WON, must => [qw(store_commit spool_put)] },
     { name => 'the store goes away when the contact is made', dies => 'paid', vanishes => 'paid POST:after#1', nobody => 1,
         opportunity => \%WON, must => [qw(store_commit spool_put)] },
-    { name => 'a drain that moves ids', before => ['paid'], dies => 'drain', vanishes => 'paid POST:after#3', opportunity => \%WON,
+    { name => 'a drain that moves ids', torture => 1, before => ['paid'], dies => 'drain', vanishes => 'paid POST:after#3', opportunity => \%WON,
         until => 'spool_remove:after#1', must => [qw(store_commit spool_remove)] },
     { name => 'a drain that moves ids and a version that came after them', before => ['paid', 'refunded'], dies => 'drain',
         vanishes => 'paid POST:after#3', away => 'refunded', opportunity => \%LOST, until => 'spool_remove:after#2',
         must => [qw(store_commit spool_remove)] },
-    { name => 'a reconcile', dies => 'read', opportunity => \%WON, must => [qw(WOO store_commit store_put)] },
+    { name => 'a reconcile', torture => 1, dies => 'read', opportunity => \%WON, must => [qw(WOO store_commit store_put)] },
 );
 
 # -- one world: a namespace of the store, GHL as at its start, and one order --
@@ -190,11 +192,15 @@ sub drain {
 sub wait_for {
     my ($world, $seconds) = @_;
     $world->{at} += $seconds;
+    # A file that was not moved waits by the wall's clock, which nothing sets here.
+    for my $file (glob "$world->{env}{DATA_DIR}/spool/*u[1-9]*.*") {
+        rename $file, $file =~ s/u[1-9]\d{9}(?=\.)/u0000000000/r or die "$file: $!";
+    }
     $world->{lane}{redis}->age($seconds, "{w$world->{n}:*") if $world->{store} eq 'redis';
     return;
 }
 
-# What comes before, then what dies, or is recorded.
+# What comes before, then what dies, or is recorded: how it ended and, of a delivery, its status and answer.
 sub begin {
     my ($world, %env) = @_;
     my $scenario = $world->{scenario};
@@ -205,10 +211,10 @@ sub begin {
         die "$before, which comes before, ended with $code and was answered: $answer"
             unless $point ? $code == $CRASH : $code == 0 && $status =~ /^20[02]$/;
     }
-    return (deliver($world, $scenario->{dies}, %env))[0] if $scenario->{dies} ne 'drain';
+    return deliver($world, $scenario->{dies}, %env) if $scenario->{dies} ne 'drain';
     $world->{back} = 1;
     wait_for($world, $LATER);
-    return (drain($world, %env))[0];
+    return ((drain($world, %env))[0], 202, '');
 }
 
 # -- what must be true in the end --
@@ -249,7 +255,7 @@ sub look {
 sub live {
     my ($world, $point, $kept, $again) = @_;
     my $scenario = $world->{scenario};
-    my $code = begin($world, WOO_GHL_CRASH_AT => $point);
+    my ($code) = begin($world, WOO_GHL_CRASH_AT => $point);
     return "it ended with $code, not at the point" if $code != $CRASH;
     my ($state) = $scenario->{dies} eq 'drain' ? $scenario->{before}[0] =~ /^(\w+)/ : $scenario->{dies};
     if ($again ne 'never') {
@@ -259,6 +265,13 @@ sub live {
         return "sent again, it was answered: $answer" if $end || $status !~ /^20[02]$/;
         $kept = 1;
     }
+    return end($world, $kept);
+}
+
+# What must be true from then on; what is wrong, or undef.
+sub end {
+    my ($world, $kept) = @_;
+    my $scenario = $world->{scenario};
     # A version that was not accepted leaves the opportunity as it was.
     my $wrong = drain_all($world) // look($world, $kept || $scenario->{before}, $kept ? $scenario->{opportunity} : \%WON);
     return $wrong if $wrong;
@@ -297,8 +310,61 @@ sub record {
     return (\@points, \@missing);
 }
 
+# -- torture --
+
+if ($ENV{TORTURE}) {
+    srand($ENV{SEED} || 1);
+}
+
+my @KINDS = qw(call lost memory);    # t/torture/faults.h
+
+# One fault; what is wrong, or undef. A fault is no signal and no leak, and what was answered with 2xx is kept.
+sub torture_once {
+    my ($world, $fault) = @_;
+    my $reads = $world->{scenario}{dies} =~ /^(?:drain|read)/;
+    my ($code, $status, $answer) = begin($world, WOO_GHL_FAIL_AT => $fault);
+    return "it ended with $code: $answer" if $code > 1;
+    return "it was answered: $answer" if $answer && !$reads && $status !~ /^(?:200|202|5\d\d)$/ && $answer !~ /"Incomplete Body"/;
+    my $kept = $world->{scenario}{dies} eq 'drain' || (!$reads && $code == 0 && $status =~ /^20/);
+    if (!$kept) {
+        wait_for($world, $LATER);
+        $world->{back} = 1;
+        ($code, $status, $answer) = deliver($world, $world->{scenario}{dies});
+        return "sent again, it was answered: $answer" if $code || $status !~ /^20[02]$/;
+    }
+    return end($world, 1);
+}
+
+# So many faults of each kind, spread over all that there are; 0 = all.
+sub torture {
+    my ($lane, $store, $scenario) = @_;
+    my $counts = $lane->{server}->dir . '/counts';
+    begin(world($lane, $store, $scenario), WOO_GHL_FAIL_COUNT => $counts);
+    my %count = WooGHL::Server::_slurp($counts) =~ /^(\w+) (\d+)$/mg;
+    my ($points, @wrong) = (0);
+    my $try = sub {
+        my ($fault) = @_;
+        exit 1 if getppid != $test;
+        my $world = world($lane, $store, $scenario);
+        my $wrong = eval { torture_once($world, $fault) } // $@;
+        push @wrong, "$fault: $wrong" if $wrong;
+        $points++;
+    };
+    if ($ENV{TORTURE} =~ /#/) { $try->($ENV{TORTURE}) }
+    else { for my $kind (@KINDS) {
+        push @wrong, "there is no $kind" if !$count{$kind};
+        my $step = $ENV{TORTURE} eq 'all' ? 1 : $count{$kind} / $ENV{TORTURE};
+        for (my $at = $step < 1 ? 1 : 1 + rand $step; $at <= $count{$kind}; $at += $step < 1 ? 1 : $step) {
+            $try->("$kind#" . int($at) . $_) for $ENV{TORTURE} eq 'all' ? ('', '+') : $points % 2 ? '+' : '';
+        }
+    } }
+    my $of = join ', ', map {"$count{$_} $_"} @KINDS;
+    return { points => "$points faults of $of", wrong => \@wrong };
+}
+
 sub examine {
     my ($lane, $store, $scenario) = @_;
+    return torture(@_) if $ENV{TORTURE};
     my ($points, $missing) = record($lane, $store, $scenario);
     my @wrong = map {"it never comes to $_"} @$missing;
     my @turn = qw(at_once later);
@@ -312,12 +378,12 @@ sub examine {
             push @wrong, "death at $point->[0], sent again $again: $wrong" if $wrong;
         }
     }
-    return { points => scalar @$points, wrong => \@wrong };
+    return { points => @$points . " points", wrong => \@wrong };
 }
 
 # -- lanes: each has a GHL, a server and a Redis of its own, and takes the next job --
 
-my @jobs = map { my $store = $_; map { [$store, $_] } grep { !defined $ENV{CASE} || $_->{name} =~ /$ENV{CASE}/ } @SCENARIOS } qw(sqlite redis);
+my @jobs = map { my $store = $_; map { [$store, $_] } grep { (!defined $ENV{CASE} || $_->{name} =~ /$ENV{CASE}/) && (!$ENV{TORTURE} || $_->{torture}) } @SCENARIOS } qw(sqlite redis);
 @jobs or BAIL_OUT("no scenario matches CASE=$ENV{CASE}");
 my $results = File::Temp->newdir('woo-ghl-XXXXXX', TMPDIR => 1);
 my $json = JSON::PP->new->canonical;
@@ -360,7 +426,7 @@ for my $pid (@lanes) {
 for my $i (0 .. $#jobs) {
     my ($store, $scenario) = @{ $jobs[$i] };
     my $text = WooGHL::Server::_slurp("$results/$i");
-    my $result = $text ? $json->decode($text) : { points => 0, wrong => ['the scenario did not end'] };
-    is_deeply $result->{wrong}, [], "$store: $scenario->{name}: $result->{points} points";
+    my $result = $text ? $json->decode($text) : { points => "", wrong => ['the scenario did not end'] };
+    is_deeply $result->{wrong}, [], "$store: $scenario->{name}: $result->{points}";
 }
 done_testing;

@@ -27,7 +27,7 @@ sub told {
 sub given {
     my ($mode, $outside, %settings) = @_;
     my $server = WooGHL::Server->new(mode => $mode, settings => { REDIS_URL => 'redis://127.0.0.1:1',
-        ALERT_COMMAND => 'cat >>' . $outside . '/told', %settings });
+        ALERT_COMMAND => 'cat >>' . $outside . '/told', SANDBOX => 'on', %settings });
     mkdir $server->dir . '/data' or die "data: $!";
     symlink "$outside/spool", $server->dir . '/data/spool' or die "spool: $!";
     chown @user, $server->dir . '/data' if @user;
@@ -77,7 +77,7 @@ for my $mode (qw(cgi nginx fcgid proxy_fcgi apache_cgi)) {
 }
 
 subtest 'settings that change' => sub {
-    my $server = WooGHL::Server->new(mode => 'nginx', workers => 1)->start;
+    my $server = WooGHL::Server->new(mode => 'nginx', workers => 1, settings => { SANDBOX => 'on' })->start;
     is $server->deliver($ORDER)->{status}, 200, 'given a worker';
     my $elsewhere = outside();
     $server->set(DATA_DIR => "$elsewhere/data");

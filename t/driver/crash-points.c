@@ -14,6 +14,9 @@
 #include "web/routes.h"
 #include "web/serve.h"
 #include "worker/drain.h"
+#ifdef WOO_GHL_CRASH
+#include "../torture/faults.h"
+#endif
 #include <curl/curl.h>
 #include <fcntl.h>
 #include <stdio.h>
@@ -104,7 +107,14 @@ static int child(char *line)
     while (*(variable = field(&line)))
         if (putenv(variable) != 0)
             return EXIT_FAILURE;
+#ifdef WOO_GHL_CRASH
+    faults_begin();
+    int code = serve(seconds);
+    faults_end();
+    return code;
+#else
     return serve(seconds);
+#endif
 }
 
 int main(void)
@@ -114,6 +124,9 @@ int main(void)
     int status = 0;
     unsigned char warm[DIGEST_LEN] = {0};
 
+#ifdef WOO_GHL_CRASH
+    faults_install();
+#endif
     /* Loaded once, for all children. */
     if (curl_global_init(CURL_GLOBAL_DEFAULT) != CURLE_OK || !digest_hmac(warm, sizeof warm, "", 0, warm))
         return EXIT_FAILURE;

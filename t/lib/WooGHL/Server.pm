@@ -86,6 +86,7 @@ sub new {
         DRAIN_AFTER        => 'off',
         $option{real_start} ? () : (SALES_SINCE => '2000-01-01'),    # the fixtures are of any day
         $given{GHL_API_KEY} ? () : (GHL_DRY_RUN => 'yes'),
+        $ENV{COVERAGE} ? (SANDBOX => 'off') : (),    # it would keep a worker from its counts
         %given,
     };
     chown @{ $self->{user} }, "$dir" if @{ $self->{user} };

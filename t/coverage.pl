@@ -1,0 +1,52 @@
+#!/usr/bin/env perl
+# What gcov counted below BUILD, of lib/: the lines and branches that ran, of all files and of those under the goal.
+# It fails if the whole is under the goal. `make coverage` builds and runs the tests before.
+use strict;
+use warnings;
+use File::Find qw(find);
+use JSON::PP ();
+
+my ($build, $lines_goal, $branches_goal) = @ARGV;
+my $json = JSON::PP->new;
+my (%line, %branch, @notes);
+find(sub { push @notes, $File::Find::name if /\.gcda$/ }, "$build/lib");
+@notes or die "$build holds no counts\n";
+for my $note (sort @notes) {
+    open my $gcov, '-|', 'gcov', '--branch-probabilities', '--json-format', '--stdout', $note or die "gcov: $!";
+    for my $text (<$gcov>) {
+        next unless $text =~ /^\{/;
+        for my $file (@{ $json->decode($text)->{files} }) {
+            my $name = $file->{file} =~ s{^.*?(?=lib/)}{}r;
+            next unless $name =~ m{^lib/.*\.[ch]$};
+            for my $line (@{ $file->{lines} }) {
+                my $n = $line->{line_number};
+                $line{$name}{$n} ||= $line->{count};
+                my $i = 0;
+                $branch{$name}{"$n." . $i++} ||= $_->{count} for @{ $line->{branches} };
+            }
+        }
+    }
+    close $gcov or die "gcov failed on $note\n";
+}
+
+sub share {
+    my ($of) = @_;
+    my $all = keys %$of or return (100, 0);
+    my $ran = grep {$_} values %$of;
+    return (100 * $ran / $all, $all - $ran);
+}
+
+my (%all_lines, %all_branches);
+print "  lines %  missed  branches %  missed\n";
+for my $name (sort keys %line) {
+    my ($lines, $no_line) = share($line{$name});
+    my ($branches, $no_branch) = share($branch{$name} || {});
+    $all_lines{"$name $_"} = $line{$name}{$_} for keys %{ $line{$name} };
+    $all_branches{"$name $_"} = $branch{$name}{$_} for keys %{ $branch{$name} || {} };
+    printf "%9.1f %7d %11.1f %7d  %s\n", $lines, $no_line, $branches, $no_branch, $name
+        if $lines < $lines_goal || $branches < $branches_goal;
+}
+my ($lines, $no_line) = share(\%all_lines);
+my ($branches, $no_branch) = share(\%all_branches);
+printf "%9.1f %7d %11.1f %7d  all of lib/; the goal is %d and %d\n", $lines, $no_line, $branches, $no_branch, $lines_goal, $branches_goal;
+exit($lines >= $lines_goal && $branches >= $branches_goal ? 0 : 1);

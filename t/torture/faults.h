@@ -1,0 +1,22 @@
+/*
+ * faults: what a program asks the machine for fails, when a test wants it to. Linked into the test build alone
+ * (make CRASH=1), by ld's --wrap for this project's objects, and by the libraries' own hooks for theirs.
+ *
+ *   WOO_GHL_FAIL_AT=memory#12     the 12th allocation since faults_begin fails; memory#12+: and all that come after it
+ *   WOO_GHL_FAIL_AT=call#7        the 7th call of a file, socket, SQLite, Redis or HTTP fails, and nothing was done
+ *   WOO_GHL_FAIL_AT=lost#7        ... it is done, and reported as failed
+ *   WOO_GHL_FAIL_COUNT=FILE       how many of each kind there were: lines "memory 4711"
+ */
+#ifndef WOO_GHL_TORTURE_FAULTS_H
+#define WOO_GHL_TORTURE_FAULTS_H
+
+/* Before any library is used. */
+void faults_install(void);
+/* From here on it counts. */
+void faults_begin(void);
+/* Until here. Exits with FAULTS_LEAK if the sanitizer knows of a leak. */
+void faults_end(void);
+
+#define FAULTS_LEAK 98
+
+#endif
