@@ -199,6 +199,8 @@ static enum store_result lease(struct orders *orders, const char *key, bool earl
         give_back(orders, work);
         return STORE_NONE;
     }
+    if (result != STORE_OK)
+        order_work_free(work); /* its lease runs out */
     return result;
 }
 
