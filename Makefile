@@ -206,7 +206,7 @@ torture:
 	  build/torture/crash/t/driver/crash-points
 	@$(MAKE) --no-print-directory tortured BUILD=build/torture SANITIZE=address,undefined CFLAGS='-O1 -g'
 tortured:
-	@BUILD=$(BUILD) WOO_GHL_PROGRAM=$(abspath $(PROGRAM)) TORTURE='$(TORTURE)' SEED=$(SEED) prove -v t/torture.t
+	@ASAN_OPTIONS=fast_unwind_on_malloc=0 LSAN_OPTIONS=suppressions=$(CURDIR)/t/torture/leaks.supp:print_suppressions=0 BUILD=$(BUILD) WOO_GHL_PROGRAM=$(abspath $(PROGRAM)) TORTURE='$(TORTURE)' SEED=$(SEED) prove -v t/torture.t
 
 # -- long ones --
 
