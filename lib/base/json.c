@@ -5,12 +5,16 @@
 
 #define BOM "\xEF\xBB\xBF"
 
+#define VALUES_MAX 500000
+#define VALUES_MIN 100000
+#define VALUES_ROOM 575000 /* what a body of no length would leave room for */
+
 /* The one pass. It changes only what is legal JSON: whatever is not stays as it is, for Jansson to refuse. */
 struct pass {
     const char *in;
     size_t len, at;
     struct buf *out;
-    size_t values; /* seen so far, as JSON_VALUES_MAX counts them */
+    size_t values; /* seen so far, as json_values_max counts them */
 };
 
 static bool is_digit(char c)
@@ -178,21 +182,30 @@ static const char *reason_of(const json_error_t *error)
     }
 }
 
+size_t json_values_max(size_t len)
+{
+    size_t less = len / 27, most = less < VALUES_ROOM ? VALUES_ROOM - less : 0;
+
+    return most > VALUES_MAX ? VALUES_MAX : most < VALUES_MIN ? VALUES_MIN : most;
+}
+
 json_t *json_decode_exact(const char *bytes, size_t len, struct error *e)
 {
+    const size_t most = json_values_max(len);
     json_t *value = NULL;
     struct buf text;
     json_error_t error;
     /* All of it at once: what grows lies in memory twice. Each number grows by two quotes. */
-    buf_init(&text, len + 2 * ((size_t)JSON_VALUES_MAX + 1));
+    buf_init(&text, len + 2 * (most + 1));
     (void)buf_room(&text, len);
     struct pass p = pass_begin(bytes, len, &text);
-    while (p.at < p.len && p.values <= JSON_VALUES_MAX && pass_step(&p))
+    while (p.at < p.len && p.values <= most && pass_step(&p))
         ;
-    if (p.values > JSON_VALUES_MAX) {
+    if (p.values > most) {
         error_set(e,
-                  "body of %zu bytes: " JSON_TOO_MANY " (an object counts four, an array two); %d are read",
-                  len, JSON_VALUES_MAX);
+                  "body of %zu bytes: " JSON_TOO_MANY
+                  " (an object counts four, an array two); %zu are read of so many bytes",
+                  len, most);
         goto out;
     }
     if (text.failed) {

@@ -14,12 +14,13 @@
  * bytes are not JSON (the error names position and reason, never content). Depth is limited
  * (JSON_PARSER_MAX_DEPTH). One UTF-8 byte order mark before the text is skipped. Of equal keys the last wins.
  * The error ends with JSON_NO_MEMORY if memory is what was missing: the bytes may be fine. It has JSON_TOO_MANY in it if
- * they hold more than JSON_VALUES_MAX names and values (an object counts four, an array two: what Jansson needs for them):
- * they are counted in the pass before it, and nothing is built. */
+ * they hold more names and values than json_values_max says: they are counted in the pass before it, and nothing is built. */
 #define JSON_NO_MEMORY "out of memory"
 #define JSON_TOO_MANY "too many names and values"
-#define JSON_VALUES_MAX 150000
 json_t *json_decode_exact(const char *bytes, size_t len, struct error *e);
+/* How many names and values of len bytes are read, so that a process stays below 64 MB: an object counts four, an array
+ * two, as Jansson needs about 80 bytes for each. */
+size_t json_values_max(size_t len);
 
 /* The string at key of an object; "" when it is missing, null, or not a string. Never NULL. Borrowed. */
 const char *json_text(const json_t *object, const char *key);

@@ -68,9 +68,18 @@ void secrecy_begin(void)
 }
 
 /* Not inlined, so that its array lies where theirs did. */
-__attribute__((noinline)) void secrecy_wipe_stack(void)
+__attribute__((noinline)) static void wipe_stack(void)
 {
     char left[STACK_USED];
 
     explicit_bzero(left, sizeof left);
+}
+
+void secrecy_end(bool large)
+{
+    wipe_stack();
+#ifdef __GLIBC__
+    if (large)
+        (void)malloc_trim(0);
+#endif
 }

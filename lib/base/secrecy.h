@@ -4,13 +4,16 @@
 #ifndef WOO_GHL_BASE_SECRECY_H
 #define WOO_GHL_BASE_SECRECY_H
 
+#include <stdbool.h>
+
 /* At the start: no core dumps, and no other process of the same user looks into this one (prctl(2), PR_SET_DUMPABLE).
  * Not under a sanitizer, which does just that. Large blocks of memory go back to the system as soon as they are freed.
  * From then on, and from before, free(3) and realloc(3) overwrite what they give back, whichever library calls them (with
  * glibc, without a sanitizer; elsewhere each module wipes its own buffers alone). */
 void secrecy_begin(void);
 
-/* Overwrites what functions that have returned left on the stack. */
-void secrecy_wipe_stack(void);
+/* After a request: overwrites what functions that have returned left on the stack. If the request was large, memory that is
+ * free goes back to the system, so that the next one does not add to it. */
+void secrecy_end(bool large);
 
 #endif

@@ -221,6 +221,19 @@ struct order_verdict order_parse(const char *bytes, size_t len, const struct ord
     return verdict;
 }
 
+void order_shrink(struct order *order)
+{
+    const char *name;
+    json_t *value;
+    void *next;
+
+    json_object_foreach_safe(order->json, next, name, value)
+    {
+        if (json_is_array(value) ? strcmp(name, "refunds") != 0 : json_is_object(value))
+            json_object_del(order->json, name);
+    }
+}
+
 void order_free(struct order *order)
 {
     json_decref(order->json);

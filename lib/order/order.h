@@ -79,6 +79,8 @@ bool order_headers_fit(const struct order_headers *headers);
 /* Parses. *out is filled only for ORDER_FULL and ORDER_DELETED; order_free always may follow. */
 struct order_verdict order_parse(const char *bytes, size_t len, const struct order_headers *headers,
                                  struct order *out);
+/* Lets go of what only a plan reads, lines and meta data above all: most of a large order. The refunds stay. */
+void order_shrink(struct order *order);
 void order_free(struct order *order);
 
 /* Where the WordPress site of a URL lives: lower-case host (with a port that is not the scheme's own) and

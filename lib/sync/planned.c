@@ -19,6 +19,7 @@ enum planned_result planned_make(const struct app *app, const char *bytes, size_
     case PLAN_FOREIGN_SHOP: return PLANNED_FOREIGN;
     case PLAN_FAILED: return PLANNED_FAILED;
     }
+    order_shrink(&out->order);
     snprintf(out->fingerprint, sizeof out->fingerprint, "%.32s", out->plan.fingerprint);
     return PLANNED_OK;
 }

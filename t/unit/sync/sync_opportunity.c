@@ -432,7 +432,7 @@ static void a_field_that_ghl_does_not_take(struct app *app)
 static void there_is_no_time(struct app *app)
 {
     order_waits(app, SALE);
-    is_str(work_on(app, "shop:1", 4000).reason, "no_time", "given too little time for a create");
+    is_str(work_on(app, "shop:1", 3500).reason, "no_time", "given too little time for a create");
     is_int(ghl_count("POST /opportunities/"), 0, "it is not begun");
     is_int(record(app).attempt.kind, ATTEMPT_NONE, "nor recorded");
     synced(app, "later it is made");
