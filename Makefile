@@ -151,7 +151,7 @@ $(BUILD)/t/driver/crash-points: $(BUILD)/t/torture/faults.o
 $(BUILD)/t/driver/crash-points: LDHARDEN += $(FAULTY:%=-Wl,--wrap=%)
 endif
 
-.PHONY: sbom portable portable-test release deb deb-test
+.PHONY: sbom portable portable-test release deb deb-test wordpress-test
 portable:
 	@JOBS=$(JOBS) deploy/portable.sh
 
@@ -168,6 +168,10 @@ portable-test: portable
 # The package in Debian 12 and 13; for root, after portable-test.
 deb-test: deb
 	PERL5LIB=$(CURDIR)/t/lib prove -v t/deb.pl
+
+# deploy/htaccess beside Debian's WordPress, at / and in a folder.
+wordpress-test: $(PROGRAM)
+	WOO_GHL_PROGRAM=$(abspath $(PROGRAM)) PERL5LIB=$(CURDIR)/t/lib prove -v t/wordpress.pl
 
 run:
 	@deploy/deps.sh build run
