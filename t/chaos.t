@@ -151,13 +151,13 @@ my %DEED;
     },
 );
 
-# When the store last lost its memory: somewhere between the two.
+# When the store last lost its memory, somewhere between the two, and when it did so first.
 sub loses {
     my ($world, $do, $from) = @_;
     $from //= time;
     $from = $world->{lost}[0] if $world->{lost} && $world->{lost}[0] < $from && $world->{backup};
     $do->();
-    $world->{lost} = [$from, time];
+    $world->{lost} = [$from, time, $world->{lost} ? $world->{lost}[2] : $from];
     return;
 }
 

@@ -206,7 +206,7 @@ sub _deed { my ($self, $at, $who, $which, $what, %more) = @_; push @{ $self->{de
 # -- what must be true in the end --
 
 # What GHL may hold, given the answers ({ order, n, machine, sent, heard, status, body }, ...) and when the store last lost
-# its memory ([from, to], or undef; of a backup, from when it was made until it was put back): order id => { may, must, could, answered }.
+# its memory ([from, to, from when it did so first], or undef; of a backup, from when it was made until it was put back): order id => { may, must, could, answered }.
 #   may       ([outcome, value], ...): the newest state that was answered with 2xx, or a newer one whose answer nobody
 #             heard. An end that may have come before its sale is that of the sale's content
 #   answered  any of them was
@@ -269,15 +269,15 @@ sub _of_memory {
 
 sub _after_loss {
     my ($lost, @states) = @_;
-    my ($from, $to) = @$lost;
+    my ($from, $to, $first) = @$lost;
     my @after = grep { $_->{taken} && $_->{sent} > $to } @states;
     my $must = grep { $_->{synced} } @states;
     $must ||= grep { $_->{outcome} eq 'won' } @after;
     my $newest = _newest(@after);
     return { may => [grep { $_ >= $newest } _numbers(@states)], answered => 0, must => $must } if defined $newest;
-    # Nothing came after: it is as it was, or something old was still on its way.
+    # Nothing came after: it is as it was, or something old was still on its way, or came after an earlier loss.
     my $synced = _newest(grep { $_->{synced} && $_->{heard} < $from } @states) // -1;
-    my %may = map { $_ => 1 } _numbers(grep { $_->{heard} > $from || $_->{spooled} } @states), grep { $_ >= $synced } _numbers(@states);
+    my %may = map { $_ => 1 } _numbers(grep { $_->{heard} > $first || $_->{spooled} } @states), grep { $_ >= $synced } _numbers(@states);
     return { may => [sort { $a <=> $b } keys %may], answered => 0, must => $must };
 }
 
