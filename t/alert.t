@@ -95,7 +95,7 @@ for my $store (qw(sqlite redis)) {
         my $as_of = sub {
             my ($seconds, $what) = @_;
             unlink $out;
-            is $server->later($seconds, [$what], out => $out)->wait(20), 0, "$what, $seconds s later";
+            is $server->later($seconds, [$what], out => $out)->wait, 0, "$what, $seconds s later";
             return file_of($out);
         };
         is deliver($server, 1), '{"status":"queued","reason":"later"}', 'given an order that waits';
@@ -141,7 +141,7 @@ for my $store (qw(sqlite redis)) {
         my $pid = fork // die "fork: $!";
         if (!$pid) { syswrite $out, eval { deliver($server, 1) } // "$@"; POSIX::_exit(0) }
         close $out;
-        $ghl->wait_calls(1, 20, method => 'POST', path => '/opportunities/');
+        $ghl->wait_calls(1, method => 'POST', path => '/opportunities/');
         my @worker = $server->worker_pids;
         kill STOP => @worker;
         ok $server->drain_as_of(300), 'given a worker whose create takes longer than all waits';
@@ -273,7 +273,7 @@ subtest 'ALERT_URL' => sub {
     my $url = 'http://127.0.0.1:' . $listener->sockport . '/services/T0/B0/x';
     my $heard = sub {
         my ($status) = @_;
-        return '' unless IO::Select->new($listener)->can_read(10);
+        return '' unless IO::Select->new($listener)->can_read($WooGHL::Process::PATIENCE);
         my $from = $listener->accept or return '';
         my ($text, $want) = ('');
         while (sysread $from, $text, 65536, length $text) {

@@ -73,13 +73,13 @@ sub send_all {
 my %DEED;
 %DEED = (
     worker => {
-        kill  => sub { my ($w, $i) = @_; my $p = $w->{worker}[$i]; $p->signal('KILL'); $p->wait(10) },
+        kill  => sub { my ($w, $i) = @_; my $p = $w->{worker}[$i]; $p->signal('KILL'); $p->wait },
         start => sub { my ($w, $i) = @_; $w->{worker}[$i] = $w->{server}[$i / $w->{workers}]->add_worker },
         stop  => sub { my ($w, $i) = @_; $w->{worker}[$i]->signal('STOP') },
         go_on => sub { my ($w, $i) = @_; $w->{worker}[$i]->signal('CONT') },
     },
     drain => {
-        kill  => sub { my ($w, $i) = @_; $w->{drain}[$i]->signal('KILL'); $w->{drain}[$i]->wait(10) },
+        kill  => sub { my ($w, $i) = @_; $w->{drain}[$i]->signal('KILL'); $w->{drain}[$i]->wait },
         start => sub { my ($w, $i) = @_; $w->{drain}[$i] = $w->{server}[$i]->background('drain', '--watch') },
         stop  => sub { my ($w, $i) = @_; $w->{drain}[$i]->signal('STOP') },
         go_on => sub { my ($w, $i) = @_; $w->{drain}[$i]->signal('CONT') },
@@ -181,7 +181,7 @@ sub restore {
     loses($world, sub {
         for my $process (@{ $world->{worker} }, @{ $world->{drain} }, splice @{ $world->{by_hand} || [] }) {
             $process->signal('KILL');
-            $process->wait(10);
+            $process->wait;
         }
         for my $pid (pids($world)) {    # whom they started
             kill KILL => $pid;
@@ -233,7 +233,7 @@ sub calm {
     my @servers = @{ $world->{server} };
     until_it_can_stop($_) for @{ $world->{drain} };
     is $_->stop, 0, 'a drain ends when it is told to' for @{ $world->{drain} };
-    defined $_->wait(60) or fail 'a drain by hand ends' for @{ $world->{by_hand} || [] };
+    defined $_->wait or fail 'a drain by hand ends' for @{ $world->{by_hand} || [] };
     $_->restart_workers for @servers;
     my $deadline = time + 30;
     sleep 0.1 while $world->{ghl}->pending && time < $deadline;    # what GHL carries out late

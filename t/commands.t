@@ -122,10 +122,10 @@ subtest 'Ctrl-C while nobody answers' => sub {
         $other->set(GHL_API_BASE => $url);
         push @$command, "$url/woo-order" if $command->[0] eq 'trigger';
         my $process = $other->background(@$command);
-        my $called = IO::Select->new($silent)->can_read(20) && $silent->accept;
+        my $called = IO::Select->new($silent)->can_read($WooGHL::Process::PATIENCE) && $silent->accept;
         ok $called, "$command->[0] waits for an answer";
         $process->signal('INT');
-        is $process->wait(5), 2, '... and ends at once';
+        is $process->wait, 2, '... and ends at once';
     }
 };
 

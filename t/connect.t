@@ -79,7 +79,7 @@ subtest 'a key that is used once' => sub {
         open my $in, '<', "$dir/typed" or die "typed: $!";
         my $process = WooGHL::Process->start([$server->program, 'connect', @more], env => { PATH => $ENV{PATH}, WOO_GHL_ENV => "$dir/env" },
             in => $in, out => "$dir/out", err => "$dir/err", user => [WooGHL::Process->user]);
-        my $status = $process->wait(60);
+        my $status = $process->wait;
         return $status >> 8;
     };
     my $settings = sub { open my $in, '<', "$dir/env" or die $!; local $/; return scalar <$in> };

@@ -406,7 +406,7 @@ sub lane {
         close $file or die "result: $!";
     }
     close $lane->{to};
-    $driver->wait(20) // die 'the driver did not end';
+    $driver->wait // die 'the driver did not end';
     return;
 }
 

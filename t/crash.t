@@ -68,7 +68,7 @@ for my $store (qw(sqlite redis)) {
         # One after the other: a worker that sees somebody wait leaves its order to the queue.
         my @in_hand = map {
             my $answers = deliver_all($server, order($_, "c$_"));
-            $ghl->wait_calls($_, 20, path => '/opportunities/');
+            $ghl->wait_calls($_, path => '/opportunities/');
             $answers
         } 1 .. 4;
         my $waiting = deliver_all($server, map { order($_, "c$_") } 5 .. 12);
@@ -89,7 +89,7 @@ for my $store (qw(sqlite redis)) {
         my $server = $new->('nginx', DRAIN_AFTER => 'off');
         $ghl->fault({ match => { path => '^/contacts/upsert$' }, do => { delay_ms => 300 } });
         my $answers = deliver_all($server, order(30, 'ida'));
-        $ghl->wait_calls(1, 20, path => '/contacts/upsert');
+        $ghl->wait_calls(1, path => '/contacts/upsert');
         kill STOP => $server->worker_pids;
         # So late that the pace of calls then is not what holds the worker.
         ok $server->drain_as_of(3 * 86_400), 'a drain takes over';
@@ -145,7 +145,7 @@ for my $store (qw(sqlite redis)) {
         $ghl->clear_calls;
         $ghl->fault({ match => { method => 'PUT', path => '^/contacts/' }, do => { delay_ms => 6000 } });
         my $answers = deliver_all($server, order(13, 'lou', 'refunded') =~ s/Ann/Anna/r);
-        $ghl->wait_calls(1, 20, method => 'PUT');
+        $ghl->wait_calls(1, method => 'PUT');
         $redis->cli('HSET', "{p$prefix:" . $ghl->location_id . '}:order:shop:13', 'lease', 'another-workers', 'v', 99);
         is_deeply { $answers->() }, { 13 => 202 }, 'whose worker then knows that another has it';
         is scalar(() = $ghl->sent), 1, 'and writes nothing more';
@@ -204,7 +204,7 @@ for my $store (qw(sqlite redis)) {
         my $server = $new->('nginx', SYNC_BUDGET => '50s');
         $ghl->fault({ match => { path => '^/contacts/upsert$' }, do => { delay_ms => 9000 } });
         my $first = deliver_all($server, order(10, 'fay'));
-        $ghl->wait_calls(1, 20, path => '/contacts/upsert');
+        $ghl->wait_calls(1, path => '/contacts/upsert');
         is deliver($server, order(11, 'fay'))->{body}, '{"status":"queued","reason":"contact_busy"}', 'another order waits';
         ok $server->drain_as_of(40), 'a drain as of 40 s later';
         is $ghl->count(path => '/contacts/upsert'), 1, 'leaves the customer alone, too';
@@ -217,7 +217,7 @@ for my $store (qw(sqlite redis)) {
     subtest "$store: workers create while nobody else drains" => sub {
         my $server = $new->('nginx', DRAIN_AFTER => 'on', SYNC_BUDGET => '0');
         is deliver($server, order(9, 'eve'))->{body}, '{"status":"queued","reason":"later"}', 'only stored';
-        $ghl->wait_calls(1, 20, method => 'POST', path => '/opportunities/', status => 201);
+        $ghl->wait_calls(1, method => 'POST', path => '/opportunities/', status => 201);
         is_deeply names($ghl), ['Order #9'], 'its opportunity';
         is $ghl->count(path => '/contacts/upsert'), 1, 'at the first try';
         $server->stop;

@@ -55,19 +55,23 @@ for my $store (qw(sqlite redis)) {
         };
 
         subtest "$store, $jobs jobs: what holds all orders is tried at once" => sub {
+            my $tries = 0;
             for my $case (
-                ['a Retry-After of a day', { status => 429, headers => { 'Retry-After' => 86_400 } }, qr/^GHL's limits hold all calls for [45] min: GHL asks to wait 86400 s/m],
-                ['no call is left of the day', { status => 429, headers => { 'X-RateLimit-Daily-Remaining' => 0 } }, qr/^GHL's limits hold all calls for [45] min: GHL says that no call is left of its day/m],
-                ['a refused token', { status => 401, body => { message => 'Invalid JWT' } }, qr/^paused for \d s: /m],
+                ['a Retry-After of a day', { status => 429, headers => { 'Retry-After' => 86_400 } }, qr/^GHL's limits hold all calls for (?:[1-5] min|\d+ s): GHL asks to wait 86400 s/m],
+                ['no call is left of the day', { status => 429, headers => { 'X-RateLimit-Daily-Remaining' => 0 } }, qr/^GHL's limits hold all calls for (?:[1-5] min|\d+ s): GHL says that no call is left of its day/m],
+                ['a refused token', { status => 401, body => { message => 'Invalid JWT' } }, qr/^paused for \d+ (?:s|min): /m],
             ) {
                 my ($name, $do, $says) = @$case;
-                my $server = $new->();
+                my ($server, $began) = ($new->(), time);
                 deliver($server, 'one1', 'two2');
                 $ghl->fault({ times => 0, do => $do });
                 like $server->command('drain')->{out}, qr/^drained: 0 synced, /, "given $name: a drain brings none";
                 like $server->command('status')->{out}, $says, '... status says why' or diag $server->log;
                 $ghl->clear_faults;
-                like $server->command('drain')->{out}, qr/^drained: 0 synced, /, '... nor does a drain when GHL is well again';
+                my $drained = $server->command('drain')->{out};
+                # After a minute of a pause a drain asks GHL: on a machine that was too slow for this, it all begins again.
+                redo if time - $began > 55 && $tries++ < 5;
+                like $drained, qr/^drained: 0 synced, /, '... nor does a drain when GHL is well again';
                 is $server->command('drain', '--now', '--jobs', $jobs)->{out},
                     "drained: 2 synced, 0 needed nothing, 0 wait on, 0 dead letters; 0 in the queue\n", '... but one that tries now';
                 unlike $server->command('status')->{out}, qr/^(?:paused|GHL's limits)/m, '... nothing holds any more';
@@ -91,9 +95,9 @@ for my $store (qw(sqlite redis)) {
             $ghl->fault({ match => { path => '^/contacts/upsert$', body => 'bad' }, times => 0, do => { status => 403, html => 1 } },
                 { match => { path => '^/contacts/upsert$', body => 'slow1' }, do => { delay_ms => 2000 } });
             my $drain = $server->background('drain', '--now', '--jobs', $jobs);
-            $ghl->wait_calls(1, 20, raw => qr/slow1/);
+            $ghl->wait_calls(1, raw => qr/slow1/);
             deliver($server, 'late3');
-            is $drain->wait(30), 0, 'the drain ends well';
+            is $drain->wait, 0, 'the drain ends well';
             is_deeply looked_at(), { slow1 => 1, bad2 => 1, late3 => 1 }, 'it looked at it, too';
         } if $jobs == ($redis ? 3 : 1);
     }
@@ -113,9 +117,9 @@ subtest 'a drain that is told to stop' => sub {
     my $out = $server->dir . '/drain.out';
     $ghl->fault({ match => { path => '^/contacts/upsert$' }, do => { delay_ms => 500 } });
     my $drain = $server->_spawn([$server->program, 'drain'], out => $out);
-    $ghl->wait_calls(1, 20, path => '/contacts/upsert');
+    $ghl->wait_calls(1, path => '/contacts/upsert');
     $drain->signal('TERM');
-    is $drain->wait(20), 0, 'ends well';
+    is $drain->wait, 0, 'ends well';
     is file_of($out), "drained: 1 synced, 0 needed nothing, 0 wait on, 0 dead letters; 2 in the queue\n", 'with the order that it had in hand';
     is $server->command('drain')->{out}, "drained: 2 synced, 0 needed nothing, 0 wait on, 0 dead letters; 0 in the queue\n", 'the next does the others';
 };
@@ -127,7 +131,7 @@ subtest 'a drain on a terminal' => sub {
     ioctl $terminal, 0x40045431, $number or plan skip_all => "TIOCSPTLCK: $!";
     ioctl $terminal, 0x80045430, $number or plan skip_all => "TIOCGPTN: $!";
     open my $other_end, '+<', '/dev/pts/' . unpack('i', $number) or plan skip_all => "/dev/pts: $!";
-    is $server->_spawn([$server->program, 'drain'], out => $server->dir . '/drain.out', err => $other_end)->wait(20), 0, 'ends well';
+    is $server->_spawn([$server->program, 'drain'], out => $server->dir . '/drain.out', err => $other_end)->wait, 0, 'ends well';
     sysread $terminal, my $shown, 4096;
     like $shown, qr/\r\[#{13} {27}\] 1 of 3\r\[#{26} {14}\] 2 of 3\r\[#{40}\] 3 of 3\r\e\[K\z/, 'shows a bar, and wipes it away';
 };

@@ -36,7 +36,7 @@ sub install {
     my $process = WooGHL::Process->start([$server->program, 'install', @arguments],
         env => { PATH => "$dir/bin:$ENV{PATH}", WOO_GHL_ENV => "$dir/home/woo-ghl/env", %{ $env || {} } },
         in => $in, out => "$dir/out", err => "$dir/err", user => [WooGHL::Process->user]);
-    my $status = $process->wait(60) // die 'install did not end';
+    my $status = $process->wait // die 'install did not end';
     return { code => $status >> 8, out => slurp("$dir/out"), err => slurp("$dir/err") };
 }
 

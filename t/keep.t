@@ -32,7 +32,7 @@ sub ask {
 sub answer {
     my ($socket) = @_;
     my $text = '';
-    while (IO::Select->new($socket)->can_read($WooGHL::Server::DEADLINE)) {
+    while (IO::Select->new($socket)->can_read($WooGHL::Process::PATIENCE)) {
         my $head = '';
         sysread($socket, $head, 8) == 8 or return undef;
         my ($type, $length, $padding) = (unpack 'CCnnCC', $head)[1, 3, 4];
@@ -67,7 +67,7 @@ like answer($_), $pong, 'both are served' for $new, $third;
 is sysread($new, $byte, 1), 0, 'the kept one leaves its turn to who waits';
 
 kill TERM => $server->worker_pids;
-$_->wait($WooGHL::Server::DEADLINE) for @{ $server->{pool} };
+$_->wait for @{ $server->{pool} };
 is scalar($server->worker_pids), 0, 'a worker that waits on a kept connection leaves when it is told';
 
 # The same through nginx, with more clients than workers.

@@ -134,7 +134,7 @@ for my $first ('the other machine', 'the workers that run on') {
         my $old = $new->();
         my $watch = $old->background('drain', '--watch');
         is deliver($old, order(1, 'processing', $before)), $LATER, 'given an order';
-        $ghl->wait_calls(1, 20, path => '/opportunities/', status => 201);
+        $ghl->wait_calls(1, path => '/opportunities/', status => 201);
         until_empty($old);
 
         $emptied->cli('FLUSHALL');

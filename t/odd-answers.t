@@ -153,7 +153,7 @@ subtest 'GHL answers nothing good for longer than RETRY_FOR says' => sub {
     is queue(), '1 0', 'too';
     like $server->log, qr/level=warn event=late msg="Orders wait for longer than RETRY_FOR, .* The oldest are shop:1"/, 'but the log names it';
     my $said = $server->dir . '/said';
-    is $server->later(3600 + 60, ['status'], out => $said)->wait(20), 0, 'status';
+    is $server->later(3600 + 60, ['status'], out => $said)->wait, 0, 'status';
     like do { local (@ARGV, $/) = $said; <> }, qr/^1 orders wait for longer than RETRY_FOR; they are tried on. The oldest: shop:1$/m, 'names it, too';
     $ghl->clear_faults;
     ok $server->drain_as_of(2 * 3600), 'a drain';

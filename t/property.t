@@ -274,7 +274,7 @@ sub retry_dead {
     -e "$dir/program" or copy($PROGRAM, "$dir/program") && chmod 0755, "$dir/program" or die "$PROGRAM: $!";
     my $process = WooGHL::Process->start(["$dir/program", 'failed', 'retry', '--all'], user => $server->{user}, dir => $dir,
         out => $out, err => $out, env => $server->_environment(%all));
-    $process->wait(60);
+    $process->wait;
     my $text = WooGHL::Server::_slurp($out);
     unlink $out;
     my ($n) = $text =~ /(\d+)/;

@@ -205,7 +205,7 @@ test 'a shop that answers the same page for ever' => sub {
     $woo->put($woo->order(1))->settings({ total => JSON::PP::false });
     $woo->fault({ times => 0, do => { body => '[' . $woo->order(1)->{raw} . ']' } });
     my $run = $server->background('reconcile');
-    is +($run->wait(60) // 'it goes on') >> 8, $UNAVAILABLE, 'is given up';
+    is +($run->wait // 'it goes on') >> 8, $UNAVAILABLE, 'is given up';
     like $server->errors, qr/^woo_ghl reconcile: \S+ shows nothing new any more, but does not end: /m, '... and named';
 }, 'sqlite';
 
@@ -215,7 +215,7 @@ test 'orders without an id' => sub {
     $_->{raw} =~ s/^\{"id":\d+,/{"id":"A",/ for @orders;
     $woo->put(@orders);
     my $run = $server->background('reconcile');
-    is $run->wait(60) // 'it goes on', 0, 'it ends';
+    is $run->wait // 'it goes on', 0, 'it ends';
     is scalar(grep { ($_->{query}{status} // '') eq 'any' } $woo->calls), 3, 'what cannot be left out is stepped over';
 }, 'sqlite';
 
@@ -289,11 +289,11 @@ test 'a webhook comes while the list is under way' => sub {
     $woo->put($woo->order(1, modified => $second));
     $woo->fault({ do => { delay_ms => 700 } });
     my $run = $server->background('reconcile');
-    $woo->wait_calls(1, 20);
+    $woo->wait_calls(1);
     for my $status (qw(processing refunded)) {
         is deliver($server, $woo->order(1, modified => $second, status => $status)->{raw}), '{"status":"synced","ghl_id":"fakeOppo000000000001"}', "$status, of the same second";
     }
-    is $run->wait(30), 0, 'the run ends well';
+    is $run->wait, 0, 'the run ends well';
     is drain($server), "drained: 0 synced, 0 needed nothing, 0 wait on, 0 dead letters; 0 in the queue\n", 'what was read before';
     is_deeply cards(), { 'Order #1' => 'lost 48.97' }, 'changes nothing back';
 };
@@ -342,11 +342,11 @@ test 'asked for again while it runs' => sub {
     deliver($server, '{"errors":[{"code":"x"}]}');
     $woo->fault({ do => { delay_ms => 1500 } });
     my $run = $server->background('reconcile');
-    $woo->wait_calls(1, 20);
+    $woo->wait_calls(1);
     deliver($server, '{"errors":[{"code":"x"}]}');
     is reconcile($server, '--if-wanted'), "another reconcile is under way\n", 'what a timer starts every minute does not pile up';
     is scalar(() = $woo->calls), 1, 'the shop is asked by one';
-    is $run->wait(30), 0, 'the run ends well';
+    is $run->wait, 0, 'the run ends well';
     is wanted($server), 1, 'the second wish is not its';
     is reconcile($server, '--if-wanted'), said(0, 0, 0, 0), 'another run';
     is wanted($server), 0, 'is';
@@ -533,10 +533,10 @@ test 'told to stop' => sub {
     $woo->put(map { $woo->order($_, modified => $NOW - 200 + $_) } 1 .. 60);
     $woo->fault({ skip => 1, do => { delay_ms => 20_000 } });
     my $run = $server->background('reconcile');
-    $woo->wait_calls(2, 20);
+    $woo->wait_calls(2);
     my $began = time;
     $run->signal('TERM');
-    is $run->wait(10) >> 8, $TEMPFAIL, 'it says that it did not finish';
+    is $run->wait >> 8, $TEMPFAIL, 'it says that it did not finish';
     cmp_ok time - $began, '<', 5, '... soon';
     like $server->errors, qr/^woo_ghl reconcile: it was told to stop; the next one begins where this one did; 50 orders were read until then, 50 of them new$/m, '... and how far it came';
     is wanted($server), 1, 'it is wanted still';
@@ -551,9 +551,9 @@ test 'killed in the middle' => sub {
     $woo->put(map { $woo->order($_, modified => $NOW - 200 + $_) } 1 .. 55);
     $woo->fault({ skip => 1, do => { hang => 1 } });
     my $run = $server->background('reconcile');
-    $woo->wait_calls(2, 20);
+    $woo->wait_calls(2);
     kill KILL => $run->pid;
-    $run->wait(10);
+    $run->wait;
     is wanted($server), 1, 'it is wanted still';
     is reconcile($server), said(55, 5, 50, 0), 'the next one does the rest';
     $server->set(GHL_RATE => '1000/1s');
@@ -568,9 +568,9 @@ test 'a store that is away' => sub {
     $woo->put(map { $woo->order($_) } 1 .. 3);
     $woo->fault({ do => { delay_ms => 700 } });
     my $run = $server->background('reconcile');
-    $woo->wait_calls(1, 20);
+    $woo->wait_calls(1);
     ok $redis->signal('STOP'), 'given one that goes away';
-    is $run->wait(30) >> 8, $TEMPFAIL, 'it ends';
+    is $run->wait >> 8, $TEMPFAIL, 'it ends';
     $redis->signal('CONT');
     like $server->errors, qr/^woo_ghl reconcile: Redis at \S+: did not answer in time: REDIS_TIMEOUT is 300 ms; 0 orders were read until then, 0 of them new$/m, '... and says why';
     $server->set(REDIS_TIMEOUT => '5s');

@@ -28,7 +28,7 @@ sub drain_with_old_settings {
     close $in;
     my $deadline = time + 10;
     sleep 0.02 until file_of($out) =~ /open/ || time > $deadline;
-    return sub { close $go; return $process->wait(30) };
+    return sub { close $go; return $process->wait };
 }
 
 my $ghl = FakeGHL::Client->start;
@@ -87,7 +87,7 @@ for my $store (qw(sqlite redis)) {
         my $pid = fork // die "fork: $!";
         if (!$pid) { syswrite $out, eval { deliver($server, 1) } // "$@"; POSIX::_exit(0) }
         close $out;
-        $ghl->wait_calls(1, 20);
+        $ghl->wait_calls(1);
         kill TERM => $server->worker_pids;
         is do { local $/; <$in> }, '{"status":"queued","reason":"ghl_unavailable"}', 'the request in hand is answered';
         waitpid $pid, 0;

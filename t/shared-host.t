@@ -167,7 +167,7 @@ sub command {
     open my $in, '<', "$home/typed" or die "typed: $!";
     my $process = WooGHL::Process->start(["$folder/$name", @arguments], user => $account->{ids}, dir => '/', in => $in, out => "$home/out", err => "$home/err",
         env => { PATH => "$home/bin:/usr/bin:/bin", GHL_API_BASE => $ghl->url, $account->{suexec} ? () : (WOO_GHL_ENV => "$home/woo-ghl/env") });
-    return $process->wait(60) // -1;
+    return $process->wait // -1;
 }
 
 # Two commands more, and the shop's first order is an opportunity. `crontab` is the test's own.
@@ -232,7 +232,7 @@ sub own_mistake {
     like $lines[0] // '', $says, '... which says where they belong';
     my $check = WooGHL::Process->start(["$folder/woo_ghl.cgi", 'check'], user => $account->{ids}, env => { PATH => '/usr/bin:/bin' },
         dir => '/', out => "$home/check", err => "$home/check.err");
-    isnt $check->wait(30), 0, 'check fails';
+    isnt $check->wait, 0, 'check fails';
     like slurp("$home/check"), qr/^settings   FAIL $says/m, '... and says it, too';
     rename "$folder/.env", "$home/woo-ghl/env" or die "rename: $!";
     like deliver("$url/woo-order", $id), qr/^200 \{"status":"synced"/, 'at their place they count';

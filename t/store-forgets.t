@@ -65,7 +65,7 @@ for my $store (qw(sqlite redis)) {
         my $server = $new->(DRAIN_AFTER => 'off');
         $ghl->fault({ match => $UPSERT, do => { effect => 1, delay_ms => 700 } });
         my $answer = deliver_in_background($server, order(1));
-        $ghl->wait_calls(1, 20, path => '/contacts/upsert');
+        $ghl->wait_calls(1, path => '/contacts/upsert');
         $forgets->($server);
         like $answer->(), qr/^202 /, 'it is answered as stored';
         is $server->command('drain', '--now')->{code}, 0, 'a drain' or diag $server->log;
@@ -79,9 +79,9 @@ for my $store (qw(sqlite redis)) {
         is deliver($server, order(2))->{status}, 202, 'given an order that waits';
         $ghl->fault({ match => $UPSERT, do => { effect => 1, delay_ms => 700 } });
         my $drain = $server->background('drain');
-        $ghl->wait_calls(1, 20, path => '/contacts/upsert');
+        $ghl->wait_calls(1, path => '/contacts/upsert');
         $forgets->($server);
-        defined $drain->wait(30) or fail 'the drain ends';
+        defined $drain->wait or fail 'the drain ends';
         ok $server->drain_as_of(300), 'one later';
         is_deeply names($ghl), ['Order #2'], 'it is in GHL' or diag $server->log;
         $server->stop;

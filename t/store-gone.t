@@ -210,11 +210,11 @@ subtest 'Redis hangs while a card is made' => sub {
     $ghl->fault({ match => { method => 'POST', path => '^/opportunities/$' }, do => { delay_ms => 300 } });
     is deliver($server, order(1, 'processing'))->{status}, 202, 'given an order that waits';
     my $drain = $server->background('drain');
-    $ghl->wait_calls(1, 20, method => 'POST', path => '/opportunities/');
+    $ghl->wait_calls(1, method => 'POST', path => '/opportunities/');
     $redis->signal('STOP');
     until_true('its id is in the spool', sub { glob $server->dir . '/data/spool/*.ids' });
     $redis->signal('CONT');
-    defined $drain->wait(20) or fail 'the drain ends';
+    defined $drain->wait or fail 'the drain ends';
     ok $server->drain_as_of($_), 'a drain' for 300, 600;
     is_deeply cards($ghl), { 'Order #1' => 'won' }, 'it is in GHL';
     is scalar(() = $ghl->opportunities), 1, 'once' or diag $server->log;

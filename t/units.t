@@ -31,10 +31,10 @@ subtest 'the drain tells systemd that it is ready' => sub {
     chmod 0777, $path;
     my $drain = $server->_spawn([$server->program, 'drain', '--watch'], env => { NOTIFY_SOCKET => $path });
     my $heard = '';
-    $socket->recv($heard, 4096) if IO::Select->new($socket)->can_read(20);
+    $socket->recv($heard, 4096) if IO::Select->new($socket)->can_read($WooGHL::Process::PATIENCE);
     like $heard, qr/\AREADY=1\nSTATUS=Brings waiting orders/, 'when it reads the queue';
     $drain->signal('USR1');
-    is $drain->wait(20), 0, 'a reload ends it well, for systemd to start it anew';
+    is $drain->wait, 0, 'a reload ends it well, for systemd to start it anew';
 };
 
 done_testing;

@@ -298,6 +298,7 @@ static bool run(struct drain *d)
         else
             complain(d, &e);
     } while (result == STORE_OK || rest(d, &wait));
+    d->counts->left_mono_ms = clock_mono_ms();
     d->counts->left = count_waiting(app);
     journal_keep(app);
     if (d->options->heartbeat && app->store)

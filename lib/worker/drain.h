@@ -25,6 +25,7 @@ struct drain_options {
 struct drain_counts {
     long done, nothing, queued, dead; /* orders by how they ended */
     long left;                        /* still waiting, as far as known; -1 = unknown */
+    int64_t left_mono_ms;             /* when that was asked */
 };
 
 /* False if the store cannot be used (it was logged); but a drain that watches ends well if it is told to stop. Takes over

@@ -28,7 +28,12 @@ static void add(struct drain_counts *sum, const struct drain_counts *one)
     sum->nothing += one->nothing;
     sum->queued += one->queued;
     sum->dead += one->dead;
-    sum->left = one->left; /* the queue is one: the job that ended last knows best */
+    /* The queue is one: who asked last knows best, whoever told it first. */
+    if (one->left_mono_ms > sum->left_mono_ms ||
+        (one->left_mono_ms == sum->left_mono_ms && one->left < sum->left)) {
+        sum->left = one->left;
+        sum->left_mono_ms = one->left_mono_ms;
+    }
 }
 
 /* Reads what the jobs tell until all of them have left. */

@@ -22,7 +22,7 @@ package FakeGHL::Client;
 #
 #   $ghl->calls;                          # every call, oldest first (fields: see FakeGHL.pm)
 #   $ghl->calls(method => 'POST', path => qr{^/contacts/});   # path, raw: string (equal) or qr; others equal
-#   $ghl->wait_calls(2, 10, path => '/opportunities/');       # the calls, once there are 2; dies after 10 s
+#   $ghl->wait_calls(2, path => '/opportunities/');           # the calls, once there are 2
 #   $ghl->count(...);                     # how many calls
 #   $ghl->sent(...);                      # "POST /contacts/upsert" lines
 #   $ghl->state;                          # { contacts => [], opportunities => [], notes => [] }
@@ -46,6 +46,7 @@ use IO::Socket::INET;
 use JSON::PP ();
 use POSIX qw(WNOHANG);
 use Time::HiRes qw(sleep time);
+use WooGHL::Process;
 
 my $JSON = JSON::PP->new->utf8->canonical->allow_nonref;
 
@@ -69,10 +70,10 @@ sub start {
             '--with-parent' or POSIX::_exit(127);
     }
     $self->{pid} = $pid;
-    my $deadline = time + 20;
+    my $deadline = time + $WooGHL::Process::PATIENCE;
     until (-s "$dir/port") {
         croak 'the fake GHL ended at its start' if waitpid($pid, WNOHANG) == $pid;
-        croak 'the fake GHL did not start within 20 s' if time > $deadline;
+        croak 'the fake GHL did not start in time' if time > $deadline;
         sleep 0.02;
     }
     open my $file, '<', "$dir/port" or croak "port file: $!";
@@ -89,7 +90,7 @@ sub attach {
 
 sub _connect {
     my $self = shift;
-    $self->{http} = HTTP::Tiny->new(proxy => undef, http_proxy => undef, https_proxy => undef, timeout => 20,
+    $self->{http} = HTTP::Tiny->new(proxy => undef, http_proxy => undef, https_proxy => undef, timeout => $WooGHL::Process::PATIENCE,
         keep_alive => 0);
     my $settings = $self->settings;
     @$self{qw(token location_id)} = @$settings{qw(token location_id)};
@@ -145,12 +146,12 @@ sub count { my ($self, %want) = @_; return scalar(() = $self->calls(%want)) }
 sub sent { my ($self, %want) = @_; return map {"$_->{method} $_->{path}"} $self->calls(%want) }
 
 sub wait_calls {
-    my ($self, $n, $seconds, %want) = @_;
-    my $deadline = time + $seconds;
+    my ($self, $n, %want) = @_;
+    my $deadline = time + $WooGHL::Process::PATIENCE;
     while (1) {
         my @calls = $self->calls(%want);
         return @calls if @calls >= $n;
-        croak sprintf 'the fake GHL has %d of %d awaited calls after %s s', scalar @calls, $n, $seconds
+        croak sprintf 'the fake GHL has %d of %d awaited calls', scalar @calls, $n
             if time > $deadline;
         sleep 0.03;
     }
@@ -173,11 +174,11 @@ sub up {
 
 sub _wait_port {
     my ($self, $open) = @_;
-    my $deadline = time + 10;
+    my $deadline = time + $WooGHL::Process::PATIENCE;
     while (1) {
         my $socket = IO::Socket::INET->new(PeerAddr => '127.0.0.1', PeerPort => $self->{port}, Timeout => 1);
         return if $open ? $socket : !$socket;
-        croak 'the fake GHL did not ' . ($open ? 'come up' : 'go down') . ' within 10 s' if time > $deadline;
+        croak 'the fake GHL did not ' . ($open ? 'come up' : 'go down') . ' in time' if time > $deadline;
         sleep 0.02;
     }
 }
@@ -187,7 +188,7 @@ sub stop {
     my $pid = delete $self->{pid} or return;
     local ($?, $!);
     kill TERM => $pid;
-    my $deadline = time + 5;
+    my $deadline = time + $WooGHL::Process::PATIENCE;
     until (waitpid($pid, WNOHANG)) {
         kill KILL => $pid if time > $deadline;
         sleep 0.02;

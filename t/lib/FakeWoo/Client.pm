@@ -7,7 +7,7 @@ package FakeWoo::Client;
 #   $woo->put($woo->order(7, status => 'processing', modified => time - 60, total => '12.50'), ...);
 #   $woo->fault({ do => { status => 500 } }); $woo->settings({ can_read => JSON::PP::false });
 #   $woo->webhooks;                       # what the shop has now
-#   $woo->calls; $woo->wait_calls(2, 10); # see FakeWoo.pm
+#   $woo->calls; $woo->wait_calls(2); # see FakeWoo.pm
 #   $woo->clear_calls; $woo->clear_faults; $woo->reset; $woo->stop;
 use strict;
 use warnings;
@@ -31,16 +31,16 @@ sub start {
     # A test that starts many has loaded the fake shop itself.
     my $process = WooGHL::Process->start(FakeWoo->can('new') ? sub { FakeWoo->new->run(port_file => "$dir/port"); return 0 }
         : [$^X, "$TEST/fake_woo.pl", '--port-file', "$dir/port"]);
-    my $deadline = time + 20;
+    my $deadline = time + $WooGHL::Process::PATIENCE;
     until (-s "$dir/port") {
         croak 'the fake shop ended at its start' unless $process->alive;
-        croak 'the fake shop did not start within 20 s' if time > $deadline;
+        croak 'the fake shop did not start in time' if time > $deadline;
         sleep 0.02;
     }
     open my $file, '<', "$dir/port" or croak "port file: $!";
     chomp(my $port = <$file>);
     close $file;
-    my $http = HTTP::Tiny->new(proxy => undef, http_proxy => undef, https_proxy => undef, timeout => 20, keep_alive => 0);
+    my $http = HTTP::Tiny->new(proxy => undef, http_proxy => undef, https_proxy => undef, timeout => $WooGHL::Process::PATIENCE, keep_alive => 0);
     return bless { dir => $dir, process => $process, url => "http://127.0.0.1:$port", http => $http }, $class;
 }
 
@@ -65,12 +65,12 @@ sub webhooks { my ($self) = @_; return @{ $self->_ask(GET => 'settings')->{webho
 sub calls { my ($self) = @_; my $calls = $self->_ask(GET => 'calls'); return wantarray ? @$calls : $calls }
 
 sub wait_calls {
-    my ($self, $n, $seconds) = @_;
-    my $deadline = time + $seconds;
+    my ($self, $n) = @_;
+    my $deadline = time + $WooGHL::Process::PATIENCE;
     while (1) {
         my @calls = $self->calls;
         return @calls if @calls >= $n;
-        croak sprintf 'the fake shop has %d of %d awaited calls after %s s', scalar @calls, $n, $seconds if time > $deadline;
+        croak sprintf 'the fake shop has %d of %d awaited calls', scalar @calls, $n if time > $deadline;
         sleep 0.03;
     }
 }

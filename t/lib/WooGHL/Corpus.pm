@@ -24,7 +24,6 @@ use WooGHL::Personal;
 use WooGHL::Server;
 
 our $SECRET = 'my_super_secret_woo_key';
-our $DEADLINE = 20;
 my $TEST = abs_path(dirname(__FILE__) . '/../..');
 my $JSON = JSON::PP->new->utf8->canonical->allow_nonref;
 my $TEXT = JSON::PP->new->canonical->allow_nonref;    # of decoded characters, as in the case files
@@ -329,7 +328,7 @@ sub _wait_later {
     my ($self) = @_;
     my $later = delete $self->{later} or croak 'nothing was sent in background';
     local $?;
-    my $deadline = time + 3 * $DEADLINE;
+    my $deadline = time + $WooGHL::Process::PATIENCE;
     until (waitpid $later->{pid}, POSIX::WNOHANG()) {
         if (time > $deadline) { kill KILL => $later->{pid}; croak 'the delivery in background got no answer' }
         sleep 0.01;
@@ -359,9 +358,9 @@ sub _step_run {
 sub _step_until {
     my ($self, $step) = @_;
     my ($n, $pattern) = $step->{rest} =~ /^calls (\d+) (.*)$/ or croak 'until calls N PATTERN';
-    my $deadline = time + $DEADLINE;
+    my $deadline = time + $WooGHL::Process::PATIENCE;
     until ((grep { "$_->{method} $_->{path}" =~ /$pattern/ } $self->{ghl}->calls) >= $n) {
-        croak "GHL has not heard $n calls of $pattern within $DEADLINE s" if time > $deadline;
+        croak "GHL has not heard $n calls of $pattern in time" if time > $deadline;
         sleep 0.02;
     }
     return;

@@ -23,7 +23,6 @@ use IO::Socket::INET;
 use Time::HiRes qw(sleep time);
 use WooGHL::Process;
 
-my $DEADLINE = 60;
 my $SLOTS = 16384;
 my $NAME = 'shop';    # of the primary, for sentinels
 my $next_port = 10_000 + ($$ * 37) % 12_000;
@@ -43,9 +42,9 @@ sub _port {
 
 sub _until {
     my ($what, $code) = @_;
-    my $deadline = time + $DEADLINE;
+    my $deadline = time + $WooGHL::Process::PATIENCE;
     until ($code->()) {
-        croak "not within $DEADLINE s: $what" if time > $deadline;
+        croak "not in time: $what" if time > $deadline;
         sleep 0.05;
     }
     return;
@@ -77,7 +76,7 @@ sub start {
     return $self;
 }
 
-sub kill { my ($self, $n) = @_; my $process = delete $self->{node}[$n]{process}; $process->signal('KILL'); $process->wait(10); return $self }
+sub kill { my ($self, $n) = @_; my $process = delete $self->{node}[$n]{process}; $process->signal('KILL'); $process->wait; return $self }
 sub process { my ($self, $n) = @_; return $self->{node}[$n]{process} }
 sub port { my ($self, $n) = @_; return $self->{node}[$n]{port} }
 sub log { my ($self, $n) = @_; open my $in, '<', "$self->{node}[$n]{dir}/log" or return ''; local $/; return <$in> }

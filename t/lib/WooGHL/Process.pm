@@ -6,15 +6,29 @@ package WooGHL::Process;
 #       in => $handle_or_path, out => $handle_or_path, err => $path, limit => $open_files, ulimit => '-v 524288 -n 12');
 #   my $p = WooGHL::Process->start(sub { ...; return $exit_code }, ...);    # a fork of this program
 #   $p->pid; $p->alive; $p->signal('TERM');
-#   $p->wait($seconds);      # the status as in $?, or undef when it still runs
-#   $p->stop;                # TERM, after 10 s KILL; waits; the status
+#   $p->wait; $p->wait($seconds);     # the status as in $?, or undef if it still runs after $PATIENCE or so many seconds
+#   $p->stop;                # TERM, after $PATIENCE s KILL; waits; the status
 #   WooGHL::Process->user;   # (uid, gid) of the web server's user when we are root, else ()
+#   WooGHL::Process::until_true(sub { ... });     # asks until it is, for $PATIENCE s; is it?
+#   $WooGHL::Process::PATIENCE;                  # s: what must come is waited for so long, however slow the machine is
 use strict;
 use warnings;
 use Carp qw(croak);
 use IO::Handle;
 use POSIX qw(WNOHANG);
 use Time::HiRes qw(sleep time);
+
+our $PATIENCE = 120;
+
+sub until_true {
+    my ($code) = @_;
+    my $deadline = time + $PATIENCE;
+    until ($code->()) {
+        return 0 if time > $deadline;
+        sleep 0.02;
+    }
+    return 1;
+}
 
 sub user {
     return if $> != 0;
@@ -74,7 +88,7 @@ sub alive { return !defined $_[0]->wait(0) }
 
 sub wait {
     my ($self, $seconds) = @_;
-    my $deadline = time + $seconds;
+    my $deadline = time + ($seconds // $PATIENCE);
     while (!defined $self->{status}) {
         local $?;
         my $got = waitpid $self->{pid}, WNOHANG;
@@ -91,9 +105,9 @@ sub stop {
     return if $self->{owner} != $$;
     return $self->{status} if defined $self->wait(0);
     kill TERM => $self->{pid};
-    return $self->{status} if defined $self->wait(10);
+    return $self->{status} if defined $self->wait;
     kill KILL => $self->{pid};
-    return $self->wait(10);
+    return $self->wait;
 }
 
 sub DESTROY { my ($self) = @_; local ($@, $!, $?); $self->stop; return }

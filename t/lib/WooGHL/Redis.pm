@@ -36,10 +36,10 @@ sub restart {
     $self->{process} = WooGHL::Process->start(['redis-server', map { ("--$_", $option{$_}) } sort keys %option],
         user => $self->{user}, dir => $dir, out => "$dir/redis.log", err => "$dir/redis.log",
         env => { PATH => '/usr/bin:/bin' });
-    my $deadline = time + 20;
+    my $deadline = time + $WooGHL::Process::PATIENCE;
     until ($self->_ping) {
         croak 'redis-server ended at its start, see its messages: ' . $self->_messages unless $self->{process}->alive;
-        croak 'redis-server did not answer within 20 s' if time > $deadline;
+        croak 'redis-server did not answer in time' if time > $deadline;
         sleep 0.02;
     }
     return $self;
@@ -90,7 +90,7 @@ sub age_at {
 
 sub wipe {
     my ($self) = @_;
-    $self->{process}->wait(10) if $self->{process};
+    $self->{process}->wait if $self->{process};
     File::Path::remove_tree(glob "$self->{dir}/*.rdb $self->{dir}/*.aof $self->{dir}/appendonlydir");
     return;
 }

@@ -13,7 +13,7 @@ package WooGHL::Server;
 #       keep     => 1);             # nginx keeps its connections to them (deploy/nginx-woo-pool.conf)
 #   my $server = WooGHL::Server->for_ghl($ghl, redis => $redis, mode => ..., workers => ..., settings => {...});
 #                                   # speaks to that fake GHL, on a store that no other server has (no redis: embedded)
-#   $server->start;                 # returns the server when it answers; dies after 20 s
+#   $server->start;                 # returns the server when it answers; dies if it never does
 #   $server->url;                   # "http://127.0.0.1:PORT"; not for cgi
 #   my $res = $server->request(POST => '/woo-order', { 'Content-Type' => 'application/json' }, $bytes);
 #   $res->{status}; $res->{headers}{'content-type'}; $res->{body};     # header names in lower case; exact bytes
@@ -58,7 +58,6 @@ use WooGHL::Driver;
 use WooGHL::Process;
 
 our $SECRET = q{a 'test' #secret$ & <more>;};
-our $DEADLINE = 20;
 my $ROOT = abs_path(dirname(__FILE__) . '/../../..');
 my %MODE = map { $_ => 1 } qw(cgi nginx fcgid proxy_fcgi apache_cgi);
 my $sanitizer_reports = 0;
@@ -208,11 +207,11 @@ sub _free_port {
 
 sub _answers {
     my ($self) = @_;
-    my $deadline = time + $DEADLINE;
+    my $deadline = time + $WooGHL::Process::PATIENCE;
     while (time < $deadline) {
         return 0 unless $self->{web}->alive;
         # Under mod_fcgid even the first request starts workers: health is asked, not only the port.
-        my $res = eval { $self->request(GET => '/woo-order/health', {}, undef, timeout => 5) };
+        my $res = eval { $self->request(GET => '/woo-order/health', {}, undef, timeout => 30) };
         return $self->{web}->alive if $res && $res->{body} =~ /^\{/;
         sleep 0.05;
     }
@@ -311,7 +310,7 @@ sub worker_pids {
 sub kill_workers {
     my ($self) = @_;
     kill KILL => $self->worker_pids;
-    for my $worker (splice @{ $self->{pool} }) { $worker->wait($DEADLINE) }
+    for my $worker (splice @{ $self->{pool} }) { $worker->wait }
     return $self;
 }
 
@@ -341,7 +340,7 @@ sub stop {
 # What sends alerts is nobody's child, and still writes into the directory.
 sub _await_alerts {
     my ($self) = @_;
-    my $deadline = time + 3;
+    my $deadline = time + $WooGHL::Process::PATIENCE;
     sleep 0.02 while time < $deadline && grep { (readlink($_) // '') =~ m{^\Q$self->{dir}\E/} } glob '/proc/[0-9]*/exe';
     return;
 }
@@ -405,7 +404,7 @@ sub later {
 
 sub drain_as_of {
     my ($self, $seconds) = @_;
-    my $status = $self->later($seconds)->wait(120) // croak 'the drain did not end within 120 s';
+    my $status = $self->later($seconds)->wait // croak 'the drain did not end in time';
     return $status == 0;
 }
 
@@ -429,7 +428,7 @@ sub deliver {
 
 sub _request_http {
     my ($self, $method, $path, $headers, $body, %more) = @_;
-    my $deadline = time + ($more{timeout} || 60);
+    my $deadline = time + ($more{timeout} || $WooGHL::Process::PATIENCE);
     my $socket = $self->connect or croak "no connection to port $self->{port}: $!";
     my %headers = (Host => "127.0.0.1:$self->{port}", Connection => 'close', %$headers);
     if ($more{chunked}) { $body = join '', map { sprintf "%x\r\n%s\r\n", length, $_ } unpack('(a100)*', $body), '' }
@@ -519,7 +518,7 @@ sub _request_cgi {
         $more{ulimit} ? (ulimit => $more{ulimit}) : ());
     close $in;
     close $out;
-    my $deadline = time + ($more{timeout} || 60);
+    my $deadline = time + ($more{timeout} || $WooGHL::Process::PATIENCE);
     close $to if !length($body // '');
     my $answer = _exchange($to, $from, $body // '', $deadline);
     my $status = defined $answer ? $process->wait($deadline - time + 1) : undef;
