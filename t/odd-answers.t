@@ -83,6 +83,39 @@ for my $odd (
     };
 }
 
+# GHL says no and does it; it does not say what was wrong. Whatever asks for another try, the search that lags shows it first.
+for my $again ('failed retry', 'a newer version') {
+    my $next = sub { $again eq 'failed retry' ? $server->command('failed', 'retry', '--all')->{code} == 0 : deliver($_[0]) =~ /"queued"/ };
+    my $no = { status => 422, body => { statusCode => 422, message => ['something is amiss'] }, effect => 1 };
+    subtest "a card's create is refused and carried out; $again" => sub {
+        fresh;
+        $ghl->settings({ search_lag_ms => 3_600_000 });
+        $ghl->fault({ match => $CARD, do => $no });
+        is deliver(order()), '{"status":"queued","reason":"dead_letter"}', 'it is a dead letter';
+        ok $next->(order(status => 'completed')), $again;
+        is $server->command('drain', '--now')->{code}, 0, 'a drain that does not see it yet' for 1 .. 2;
+        is_deeply names(), ['Order #1'], 'makes no other' or diag $server->log;
+        is queue(), '1 0', 'it waits';
+        $ghl->change(opportunities => $_->{id}, { seen_from => 0 }) for $ghl->opportunities;
+        ok $server->drain_as_of(300), 'one that sees it';
+        is_deeply names(), ['Order #1'], 'neither' or diag $server->log;
+        is queue(), '0 0', 'and it is done' or diag $server->log;
+    };
+    subtest "the create of a contact without email and phone is refused and carried out; $again" => sub {
+        fresh;
+        $ghl->settings({ search_lag_ms => 3_600_000 });
+        $ghl->fault({ match => $CONTACT, do => $no });
+        is deliver(order(nobody => 1)), '{"status":"queued","reason":"dead_letter"}', 'it is a dead letter';
+        ok $next->(order(nobody => 1, status => 'completed')), $again;
+        is $server->command('drain', '--now')->{code}, 0, 'a drain that does not see it yet';
+        is scalar(() = $ghl->contacts), 1, 'makes no other' or diag $server->log;
+        $ghl->change(contacts => $_->{id}, { seen_from => 0 }) for $ghl->contacts;
+        ok $server->drain_as_of(300), 'a drain';
+        is scalar(() = $ghl->contacts), 1, 'neither' or diag $server->log;
+        is queue(), '0 0', 'it is done' or diag $server->log;
+    };
+}
+
 # There is a card, but nothing that can be done with it: a person looks, and no other is made.
 for my $odd (['no id', {}], ['an id too long', { id => 'x' x 64 }], ['an id of other letters', { id => '../x' }]) {
     my ($what, $id) = @$odd;

@@ -132,7 +132,7 @@ bool order_attempt(struct order_record *record, const char *token, enum attempt_
 
 enum attempt_end {
     ATTEMPT_UNKNOWN,    /* it may have been carried out: its window is this long */
-    ATTEMPT_REFUSED,    /* GHL refused it: look once before another */
+    ATTEMPT_REFUSED,    /* GHL says what of it is wrong, so it made nothing: look once before another */
     ATTEMPT_IMPOSSIBLE, /* it never left: forget it */
 };
 bool order_attempt_ends(struct order_record *record, const char *token, enum attempt_end end,

@@ -162,7 +162,8 @@ enum step sync_attempt_answered(struct sync_work *w, const struct ghl_answer *an
         return STEP_NEXT; /* whoever has the lease decides */
     if (!answer->maybe_done && !answer->maybe_later)
         end = ATTEMPT_IMPOSSIBLE;
-    else if (answer->status >= 400 && answer->status < 500 && !answer->maybe_later)
+    else if (answer->status >= 400 && !answer->maybe_later &&
+             (answer->result == GHL_CONFIG || (answer->result == GHL_REFUSED && answer->field[0])))
         end = ATTEMPT_REFUSED;
     enum store_result result = orders_attempt_ends(&w->app->orders, w->work, end, sync_window_ms(w));
     return result == STORE_OK ? STEP_NEXT : sync_stop_store(w, result);

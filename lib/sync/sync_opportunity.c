@@ -315,7 +315,8 @@ static enum step created(struct sync_work *w, const struct ghl_answer *answer)
                : STEP_NEXT;
 }
 
-/* GHL refused it. Some creates that were refused had been carried out: it is looked for before another. */
+/* GHL refused it. Some creates that were refused had been carried out: it is looked for before another, and as long as
+ * its window lasts if GHL did not name a field. */
 static enum step look_after_refusal(struct sync_work *w, const struct sync_wanted *wanted)
 {
     struct sync_found found;
@@ -327,12 +328,13 @@ static enum step look_after_refusal(struct sync_work *w, const struct sync_wante
 static enum step create_failed(struct sync_work *w, json_t *body, const struct ghl_answer *answer,
                                const struct sync_wanted *wanted, bool *again)
 {
+    bool refused = answer->status >= 400 && (answer->result == GHL_REFUSED || answer->result == GHL_CONFIG);
     enum step step = sync_attempt_answered(w, answer);
 
     *again = false;
     if (step == STEP_STOP)
         return step;
-    if (sync_attempt_is_open(w)) {
+    if (sync_attempt_is_open(w) && !refused) {
         step = sync_stop_answer(w, "opportunity create", answer);
         if (w->end == SYNC_END_RETRY) /* look soon: the attempt says for what */
             sync_stop_retry(w, RETRY_MS, true, "in_flight");
@@ -344,7 +346,7 @@ static enum step create_failed(struct sync_work *w, json_t *body, const struct g
     default: break;
     }
     bool dropped = sync_drop_refused(w, "opportunity", body, answer);
-    if (answer->result == GHL_REFUSED || answer->result == GHL_CONFIG) {
+    if (refused) {
         step = look_after_refusal(w, wanted);
         if (step != STEP_NEXT || w->link.opportunity[0])
             return step;

@@ -7,8 +7,7 @@
  * that was accepted is in the queue, or a dead letter, or was finished. When all is quiet, GHL holds what the
  * newest version says. The idempotency key is the last accepted version's. And from every state all becomes quiet if nothing fails any more.
  *
- * GHL's search lags. But what GHL carried out though it refused it, the search shows at once: a worker looks
- * for that only once.
+ * GHL's search lags. GHL may carry out a create that it refused, unless it said what of it is wrong.
  *
  * Then each rule is broken once, and the walk has to find it. MODEL_BREAK=N breaks one alone and shows how it
  * fails.
@@ -351,8 +350,8 @@ static void show(const struct world *w, const struct step *s)
     static const char *const kinds[] = {"newer",       "older",    "same second", "deleted", "again",
                                         "commit",      "lease",    "work",        "crash",   "requeue",
                                         "late create", "late PUT", "spooled id",  "tick"};
-    static const char *const ats[] = {"rest",    "search",  "attempt", "create", "learn", "adopt",
-                                      "unknown", "refused", "PUT",     "finish", "retry", "refuse"};
+    static const char *const ats[] = {"rest",    "search", "attempt", "create", "learn", "adopt", "unknown",
+                                      "refused", "denied", "PUT",     "finish", "retry", "refuse"};
     static const char *const outcomes[] = {"done", "done, no answer", "not done, no answer",
                                            "late", "refused",         "refused but done"};
     static const char *const arrivals[] = {"sells", "ends", "follows"};
@@ -433,6 +432,7 @@ static const char *const breaks[BROKENS] = {
     [BROKEN_ATTEMPT] = "no attempt is recorded",
     [BROKEN_LEASE] = "a lease is given twice",
     [BROKEN_REFUSED] = "a refused create is repeated without a look",
+    [BROKEN_DENIED] = "a create that was refused without a reason is not waited for",
     [BROKEN_UNSETTLED] = "a late write is not waited for",
     [BROKEN_BEGUN] = "work that began before a late write's window ended counts",
     [BROKEN_BYTES] = "the bytes of a second are forgotten",

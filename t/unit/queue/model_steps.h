@@ -7,8 +7,8 @@
  *
  * The worker's protocol: it never creates without a committed attempt, and only at once after it. If there is
  * an attempt, or the order is not fresh, it searches first. It creates again only if the attempt was older
- * than its window when the search began, or was refused. It writes only while its lease is confirmed. A part
- * is unknown from before its write until it is answered.
+ * than its window when the search began, or was refused by an answer that says why. It writes only while its
+ * lease is confirmed. A part is unknown from before its write until it is answered.
  */
 #ifndef WOO_GHL_MODEL_STEPS_H
 #define WOO_GHL_MODEL_STEPS_H
@@ -226,8 +226,8 @@ static void finish(struct world *w, const struct model *m, unsigned i)
         rest(w, i);
 }
 
-/* Ends the attempt (AT_UNKNOWN, AT_REFUSED), then the work. */
-static void give_up(struct world *w, unsigned i)
+/* Ends the attempt (AT_UNKNOWN, AT_REFUSED, AT_DENIED), then the work. */
+static void give_up(struct world *w, const struct model *m, unsigned i)
 {
     struct mini_worker *p = &w->worker[i];
     struct order_link link = belief(p);
@@ -235,13 +235,13 @@ static void give_up(struct world *w, unsigned i)
     bool has_lease = true;
 
     expand(&w->record, &r);
-    if (p->at == AT_UNKNOWN)
+    if (p->at == AT_UNKNOWN || (p->at == AT_DENIED && m->broken != BROKEN_DENIED))
         has_lease = order_attempt_ends(&r, token_of(i), ATTEMPT_UNKNOWN, WINDOW * TICK_MS);
-    else if (p->at == AT_REFUSED)
+    else if (p->at == AT_REFUSED || p->at == AT_DENIED)
         has_lease = order_attempt_ends(&r, token_of(i), ATTEMPT_REFUSED, 0);
     else if (p->at == AT_CREATE) /* too late for it to leave */
         has_lease = order_attempt_ends(&r, token_of(i), ATTEMPT_IMPOSSIBLE, 0);
-    if (has_lease && (p->at == AT_REFUSED || p->at == AT_REFUSE))
+    if (has_lease && (p->at == AT_REFUSED || p->at == AT_DENIED || p->at == AT_REFUSE))
         (void)order_refuse(&r, token_of(i), &link, "", &terms);
     else if (has_lease)
         (void)order_retry(&r, token_of(i), &link, TICK_MS, false, false, "", &terms);
@@ -340,17 +340,18 @@ static void create(struct world *w, unsigned i, enum outcome outcome)
 
     w->unseen = w->unseen ? 2 : 1; /* 2: no search could have seen the one before */
     w->unseen_age = 0;
-    w->unseen_refused = outcome >= REFUSED;
+    w->unseen_refused = outcome == REFUSED;
     if (outcome == DONE || outcome == DONE_UNHEARD || outcome == REFUSED_BUT_DONE)
         make_opportunity(w, p->version, plan_status(p));
-    if (outcome == REFUSED_BUT_DONE)
-        w->opportunity_age = LAG;
     if (outcome == LATE)
         hold(w->create, &(struct mini_write){1, p->version, plan_status(p), 0});
     p->fresh = 0;
     p->part_version = outcome == DONE ? p->version : 0;
     p->part_status = outcome == DONE ? plan_status(p) : 0;
-    p->at = outcome == DONE ? AT_LEARN : outcome >= REFUSED ? AT_REFUSED : AT_UNKNOWN;
+    p->at = outcome == DONE               ? AT_LEARN
+            : outcome == REFUSED          ? AT_REFUSED
+            : outcome == REFUSED_BUT_DONE ? AT_DENIED
+                                          : AT_UNKNOWN;
 }
 
 static void put(struct world *w, const struct model *m, unsigned i, enum outcome outcome)
@@ -396,7 +397,7 @@ static void work(struct world *w, const struct model *m, unsigned i, enum outcom
         if (p->fresh)
             create(w, i, outcome);
         else
-            give_up(w, i);
+            give_up(w, m, i);
         break;
     case AT_LEARN:
         if (outcome == NOT_DONE) { /* the store is away */
@@ -411,8 +412,9 @@ static void work(struct world *w, const struct model *m, unsigned i, enum outcom
     case AT_FINISH: finish(w, m, i); break;
     case AT_UNKNOWN:
     case AT_REFUSED:
+    case AT_DENIED:
     case AT_RETRY:
-    case AT_REFUSE: give_up(w, i); break;
+    case AT_REFUSE: give_up(w, m, i); break;
     }
 }
 

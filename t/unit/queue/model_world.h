@@ -39,6 +39,7 @@ enum broken {
     BROKEN_ATTEMPT,      /* a create is sent before its attempt is recorded */
     BROKEN_LEASE,        /* a lease is given twice */
     BROKEN_REFUSED,      /* a refused create is repeated without a look */
+    BROKEN_DENIED,       /* a create that was refused without a reason is not waited for */
     BROKEN_UNSETTLED,    /* a late write is not waited for */
     BROKEN_BEGUN,        /* also a lease from before the window's end counts as after it */
     BROKEN_BYTES,        /* the bytes of a second are forgotten */
@@ -74,7 +75,8 @@ enum at {
     AT_LEARN,   /* the create was answered */
     AT_ADOPT,   /* the search found it */
     AT_UNKNOWN, /* the create was not answered */
-    AT_REFUSED, /* the create was refused */
+    AT_REFUSED, /* the create was refused, and GHL said what of it is wrong */
+    AT_DENIED,  /* it was refused without that: it may have been carried out */
     AT_PUT,
     AT_FINISH,
     AT_RETRY,

@@ -200,7 +200,12 @@ static void the_email_changes_before_there_is_an_opportunity(struct app *app)
     GHL_DOES({.call = "POST /contacts/upsert", .status = 200, .body = "{\"contact\":{\"id\":\"contact2\"}}"},
              {.call = FIND_BY_EMAIL, .status = 200, .body = "{\"contact\":{\"id\":\"contact2\"}}"});
     order_waits(app, CORRECTED);
-    synced(app, "and a corrected email");
+    is_str(work(app, 1).reason, "in_flight", "and a corrected email, it is looked for");
+    time_passes(2LL * MINUTE_MS);
+    ghl_does(NULL, 0);
+    GHL_DOES({.call = "POST /contacts/upsert", .status = 200, .body = "{\"contact\":{\"id\":\"contact2\"}}"},
+             {.call = FIND_BY_EMAIL, .status = 200, .body = "{\"contact\":{\"id\":\"contact2\"}}"});
+    synced(app, "and made when it is surely not there");
     ok(ghl_was_told("POST /opportunities/", "\"contact2\""), "the opportunity is the new customer's");
     is_str(link_of(app).contact, "contact2", "which is the order's contact");
     is_str(link_of(app).former, "contact1", "the old one is not forgotten");
