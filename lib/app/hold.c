@@ -171,11 +171,6 @@ enum fault hold_whose_fault(struct work_terms *terms, const struct ghl_answer *a
     return result == GHL_AUTH ? FAULT_TOKEN : result == GHL_OK ? FAULT_ORDER : FAULT_UNKNOWN;
 }
 
-bool hold_is_general(struct work_terms *terms)
-{
-    return ask(terms) != GHL_OK;
-}
-
 struct pausing {
     const char *token, *why;
     bool first;

@@ -28,9 +28,6 @@ void work_terms_begin(struct work_terms *terms, struct app *app, bool (*may_writ
 enum fault { FAULT_TOKEN, FAULT_ORDER, FAULT_UNKNOWN };
 enum fault hold_whose_fault(struct work_terms *terms, const struct ghl_answer *answer);
 
-/* Does a plain request fail, too? A pause needs that evidence. */
-bool hold_is_general(struct work_terms *terms);
-
 /* Pauses everything, for this answer. */
 void hold_pause(struct app *app, const struct ghl_answer *answer, const char *why);
 

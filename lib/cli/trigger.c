@@ -179,7 +179,7 @@ static bool add_header(struct header_lines *h, const char *name, const char *val
 /* The headers of a real delivery, in their order. */
 static bool make_headers(const struct trigger *t, const struct delivery_to_send *d, struct header_lines *h)
 {
-    char signature[45], source[512], resource[100], id[33];
+    char signature[SIGNATURE_SIZE], source[512], resource[100], id[33];
     unsigned char random[16];
     const char *dot = strchr(d->topic, '.');
     size_t n = (size_t)(dot - d->topic);

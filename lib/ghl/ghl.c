@@ -272,14 +272,6 @@ enum ghl_result ghl_contact_delete(struct ghl *ghl, const struct ghl_call *call,
     return run(ghl, call, request, "/contacts/", id, "", json_object(), false, answer);
 }
 
-enum ghl_result ghl_contact_get(struct ghl *ghl, const struct ghl_call *call, const char *id,
-                                struct ghl_answer *answer)
-{
-    struct ghl_request request = {
-        .kind = GHL_READ, .method = "GET", .subject = "contact", .wants = "contact", .wants_id = true};
-    return run(ghl, call, request, "/contacts/", id, "", NULL, true, answer);
-}
-
 enum ghl_result ghl_contact_find(struct ghl *ghl, const struct ghl_call *call, const char *email,
                                  const char *phone, struct ghl_answer *answer)
 {

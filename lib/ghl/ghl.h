@@ -129,8 +129,6 @@ enum ghl_result ghl_contact_empty(struct ghl *, const struct ghl_call *, const c
                                   struct ghl_answer *);
 enum ghl_result ghl_contact_delete(struct ghl *, const struct ghl_call *, const char *id,
                                    struct ghl_answer *);
-/* GET: json["contact"]. */
-enum ghl_result ghl_contact_get(struct ghl *, const struct ghl_call *, const char *id, struct ghl_answer *);
 /* GET /contacts/search/duplicate: the contact with this email or, if that is "", with this phone. One question
  * asks for one of them. id is "" if there is none. */
 enum ghl_result ghl_contact_find(struct ghl *, const struct ghl_call *, const char *email, const char *phone,

@@ -4,16 +4,10 @@
 
 #include <openssl/crypto.h>
 #include <openssl/evp.h>
-#include <stdint.h>
 #include <stdlib.h>
 #include <string.h>
 
-#define HEADER_LEN 44 /* base64 of DIGEST_LEN bytes: 43 characters and one '=' */
-
-char *signature_decode_entities(const char *text)
-{
-    return entity_decode(text, ENTITY_SPECIAL);
-}
+#define BLANKS " \t\r\n"
 
 static void free_key(char *key)
 {
@@ -42,7 +36,7 @@ static bool add_key(struct signature_keys *keys, char *key, enum signature_form 
 /* What WooCommerce signs with after the webhook's page was saved. */
 static char *cleaned(const char *secret)
 {
-    char *stored = sanitize_text_field(secret), *key = stored ? signature_decode_entities(stored) : NULL;
+    char *stored = sanitize_text_field(secret), *key = stored ? entity_decode(stored, ENTITY_SPECIAL) : NULL;
     if (stored)
         free_key(stored);
     return key;
@@ -56,7 +50,7 @@ bool signature_keys_init(struct signature_keys *keys, const char *secret, const 
         if (!secrets[i] || !*secrets[i])
             continue;
         if (!add_key(keys, strdup(secrets[i]), SIGNATURE_RAW) ||
-            !add_key(keys, signature_decode_entities(secrets[i]), SIGNATURE_DECODED) ||
+            !add_key(keys, entity_decode(secrets[i], ENTITY_SPECIAL), SIGNATURE_DECODED) ||
             !add_key(keys, cleaned(secrets[i]), SIGNATURE_CLEANED)) {
             signature_keys_free(keys);
             return false;
@@ -67,77 +61,41 @@ bool signature_keys_init(struct signature_keys *keys, const char *secret, const 
 
 void signature_keys_free(struct signature_keys *keys)
 {
-    for (size_t i = 0; i < keys->count; i++) {
-        explicit_bzero(keys->key[i], keys->len[i]);
-        free(keys->key[i]);
-    }
+    for (size_t i = 0; i < keys->count; i++)
+        free_key(keys->key[i]);
     *keys = (struct signature_keys){.count = 0};
 }
 
-static int base64_value(char c)
+static bool sign(const void *key, size_t key_len, const void *body, size_t len, char out[SIGNATURE_SIZE])
 {
-    return c >= 'A' && c <= 'Z'   ? c - 'A'
-           : c >= 'a' && c <= 'z' ? c - 'a' + 26
-           : c >= '0' && c <= '9' ? c - '0' + 52
-           : c == '+'             ? 62
-           : c == '/'             ? 63
-                                  : -1;
+    unsigned char digest[DIGEST_LEN];
+
+    return digest_hmac(key, key_len, body, len, digest) &&
+           EVP_EncodeBlock((unsigned char *)out, digest, DIGEST_LEN) == SIGNATURE_SIZE - 1;
 }
 
-static bool is_space(char c)
+bool signature_make(const char *secret, const void *body, size_t len, char out[SIGNATURE_SIZE])
 {
-    return c == ' ' || c == '\t' || c == '\r' || c == '\n';
+    return sign(secret, strlen(secret), body, len, out);
 }
 
-/* Strict: one text for one digest, so that no second spelling of a signature is a signature. */
-static bool decode_header(const char *header, unsigned char out[DIGEST_LEN])
-{
-    uint32_t bits = 0;
-    size_t n = 0, held = 0;
-
-    while (is_space(*header))
-        header++;
-    size_t len = strlen(header);
-    while (len && is_space(header[len - 1]))
-        len--;
-    if (len != HEADER_LEN || header[HEADER_LEN - 1] != '=')
-        return false;
-    for (size_t i = 0; i < HEADER_LEN - 1; i++) {
-        int value = base64_value(header[i]);
-        if (value < 0)
-            return false;
-        bits = bits << 6 | (uint32_t)value;
-        held += 6;
-        if (held >= 8) {
-            held -= 8;
-            out[n++] = (unsigned char)(bits >> held);
-            bits &= (1U << held) - 1;
-        }
-    }
-    return n == DIGEST_LEN && bits == 0;
-}
-
+/* As texts: one for each digest, so that no second spelling of a signature is a signature. */
 enum signature_form signature_verify(const struct signature_keys *keys, const char *header, const void *body,
                                      size_t len)
 {
-    unsigned char claimed[DIGEST_LEN], right[DIGEST_LEN];
+    const char *claimed = header ? header + strspn(header, BLANKS) : "";
+    size_t claimed_len = strcspn(claimed, BLANKS);
     enum signature_form form = SIGNATURE_NONE;
+    char right[SIGNATURE_SIZE];
 
-    if (!header || !decode_header(header, claimed))
+    if (claimed_len != SIGNATURE_SIZE - 1 || claimed[claimed_len + strspn(claimed + claimed_len, BLANKS)])
         return SIGNATURE_NONE;
     /* Every key is tried, whichever fits: the time tells nothing about which. */
     for (size_t i = 0; i < keys->count; i++)
-        if (digest_hmac(keys->key[i], keys->len[i], body, len, right) &&
-            CRYPTO_memcmp(claimed, right, DIGEST_LEN) == 0)
+        if (sign(keys->key[i], keys->len[i], body, len, right) &&
+            CRYPTO_memcmp(claimed, right, SIGNATURE_SIZE - 1) == 0)
             form = keys->form[i];
     return form;
-}
-
-const char *signature_form_name(enum signature_form form)
-{
-    static const char *const names[] = {"", "as it is", "with HTML entities decoded",
-                                        "as WordPress cleans it when a webhook's page is saved"};
-    return names[form];
 }
 
 const char *signature_tried(const struct signature_keys *keys)
@@ -146,11 +104,4 @@ const char *signature_tried(const struct signature_keys *keys)
                ? "as it is, with HTML entities decoded, and as WordPress cleans it when a webhook's page "
                  "is saved"
                : "no secret is set";
-}
-
-bool signature_make(const char *secret, const void *body, size_t len, char out[45])
-{
-    unsigned char digest[DIGEST_LEN];
-    return digest_hmac(secret, strlen(secret), body, len, digest) &&
-           EVP_EncodeBlock((unsigned char *)out, digest, DIGEST_LEN) == HEADER_LEN;
 }

@@ -2,8 +2,7 @@
  * signature: is this body really the shop's? HMAC-SHA256 over the raw bytes, before anything is parsed.
  *
  * Each secret is tried as it is, entity-decoded, and as WordPress cleans it. The header is base64 of the raw
- * HMAC: exactly 44 characters, strictly decoded (white space around the value is allowed, nothing else).
- * Compared in constant time.
+ * HMAC: exactly those 44 characters (white space around them is allowed, nothing else). Compared in constant time.
  */
 #ifndef WOO_GHL_SIGNATURE_H
 #define WOO_GHL_SIGNATURE_H
@@ -35,13 +34,9 @@ enum signature_form signature_verify(const struct signature_keys *keys, const ch
 /* For the log line of a 401: the forms that were tried, as the rest of a sentence, "as it is and ...". "no
  * secret is set" if there is no key. Static text. */
 const char *signature_tried(const struct signature_keys *keys);
-const char *signature_form_name(enum signature_form form); /* the same of one form; "" for NONE */
 
-/* The header's value for a body (used by `trigger` and tests): 44 characters and a NUL into out. */
-bool signature_make(const char *secret, const void *body, size_t len, char out[45]) MUST_CHECK;
-
-/* Decodes the entities that WordPress makes (&amp; &lt; &gt; &quot; &#39; &#039; &apos; and numeric ones, as
- * UTF-8), once, not again over the result. Returns a malloc'ed string, NULL when out of memory. */
-char *signature_decode_entities(const char *text);
+/* The header's value for a body (used by `trigger` and tests). */
+#define SIGNATURE_SIZE 45 /* base64 of an HMAC: 43 characters, one '=', NUL */
+bool signature_make(const char *secret, const void *body, size_t len, char out[SIGNATURE_SIZE]) MUST_CHECK;
 
 #endif

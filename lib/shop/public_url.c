@@ -157,7 +157,7 @@ void public_url_look(const struct config *config, const char *url, struct findin
 {
     struct error e = ERROR_NONE;
     unsigned char noise[(PROOF_NONCE_SIZE - 1) / 2];
-    char nonce[PROOF_NONCE_SIZE], proof[DIGEST_HEX_SIZE], signature[45], header[96];
+    char nonce[PROOF_NONCE_SIZE], proof[DIGEST_HEX_SIZE], signature[SIGNATURE_SIZE], header[96];
     struct question questions[] = {
         {.name = "a ping", .headers = {"Content-Type: application/x-www-form-urlencoded"}, .answer = PONG},
         {.name = "a signed question", .headers = {"Content-Type: application/json", header}}};

@@ -8,8 +8,8 @@
  *
  * Waits are noted, not waited for. limit_ms and may_write give the terms' answers in turn, the last one again.
  */
-#include "ghl/ghl.h"
 #include "base/clock.h"
+#include "ghl/ghl_work.h"
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -70,6 +70,22 @@ static const char *text(const json_t *object, const char *key)
 {
     const char *value = json_string_value(json_object_get(object, key));
     return value ? value : "";
+}
+
+/* A read that the program itself has no use for. */
+static enum ghl_result ghl_contact_get(struct ghl *ghl, const struct ghl_call *call, const char *id,
+                                       struct ghl_answer *answer)
+{
+    char path[128];
+    snprintf(path, sizeof path, "/contacts/%s", id);
+    const struct ghl_request request = {.kind = GHL_READ,
+                                        .method = "GET",
+                                        .path = path,
+                                        .subject = "contact",
+                                        .wants = "contact",
+                                        .wants_id = true,
+                                        .needs_ms = 250};
+    return ghl_run(ghl, call, &request, answer);
 }
 
 static enum ghl_result call_named(struct ghl *ghl, const struct ghl_call *call, const json_t *asked,

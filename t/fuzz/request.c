@@ -87,7 +87,7 @@ static void look(struct app *app, const struct response *response)
 
 static void visit(struct app *app, const uint8_t *bytes, size_t len)
 {
-    char *word[WORDS], signature[45], length[24];
+    char *word[WORDS], signature[SIGNATURE_SIZE], length[24];
     char *line = fuzz_take(&bytes, &len, '\n');
     const uint8_t *at = (const uint8_t *)line;
     size_t left = strlen(line);

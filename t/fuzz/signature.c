@@ -3,6 +3,7 @@
  * signature_make makes under a form of the secret, and no other is.
  */
 #include "order/signature.h"
+#include "base/html_entity.h"
 #include "order/sanitize.h"
 #include "rig.h"
 #include <stdlib.h>
@@ -13,7 +14,7 @@
 void fuzz_signature(const uint8_t *bytes, size_t len)
 {
     char *header = fuzz_take(&bytes, &len, '\n'), *secret = fuzz_take(&bytes, &len, '\n');
-    char *cleaned = sanitize_text_field(secret), *decoded = signature_decode_entities(secret);
+    char *cleaned = sanitize_text_field(secret), *decoded = entity_decode(secret, ENTITY_SPECIAL);
     struct signature_keys keys;
     char made[SIGNATURE_LEN + 1], spoiled[SIGNATURE_LEN + 1];
 

@@ -98,7 +98,7 @@ static const char *or_usual(const char *given, const char *usual)
 
 static void deliver(struct app *app, const struct sent *sent, struct response *response)
 {
-    char length[24], signature[45];
+    char length[24], signature[SIGNATURE_SIZE];
     const char *body = or_usual(sent->body, ORDER);
     size_t len = sent->len ? sent->len : strlen(body);
     struct supply from = {.bytes = body, .left = len, .sip = sent->sip, .stops = sent->stops};
