@@ -161,7 +161,8 @@ bool alert_send_apart(int apart, const char *text, size_t len)
 
 /* -- as text -- */
 
-bool alert_text(const json_t *alert, struct buf *out)
+/* The alert as text for people: its first line says kind and what. */
+static bool add_text(const json_t *alert, struct buf *out)
 {
     static const struct {
         const char *member, *title;
@@ -242,7 +243,7 @@ void alert_deliver(const struct config *config, const json_t *alert, struct aler
     *result = (struct alert_result){.command = ""};
     buf_init(&text, BODY_MAX);
     buf_init(&body, BODY_MAX);
-    bool good = alert_text(alert, &text);
+    bool good = add_text(alert, &text);
     if (is_to_do(config->alert_command, alert, DONE_COMMAND)) {
         if (!good)
             (void)text_copy(result->command, sizeof result->command, no_memory);

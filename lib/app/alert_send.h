@@ -26,9 +26,6 @@ bool alert_send_apart(int apart, const char *text, size_t len);
 /* What that process does. An exit code. */
 int alert_sender(void);
 
-/* The alert as text for people: its first line says kind and what. */
-bool alert_text(const json_t *alert, struct buf *out) MUST_CHECK;
-
 struct alert_result {
     char command[300], url[300]; /* why it failed; "" = it went well, or is not set */
 };

@@ -116,7 +116,6 @@ static void heard(void *context, const struct http_answer *answer, bool transpor
     struct work_terms *terms = context;
 
     count(terms->app, answer->status);
-    terms->heard_well |= answer->status >= 200 && answer->status < 300;
     if (answer->status != 429) /* that says nothing of GHL's health */
         tell_breaker(terms->app, transport_ok, answer->status);
     tell_limiter(terms->app, answer);

@@ -19,7 +19,6 @@ struct work_terms {
     struct app *app;
     bool (*may_write)(void *context); /* NULL: work without writes */
     void *context;
-    bool heard_well; /* GHL answered a call well */
 };
 void work_terms_begin(struct work_terms *terms, struct app *app, bool (*may_write)(void *), void *context);
 

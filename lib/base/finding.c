@@ -5,11 +5,7 @@
 
 #define TEXT_MAX 2000 /* bytes of one text */
 
-const char *finding_level_name(enum finding_level level)
-{
-    static const char *const name[FINDING_LEVELS] = {"ok", "warn", "FAIL"};
-    return name[level];
-}
+static const char *const level_name[] = {"ok", "warn", "FAIL"};
 
 static void free_finding(struct finding *f)
 {
@@ -65,7 +61,7 @@ size_t findings_count(const struct findings *findings, enum finding_level level)
 
 static bool print_remedy(const struct finding *f, struct buf *out)
 {
-    return buf_addf(out, "\n%s %s: %s\n", finding_level_name(f->level), f->area, f->what) &&
+    return buf_addf(out, "\n%s %s: %s\n", level_name[f->level], f->area, f->what) &&
            (!*f->means || buf_addf(out, "     orders:  %s\n", f->means)) &&
            (!*f->mend || buf_addf(out, "     to mend: %s\n", f->mend));
 }
@@ -78,8 +74,8 @@ bool findings_print(const struct findings *findings, struct buf *out)
 
     for (size_t i = 0; i < findings->count && good; i++) {
         const struct finding *f = &findings->item[i];
-        good = *f->what ? buf_addf(out, "%-10s %-4s %s\n", f->area, finding_level_name(f->level), f->what)
-                        : buf_addf(out, "%-10s %s\n", f->area, finding_level_name(f->level));
+        good = *f->what ? buf_addf(out, "%-10s %-4s %s\n", f->area, level_name[f->level], f->what)
+                        : buf_addf(out, "%-10s %s\n", f->area, level_name[f->level]);
     }
     for (enum finding_level level = FINDING_FAIL; level > FINDING_OK; level--)
         for (size_t i = 0; i < findings->count && good; i++)
@@ -102,7 +98,7 @@ json_t *findings_json(const struct findings *findings)
     for (size_t i = 0; list && i < findings->count; i++) {
         const struct finding *f = &findings->item[i];
         json_t *one = json_pack("{ss ss ss so so so}", "area", f->area, "id", f->id, "level",
-                                finding_level_name(f->level), "what", json_from_text(f->what), "means",
+                                level_name[f->level], "what", json_from_text(f->what), "means",
                                 json_from_text(f->means), "mend", json_from_text(f->mend));
         if (json_array_append_new(list, one) != 0) {
             json_decref(list);

@@ -11,8 +11,6 @@
 #include "base/json.h"
 
 enum finding_level { FINDING_OK, FINDING_WARN, FINDING_FAIL };
-#define FINDING_LEVELS 3
-const char *finding_level_name(enum finding_level level); /* "ok", "warn", "FAIL" */
 
 struct finding {
     enum finding_level level;

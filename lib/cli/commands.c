@@ -26,9 +26,18 @@ static void offer_copy(void *context, const char *word)
     }
 }
 
+/* NULL = there is none. */
+static const struct command *find_command(const char *name)
+{
+    for (size_t i = 0; i < commands_count; i++)
+        if (!strcmp(commands[i].name, name))
+            return &commands[i];
+    return NULL;
+}
+
 int commands_usage(const char *command, const char *wrong)
 {
-    const struct command *known = commands_find(command);
+    const struct command *known = find_command(command);
     struct commands_nearest nearest = {.nearest = {.typed = wrong}};
 
     if (known)
@@ -99,14 +108,6 @@ const struct command commands[] = {
 /* clang-format on */
 const size_t commands_count = sizeof commands / sizeof *commands;
 
-const struct command *commands_find(const char *name)
-{
-    for (size_t i = 0; i < commands_count; i++)
-        if (!strcmp(commands[i].name, name))
-            return &commands[i];
-    return NULL;
-}
-
 static int print_help(struct buf *out, bool good)
 {
     if (good)
@@ -137,7 +138,7 @@ static int run_help(int argc, char **argv, volatile int *stop)
     for (size_t i = 0; i < sizeof topics / sizeof *topics; i++)
         if (!strcmp(topic, topics[i].name))
             return print_help(&out, topics[i].add(&out));
-    const struct command *command = commands_find(topic);
+    const struct command *command = find_command(topic);
     return command ? print_help(&out, commands_help_on(&out, command)) : commands_usage("help", topic);
 }
 
@@ -171,7 +172,7 @@ int commands_main(int argc, char **argv, volatile int *stop)
         name = "help";
     if (!strcmp(name, "--version"))
         name = "version";
-    const struct command *command = commands_find(name);
+    const struct command *command = find_command(name);
     if (command)
         return run_command(command, argc, argv, stop);
     struct text_nearest nearest = {.typed = name};

@@ -20,7 +20,6 @@ struct command {
 /* -- commands.c -- */
 extern const struct command commands[];
 extern const size_t commands_count;
-const struct command *commands_find(const char *name); /* NULL = there is none */
 /* Says which argument is wrong; EX_USAGE. */
 int commands_usage(const char *command, const char *wrong);
 

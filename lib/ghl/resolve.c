@@ -9,7 +9,7 @@
 #define PIPELINES_KEY "pipelines"
 #define ID_LEN 20
 
-bool resolve_is_id(const char *text)
+static bool is_id(const char *text)
 {
     return strlen(text) == ID_LEN &&
            strspn(text, "0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz") == ID_LEN;
@@ -56,13 +56,13 @@ enum ghl_result resolve_pipeline(struct ghl *ghl, const struct ghl_call *call, c
                                  struct ghl_answer *answer)
 {
     const char *wanted = ghl->config->ghl_pipeline_id;
-    bool want_stage = stage && *stage, known_pipeline = resolve_is_id(wanted), known_stage = !want_stage;
+    bool want_stage = stage && *stage, known_pipeline = is_id(wanted), known_stage = !want_stage;
 
     *answer = GHL_ANSWER(GHL_OK);
     stage_id[0] = '\0';
     if (known_pipeline && !ghl_take_id(wanted, pipeline_id))
         return unknown(answer, "GHL_PIPELINE_ID", wanted);
-    if (want_stage && resolve_is_id(stage))
+    if (want_stage && is_id(stage))
         known_stage = ghl_take_id(stage, stage_id);
     if (known_pipeline && known_stage)
         return GHL_OK;

@@ -9,8 +9,6 @@
 
 #include "ghl/ghl.h"
 
-bool resolve_is_id(const char *text);
-
 /* The element of the array whose id, else whose name (in any case), is `wanted`; the first one for "".
  * Borrowed. */
 const json_t *resolve_find(const json_t *array, const char *wanted);

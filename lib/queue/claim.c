@@ -50,7 +50,8 @@ static struct timing time_of(const struct order_record *r, const struct arrival 
     return t;
 }
 
-bool order_is_fresh(int64_t created_s, int64_t up_ms, int64_t now_ms)
+/* Is an order that the store does not know fresh? created_s 0 = now. */
+static bool is_fresh(int64_t created_s, int64_t up_ms, int64_t now_ms)
 {
     int64_t age_ms = created_s ? now_ms - created_s * 1000 : 0;
 
@@ -238,9 +239,9 @@ static void identify(struct order_record *r, const struct arrival *a, const stru
 {
     /* Nothing of it was accepted yet, though somebody may have brought its ids. A deletion says nothing of its age. */
     if (!r->arrived_ms)
-        r->look = a->status_only || a->moved ||
-                  !order_is_fresh(a->created_s, a->up_ms,
-                                  a->arrived_ms < terms->now_ms ? a->arrived_ms : terms->now_ms);
+        r->look =
+            a->status_only || a->moved ||
+            !is_fresh(a->created_s, a->up_ms, a->arrived_ms < terms->now_ms ? a->arrived_ms : terms->now_ms);
     if (*a->order_key)
         SET(r->order_key, a->order_key);
     if (a->created_s)

@@ -94,9 +94,6 @@ enum claim {
 enum claim order_claim(struct order_record *record, const struct arrival *arrival,
                        const struct queue_terms *terms, bool *changed);
 
-/* Is an order that the store does not know fresh? created_s 0 = now. */
-bool order_is_fresh(int64_t created_s, int64_t up_ms, int64_t now_ms);
-
 /* The key under which an order of this order_key (its hash) stands, if another order has the id: "KEY/HASH". */
 void order_key_of(const char *key, const char *order_key, char out[RECORD_KEY_SIZE]);
 

@@ -38,7 +38,6 @@ struct sync_work {
     struct order_link link; /* what GHL holds as far as known; handed to the store at the end */
     bool contact_again;     /* the contact was gone once already */
     bool found;             /* the opportunity was found in GHL, with its contact */
-    bool searched;          /* it was looked for by its name */
 
     bool tags_added, tags_removed; /* GHL just showed, or was told: nothing to add, nothing to take off */
 
