@@ -1,15 +1,11 @@
 #include "base/clock_date.h"
+#include "base/ascii.h"
 #include <inttypes.h>
 #include <stdio.h>
 #include <string.h>
 #include <time.h>
 
 #define LONGEST_MS (INT64_C(366) * 24 * 3600 * 1000) /* a peer's "later" is never later than this */
-
-static bool is_digit(char c)
-{
-    return c >= '0' && c <= '9';
-}
 
 /* Exactly n digits at *p, which moves behind them. */
 static bool take_digits(const char **p, int n, int *out)

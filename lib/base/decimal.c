@@ -1,4 +1,5 @@
 #include "base/decimal.h"
+#include "base/ascii.h"
 #include <string.h>
 
 #define PLACES 12       /* decimals kept in units */
@@ -17,16 +18,6 @@ static bool in_range(decimal_units units)
 {
     decimal_units limit = power_of_ten(WHOLE_DIGITS + PLACES);
     return units > -limit && units < limit;
-}
-
-static bool is_space(char c)
-{
-    return c == ' ' || (c >= '\t' && c <= '\r');
-}
-
-static bool is_digit(char c)
-{
-    return c >= '0' && c <= '9';
 }
 
 /* "e+12" at s -> its value, held within the limit so that it never overflows. NULL when it is no exponent. */

@@ -1,4 +1,5 @@
 #include "base/dotenv.h"
+#include "base/ascii.h"
 #include <string.h>
 
 #define VALUE_MAX (256L * 1024)
@@ -11,7 +12,7 @@ struct parser {
 
 static bool is_name_byte(char c, bool first)
 {
-    return (c >= 'A' && c <= 'Z') || (c >= 'a' && c <= 'z') || c == '_' || (!first && c >= '0' && c <= '9');
+    return is_letter(c) || c == '_' || (!first && is_digit(c));
 }
 
 static void to_line_end(struct parser *s)

@@ -1,4 +1,5 @@
 #include "base/html_entity.h"
+#include "base/ascii.h"
 #include "base/utf8.h"
 #include <stdbool.h>
 #include <stdlib.h>
@@ -72,30 +73,14 @@ static uint32_t named_entity(const char *text, size_t n, enum entity_set set)
     return code;
 }
 
-static int digit_value(char c, int base)
-{
-    int value = c >= '0' && c <= '9'   ? c - '0'
-                : c >= 'a' && c <= 'f' ? c - 'a' + 10
-                : c >= 'A' && c <= 'F' ? c - 'A' + 10
-                                       : 16;
-    return value < base ? value : -1;
-}
-
 /* "39" or "x27" */
 static uint32_t numeric_entity(const char *text, size_t n)
 {
-    int base = n > 0 && (text[0] == 'x' || text[0] == 'X') ? 16 : 10;
-    uint32_t code = 0;
+    bool hex = *text == 'x' || *text == 'X';
+    size_t digits = strspn(text + hex, hex ? "0123456789abcdefABCDEF" : "0123456789");
+    unsigned long code = digits && digits + hex == n ? strtoul(text + hex, NULL, hex ? 16 : 10) : 0;
 
-    for (size_t i = base == 16; i < n; i++) {
-        int value = digit_value(text[i], base);
-        if (value < 0)
-            return 0;
-        code = code * (uint32_t)base + (uint32_t)value;
-        if (code > 0x10FFFF)
-            return 0;
-    }
-    return code >= 0xD800 && code <= 0xDFFF ? 0 : code;
+    return code > 0x10FFFF || (code >= 0xD800 && code <= 0xDFFF) ? 0 : (uint32_t)code;
 }
 
 /* The entity at text, which begins with "&": its character and its length; 0 when it is none. */
@@ -105,8 +90,7 @@ static size_t entity_at(const char *text, enum entity_set set, uint32_t *code)
     const char *body = text + (numeric ? 2 : 1);
     size_t n = 0;
 
-    while ((body[n] >= '0' && body[n] <= '9') || (body[n] >= 'a' && body[n] <= 'z') ||
-           (body[n] >= 'A' && body[n] <= 'Z'))
+    while (is_digit(body[n]) || is_letter(body[n]))
         n++;
     if (n == 0 || body[n] != ';')
         return 0;

@@ -141,17 +141,10 @@ bool http_check_base(const char *url, struct error *e)
 
 bool http_escape(struct buf *out, const char *value)
 {
-    static const char hex[] = "0123456789ABCDEF";
-    static const char plain[] = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-._~";
-    bool good = !out->failed;
+    char *escaped = curl_easy_escape(NULL, value, 0);
+    bool good = escaped && buf_adds(out, escaped);
 
-    for (; *value; value++) {
-        unsigned char c = (unsigned char)*value;
-        if (strchr(plain, c))
-            good = buf_addc(out, (char)c);
-        else
-            good = buf_addc(out, '%') && buf_addc(out, hex[c >> 4]) && buf_addc(out, hex[c & 15]);
-    }
+    curl_free(escaped);
     return good;
 }
 
@@ -338,13 +331,9 @@ static const char *header(CURL *curl, const char *name)
 static int64_t number_header(CURL *curl, const char *name)
 {
     const char *text = header(curl, name);
-    int64_t value = 0;
 
-    if (!text || !*text || strlen(text) > 15 || strspn(text, "0123456789") != strlen(text))
-        return -1;
-    for (; *text; text++)
-        value = value * 10 + (*text - '0');
-    return value;
+    return text && *text && strlen(text) <= 15 && !text[strspn(text, "0123456789")] ? text_number(text, NULL)
+                                                                                    : -1;
 }
 
 static void read_headers(CURL *curl, struct http_answer *answer)

@@ -1,4 +1,5 @@
 #include "base/redact.h"
+#include "base/ascii.h"
 
 #include <string.h>
 
@@ -8,14 +9,9 @@
 #define QUOTED_MAX 256       /* bytes of a quoted local part; RFC 5321 allows 64 */
 #define GAP_MAX 4            /* separators in a row inside a phone number */
 
-static bool is_digit(char c)
-{
-    return c >= '0' && c <= '9';
-}
-
 static bool is_alnum(char c)
 {
-    return is_digit(c) || (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z');
+    return is_digit(c) || is_letter(c);
 }
 
 static bool is_high(char c) /* a byte of a character beyond ASCII */

@@ -1,4 +1,5 @@
 #include "order/amount.h"
+#include "base/ascii.h"
 #include "base/text.h"
 #include "base/utf8.h"
 #include <stdio.h>
@@ -16,14 +17,9 @@ struct written {
     size_t len;
 };
 
-static bool is_digit(char c)
+static bool is_word_letter(uint32_t code)
 {
-    return c >= '0' && c <= '9';
-}
-
-static bool is_letter(uint32_t code)
-{
-    return (code >= 'a' && code <= 'z') || (code >= 'A' && code <= 'Z') || code >= 0x80;
+    return code >= 0x80 || is_letter((char)code);
 }
 
 /* What may stand before or behind a number: one currency, blanks, and, before it, one sign. A point may end a
@@ -37,12 +33,12 @@ static bool is_around(const char *s, const char *end, bool before, bool *negativ
         if (code == '-' || code == '+' || code == 0x2212) {
             signs++;
             *negative = code != '+';
-        } else if (code == '$' || is_letter(code)) {
+        } else if (code == '$' || is_word_letter(code)) {
             letters++;
         } else if (code != ' ' && !(code == '.' && last == 'a')) {
             return false;
         }
-        last = is_letter(code) ? 'a' : ' ';
+        last = is_word_letter(code) ? 'a' : ' ';
     }
     return letters <= SIGN_MAX && signs <= (before ? 1 : 0);
 }

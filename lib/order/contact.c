@@ -1,4 +1,5 @@
 #include "order/contact.h"
+#include "base/ascii.h"
 #include "base/redact.h"
 #include "base/text.h"
 #include "base/utf8.h"
@@ -20,6 +21,8 @@ static bool set(json_t *contact, const char *key, const char *value)
 
 /* -- what is typed for nothing -- */
 
+static const char *const no_names[] = {"guest", "none", "null", "unknown", "noname", "no name", NULL};
+
 static bool is_one_of(const char *text, const char *const *list, bool any_case)
 {
     for (; *list; list++)
@@ -32,18 +35,16 @@ static bool is_one_of(const char *text, const char *const *list, bool any_case)
 static bool is_nothing(const char *text)
 {
     static const char *const marks[] = {"n/a", "n.a.", "n.a", "undefined", NULL};
-    static const char *const words[] = {"guest", "none", "null", "unknown", "noname", "no name", NULL};
     bool says_nothing = true;
     for (const char *p = text; *p; p++)
         says_nothing = says_nothing && (unsigned char)*p < 0x80 && !isalnum((unsigned char)*p);
-    return says_nothing || is_one_of(text, marks, true) || is_one_of(text, words, false);
+    return says_nothing || is_one_of(text, marks, true) || is_one_of(text, no_names, false);
 }
 
 /* The same words as the only name there is. */
 static bool is_no_name(const char *text)
 {
-    static const char *const words[] = {"guest", "none", "null", "unknown", "noname", "no name", NULL};
-    return !*text || is_one_of(text, words, true);
+    return !*text || is_one_of(text, no_names, true);
 }
 
 /* -- an address: billing's or shipping's -- */
@@ -146,16 +147,6 @@ char *contact_name(const struct order *order)
 }
 
 /* -- email -- */
-
-static bool is_letter(char c)
-{
-    return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z');
-}
-
-static bool is_digit(char c)
-{
-    return c >= '0' && c <= '9';
-}
 
 /* A byte of a character of two or three bytes, as international addresses have. */
 static bool is_beyond_ascii(char c)

@@ -1,4 +1,5 @@
 /* Where the shop of an order lives, by the links in its body. */
+#include "base/ascii.h"
 #include "order/order_work.h"
 #include <stdio.h>
 #include <stdlib.h>
@@ -72,11 +73,6 @@ char *order_site(const char *url)
 }
 
 /* -- one shop, several addresses -- */
-
-static bool is_letter(char c)
-{
-    return lower(c) >= 'a' && lower(c) <= 'z';
-}
 
 static bool is_region_or_script(const char *s, size_t n)
 {

@@ -1,4 +1,5 @@
 #include "order/phone.h"
+#include "base/ascii.h"
 #include "base/utf8.h"
 #include <stdio.h>
 #include <string.h>
@@ -120,11 +121,6 @@ struct typed {
     size_t n;
     char digits[DIGITS_MAX + 1];
 };
-
-static bool is_digit(char c)
-{
-    return c >= '0' && c <= '9';
-}
 
 /* The ASCII character that is meant at s, and its length there: full-width forms, Arabic and Persian digits,
  * and for every kind of space, dash and direction mark, which come with a number copied from an address book,

@@ -1,6 +1,7 @@
 /* After WordPress 6.9 (wp-includes/formatting.php) and PHP 8 (strip_tags). The secret that goes through it is
  * random, so its tags are no HTML but whatever stands between "<" and ">". */
 #include "order/sanitize.h"
+#include "base/ascii.h"
 #include "base/buf.h"
 #include "base/text.h"
 #include <stdlib.h>
@@ -42,11 +43,6 @@ static bool escape_lone(const char *text, struct buf *out)
 }
 
 /* -- strip_tags -- */
-
-static bool is_space(char c)
-{
-    return c == ' ' || (c >= '\t' && c <= '\r');
-}
 
 /* The byte behind the tag that begins at s. Quotes hide ">", tags may stand in tags, and one that does not
  * end goes up to the text's end. "<!" and "<?" are no different for what a password generator makes. */

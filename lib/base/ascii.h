@@ -1,0 +1,24 @@
+/*
+ * ascii: which character of ASCII a byte is, whatever the locale. What lies beyond ASCII is none of these.
+ */
+#ifndef WOO_GHL_BASE_ASCII_H
+#define WOO_GHL_BASE_ASCII_H
+
+#include <stdbool.h>
+
+static inline bool is_digit(char c)
+{
+    return c >= '0' && c <= '9';
+}
+
+static inline bool is_letter(char c)
+{
+    return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z');
+}
+
+static inline bool is_space(char c)
+{
+    return c == ' ' || (c >= '\t' && c <= '\r');
+}
+
+#endif
