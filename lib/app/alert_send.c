@@ -450,18 +450,12 @@ static void hide(void *context, const char *secret)
 
 static json_t *read_alert(void)
 {
-    struct error e = ERROR_NONE;
     struct buf text;
-    char *room;
-    ssize_t n = 1;
     json_t *alert = NULL;
 
     buf_init(&text, BODY_MAX);
-    while (n > 0 && (room = buf_room(&text, 4096)))
-        if ((n = read(STDIN_FILENO, room, 4096)) > 0)
-            buf_wrote(&text, (size_t)n);
-    if (text.len)
-        alert = json_decode_exact(text.data, text.len, &e);
+    if (files_read_fd(STDIN_FILENO, &text, NULL))
+        alert = json_decode_exact(text.data, text.len, NULL);
     buf_free(&text);
     return alert;
 }

@@ -13,8 +13,8 @@
 #include <time.h>
 #include <unistd.h>
 
-#define OLD_S 3600 /* a writer that is alive is done long before */
-#define READ_STEP ((size_t)64 * 1024)
+#define OLD_S 3600      /* a writer that is alive is done long before */
+#define READ_FIRST 4096 /* bytes; then as many again as there are */
 
 /* -- directories -- */
 
@@ -149,21 +149,27 @@ enum files_result files_write(int dir, const char *name, const void *bytes, size
 bool files_read_fd(int fd, struct buf *out, struct error *e)
 {
     for (off_t at = 0;;) {
-        size_t step = out->max - out->len < READ_STEP ? out->max - out->len : READ_STEP;
+        size_t left = out->max - out->len, step = out->len + READ_FIRST < left ? out->len + READ_FIRST : left;
         char *room = buf_room(out, step);
         if (!room) {
             error_set(e, "out of memory");
+            errno = ENOMEM;
             return false;
         }
         if (step == 0) {
             error_set(e, "it has %zu bytes or more, so it is none of ours", out->max);
+            errno = EFBIG;
             return false;
         }
         ssize_t n = pread(fd, room, step, at);
+        if (n < 0 && errno == ESPIPE)
+            n = read(fd, room, step);
         if (n < 0 && errno == EINTR)
             continue;
         if (n < 0) {
-            error_set(e, "cannot be read: %s", strerror(errno));
+            int why = errno;
+            error_set(e, "cannot be read: %s", strerror(why));
+            errno = why;
             return false;
         }
         buf_wrote(out, (size_t)n);

@@ -28,7 +28,8 @@ enum files_result files_write(int dir, const char *name, const void *bytes, size
 
 /* Appends the file's bytes. */
 enum files_result files_read(int dir, const char *name, struct buf *out, struct error *e) MUST_CHECK;
-/* The same from a descriptor, from its start. False with the error set. */
+/* The same from a descriptor: a file from its start, a pipe to its end. False with the error and errno set; EFBIG: it has
+ * more than `out` takes. */
 bool files_read_fd(int fd, struct buf *out, struct error *e) MUST_CHECK;
 
 /* Which file a name stands for: a file that was put back from a backup, or made anew, is another one. birth 0: neither

@@ -3,10 +3,14 @@
 #include "app/ready.h"
 #include "base/confine.h"
 #include "base/text.h"
+#include "cli/commands_work.h"
+#include "cli/options.h"
 #include "cli/status.h"
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sysexits.h>
+#include <unistd.h>
 
 /* -- settings -- */
 
@@ -195,4 +199,25 @@ int check_print(struct app *app, bool settings_good, const struct check_options 
     good = good && !findings.failed && !findings_count(&findings, FINDING_FAIL);
     findings_free(&findings);
     return good ? EXIT_SUCCESS : EXIT_FAILURE;
+}
+
+int run_check(int argc, char **argv, volatile int *stop)
+{
+    struct app app;
+    struct check_options options = {0};
+    const struct option table[] = {
+        {"--json", .flag = &options.json}, {"--alert", .flag = &options.alert}, {0}};
+    int code = options_read("check", argc, argv, table, NULL);
+
+    if (code != EX_OK)
+        return code;
+    /* Root becomes the owner of DATA_DIR, the web server's user; can that one read the settings? */
+    bool root = geteuid() == 0, good = app_open(&app, stop);
+    if (good && root && geteuid() != 0) {
+        app_close(&app);
+        good = app_open(&app, stop);
+    }
+    code = check_print(&app, good, &options);
+    app_close(&app);
+    return code;
 }

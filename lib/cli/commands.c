@@ -126,13 +126,13 @@ static const struct {
 
 static int run_help(int argc, char **argv, volatile int *stop)
 {
-    const char *topic = argc > 2 ? argv[2] : "";
+    const char *topic = argc > 0 ? argv[0] : "";
     struct buf out;
 
     (void)stop;
     buf_init(&out, 1024L * 1024);
-    if (argc > 3)
-        return commands_usage("help", argv[3]);
+    if (argc > 1)
+        return commands_usage("help", argv[1]);
     if (!*topic)
         return print_help(&out, commands_overview(&out));
     for (size_t i = 0; i < sizeof topics / sizeof *topics; i++)
@@ -154,8 +154,10 @@ static int run_command(const struct command *command, int argc, char **argv, vol
     struct buf help;
 
     buf_init(&help, 4096);
-    if (is_help(argc > 2 ? argv[2] : ""))
+    if (is_help(argc > 0 ? argv[0] : ""))
         return print_help(&help, commands_help_on(&help, command));
+    if (argc > 0 && !*command->arguments)
+        return commands_usage(command->name, argv[0]);
     for (size_t i = 0; i < sizeof stops / sizeof *stops && !command->finishes; i++)
         (void)signal(stops[i], SIG_DFL);
     return command->run(argc, argv, stop);
@@ -174,7 +176,7 @@ int commands_main(int argc, char **argv, volatile int *stop)
         name = "version";
     const struct command *command = find_command(name);
     if (command)
-        return run_command(command, argc, argv, stop);
+        return run_command(command, argc > 2 ? argc - 2 : 0, argv + 2, stop);
     struct text_nearest nearest = {.typed = name};
     for (size_t i = 0; i < commands_count; i++)
         text_nearest(&nearest, commands[i].name);

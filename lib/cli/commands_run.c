@@ -1,30 +1,19 @@
-/* What each command does: its arguments, then the work. */
+/* What the shorter commands do, and how each gets its application. */
 #include "app/app.h"
 #include "app/ready.h"
 #include "base/clock.h"
 #include "base/version.h"
-#include "cli/check.h"
 #include "cli/commands_work.h"
-#include "cli/connect.h"
-#include "cli/failed.h"
-#include "cli/install.h"
-#include "cli/lookup.h"
-#include "cli/rekey.h"
-#include "cli/report.h"
-#include "cli/since.h"
-#include "cli/status.h"
-#include "cli/trigger.h"
+#include "cli/options.h"
 #include "shop/reconcile.h"
 #include "worker/drain.h"
 #include "worker/drain_jobs.h"
 #include <stdio.h>
-#include <stdlib.h>
 #include <string.h>
 #include <sysexits.h>
 #include <unistd.h>
 
-/* Opens the app for a command; says every problem on stderr (the log goes there too unless LOG names another
- * place). */
+/* Says every problem on stderr (the log goes there too unless LOG names another place). */
 static bool open_app(struct app *app, volatile int *stop)
 {
     if (app_open(app, stop))
@@ -35,48 +24,26 @@ static bool open_app(struct app *app, volatile int *stop)
     return false;
 }
 
-/* -- check -- */
-
-int run_check(int argc, char **argv, volatile int *stop)
+int commands_in_app(volatile int *stop, command_work *work, void *context)
 {
     struct app app;
-    struct check_options options = {0};
+    int code = open_app(&app, stop) ? work(&app, context) : EX_CONFIG;
 
-    for (int i = 2; i < argc; i++) {
-        if (!strcmp(argv[i], "--json"))
-            options.json = true;
-        else if (!strcmp(argv[i], "--alert"))
-            options.alert = true;
-        else
-            return commands_usage("check", argv[i]);
-    }
-    /* Root becomes the owner of DATA_DIR, the web server's user; can that one read the settings? */
-    bool root = geteuid() == 0, good = app_open(&app, stop);
-    if (good && root && geteuid() != 0) {
-        app_close(&app);
-        good = app_open(&app, stop);
-    }
-    int code = check_print(&app, good, &options);
     app_close(&app);
     return code;
 }
 
-int run_install(int argc, char **argv, volatile int *stop)
+bool commands_ready(struct app *app, const char *command)
 {
-    int code = install_main(argc - 1, argv + 1);
+    struct error e = ERROR_NONE;
+    bool ready = app_ready(app, &e);
 
-    return code == EX_OK ? run_check(2, argv, stop) : code;
+    if (!ready)
+        fprintf(stderr, "woo_ghl %s: %s\n", command, e.text);
+    return ready;
 }
 
 /* -- drain -- */
-
-/* A whole number from 1 to DRAIN_JOBS_MAX; 0 = it is none. */
-static int parse_jobs(const char *text)
-{
-    char *end = NULL;
-    long jobs = text ? strtol(text, &end, 10) : 0;
-    return text && *text && !*end && jobs >= 1 && jobs <= DRAIN_JOBS_MAX ? (int)jobs : 0;
-}
 
 #define BAR_WIDTH 40
 /* A bar on the terminal, which its end wipes away. */
@@ -112,24 +79,16 @@ int run_drain(int argc, char **argv, volatile int *stop)
     struct app app;
     struct drain_counts counts;
     struct drain_options options = {.budget_ms = CLOCK_NEVER, .heartbeat = true};
-    int jobs = 1;
+    long jobs = 1;
+    const struct option table[] = {{"--watch", .flag = &options.watch},
+                                   {"--now", .flag = &options.now},
+                                   {"--jobs", .number = &jobs, .least = 1, .most = DRAIN_JOBS_MAX},
+                                   {0}};
+    int code = options_read("drain", argc, argv, table, NULL);
 
-    for (int i = 2; i < argc; i++) {
-        if (!strcmp(argv[i], "--watch")) {
-            options.watch = true;
-            options.look_after = reconcile_watch;
-        } else if (!strcmp(argv[i], "--now")) {
-            options.now = true;
-        } else if (!strcmp(argv[i], "--jobs")) {
-            jobs = parse_jobs(argv[++i]); /* behind the last one argv ends with NULL */
-            if (!jobs) {
-                fprintf(stderr, "woo_ghl drain: --jobs takes a whole number from 1 to %d\n", DRAIN_JOBS_MAX);
-                return EX_USAGE;
-            }
-        } else {
-            return commands_usage("drain", argv[i]);
-        }
-    }
+    if (code != EX_OK)
+        return code;
+    options.look_after = options.watch ? reconcile_watch : NULL;
     /* One that watches begins as soon as the settings are mended. */
     if (!open_app(&app, stop) && !options.watch) {
         app_close(&app);
@@ -137,81 +96,13 @@ int run_drain(int argc, char **argv, volatile int *stop)
     }
     if (jobs > 1) { /* each opens its own */
         app_close(&app);
-        return end_drain(drain_jobs(jobs, &options, stop, &counts), &counts);
+        return end_drain(drain_jobs((int)jobs, &options, stop, &counts), &counts);
     }
     if (!options.watch && may_draw(&app))
         options.progress = draw_progress;
     bool good = drain_run(&app, &options, &counts);
     app_close(&app);
     return end_drain(good, &counts);
-}
-
-/* -- status -- */
-
-int run_status(int argc, char **argv, volatile int *stop)
-{
-    struct app app;
-    bool json = false, watch = false;
-
-    for (int i = 2; i < argc; i++) {
-        if (!strcmp(argv[i], "--json"))
-            json = true;
-        else if (!strcmp(argv[i], "--watch"))
-            watch = true;
-        else
-            return commands_usage("status", argv[i]);
-    }
-    int code = !open_app(&app, stop) ? EX_CONFIG
-               : watch               ? status_watch(&app, json)
-                                     : status_print(&app, json);
-    app_close(&app);
-    return code;
-}
-
-/* -- failed -- */
-
-/* A command on what the store holds, once its arguments are good. */
-static int run_on_store(const char *name, volatile int *stop, int (*run)(struct app *, const void *),
-                        const void *options)
-{
-    struct app app;
-    struct error e = ERROR_NONE;
-    int code = EX_TEMPFAIL;
-
-    if (!open_app(&app, stop))
-        code = EX_CONFIG;
-    else if (!app_ready(&app, &e))
-        fprintf(stderr, "woo_ghl %s: %s\n", name, e.text);
-    else
-        code = run(&app, options);
-    app_close(&app);
-    return code;
-}
-
-static int do_failed(struct app *app, const void *options)
-{
-    return failed_run(app, options);
-}
-
-int run_failed(int argc, char **argv, volatile int *stop)
-{
-    struct failed_options options;
-    int code = failed_parse(argc - 1, argv + 1, &options);
-
-    return code == EX_OK ? run_on_store("failed", stop, do_failed, &options) : code;
-}
-
-/* -- rekey -- */
-
-static int do_rekey(struct app *app, const void *options)
-{
-    (void)options;
-    return rekey_run(app);
-}
-
-int run_rekey(int argc, char **argv, volatile int *stop)
-{
-    return argc > 2 ? commands_usage("rekey", argv[2]) : run_on_store("rekey", stop, do_rekey, NULL);
 }
 
 /* -- reconcile -- */
@@ -243,8 +134,9 @@ static int end_reconcile(enum reconcile_result result, const struct reconcile_co
     return result == RECONCILE_REFUSED ? EX_UNAVAILABLE : EX_TEMPFAIL;
 }
 
-static int reconcile(struct app *app, const struct reconcile_options *options)
+static int reconcile(struct app *app, void *context)
 {
+    struct reconcile_options *options = context;
     struct reconcile_counts counts;
     struct error e = ERROR_NONE;
 
@@ -254,108 +146,28 @@ static int reconcile(struct app *app, const struct reconcile_options *options)
                 "say where the shop's orders are read\n");
         return EX_CONFIG;
     }
-    if (!app_ready(app, &e)) {
-        fprintf(stderr, "woo_ghl reconcile: %s\n", e.text);
+    if (!commands_ready(app, "reconcile"))
         return EX_TEMPFAIL;
-    }
+    options->progress = may_draw(app) ? draw_progress : NULL;
     enum reconcile_result result = reconcile_run(app, options, &counts, &e);
     return end_reconcile(result, &counts, &e);
 }
 
 int run_reconcile(int argc, char **argv, volatile int *stop)
 {
-    struct app app;
-    struct error e = ERROR_NONE;
     struct reconcile_options options = {0};
+    const struct option table[] = {
+        {"--if-wanted", .flag = &options.if_wanted}, {"--since", .time_s = &options.since_s}, {0}};
+    int code = options_read("reconcile", argc, argv, table, NULL);
 
-    for (int i = 2; i < argc; i++) {
-        if (!strcmp(argv[i], "--if-wanted")) {
-            options.if_wanted = true;
-        } else if (!strcmp(argv[i], "--since")) {
-            const char *since = argv[++i]; /* behind the last one argv ends with NULL */
-            if (!since_parse("--since", since ? since : "", &options.since_s, &e)) {
-                fprintf(stderr, "woo_ghl reconcile: %s\n", e.text);
-                return EX_USAGE;
-            }
-        } else {
-            return commands_usage("reconcile", argv[i]);
-        }
-    }
-    int code = EX_CONFIG;
-    if (open_app(&app, stop)) {
-        options.progress = may_draw(&app) ? draw_progress : NULL;
-        code = reconcile(&app, &options);
-    }
-    app_close(&app);
-    return code;
+    return code == EX_OK ? commands_in_app(stop, reconcile, &options) : code;
 }
 
-/* -- report -- */
-
-int run_report(int argc, char **argv, volatile int *stop)
-{
-    struct app app;
-
-    if (argc > 3 || (argc == 3 && argv[2][0] == '-'))
-        return commands_usage("report", argv[argc - 1]);
-    bool good = app_open(&app, stop);
-    int code = report_print(&app, good, argv[2]); /* behind the last one argv ends with NULL */
-    app_close(&app);
-    return code;
-}
-
-/* -- trigger, pipelines, help, version -- */
-
-int run_trigger(int argc, char **argv, volatile int *stop)
-{
-    struct app app;
-    int code = trigger_check(argc - 1, argv + 1);
-
-    if (code != EX_OK)
-        return code;
-    code = EX_CONFIG;
-    if (open_app(&app, stop))
-        code = trigger_main(&app.config, argc - 1, argv + 1);
-    app_close(&app);
-    return code;
-}
-
-int run_connect(int argc, char **argv, volatile int *stop)
-{
-    struct app app;
-    int code = open_app(&app, stop) ? connect_main(&app, argc - 1, argv + 1) : EX_CONFIG;
-
-    app_close(&app);
-    return code;
-}
-
-/* `print` shows what the location has. */
-static int run_lookup(int argc, char **argv, volatile int *stop, int (*print)(struct app *app))
-{
-    struct app app;
-
-    if (argc > 2)
-        return commands_usage(argv[1], argv[2]);
-    int code = open_app(&app, stop) ? print(&app) : EX_CONFIG;
-    app_close(&app);
-    return code;
-}
-
-int run_pipelines(int argc, char **argv, volatile int *stop)
-{
-    return run_lookup(argc, argv, stop, lookup_pipelines);
-}
-
-int run_fields(int argc, char **argv, volatile int *stop)
-{
-    return run_lookup(argc, argv, stop, lookup_fields);
-}
+/* -- version -- */
 
 int run_version(int argc, char **argv, volatile int *stop)
 {
-    (void)stop;
-    if (argc > 2)
-        return commands_usage("version", argv[2]);
+    (void)argc, (void)argv, (void)stop;
     printf("woo_ghl %s\n", WOO_GHL_VERSION);
     return EX_OK;
 }

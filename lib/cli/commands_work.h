@@ -5,7 +5,7 @@
 #ifndef WOO_GHL_CLI_COMMANDS_WORK_H
 #define WOO_GHL_CLI_COMMANDS_WORK_H
 
-#include "base/buf.h"
+#include "app/app.h"
 #include <stdbool.h>
 
 /* The texts are also the man page's: `make docs`. */
@@ -13,6 +13,7 @@ struct command {
     const char *name, *arguments;
     const char *help; /* a sentence: what it does */
     const char *more; /* its arguments explained; NULL = nothing to explain */
+    /* argv: what follows the name. Without `arguments` nothing does. */
     int (*run)(int argc, char **argv, volatile int *stop);
     bool finishes; /* a signal to stop lets it finish what it has in hand; the others it ends at once */
 };
@@ -34,6 +35,15 @@ void commands_words(const struct command *command, void (*call)(void *context, c
                     void *context);
 
 /* -- commands_run.c -- */
+
+/* Opens an application and works with it; says on standard error why that cannot be. An exit code. */
+typedef int command_work(struct app *app, void *context);
+int commands_in_app(volatile int *stop, command_work *work, void *context);
+/* app_ready. False: why not stands on standard error. */
+bool commands_ready(struct app *app, const char *command) MUST_CHECK;
+
+/* -- the commands -- */
+
 int run_check(int argc, char **argv, volatile int *stop);
 int run_install(int argc, char **argv, volatile int *stop);
 int run_drain(int argc, char **argv, volatile int *stop);

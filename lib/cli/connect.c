@@ -1,10 +1,12 @@
-#include "cli/connect.h"
+/* Makes shop and GHL fit for orders (shop/connect.h): says its plan, then does it. */
+#include "shop/connect.h"
 #include "base/clock.h"
 #include "base/http_client.h"
 #include "cli/ask.h"
 #include "cli/check.h"
+#include "cli/commands_work.h"
+#include "cli/options.h"
 #include "config/write.h"
-#include "shop/connect.h"
 #include "shop/public_url.h"
 #include <stdint.h>
 #include <stdio.h>
@@ -25,30 +27,6 @@ static int wrong(const char *what, const char *value)
 {
     fprintf(stderr, "woo_ghl connect: %s%s; see 'woo_ghl connect --help'\n", what, value);
     return EX_USAGE;
-}
-
-static int parse(struct connect *c, int argc, char **argv)
-{
-    const struct {
-        const char *name;
-        bool *flag;
-        const char **value;
-    } options[] = {{"--dry-run", &c->dry, NULL}, {"--yes", &c->yes, NULL},       {"--ask", &c->ask, NULL},
-                   {"--keep", &c->keep, NULL},   {"--secret", &c->secret, NULL}, {"--url", NULL, &c->url},
-                   {"--shop", NULL, &c->shop}};
-
-    for (int i = 1; i < argc; i++) {
-        size_t n = 0;
-        while (n < sizeof options / sizeof *options && strcmp(options[n].name, argv[i]) != 0)
-            n++;
-        if (n == sizeof options / sizeof *options)
-            return wrong("unknown argument ", argv[i]);
-        if (options[n].flag)
-            *options[n].flag = true;
-        else if (!(*options[n].value = argv[++i])) /* behind the last one argv ends with NULL */
-            return wrong("this option needs a value: ", argv[i - 1]);
-    }
-    return EX_OK;
 }
 
 /* The key: the settings' one, or one that is typed. */
@@ -172,25 +150,38 @@ static int run(struct connect *c, struct woo *woo)
     return good ? EX_OK : EX_UNAVAILABLE;
 }
 
-int connect_main(struct app *app, int argc, char **argv)
+static int connect_app(struct app *app, void *context)
 {
-    struct connect c = {.app = app};
+    struct connect *c = context;
     struct error e = ERROR_NONE;
     struct woo *woo = NULL;
 
-    buf_init(&c.key, 256);
-    buf_init(&c.key_secret, 256);
-    int code = parse(&c, argc, argv);
-    if (code == EX_OK)
-        code = get_key(&c);
-    if (code == EX_OK && !(woo = woo_new(&c.once, app->log, app->stop, &e))) {
+    c->app = app;
+    int code = get_key(c);
+    if (code == EX_OK && !(woo = woo_new(&c->once, app->log, app->stop, &e))) {
         fprintf(stderr, "woo_ghl connect: %s\n", e.text);
         code = EX_OSERR;
     }
     if (code == EX_OK)
-        code = run(&c, woo);
+        code = run(c, woo);
     woo_free(woo);
-    connect_free(&c.plan);
+    connect_free(&c->plan);
+    return code;
+}
+
+int run_connect(int argc, char **argv, volatile int *stop)
+{
+    struct connect c = {.app = NULL};
+    const struct option table[] = {{"--dry-run", .flag = &c.dry},   {"--yes", .flag = &c.yes},
+                                   {"--ask", .flag = &c.ask},       {"--keep", .flag = &c.keep},
+                                   {"--secret", .flag = &c.secret}, {"--url", .text = &c.url},
+                                   {"--shop", .text = &c.shop},     {0}};
+
+    buf_init(&c.key, 256);
+    buf_init(&c.key_secret, 256);
+    int code = options_read("connect", argc, argv, table, NULL);
+    if (code == EX_OK)
+        code = commands_in_app(stop, connect_app, &c);
     buf_wipe(&c.key);
     buf_wipe(&c.key_secret);
     return code;

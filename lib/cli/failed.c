@@ -1,7 +1,12 @@
-#include "cli/failed.h"
+/*
+ * The dead letters, for a person: list, show, retry, drop. The list is masked; `show` prints the order's own bytes, because
+ * who calls it has to mend what is in them.
+ */
 #include "base/clock.h"
 #include "base/redact.h"
 #include "base/text.h"
+#include "cli/commands_work.h"
+#include "cli/failed_work.h"
 #include "order/delivery.h"
 #include "order/order.h"
 #include "owner/letter.h"
@@ -32,31 +37,24 @@ static void print_age(int64_t age_s)
         printf("%4lldm", (long long)(age_s / 60));
 }
 
-/* The customer's email, masked; "-" if the body is gone or is no order. */
-static void mask_customer(const struct letter *letter, char *out, size_t size)
+/* What people call the order, and its customer's email, masked. */
+struct who {
+    char number[ORDER_WORD_MAX + 1]; /* "" = its body is gone or is no order */
+    char email[128];                 /* "-" = there is none */
+};
+
+static void find_who(const struct letter *letter, struct who *who)
 {
     struct delivery delivery = {0};
     struct order order = {0};
 
-    snprintf(out, size, "-");
+    *who = (struct who){.email = "-"};
     if (delivery_unpack(letter->body.data, letter->body.len, &delivery) &&
-        order_parse(delivery.body, delivery.body_len, &delivery.headers, &order).kind == ORDER_FULL &&
-        *order_billing(&order, "email"))
-        mask_email(order_billing(&order, "email"), out, size);
-    order_free(&order);
-    delivery_free(&delivery);
-}
-
-/* What people call it: the order's number; "" = its body is gone or is no order. */
-static void find_number(const struct letter *letter, char *out, size_t size)
-{
-    struct delivery delivery = {0};
-    struct order order = {0};
-
-    (void)text_copy(out, size, "");
-    if (delivery_unpack(letter->body.data, letter->body.len, &delivery) &&
-        order_parse(delivery.body, delivery.body_len, &delivery.headers, &order).kind == ORDER_FULL)
-        (void)text_copy(out, size, order.number);
+        order_parse(delivery.body, delivery.body_len, &delivery.headers, &order).kind == ORDER_FULL) {
+        (void)text_copy(who->number, sizeof who->number, order.number);
+        if (*order_billing(&order, "email"))
+            mask_email(order_billing(&order, "email"), who->email, sizeof who->email);
+    }
     order_free(&order);
     delivery_free(&delivery);
 }
@@ -75,30 +73,31 @@ struct listing {
 
 static void print_line(struct app *app, const struct store_entry *entry, const struct letter *letter)
 {
-    char email[128], shown[RECORD_REASON_SIZE];
+    char shown[RECORD_REASON_SIZE];
+    struct who who;
 
-    mask_customer(letter, email, sizeof email);
+    find_who(letter, &who);
     print_age((letter->reply.now_ms - entry->at_ms) / 1000);
     printf("  %-24s ", log_printable(app->log, entry->key, shown, sizeof shown));
-    printf("%-28s ", log_printable(app->log, email, shown, sizeof shown));
+    printf("%-28s ", log_printable(app->log, who.email, shown, sizeof shown));
     printf("%s\n", log_printable(app->log, letter->reply.order.reason, shown, sizeof shown));
 }
 
 static bool add_object(struct app *app, json_t *list, const struct store_entry *entry,
                        const struct letter *letter)
 {
-    char email[128], number[ORDER_WORD_MAX + 1], since[32], shown[RECORD_REASON_SIZE];
+    char since[32], shown[RECORD_REASON_SIZE];
+    struct who who;
 
-    mask_customer(letter, email, sizeof email);
-    find_number(letter, number, sizeof number);
+    find_who(letter, &who);
     clock_format_iso(entry->at_ms, since);
     return json_array_append_new(list,
                                  json_pack("{so so ss so sI so}", "key", json_from_text(entry->key), "number",
-                                           json_from_text(number), "since", since, "reason",
+                                           json_from_text(who.number), "since", since, "reason",
                                            json_from_text(log_printable(app->log, letter->reply.order.reason,
                                                                         shown, sizeof shown)),
                                            "attempts", (json_int_t)letter->reply.order.attempts, "email",
-                                           json_from_text(email))) == 0;
+                                           json_from_text(who.email))) == 0;
 }
 
 static bool print_one(struct app *app, const struct store_entry *entry, void *context)
@@ -159,11 +158,11 @@ static bool match_one(struct app *app, const struct store_entry *entry, void *co
     struct search *s = context;
     struct letter letter = {0};
     const char *id = strrchr(entry->key, ':');
-    char number[ORDER_WORD_MAX + 1];
+    struct who who;
     enum store_result result = letter_read(app, entry->key, &letter);
 
-    find_number(&letter, number, sizeof number);
-    if (result == STORE_OK && (!strcmp(number, s->word) || (id && !strcmp(id + 1, s->word)))) {
+    find_who(&letter, &who);
+    if (result == STORE_OK && (!strcmp(who.number, s->word) || (id && !strcmp(id + 1, s->word)))) {
         (void)text_copy(s->key, sizeof s->key, entry->key);
         s->found++;
     }
@@ -384,14 +383,17 @@ static int change_named(struct app *app, struct change *change, const char *key)
 
 /* -- all -- */
 
-int failed_run(struct app *app, const struct failed_options *o)
+static int work(struct app *app, void *context)
 {
+    const struct failed_options *o = context;
     bool drop = o->action == FAILED_DROP;
     struct change change = {
         .options = o, .one = drop ? letter_drop : letter_retry, .what = drop ? "dropped" : "due again"};
     char key[RECORD_KEY_SIZE];
-    int code = o->key ? find_key(app, o->key, key) : EX_OK;
 
+    if (!commands_ready(app, "failed"))
+        return EX_TEMPFAIL;
+    int code = o->key ? find_key(app, o->key, key) : EX_OK;
     if (code != EX_OK)
         return code;
     switch (o->action) {
@@ -401,4 +403,12 @@ int failed_run(struct app *app, const struct failed_options *o)
     case FAILED_DROP: break;
     }
     return o->key ? change_named(app, &change, key) : change_many(app, &change);
+}
+
+int run_failed(int argc, char **argv, volatile int *stop)
+{
+    struct failed_options options;
+    int code = failed_parse(argc, argv, &options);
+
+    return code == EX_OK ? commands_in_app(stop, work, &options) : code;
 }

@@ -1,8 +1,10 @@
-#include "cli/install.h"
+/* The settings file, the data directory and the cron line of an account without a shell habit: asks for what is missing, and
+ * makes it. */
 #include "base/digest.h"
 #include "base/files.h"
 #include "cli/ask.h"
-#include "config/config.h"
+#include "cli/commands_work.h"
+#include "cli/options.h"
 #include "config/places.h"
 #include "config/write.h"
 #include <errno.h>
@@ -19,10 +21,11 @@
 
 /* One value of the settings file: given by an option, by the environment, by the file that is there, or asked for. */
 struct answer {
-    const char *name, *option, *question;
+    const char *name, *question;
     bool hidden;
-    const char *known; /* of the environment or the file; "" = not known */
-    struct buf text;   /* what is written; empty = nothing */
+    const char *option; /* NULL = not given */
+    const char *known;  /* of the environment or the file; "" = not known */
+    struct buf text;    /* what is written; empty = nothing */
 };
 
 enum { SECRET, KEY, LOCATION, URL, ANSWERS };
@@ -38,30 +41,6 @@ static int wrong(const char *what, const char *value)
 {
     fprintf(stderr, "woo_ghl install: %s%s\n", what, value);
     return EX_USAGE;
-}
-
-static int parse(struct install *in, int argc, char **argv)
-{
-    for (int i = 1; i < argc; i++) {
-        size_t n = 0;
-        if (!strcmp(argv[i], "--no-questions")) {
-            in->quiet = true;
-        } else if (!strcmp(argv[i], "--no-cron")) {
-            in->no_cron = true;
-        } else if (!strcmp(argv[i], "--dry-run")) {
-            in->dry_run = true;
-        } else {
-            while (n < ANSWERS && (!in->answer[n].option || strcmp(in->answer[n].option, argv[i]) != 0))
-                n++;
-            if (n == ANSWERS || !argv[i + 1])
-                return wrong(n == ANSWERS ? "unknown argument, see 'woo_ghl install --help': "
-                                          : "this option needs a value: ",
-                             argv[i]);
-            if (!buf_adds(&in->answer[n].text, argv[++i]))
-                return wrong("too long: ", argv[i - 1]);
-        }
-    }
-    return EX_OK;
 }
 
 /* -- where -- */
@@ -176,14 +155,9 @@ static int write_settings(struct install *in)
 /* An account without a crontab has an empty one. False if crontab is not to be used. */
 static bool read_crontab(struct buf *out)
 {
-    char piece[4096];
-    size_t n;
     FILE *from = popen("crontab -l 2>&1", "r");
+    bool whole = from && files_read_fd(fileno(from), out, NULL), good = from && pclose(from) == 0 && whole;
 
-    while (from && (n = fread(piece, 1, sizeof piece, from)) > 0)
-        if (!buf_add(out, piece, n))
-            break;
-    bool good = from && pclose(from) == 0 && !out->failed;
     if (!good && strstr(out->data, "no crontab for")) {
         buf_reset(out);
         good = true;
@@ -223,28 +197,39 @@ static void add_cron_line(const struct install *in, const char *when, const char
     buf_free(&table);
 }
 
-int install_main(int argc, char **argv)
+static int install(struct install *in)
+{
+    for (size_t i = 0; i < ANSWERS; i++)
+        if (in->answer[i].option && !buf_adds(&in->answer[i].text, in->answer[i].option))
+            return wrong("too long: ", in->answer[i].option);
+    int code = find_places(in);
+    if (code == EX_OK)
+        code = ask_all(in);
+    if (code == EX_OK)
+        code = write_settings(in);
+    if (code == EX_OK)
+        add_cron_line(in, "* * * * *", "drain");
+    if (code == EX_OK && *in->config.woo_consumer_key)
+        add_cron_line(in, "*/15 * * * *", "reconcile");
+    return code;
+}
+
+int run_install(int argc, char **argv, volatile int *stop)
 {
     struct install in = {
-        .answer = {{"WOO_WEBHOOK_SECRET",
-                    NULL,
-                    "The webhooks' secret in WooCommerce (empty: a fresh one)",
-                    true,
-                    "",
-                    {0}},
-                   {"GHL_API_KEY",
-                    NULL,
-                    "GHL's private integration token, pit-... (empty: a dry run)",
-                    true,
-                    "",
-                    {0}},
-                   {"GHL_LOCATION_ID", "--location", "The id of the GHL sub-account", false, "", {0}},
-                   {"PUBLIC_URL",
-                    "--url",
-                    "The Delivery URL, such as https://shop.example.com/woo-order",
-                    false,
-                    "",
-                    {0}}}};
+        .answer = {[SECRET] = {.name = "WOO_WEBHOOK_SECRET",
+                               .question = "The webhooks' secret in WooCommerce (empty: a fresh one)",
+                               .hidden = true},
+                   [KEY] = {.name = "GHL_API_KEY",
+                            .question = "GHL's private integration token, pit-... (empty: a dry run)",
+                            .hidden = true},
+                   [LOCATION] = {.name = "GHL_LOCATION_ID", .question = "The id of the GHL sub-account"},
+                   [URL] = {.name = "PUBLIC_URL",
+                            .question = "The Delivery URL, such as https://shop.example.com/woo-order"}}};
+    const struct option table[] = {
+        {"--no-questions", .flag = &in.quiet},     {"--no-cron", .flag = &in.no_cron},
+        {"--dry-run", .flag = &in.dry_run},        {"--location", .text = &in.answer[LOCATION].option},
+        {"--url", .text = &in.answer[URL].option}, {0}};
     struct config_report report;
 
     (void)!config_load(&in.config, &report); /* what is missing is asked for */
@@ -254,20 +239,12 @@ int install_main(int argc, char **argv)
     in.answer[URL].known = in.config.public_url;
     for (size_t i = 0; i < ANSWERS; i++)
         buf_init(&in.answer[i].text, 4096);
-    int code = parse(&in, argc, argv);
+    int code = options_read("install", argc, argv, table, NULL);
     if (code == EX_OK)
-        code = find_places(&in);
-    if (code == EX_OK)
-        code = ask_all(&in);
-    if (code == EX_OK)
-        code = write_settings(&in);
-    if (code == EX_OK)
-        add_cron_line(&in, "* * * * *", "drain");
-    if (code == EX_OK && *in.config.woo_consumer_key)
-        add_cron_line(&in, "*/15 * * * *", "reconcile");
+        code = install(&in);
     for (size_t i = 0; i < ANSWERS; i++)
         buf_wipe(&in.answer[i].text);
     config_report_free(&report);
     config_free(&in.config);
-    return code;
+    return code == EX_OK ? run_check(0, argv, stop) : code;
 }

@@ -1,6 +1,7 @@
-#include "cli/lookup.h"
+/* What the location has, for people who write settings. */
 #include "base/text.h"
 #include "cli/check.h"
+#include "cli/commands_work.h"
 #include <stdio.h>
 #include <stdlib.h>
 #include <sysexits.h>
@@ -26,17 +27,12 @@ static void print_name(int width, const json_t *object, const char *member, cons
     free(name);
 }
 
-int lookup_pipelines(struct app *app)
+static void print_pipelines(const json_t *list)
 {
-    struct ghl_answer answer;
-    struct ghl_call call = check_call();
     const json_t *pipeline, *stage;
     size_t i, j;
-    bool good = ghl_pipelines(app->ghl, &call, &answer) == GHL_OK;
 
-    if (!good)
-        tell_trouble("pipelines", &answer);
-    json_array_foreach(good ? answer.json : NULL, i, pipeline)
+    json_array_foreach(list, i, pipeline)
     {
         print_name(24, pipeline, "id", " ");
         print_name(0, pipeline, "name", "\n");
@@ -47,21 +43,14 @@ int lookup_pipelines(struct app *app)
             print_name(0, stage, "name", "\n");
         }
     }
-    ghl_answer_free(&answer);
-    return good ? EX_OK : EX_UNAVAILABLE;
 }
 
-int lookup_fields(struct app *app)
+static void print_fields(const json_t *list)
 {
-    struct ghl_answer answer;
-    struct ghl_call call = check_call();
     const json_t *field;
     size_t i;
-    bool good = ghl_custom_fields(app->ghl, &call, &answer) == GHL_OK;
 
-    if (!good)
-        tell_trouble("fields", &answer);
-    json_array_foreach(good ? answer.json : NULL, i, field)
+    json_array_foreach(list, i, field)
     {
         print_name(24, field, "id", " ");
         print_name(11, field, "model", " ");
@@ -69,6 +58,37 @@ int lookup_fields(struct app *app)
         print_name(32, field, "fieldKey", " ");
         print_name(0, field, "name", "\n");
     }
+}
+
+struct lookup {
+    const char *command;
+    enum ghl_result (*ask)(struct ghl *ghl, const struct ghl_call *call, struct ghl_answer *answer);
+    void (*print)(const json_t *list);
+};
+
+static int look_up(struct app *app, void *context)
+{
+    const struct lookup *lookup = context;
+    struct ghl_call call = check_call();
+    struct ghl_answer answer;
+    bool good = lookup->ask(app->ghl, &call, &answer) == GHL_OK;
+
+    if (good)
+        lookup->print(answer.json);
+    else
+        tell_trouble(lookup->command, &answer);
     ghl_answer_free(&answer);
     return good ? EX_OK : EX_UNAVAILABLE;
+}
+
+int run_pipelines(int argc, char **argv, volatile int *stop)
+{
+    (void)argc, (void)argv;
+    return commands_in_app(stop, look_up, &(struct lookup){"pipelines", ghl_pipelines, print_pipelines});
+}
+
+int run_fields(int argc, char **argv, volatile int *stop)
+{
+    (void)argc, (void)argv;
+    return commands_in_app(stop, look_up, &(struct lookup){"fields", ghl_custom_fields, print_fields});
 }

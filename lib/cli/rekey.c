@@ -1,11 +1,16 @@
-#include "cli/rekey.h"
+/* What is stored is sealed anew, in words. */
 #include "worker/rekey.h"
+#include "cli/commands_work.h"
 #include <stdio.h>
 #include <sysexits.h>
 
-int rekey_run(struct app *app)
+static int seal(struct app *app, void *context)
 {
     struct rekey_counts counts;
+
+    (void)context;
+    if (!commands_ready(app, "rekey"))
+        return EX_TEMPFAIL;
     bool good = rekey(app, &counts);
 
     printf("sealed anew: %ld bodies and notes, %ld files of the spool\n", counts.blobs, counts.files);
@@ -18,4 +23,10 @@ int rekey_run(struct app *app)
         return EX_TEMPFAIL;
     printf("Nothing here needs DATA_KEY_PREVIOUS or WOO_WEBHOOK_SECRET_PREVIOUS any more.\n");
     return EX_OK;
+}
+
+int run_rekey(int argc, char **argv, volatile int *stop)
+{
+    (void)argc, (void)argv;
+    return commands_in_app(stop, seal, NULL);
 }

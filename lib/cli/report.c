@@ -1,7 +1,9 @@
-#include "cli/report.h"
+/* One text for a bug report: version, system, settings, what check and status say, and the end of the log; without secrets
+ * and personal data. It goes to a new file (0600), or to standard output. */
 #include "base/clock.h"
 #include "base/version.h"
 #include "cli/check.h"
+#include "cli/commands_work.h"
 #include "cli/status.h"
 #include <errno.h>
 #include <fcntl.h>
@@ -86,7 +88,7 @@ static bool print_into(struct app *app, bool good, FILE *kept)
     return done;
 }
 
-int report_print(struct app *app, bool settings_good, const char *file)
+static int report(struct app *app, bool settings_good, const char *file)
 {
     int fd = file ? open(file, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0600) : dup(STDOUT_FILENO);
     FILE *to = fd >= 0 ? fdopen(fd, "w") : NULL, *kept = to ? tmpfile() : NULL;
@@ -104,4 +106,16 @@ int report_print(struct app *app, bool settings_good, const char *file)
     if (good && file)
         printf("%s is written. Look through it before you send it.\n", file);
     return good ? EX_OK : EX_IOERR;
+}
+
+int run_report(int argc, char **argv, volatile int *stop)
+{
+    struct app app;
+
+    if (argc > 1 || (argc == 1 && argv[0][0] == '-'))
+        return commands_usage("report", argv[argc - 1]);
+    bool good = app_open(&app, stop);
+    int code = report(&app, good, argv[0]); /* behind the last one argv ends with NULL */
+    app_close(&app);
+    return code;
 }

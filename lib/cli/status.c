@@ -4,6 +4,8 @@
 #include "app/ready.h"
 #include "base/clock.h"
 #include "base/text.h"
+#include "cli/commands_work.h"
+#include "cli/options.h"
 #include "cli/status_work.h"
 #include "sync/sync.h"
 #include <stdio.h>
@@ -389,7 +391,8 @@ int status_print(struct app *app, bool json)
     return result;
 }
 
-int status_watch(struct app *app, bool json)
+/* Every 2 s, until app->stop is set. */
+static int watch(struct app *app, bool json)
 {
     bool screen = isatty(STDOUT_FILENO) && !json;
     int code;
@@ -403,4 +406,25 @@ int status_watch(struct app *app, bool json)
             putchar('\n');
     } while (fflush(stdout) == 0 && clock_sleep_ms(WATCH_MS, app->stop));
     return code;
+}
+
+struct status_options {
+    bool json, watch;
+};
+
+static int work(struct app *app, void *context)
+{
+    const struct status_options *options = context;
+
+    return options->watch ? watch(app, options->json) : status_print(app, options->json);
+}
+
+int run_status(int argc, char **argv, volatile int *stop)
+{
+    struct status_options options = {0};
+    const struct option table[] = {
+        {"--json", .flag = &options.json}, {"--watch", .flag = &options.watch}, {0}};
+    int code = options_read("status", argc, argv, table, NULL);
+
+    return code == EX_OK ? commands_in_app(stop, work, &options) : code;
 }

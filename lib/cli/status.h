@@ -10,8 +10,6 @@
 /* Prints to stdout, one sentence first. The spool is told also while the store is away. An exit code: 0 = all is well, 1 =
  * somebody should look, 2 = orders are at risk. */
 int status_print(struct app *app, bool json);
-/* The same every 2 s, until app->stop is set. */
-int status_watch(struct app *app, bool json);
 
 /* For `check`: a finding for each status of paid orders that GHL_STATUS_MAP does not name. */
 void status_unmapped(struct app *app, struct findings *findings);

@@ -1,16 +1,27 @@
-#include "cli/trigger.h"
+/*
+ * trigger: sends what WooCommerce would send, and shows what comes back.
+ *
+ * A delivery of a made-up order (or of a file's bytes), signed with the configured secret and with all of WooCommerce's
+ * headers. It goes through the web server like a real one: what it says of an order happens in GHL, too. So unless it is a
+ * dry run, it asks for --live, and without an order it only asks whether this program answers.
+ */
 #include "base/clock.h"
 #include "base/decimal.h"
 #include "base/digest.h"
+#include "base/files.h"
 #include "base/http_client.h"
 #include "base/json.h"
+#include "cli/commands_work.h"
+#include "cli/options.h"
 #include "order/signature.h"
 #include "shop/public_url.h"
 #include <errno.h>
+#include <fcntl.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sysexits.h>
+#include <unistd.h>
 
 #define USER_AGENT "WooCommerce/10.5.0 Hookshot (WordPress/6.9.1)"
 #define TIMEOUT_MS 60000 /* as long as WooCommerce waits */
@@ -23,7 +34,8 @@ struct trigger {
     const struct config *config;
     struct http *http;
     char default_url[64];
-    const char *url, *order_file, *status, *total, *topic; /* from the arguments; NULL = not given */
+    const char *url, *order_file, *id_text, *status, *total,
+        *topic; /* from the arguments; NULL = not given */
     json_int_t id;
     bool scenarios, live;
 };
@@ -62,54 +74,16 @@ static bool topic_is_legal(const char *topic)
            strspn(topic, "abcdefghijklmnopqrstuvwxyz0123456789_.-") == strlen(topic);
 }
 
-/* One option and its value. EX_OK, or EX_USAGE with the reason said. */
-static int take_option(struct trigger *t, const char *option, const char *value)
+static int check(struct trigger *t)
 {
     struct decimal amount;
 
-    if (!strcmp(option, "--url")) {
-        t->url = value;
-    } else if (!strcmp(option, "--order")) {
-        t->order_file = value;
-    } else if (!strcmp(option, "--status")) {
-        t->status = value;
-    } else if (!strcmp(option, "--topic")) {
-        if (!topic_is_legal(value))
-            return wrong(option, "a topic is a resource and an event, such as order.updated");
-        t->topic = value;
-    } else if (!strcmp(option, "--total")) {
-        if (!decimal_parse(value, &amount))
-            return wrong(option, "an amount is a decimal number, such as 150.00");
-        t->total = value;
-    } else if (!parse_id(value, &t->id)) {
-        return wrong(option, "an order's id is a whole number from 1, with at most 18 digits");
-    }
-    return EX_OK;
-}
-
-static int parse_arguments(struct trigger *t, int argc, char **argv)
-{
-    static const char *const options[] = {"--url", "--order", "--id", "--status", "--total", "--topic"};
-
-    for (int i = 1; i < argc; i++) {
-        bool known = false;
-        if (!strcmp(argv[i], "--scenarios") || !strcmp(argv[i], "--live")) {
-            *(argv[i][2] == 'l' ? &t->live : &t->scenarios) = true;
-            continue;
-        }
-        for (size_t j = 0; j < sizeof options / sizeof *options; j++)
-            known = known || !strcmp(argv[i], options[j]);
-        if (!known) {
-            fprintf(stderr, "woo_ghl trigger: unknown argument '%s'; see 'woo_ghl trigger --help'\n",
-                    argv[i]);
-            return EX_USAGE;
-        }
-        if (i + 1 == argc)
-            return wrong(argv[i], "it needs a value");
-        if (take_option(t, argv[i], argv[i + 1]) != EX_OK)
-            return EX_USAGE;
-        i++;
-    }
+    if (t->topic && !topic_is_legal(t->topic))
+        return wrong("--topic", "a topic is a resource and an event, such as order.updated");
+    if (t->total && !decimal_parse(t->total, &amount))
+        return wrong("--total", "an amount is a decimal number, such as 150.00");
+    if (t->id_text && !parse_id(t->id_text, &t->id))
+        return wrong("--id", "an order's id is a whole number from 1, with at most 18 digits");
     if (t->scenarios && (t->order_file || t->status || t->topic))
         return wrong("--scenarios", "the scenarios have their own order, status and topic; only --url, "
                                     "--id and --total go with them");
@@ -137,22 +111,16 @@ static char *make_order(json_int_t id, const char *status, const char *total)
 
 static bool read_file(const char *path, struct buf *out)
 {
-    char piece[16384];
-    size_t n;
-    FILE *file = fopen(path, "rb");
+    int fd = open(path, O_RDONLY | O_CLOEXEC);
 
-    if (!file) {
+    if (fd < 0) {
         fprintf(stderr, "woo_ghl trigger: --order %s: %s\n", path, strerror(errno));
         return false;
     }
-    while ((n = fread(piece, 1, sizeof piece, file)) > 0)
-        if (!buf_add(out, piece, n))
-            break;
-    bool good = !ferror(file) && !out->failed;
+    bool good = files_read_fd(fd, out, NULL);
+    close(fd);
     if (!good)
         fprintf(stderr, "woo_ghl trigger: --order %s: cannot be read, or is over 64 MB\n", path);
-    if (fclose(file) != 0)
-        good = false;
     return good;
 }
 
@@ -251,31 +219,22 @@ static int run_one(const struct trigger *t)
 {
     struct buf file;
     struct http_answer answer;
-    char *made = NULL;
-    int code = EX_NOINPUT;
     struct delivery_to_send d = {.topic = t->topic ? t->topic : "order.created",
                                  .secret = t->config->webhook_secret};
+    char *made = NULL;
+    int code = t->order_file ? EX_NOINPUT : EX_USAGE;
 
     buf_init(&file, FILE_MAX);
     http_answer_init(&answer);
-    if (t->order_file) {
-        if (!read_file(t->order_file, &file))
-            goto out;
-        d.body = file.data;
-        d.len = file.len;
-    } else {
+    if (!t->order_file)
         made = make_order(t->id, t->status ? t->status : "processing", t->total ? t->total : "150.00");
-        if (!made) {
-            code = EX_USAGE;
-            goto out;
-        }
-        d.body = made;
-        d.len = strlen(made);
+    if (t->order_file ? read_file(t->order_file, &file) : made != NULL) {
+        d.body = made ? made : file.data;
+        d.len = made ? strlen(made) : file.len;
+        code = EX_UNAVAILABLE;
+        if (send_delivery(t, &d, &answer))
+            code = answer.status >= 200 && answer.status <= 299 ? EX_OK : EX_PROTOCOL;
     }
-    code = EX_UNAVAILABLE;
-    if (send_delivery(t, &d, &answer))
-        code = answer.status >= 200 && answer.status <= 299 ? EX_OK : EX_PROTOCOL;
-out:
     http_answer_free(&answer);
     buf_wipe(&file);
     free(made);
@@ -367,12 +326,6 @@ static int probe(const struct trigger *t)
     return good ? EX_OK : EX_PROTOCOL;
 }
 
-int trigger_check(int argc, char **argv)
-{
-    struct trigger t = {.config = NULL};
-    return parse_arguments(&t, argc, argv);
-}
-
 static int run(struct trigger *t)
 {
     struct error e = ERROR_NONE;
@@ -391,24 +344,38 @@ static int run(struct trigger *t)
     return code;
 }
 
-int trigger_main(const struct config *config, int argc, char **argv)
+static int trigger(struct app *app, void *context)
 {
-    struct trigger t = {.config = config};
-    int code = parse_arguments(&t, argc, argv);
+    struct trigger *t = context;
 
-    if (code != EX_OK)
-        return code;
-    if (!t.url) {
-        (void)snprintf(t.default_url, sizeof t.default_url, "http://127.0.0.1:%lld/woo-order",
-                       (long long)config->port);
-        t.url = t.default_url;
+    t->config = &app->config;
+    if (!t->url) {
+        (void)snprintf(t->default_url, sizeof t->default_url, "http://127.0.0.1:%lld/woo-order",
+                       (long long)t->config->port);
+        t->url = t->default_url;
     }
-    if (config->dry_run || t.live)
-        return run(&t);
-    if (!t.scenarios && !t.order_file && !t.status && !t.total && !t.topic && !t.id)
-        return probe(&t);
+    if (t->config->dry_run || t->live)
+        return run(t);
+    if (!t->scenarios && !t->order_file && !t->status && !t->total && !t->topic && !t->id)
+        return probe(t);
     fprintf(stderr,
             "woo_ghl trigger: GHL is live, and would get this order: say --live if that is meant, or set "
             "GHL_DRY_RUN=yes; without an order trigger only asks whether the program answers\n");
     return EX_USAGE;
+}
+
+/* EX_OK when every answer was as expected, EX_PROTOCOL when one was not, EX_UNAVAILABLE when none came, EX_NOINPUT when the
+ * file cannot be read. */
+int run_trigger(int argc, char **argv, volatile int *stop)
+{
+    struct trigger t = {.config = NULL};
+    const struct option table[] = {
+        {"--scenarios", .flag = &t.scenarios}, {"--live", .flag = &t.live},   {"--url", .text = &t.url},
+        {"--order", .text = &t.order_file},    {"--id", .text = &t.id_text},  {"--status", .text = &t.status},
+        {"--total", .text = &t.total},         {"--topic", .text = &t.topic}, {0}};
+    int code = options_read("trigger", argc, argv, table, NULL);
+
+    if (code == EX_OK)
+        code = check(&t);
+    return code == EX_OK ? commands_in_app(stop, trigger, &t) : code;
 }

@@ -1,5 +1,6 @@
 /* Where settings come from: the settings file, the environment, and the files that NAME_FILE names. */
 #include "base/dotenv.h"
+#include "base/files.h"
 #include "config/load_work.h"
 #include "config/places.h"
 #include <errno.h>
@@ -86,20 +87,7 @@ static int read_file(struct load *l, const char *path, struct buf *out)
     int fd = open(path, O_RDONLY | O_CLOEXEC);
     if (fd < 0)
         return errno;
-    int wrong = 0;
-    for (;;) {
-        char *room = buf_room(out, 4096);
-        if (!room) {
-            wrong = EFBIG;
-            break;
-        }
-        ssize_t n = read(fd, room, 4096);
-        if (n <= 0) {
-            wrong = n < 0 ? errno : 0;
-            break;
-        }
-        buf_wrote(out, (size_t)n);
-    }
+    int wrong = files_read_fd(fd, out, NULL) ? 0 : errno;
     close(fd);
     return wrong;
 }

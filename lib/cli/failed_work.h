@@ -1,12 +1,11 @@
 /*
- * failed: the dead letters, for a person: list, show, retry, drop.
- *
- * The list is masked; `show` prints the order's own bytes, because who calls it has to mend what is in them.
+ * failed_work: what the files of failed share. Nobody else includes it.
  */
-#ifndef WOO_GHL_FAILED_H
-#define WOO_GHL_FAILED_H
+#ifndef WOO_GHL_CLI_FAILED_WORK_H
+#define WOO_GHL_CLI_FAILED_WORK_H
 
-#include "app/app.h"
+#include <stdbool.h>
+#include <stdint.h>
 
 enum failed_action { FAILED_LIST, FAILED_SHOW, FAILED_RETRY, FAILED_DROP };
 
@@ -19,9 +18,7 @@ struct failed_options {
     bool json, yes, dry_run;
 };
 
-/* argv[0] is "failed". EX_OK, or EX_USAGE with what is wrong on standard error. */
+/* argv is what follows "failed". EX_OK, or EX_USAGE with what is wrong on standard error. */
 int failed_parse(int argc, char **argv, struct failed_options *options);
-/* app_ready must have said yes. An exit code from sysexits.h. */
-int failed_run(struct app *app, const struct failed_options *options);
 
 #endif
