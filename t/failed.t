@@ -22,8 +22,8 @@ sub dead {
 sub keys_of { return [map { $_->{key} } @{ decode_json($server->command('failed', '--json', @_)->{out})->{dead_letters} }] }
 
 dead(1, '1001', 'name');
-dead(2, '1002', 'source');
-dead(3, 'A-77', 'source');
+dead(2, '1002', 'contactId');
+dead(3, 'A-77', 'contactId');
 
 subtest 'the list' => sub {
     my $json = decode_json($server->command('failed', 'list', '--json')->{out});
@@ -31,7 +31,7 @@ subtest 'the list' => sub {
     my %first = %{ $json->{dead_letters}[0] };
     is_deeply [sort keys %first], [qw(attempts email key number reason since)], 'its members';
     is_deeply [@first{qw(key number email)}], ['shop:1', '1001', 'an***@example.com'], 'masked, with the number';
-    is_deeply keys_of('--reason', 'SOURCE must'), ['shop:2', 'shop:3'], 'by reason';
+    is_deeply keys_of('--reason', 'CONTACTID must'), ['shop:2', 'shop:3'], 'by reason';
     is_deeply keys_of('--since', '1h'), ['shop:1', 'shop:2', 'shop:3'], 'since';
     is_deeply keys_of('--until', '1h'), [], 'until';
     is_deeply keys_of('--skip', 1, '--limit', 1), ['shop:2'], 'page by page';
@@ -48,8 +48,8 @@ subtest 'by number' => sub {
 };
 
 subtest 'several at once' => sub {
-    my $plan = qr/\A2 dead letters, to be due again:\n    2: opportunity create: GHL refuses this order's data \(422 source must be a string\)\n/;
-    my $run = $server->command('failed', 'retry', '--reason', 'source', '--dry-run');
+    my $plan = qr/\A2 dead letters, to be due again:\n    2: opportunity create: GHL refuses this order's data \(422 contactId must be a string\)\n/;
+    my $run = $server->command('failed', 'retry', '--reason', 'contactId', '--dry-run');
     like $run->{out}, qr/${plan}Nothing was changed\.\n\z/, 'a plan alone';
     is_deeply keys_of(), ['shop:2', 'shop:3'], 'changes nothing';
     $run = $server->command('failed', 'drop', '--all');

@@ -34,7 +34,6 @@ package FakeGHL;
 #     delay_ms                the answer leaves this much later; the call is carried out at once
 #     effect_delay_ms         the call is carried out this much later, even if the client went away meanwhile
 #     late_ms                 the call is carried out this much later, whatever is answered now
-#     shown: true             the searches see at once what was done
 #     held: true              the call is carried out only at POST /__fake/land, whatever is answered now
 #     hang: true              no answer ever; the connection stays open
 #     reset: "before"|"after" TCP RST without, or after, the effect
@@ -164,7 +163,6 @@ sub _request {
         delete @{ $call->{asked} }{@lost} if ref $call->{asked} eq 'HASH';
         ($status, $body) = $self->{api}->answer($call);
         $call->{effect} = true;
-        $self->{api}->show(1) if $do->{shown};
     };
     my $finish = sub {
         delete @$call{qw(asked error)} unless $do->{late_ms} || $do->{held};
