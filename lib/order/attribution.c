@@ -9,7 +9,7 @@ static char *read_meta(const struct template_scope *scope, const char *template)
     buf_init(&text, TEMPLATE_VALUE_MAX);
     char *value = NULL;
     if (template_render(template, scope, TEMPLATE_VALUE_MAX, &text))
-        value = *text.data == '(' ? strdup("") : strdup(text.data ? text.data : "");
+        value = strdup(*text.data == '(' ? "" : text.data);
     buf_wipe(&text);
     return value;
 }
@@ -35,13 +35,11 @@ char *attribution_of(const struct template_scope *scope)
     char *source = read_meta(scope, "{meta._wc_order_attribution_utm_source}");
     char *medium = read_meta(scope, "{meta._wc_order_attribution_utm_medium}");
     char *from = NULL;
-    if (!source || !medium)
-        goto out;
-    if (!*source)
+    const char *between = medium && *medium ? " / " : "";
+    if (source && !*source)
         from = referrer_host(scope);
-    else if (asprintf(&from, "%s%s%s", source, *medium ? " / " : "", medium) < 0)
+    else if (source && medium && asprintf(&from, "%s%s%s", source, between, medium) < 0)
         from = NULL;
-out:
     free(source);
     free(medium);
     return from;

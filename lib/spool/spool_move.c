@@ -38,7 +38,7 @@ static bool parse_content(const struct spool *spool, struct spool_item *item)
     const char *boot_ms = take_line(content, &at), *boot_id = take_line(content, &at);
     const char *key = take_line(content, &at);
 
-    if (!known || !key)
+    if (!known || !boot_id || !key)
         return false;
     bool same_boot = *boot_id && !strcmp(boot_id, spool->boot_id);
     int64_t ago_ms =

@@ -104,7 +104,10 @@ static void *sqlite_realloc(void *old, int n)
 /* -- calls -- */
 
 /* One whose effect can be there, or not, when it is reported as failed. */
-#define UNSURE(type, name, wrong, params, args)                                                              \
+#define UNSURE(type, name, wrong, params, args) CALLED(type, name, wrong, params, args, fails(LOST))
+/* One that has none, or whose result would be lost with it. */
+#define SURE(type, name, wrong, params, args) CALLED(type, name, wrong, params, args, false)
+#define CALLED(type, name, wrong, params, args, is_lost)                                                     \
     type __real_##name params;                                                                               \
     type __wrap_##name params;                                                                               \
     type __wrap_##name params                                                                                \
@@ -113,26 +116,13 @@ static void *sqlite_realloc(void *old, int n)
             errno = (wrong);                                                                                 \
             return -1;                                                                                       \
         }                                                                                                    \
-        bool lost = fails(LOST);                                                                             \
+        bool lost = (is_lost);                                                                               \
         type result = __real_##name args;                                                                    \
         if (lost) {                                                                                          \
             errno = EIO;                                                                                     \
             return -1;                                                                                       \
         }                                                                                                    \
         return result;                                                                                       \
-    }
-
-/* One that has none, or whose result would be lost with it. */
-#define SURE(type, name, wrong, params, args)                                                                \
-    type __real_##name params;                                                                               \
-    type __wrap_##name params;                                                                               \
-    type __wrap_##name params                                                                                \
-    {                                                                                                        \
-        if (fails(CALL)) {                                                                                   \
-            errno = (wrong);                                                                                 \
-            return -1;                                                                                       \
-        }                                                                                                    \
-        return __real_##name args;                                                                           \
     }
 
 UNSURE(int, fsync, EIO, (int fd), (fd))
