@@ -81,5 +81,7 @@ void secrecy_end(bool large)
 #ifdef __GLIBC__
     if (large)
         (void)malloc_trim(0);
+#else
+    (void)large; /* musl gives a large piece back by itself */
 #endif
 }
