@@ -77,6 +77,7 @@ for my $mode (qw(cgi nginx)) {
     is_page($wrong, 403, 'a wrong password');
     is $wrong->{headers}{'set-cookie'}, undef, 'brings no cookie';
     is log_in('')->{status}, 403, 'an empty one neither';
+    is scalar(() = $server->log =~ /event=admin .*wrong passwords/g), 1, 'the log has the first of an hour, not each' or diag $server->log;
     my $right = log_in($PASSWORD);
     is "$right->{status} $right->{headers}{location}", '303 admin', 'the right one leads to the page';
     like $right->{headers}{'set-cookie'}, qr/^woo_ghl_admin=[0-9a-f]{32}; HttpOnly; SameSite=Strict; Max-Age=43200$/, 'with a session';

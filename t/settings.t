@@ -47,6 +47,25 @@ subtest 'a worker that began with refused settings' => sub {
     $server->stop;
 };
 
+subtest 'a CGI program with refused settings' => sub {
+    $ghl->reset;
+    my $server = WooGHL::Server->for_ghl($ghl, settings => { GHL_TIMEOUT => 'soon' })->start;
+    my $told = sub { my ($name) = @_; return scalar(() = $server->log =~ /event=config .*$name/g) };
+    like deliver($server), qr/^503 /, 'answers 503' for 1 .. 9;
+    is $told->('GHL_TIMEOUT'), 1, 'and says why once an hour, not with each request' or diag $server->log;
+    deliver($server);
+    is $told->('GHL_TIMEOUT'), 2, 'at the tenth again';
+    $server->set(GHL_TIMEOUT => undef, GHL_RATE => 'fast');
+    deliver($server) for 1 .. 2;
+    is $told->('GHL_RATE'), 1, 'another reason is told at once';
+    $server->set(GHL_TIMEOUT => 'soon');
+    is $server->command('drain')->{code}, 78, 'a command';
+    is $told->('GHL_RATE'), 2, '... tells all of it each time' or diag $server->log;
+    $server->set(GHL_TIMEOUT => undef, GHL_RATE => undef);
+    like deliver($server), qr/^200 .*synced/, 'mended, orders are taken';
+    $server->stop;
+};
+
 subtest 'a drain that began with refused settings' => sub {
     my $server = new_server(SYNC_BUDGET => '0');
     like deliver($server), qr/^202 .*later/, 'given an order that waits';

@@ -468,7 +468,7 @@ int alert_sender(void)
     json_t *alert = read_alert();
 
     bool good = config_load(&s.config, &report);
-    s.log = log_open(s.config.log_to, s.config.log_level, &e);
+    s.log = log_open(s.config.log_to, s.config.log_level, s.config.log_max, &e);
     config_each_secret(&s.config, hide, s.log);
     if (good) {
         s.dir = open_dir(&s.config);

@@ -84,10 +84,17 @@ static void log_report(const struct app *app, const struct config_report *report
         log_event(app->log, LOG_LEVEL_WARN, "config", NULL, "%s", report->warning[i]);
 }
 
+/* NULL = there is none. */
+static const char *first_problem(const struct config_report *report)
+{
+    return report->problem_count ? report->problem[0] : report->warning_count ? report->warning[0] : NULL;
+}
+
 /* -- life cycle -- */
 
 bool app_open(struct app *app, volatile int *stop)
 {
+    int64_t count;
     struct error e = ERROR_NONE, owner = ERROR_NONE;
 
     *app = (struct app){.stop = stop, .alerts = -1, .listener = -1};
@@ -95,16 +102,19 @@ bool app_open(struct app *app, volatile int *stop)
     app->config_ok = config_load(&app->config, &app->report);
     if (app->config_ok && !become_owner(app->config.data_dir, &owner))
         app->config_ok = false;
-    app->log = log_open(app->config.log_to, app->config.log_level, &e);
+    app->log = log_open(app->config.log_to, app->config.log_level, app->config.log_max, &e);
     if (!app->log) {
         struct error ignored = ERROR_NONE;
-        app->log = log_open("stderr", app->config.log_level, &ignored);
+        app->log = log_open("stderr", app->config.log_level, 0, &ignored);
         log_event(app->log, LOG_LEVEL_ERROR, "log", NULL, "%s; logging to stderr instead", e.text);
     }
     config_each_secret(&app->config, keep_secret, app->log);
     if (*owner.text)
         log_event(app->log, LOG_LEVEL_ERROR, "start", NULL, "%s", owner.text);
-    log_report(app, &app->report);
+    /* A CGI program opens with each request: a flood of them fills no disk. */
+    if (!getenv("GATEWAY_INTERFACE") || !first_problem(&app->report) ||
+        app_tells(app, first_problem(&app->report), &count))
+        log_report(app, &app->report);
     if (app->config_ok && !open_parts(app, &e)) {
         log_event(app->log, LOG_LEVEL_ERROR, "start", NULL, "%s", e.text);
         app->config_ok = false;
@@ -133,10 +143,13 @@ void app_close(struct app *app)
 static void move_log(struct app *app, const struct config *fresh)
 {
     struct error e = ERROR_NONE;
-    struct log *log = log_open(fresh->log_to, fresh->log_level, &e);
+    struct log *log = log_open(fresh->log_to, fresh->log_level, fresh->log_max, &e);
 
     if (!log) {
-        log_event(app->log, LOG_LEVEL_ERROR, "log", NULL, "%s; logging goes on where it was", e.text);
+        log_event(app->log, LOG_LEVEL_ERROR, "log", NULL, "%s; logging goes on where it was%s", e.text,
+                  app->confined
+                      ? ", for the sandbox keeps a worker out of other directories: start the workers anew"
+                      : "");
         return;
     }
     config_each_secret(&app->config, keep_secret, log);
@@ -156,7 +169,8 @@ static void take_over(struct app *app, struct config *fresh, struct config_repor
                   "The settings were changed and count from now on: %s", names.data);
     buf_free(&names);
     close_parts(app);
-    if (strcmp(app->config.log_to, fresh->log_to) != 0 || app->config.log_level != fresh->log_level)
+    if (strcmp(app->config.log_to, fresh->log_to) != 0 || app->config.log_level != fresh->log_level ||
+        app->config.log_max != fresh->log_max)
         move_log(app, fresh);
     config_report_free(&app->report);
     config_free(&app->config);

@@ -11,6 +11,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/file.h>
 #include <sys/stat.h>
 #include <syslog.h>
 #include <unistd.h>
@@ -30,6 +31,7 @@ struct log {
     bool blind; /* a secret could not be taken in: no value may be printed any more */
     int fd;
     char *path;    /* NULL = not a file of our own */
+    int64_t max;   /* bytes */
     char **secret; /* longest first: one may be part of another */
     size_t secret_count;
 };
@@ -42,12 +44,13 @@ static int open_file(const char *path)
     return open(path, O_WRONLY | O_APPEND | O_CREAT | O_CLOEXEC | O_NOCTTY | O_NONBLOCK, 0600);
 }
 
-struct log *log_open(const char *to, enum log_level level, struct error *e)
+struct log *log_open(const char *to, enum log_level level, int64_t max, struct error *e)
 {
     struct log *log = calloc(1, sizeof *log);
     if (!log)
         goto no_memory;
     log->level = level;
+    log->max = max;
     log->fd = STDERR_FILENO;
     if (strcmp(to, "syslog") == 0) {
         log->to_syslog = true;
@@ -255,6 +258,26 @@ static void note_file(struct log *log)
     log->device = log->file ? held.st_dev : 0;
 }
 
+static bool is_named(const struct log *log, struct stat *named)
+{
+    return stat(log->path, named) == 0 && named->st_ino == log->file && named->st_dev == log->device;
+}
+
+/* Only who has the lock of the file that the name leads to renames it: so one of several processes does. */
+static void put_aside(const struct log *log)
+{
+    struct stat named;
+    char *old = NULL;
+
+    if (flock(log->fd, LOCK_EX | LOCK_NB) != 0)
+        return;
+    if (is_named(log, &named) && asprintf(&old, "%s" LOG_OLD, log->path) > 0) {
+        (void)rename(log->path, old); /* better a file that is too large than no line */
+        free(old);
+    }
+    (void)flock(log->fd, LOCK_UN);
+}
+
 /* Rotation renames the file and creates none: the name then leads nowhere, or elsewhere. */
 static void follow_name(struct log *log)
 {
@@ -263,7 +286,12 @@ static void follow_name(struct log *log)
         return;
     if (!log->file)
         note_file(log);
-    if (stat(log->path, &named) == 0 && named.st_ino == log->file && named.st_dev == log->device)
+    bool same = is_named(log, &named);
+    if (same && log->max > 0 && S_ISREG(named.st_mode) && named.st_size >= log->max) {
+        put_aside(log);
+        same = is_named(log, &named);
+    }
+    if (same)
         return;
     int fd = open_file(log->path);
     if (fd < 0)

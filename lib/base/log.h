@@ -34,9 +34,11 @@ struct log_about {
     bool has_ms;
 };
 
-/* `to`: "stderr", "syslog", or a path (opened for append, 0600, reopened when it was renamed away). Returns
- * NULL with the error set. */
-struct log *log_open(const char *to, enum log_level level, struct error *e);
+#define LOG_OLD ".old"
+
+/* `to`: "stderr", "syslog", or a path (opened for append, 0600, reopened when it was renamed away). A file that has max
+ * bytes is renamed to PATH.old first, by one of all that write to it; 0 = never. Returns NULL with the error set. */
+struct log *log_open(const char *to, enum log_level level, int64_t max, struct error *e);
 void log_close(struct log *log);
 
 /* The value never appears in a line from now on. Values under 6 bytes are ignored (they would hide words). */

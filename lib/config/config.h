@@ -93,6 +93,7 @@ struct config {
 
     char *log_to;
     enum log_level log_level;
+    int64_t log_max; /* bytes; 0 = for ever */
 
     char *woo_url, *woo_consumer_key, *woo_consumer_secret; /* all of them, or none */
     int64_t woo_timeout_ms;

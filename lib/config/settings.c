@@ -141,6 +141,8 @@ const struct setting settings[] = {
      .help = "Workers run no program, make no process and reach no files but those of DATA_DIR, LOG, the settings and the system, as far as the kernel can "
      "do that. off: they may. It counts from a worker's start."},
     {"LOG", LOG(log_to), .fallback = "stderr", .help = "Where the log goes: stderr, syslog or an absolute path. If it is not set: woo_ghl.log beside ~/woo-ghl/env, stderr with settings elsewhere."},
+    {"LOG_MAX", NUMBER(size, log_max, 0, 1LL << 40), .fallback = "10m",
+     .help = "A log file of this size is renamed to NAME.old, in place of the last one, and a new one begins: on disk are two such files at most. 0: never."},
     {"LOG_LEVEL", WORD(log_level, log_level), .fallback = "info", .help = "error, warn, info or debug."},
     {"ALERT_COMMAND", TEXT(alert_command), .example = "mail -s woo_ghl admin@example.com",
      .help = "A shell command that gets each alert's text on standard input, in a clean environment. It may run for 30 s. One that fails is tried again."},

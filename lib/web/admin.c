@@ -58,6 +58,8 @@ static void log_in(struct admin *a, const char *password)
 {
     struct log_about about = {.client = a->request->remote_addr};
     struct tally *tally = &a->app->tally;
+    char event[80];
+    int64_t count;
 
     switch (session_login(a->app, a->request, password, a->response)) {
     case LOGIN_GOOD:
@@ -67,7 +69,11 @@ static void log_in(struct admin *a, const char *password)
         break;
     case LOGIN_WRONG:
         tally_count(tally, "owner", "login_failed");
-        log_event(a->app->log, LOG_LEVEL_WARN, "admin", &about, "A wrong password for the owner's page");
+        (void)text_format(event, sizeof event, "login %s", a->request->remote_addr);
+        if (app_tells(a->app, event, &count))
+            log_event(a->app->log, LOG_LEVEL_WARN, "admin", &about,
+                      "%lld wrong passwords for the owner's page from this address in this hour",
+                      (long long)count);
         login_page(a, 403, "That is not the password.");
         break;
     case LOGIN_LIMITED:

@@ -167,7 +167,7 @@ int main(int argc, char **argv)
 {
     struct error e = ERROR_NONE;
     json_t *given = argc == 3 ? json_loads(argv[1], 0, NULL) : NULL;
-    struct log *log = given ? log_open(argv[2], LOG_LEVEL_DEBUG, &e) : NULL;
+    struct log *log = given ? log_open(argv[2], LOG_LEVEL_DEBUG, 0, &e) : NULL;
     struct config config = {0};
     struct pair stage = {.key = (char *)"completed", .value = (char *)"Paid"};
 

@@ -7,6 +7,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
+#include <sys/wait.h>
 #include <unistd.h>
 
 static char dir[] = "/tmp/woo_ghl-log-XXXXXX";
@@ -162,6 +163,46 @@ static void rotation(struct log *log)
     is_str(lines(path), "level=info event=back msg=again\n", "the caller goes on, and so do later lines");
 }
 
+#define WRITERS 4
+#define LINES 500
+#define MAX 100000 /* bytes: less than all of their lines have, and more than half */
+
+static int count_lines(const char *file)
+{
+    int n = 0;
+    FILE *f = fopen(file, "r");
+    for (int c; f && (c = getc(f)) != EOF;)
+        n += c == '\n';
+    if (f)
+        fclose(f);
+    return n;
+}
+
+static void bound(void)
+{
+    struct error e = ERROR_NONE;
+    struct stat st = {0};
+    pid_t child[WRITERS];
+    char old[80];
+
+    snprintf(old, sizeof old, "%s" LOG_OLD, path);
+    for (int i = 0; i < WRITERS; i++) {
+        child[i] = fork();
+        if (child[i] == 0) {
+            struct log *log = log_open(path, LOG_LEVEL_INFO, MAX, &e);
+            for (int n = 0; n < LINES; n++)
+                log_event(log, LOG_LEVEL_INFO, "line", NULL, "%d of writer %d, and so on", n, i);
+            _exit(log ? 0 : 1);
+        }
+    }
+    for (int i = 0; i < WRITERS; i++)
+        ok(child[i] > 0 && waitpid(child[i], NULL, 0) == child[i], "writer %d", i);
+    ok(stat(old, &st) == 0 && st.st_size >= MAX && st.st_size < MAX + WRITERS * 4096L,
+       "a file that is full is put aside (%ld bytes)", (long)st.st_size);
+    ok(count_lines(old) + count_lines(path) == WRITERS * LINES, "once, by one of several: no line is lost");
+    unlink(old);
+}
+
 int main(void)
 {
     struct error e = ERROR_NONE;
@@ -171,10 +212,10 @@ int main(void)
     snprintf(path, sizeof path, "%s/log", dir);
     snprintf(rotated, sizeof rotated, "%s/log.1", dir);
 
-    ok(!log_open("/nonexistent/dir/log", LOG_LEVEL_INFO, &e), "a log that cannot be opened is an error");
+    ok(!log_open("/nonexistent/dir/log", LOG_LEVEL_INFO, 0, &e), "a log that cannot be opened is an error");
     ok(strstr(e.text, "/nonexistent/dir/log") && strstr(e.text, "No such file"), "that names it: %s", e.text);
 
-    struct log *log = log_open(path, LOG_LEVEL_INFO, &e);
+    struct log *log = log_open(path, LOG_LEVEL_INFO, 0, &e);
     ok(log != NULL, "a log in a file");
     if (log) {
         fields(log);
@@ -185,10 +226,11 @@ int main(void)
     }
     log_close(log);
     log_close(NULL);
-    log = log_open("stderr", LOG_LEVEL_ERROR, &e);
+    bound();
+    log = log_open("stderr", LOG_LEVEL_ERROR, 0, &e);
     ok(log != NULL, "stderr is always open");
     log_close(log);
-    log = log_open("syslog", LOG_LEVEL_ERROR, &e);
+    log = log_open("syslog", LOG_LEVEL_ERROR, 0, &e);
     ok(log != NULL, "so is syslog");
     log_event(log, LOG_LEVEL_ERROR, "test", NULL, "a line for syslog, where there is one");
     log_close(log);
