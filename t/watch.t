@@ -169,6 +169,12 @@ for my $mode (qw(cgi nginx)) {
     is "$ready->{status} $ready->{body}", '200 {"status":"ready"}', 'then it is';
     my $after = samples(metrics($server, 6));
     is scalar(grep {/^woo_ghl_drain_age_seconds\{machine="[^"]+"\}$/} keys %$after), 1, 'the drain of this machine';
+    if ($mode eq 'nginx') {
+        my $scans = sub { $redis->cli('INFO', 'commandstats') =~ /^cmdstat_scan:calls=(\d+)/m ? $1 : 0 };
+        my $before = $scans->();
+        metrics($server, 6) for 1 .. 3;
+        cmp_ok $scans->() - $before, '<=', 1, 'who asks again costs Redis no look at all of its keys' or diag $redis->cli('INFO', 'commandstats');
+    }
     deployed($after) if $mode eq 'cgi';
 
     # -- for whom --
