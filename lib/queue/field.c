@@ -111,28 +111,16 @@ bool field_is_default(const struct field *field, const void *record)
 
 /* -- in fewer bytes -- */
 
-static unsigned digit(char c)
-{
-    return c >= '0' && c <= '9' ? (unsigned)(c - '0') : c >= 'a' && c <= 'f' ? (unsigned)(c - 'a') + 10 : 16;
-}
-
-static bool is_hex(const char *text, size_t len)
-{
-    for (size_t i = 0; i < len; i++)
-        if (digit(text[i]) > 15)
-            return false;
-    return len >= HEX_MIN && len % 2 == 0;
-}
-
 size_t field_pack(const struct field *field, const void *record, char out[FIELD_VALUE_SIZE])
 {
     if (field_is_default(field, record))
         return 0;
     field_get(field, record, out);
     size_t len = strlen(out);
-    if (field->type == FIELD_TEXT && is_hex(out, len)) {
+    bool is_hex = len >= HEX_MIN && len % 2 == 0 && !out[strspn(out, "0123456789abcdef")];
+    if (field->type == FIELD_TEXT && is_hex) {
         for (size_t i = 0; i < len / 2; i++)
-            out[i] = (char)(digit(out[2 * i]) << 4 | digit(out[2 * i + 1]));
+            out[i] = (char)text_octet(out + 2 * i);
         len /= 2;
         memmove(out + 1, out, len);
         *out = FIELD_PACKED;

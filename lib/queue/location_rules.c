@@ -1,5 +1,5 @@
 #include "queue/location_rules.h"
-#include "base/text.h"
+#include "queue/rules_work.h"
 #include <inttypes.h>
 #include <stdio.h>
 #include <string.h>
@@ -12,8 +12,6 @@
 #define DAY_MS (24LL * 3600 * 1000)
 #define SHARED_MS 60000
 #define SLOT_MAX_MS 60000 /* no call waits longer for its slot; further ahead, a clock was set back */
-
-#define SET(member, text) text_copy(member, sizeof(member), text)
 
 /* Still ahead, and not so far that a clock was set back since it was written. */
 static bool is_ahead(int64_t until_ms, int64_t now_ms, int64_t most_ms)
@@ -122,12 +120,7 @@ enum memory memory_check(struct location_record *l, const char *known_id, int64_
 
 bool location_has_shop(const struct location_record *l, const char *shop)
 {
-    size_t len = strlen(shop);
-
-    for (const char *at = strstr(l->shops, shop); at && len; at = strstr(at + len, shop))
-        if ((at == l->shops || at[-1] == ' ') && (at[len] == ' ' || !at[len]))
-            return true;
-    return false;
+    return rules_has_word(l->shops, shop, strlen(shop));
 }
 
 bool location_saw_shop(struct location_record *l, const char *shop, const char *site)

@@ -1,5 +1,5 @@
 /*
- * rules_work: what claim.c and rules.c share. Only they include it.
+ * rules_work: what the rules share. Only this folder includes it.
  */
 #ifndef WOO_GHL_QUEUE_RULES_WORK_H
 #define WOO_GHL_QUEUE_RULES_WORK_H
