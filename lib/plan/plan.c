@@ -7,7 +7,6 @@
 #include <string.h>
 #include <strings.h>
 
-#define CARD_NAME_MAX CONFIG_NAME_MAX /* bytes of an opportunity's name and of a source */
 #define VALUE_PLACES 4
 
 /* GHL_NOTE=yes */
@@ -62,8 +61,9 @@ static char *render_line(const char *template, const struct template_scope *scop
 {
     struct buf text;
     buf_init(&text, TEMPLATE_VALUE_MAX);
-    char *line =
-        template_render(template, scope, CARD_NAME_MAX, &text) ? text_tidy(text.data, CARD_NAME_MAX) : NULL;
+    char *line = template_render(template, scope, CONFIG_NAME_MAX, &text)
+                     ? text_tidy(text.data, CONFIG_NAME_MAX)
+                     : NULL;
     buf_wipe(&text);
     return line;
 }
@@ -253,8 +253,8 @@ static bool hash_tags(struct plan *plan, const unsigned char *key)
     return true;
 }
 
-/* The source is told once, with a new card: it is no part of what GHL should hold later. A status alone and a whole
- * card never have one hash, whatever they hold. */
+/* The source is told once, with a new opportunity: it is no part of what GHL should hold later. A status alone and a whole
+ * opportunity never have one hash, whatever they hold. */
 static bool plan_hashes(struct plan *plan, const unsigned char *key)
 {
     json_t *note = plan->note ? json_string(plan->note) : NULL;

@@ -79,7 +79,7 @@ static enum step look(struct sync_work *w, const char *mark, bool *there)
     return step;
 }
 
-/* A note that GHL does not take holds up nothing: contact and card are there. */
+/* A note that GHL does not take holds up nothing: contact and opportunity are there. */
 static void leave_out(struct sync_work *w, const struct ghl_answer *answer)
 {
     struct log_about about = {.order = w->work->key, .trace_id = answer->trace_id, .status = answer->status};
