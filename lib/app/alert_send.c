@@ -443,11 +443,6 @@ static void keep(const struct sender *s, const json_t *alert)
                   "DATA_DIR/alerts cannot be written: this alert is not tried again");
 }
 
-static void hide(void *context, const char *secret)
-{
-    log_secret(context, secret);
-}
-
 static json_t *read_alert(void)
 {
     struct buf text;
@@ -469,7 +464,7 @@ int alert_sender(void)
 
     bool good = config_load(&s.config, &report);
     s.log = log_open(s.config.log_to, s.config.log_level, s.config.log_max, &e);
-    config_each_secret(&s.config, hide, s.log);
+    config_hide_secrets(&s.config, s.log);
     if (good) {
         s.dir = open_dir(&s.config);
         if (alert && !send_one(&s, alert, false))

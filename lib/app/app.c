@@ -15,11 +15,6 @@
 
 /* -- the parts -- */
 
-static void keep_secret(void *context, const char *secret)
-{
-    log_secret(context, secret);
-}
-
 static bool open_parts(struct app *app, struct error *e)
 {
     const struct config *c = &app->config;
@@ -108,7 +103,7 @@ bool app_open(struct app *app, volatile int *stop)
         app->log = log_open("stderr", app->config.log_level, 0, &ignored);
         log_event(app->log, LOG_LEVEL_ERROR, "log", NULL, "%s; logging to stderr instead", e.text);
     }
-    config_each_secret(&app->config, keep_secret, app->log);
+    config_hide_secrets(&app->config, app->log);
     if (*owner.text)
         log_event(app->log, LOG_LEVEL_ERROR, "start", NULL, "%s", owner.text);
     /* A CGI program opens with each request: a flood of them fills no disk. */
@@ -152,7 +147,7 @@ static void move_log(struct app *app, const struct config *fresh)
                       : "");
         return;
     }
-    config_each_secret(&app->config, keep_secret, log);
+    config_hide_secrets(&app->config, log);
     log_close(app->log);
     app->log = log;
 }
@@ -176,7 +171,7 @@ static void take_over(struct app *app, struct config *fresh, struct config_repor
     config_free(&app->config);
     app->config = *fresh;
     app->report = *report;
-    config_each_secret(&app->config, keep_secret, app->log);
+    config_hide_secrets(&app->config, app->log);
     app->config_ok = open_parts(app, &e);
     if (!app->config_ok)
         log_event(app->log, LOG_LEVEL_ERROR, "start", NULL, "%s", e.text);

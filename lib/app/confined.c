@@ -42,11 +42,6 @@ static void allow_place(const struct confine *confine, const char *path, enum co
         confine_allow(confine, real, access);
 }
 
-static void allow_settings(void *context, const char *path)
-{
-    allow_place(context, path, CONFINE_READ);
-}
-
 void app_confine(struct app *app)
 {
     const struct config *c = &app->config;
@@ -67,7 +62,8 @@ void app_confine(struct app *app)
     if (*c->log_to == '/')
         allow_place(&confine, c->log_to, CONFINE_WRITE);
     confine_allow(&confine, "/dev/null", CONFINE_WRITE);
-    config_each_file(c, allow_settings, &confine);
+    for (size_t i = 0; i < c->file_count; i++)
+        allow_place(&confine, config_file(c, i), CONFINE_READ);
     const char *const certificates[] = {c->ca_file, places_env("SSL_CERT_FILE"), places_env("SSL_CERT_DIR")};
     for (size_t i = 0; i < sizeof certificates / sizeof *certificates; i++)
         if (certificates[i] && *certificates[i])

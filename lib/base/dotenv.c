@@ -89,6 +89,15 @@ static const char *assignment(struct parser *s, struct buf *name, struct buf *va
     return *s->p == '\'' || *s->p == '"' ? quoted_word(s, value) : bare(s, value);
 }
 
+bool dotenv_quote(const char *value, struct buf *out)
+{
+    bool good = buf_addc(out, '\'');
+
+    for (const char *p = value; *p && good; p++)
+        good = *p == '\'' ? buf_adds(out, "'\\''") : buf_addc(out, *p);
+    return good && buf_addc(out, '\'');
+}
+
 bool dotenv_parse(const char *text, dotenv_take *take, dotenv_complain *complain, void *context)
 {
     struct parser s = {.p = text, .line = 1};

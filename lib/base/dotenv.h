@@ -17,6 +17,9 @@ typedef void dotenv_take(void *context, const char *name, const char *value, int
  * right. */
 typedef void dotenv_complain(void *context, const char *name, int line, const char *what);
 
+/* Appends the value in single quotes. */
+bool dotenv_quote(const char *value, struct buf *out);
+
 /* Parses the text; a wrong line is reported and passed over. False when out of memory. */
 bool dotenv_parse(const char *text, dotenv_take *take, dotenv_complain *complain, void *context) MUST_CHECK;
 

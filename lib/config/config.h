@@ -131,9 +131,8 @@ void config_report_free(struct config_report *report);
 /* Has a file changed, come or gone since this config was loaded? A few calls of stat. */
 bool config_is_stale(const struct config *config);
 
-/* Calls for the path of each file that the settings may come from, there or not. */
-void config_each_file(const struct config *config, void (*call)(void *context, const char *path),
-                      void *context);
+/* The path of the n-th file that the settings may come from, there or not; n is below file_count. */
+const char *config_file(const struct config *config, size_t n);
 
 /* Do settings differ? Their names are added to `names` (may be NULL), separated by ", ". */
 bool config_differ(const struct config *a, const struct config *b, struct buf *names);
@@ -154,9 +153,8 @@ const char *config_plain_status(const char *status); /* without "wc-" */
 /* The value of the first pair with this key; NULL if there is none. */
 const char *pair_find(const struct pair_list *list, const char *key);
 
-/* Calls for the value of each secret that is set. */
-void config_each_secret(const struct config *config, void (*call)(void *context, const char *secret),
-                        void *context);
+/* No secret that is set appears in the log from now on. */
+void config_hide_secrets(const struct config *config, struct log *log);
 
 /* Does the opportunity's name tell one order from another? */
 bool config_name_is_unique(const struct config *config);

@@ -163,33 +163,23 @@ bool config_differ(const struct config *a, const struct config *b, struct buf *n
     return differ;
 }
 
-static void swap(void *a, void *b, size_t size)
-{
-    for (unsigned char *x = a, *y = b; size > 0; size--, x++, y++) {
-        unsigned char byte = *x;
-        *x = *y;
-        *y = byte;
-    }
-}
-
 void config_refuse(struct config *running, struct config *fresh)
 {
-    swap(&running->env_file, &fresh->env_file, sizeof running->env_file);
-    struct config_file *files = running->files;
+    const struct config was = *running;
+
+    running->env_file = fresh->env_file;
     running->files = fresh->files;
-    fresh->files = files;
-    swap(&running->file_count, &fresh->file_count, sizeof running->file_count);
+    running->file_count = fresh->file_count;
+    fresh->env_file = was.env_file;
+    fresh->files = was.files;
+    fresh->file_count = was.file_count;
 }
 
 /* -- secrets -- */
 
-void config_each_secret(const struct config *config, void (*call)(void *context, const char *secret),
-                        void *context)
+void config_hide_secrets(const struct config *config, struct log *log)
 {
-    for (const struct setting *s = settings; s < settings + settings_count; s++) {
-        const char *secret =
-            s->type == &type_secret ? *(char *const *)(const void *)((const char *)config + s->offset) : NULL;
-        if (secret && *secret)
-            call(context, secret);
-    }
+    for (const struct setting *s = settings; s < settings + settings_count; s++)
+        if (s->type == &type_secret)
+            log_secret(log, *(char *const *)(const void *)((const char *)config + s->offset));
 }

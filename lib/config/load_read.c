@@ -66,11 +66,9 @@ bool config_is_stale(const struct config *config)
     return false;
 }
 
-void config_each_file(const struct config *config, void (*call)(void *context, const char *path),
-                      void *context)
+const char *config_file(const struct config *config, size_t n)
 {
-    for (size_t i = 0; i < config->file_count; i++)
-        call(context, config->files[i].path);
+    return config->files[n].path;
 }
 
 void load_free_files(struct config *config)

@@ -73,16 +73,6 @@ static bool find_home_file(char *out)
     return owner && owner->pw_dir[0] == '/' && join(owner->pw_dir, HOME_FILE, out);
 }
 
-static bool find_system_file(char *out)
-{
-    return snprintf(out, PATH_MAX, "/etc/%s", HOME_FILE) > 0;
-}
-
-static bool find_file_beside(char *out)
-{
-    return places_beside_program(".env", out);
-}
-
 bool places_is_home_file(const char *path)
 {
     char home_file[PATH_MAX];
@@ -92,18 +82,17 @@ bool places_is_home_file(const char *path)
 
 bool places_settings(char *out)
 {
-    return find_home_file(out) || find_system_file(out);
+    return find_home_file(out) || snprintf(out, PATH_MAX, "/etc/" HOME_FILE) > 0;
 }
 
 bool places_candidate(unsigned n, char *out)
 {
-    static bool (*const find[])(char *) = {find_home_file, find_system_file, find_file_beside};
-
-    if (n >= sizeof find / sizeof *find)
-        return false;
-    if (!find[n](out))
-        out[0] = '\0';
-    return true;
+    switch (n) {
+    case 0: (void)find_home_file(out); return true; /* "" if it is not known */
+    case 1: (void)snprintf(out, PATH_MAX, "/etc/" HOME_FILE); return true;
+    case 2: (void)!places_beside_program(".env", out); return true;
+    default: return false;
+    }
 }
 
 /* -- certificates -- */

@@ -1,5 +1,6 @@
 /* The settings table as text: .env.sample, the man page, and what `check` shows. */
 #include "base/clock.h"
+#include "base/dotenv.h"
 #include "config/settings.h"
 #include <string.h>
 
@@ -8,10 +9,7 @@ static bool add_quoted(struct buf *out, const char *value)
 {
     if (*value && !strpbrk(value, " \t'\"\\$#&;<>|(){}*?`~"))
         return buf_adds(out, value);
-    bool good = buf_addc(out, '\'');
-    for (const char *p = value; *p && good; p++)
-        good = *p == '\'' ? buf_adds(out, "'\\''") : buf_addc(out, *p);
-    return good && buf_addc(out, '\'');
+    return dotenv_quote(value, out);
 }
 
 bool config_print_sample(struct buf *out)

@@ -1,5 +1,5 @@
 #include "config/write.h"
-#include "base/buf.h"
+#include "base/dotenv.h"
 #include "base/files.h"
 #include <errno.h>
 #include <fcntl.h>
@@ -53,15 +53,6 @@ static bool add_rest(const char *text, const struct config_value *values, size_t
     return true;
 }
 
-static bool add_value(const struct config_value *value, struct buf *out)
-{
-    bool good = buf_addf(out, "%s='", value->name);
-
-    for (const char *p = value->value; good && *p; p++)
-        good = *p == '\'' ? buf_adds(out, "'\\''") : buf_addc(out, *p);
-    return good && buf_adds(out, "'\n");
-}
-
 static bool read_old(int dir, const char *name, struct stat *st, struct buf *text, struct error *e)
 {
     int fd = openat(dir, name, O_RDONLY | O_CLOEXEC);
@@ -103,7 +94,8 @@ bool config_write(const char *path, const struct config_value *values, size_t co
         good = false;
     }
     for (size_t i = 0; good && i < count; i++)
-        good = add_value(&values[i], &text);
+        good = buf_addf(&text, "%s=", values[i].name) && dotenv_quote(values[i].value, &text) &&
+               buf_addc(&text, '\n');
     good = good && !text.failed && files_write(dir, name, text.data, text.len, false, e) == FILES_OK;
     if (good && (fchmodat(dir, name, st.st_mode & 0777, 0) != 0 ||
                  fchownat(dir, name, st.st_uid, st.st_gid, 0) != 0)) {
