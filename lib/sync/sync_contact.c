@@ -204,30 +204,6 @@ static enum step update(struct sync_work *w, json_t *body)
 
 /* -- who the customer is -- */
 
-/* A contact that GHL has. */
-struct known {
-    char id[GHL_ID_SIZE]; /* "" = there is none */
-    char email[320];
-};
-
-static enum step find(struct sync_work *w, const char *email, const char *phone, struct known *known)
-{
-    struct ghl_answer answer;
-    struct ghl_call call = sync_call(w);
-    enum step step = STEP_NEXT;
-
-    *known = (struct known){0};
-    if (ghl_contact_find(w->app->ghl, &call, email, phone, &answer) == GHL_OK) {
-        memcpy(known->id, answer.id, sizeof answer.id);
-        text_copy(known->email, sizeof known->email,
-                  json_text(json_object_get(answer.json, "contact"), "email"));
-    } else {
-        step = sync_stop_answer(w, "contact look-up", &answer);
-    }
-    ghl_answer_free(&answer);
-    return step;
-}
-
 /* The phone is another person's: this contact goes without it, and a note says so. */
 static enum step without_phone(struct sync_work *w, json_t *body, bool *bare)
 {
@@ -257,14 +233,14 @@ static enum step without_phone(struct sync_work *w, json_t *body, bool *bare)
 static enum step first_contact(struct sync_work *w, json_t *body, bool *bare)
 {
     const char *email = plan_email(w->plan), *phone = w->plan->phone_shared ? "" : plan_phone(w->plan);
-    struct known by_phone, by_email;
+    struct sync_known by_phone, by_email;
 
     *bare = false;
     if (w->plan->phone_shared && *email)
         json_object_del(body, "phone");
     if (!*phone)
         return upsert(w, body, bare);
-    if (find(w, "", phone, &by_phone) == STEP_STOP)
+    if (sync_find_contact(w, "", phone, &by_phone) == STEP_STOP)
         return STEP_STOP;
     if (!*by_phone.id || (*email && !strcasecmp(by_phone.email, email)) || (!*email && !*by_phone.email))
         return upsert(w, body, bare);
@@ -276,7 +252,7 @@ static enum step first_contact(struct sync_work *w, json_t *body, bool *bare)
     }
     if (*by_phone.email)
         return without_phone(w, body, bare);
-    if (find(w, email, "", &by_email) == STEP_STOP)
+    if (sync_find_contact(w, email, "", &by_email) == STEP_STOP)
         return STEP_STOP;
     if (*by_email.id)
         return without_phone(w, body, bare);
@@ -337,9 +313,9 @@ static enum step tell_both(struct sync_work *w, const char *known)
 /* The order's email was corrected, or added. */
 static enum step corrected(struct sync_work *w, json_t *body)
 {
-    struct known known;
+    struct sync_known known;
 
-    if (find(w, plan_email(w->plan), "", &known) == STEP_STOP)
+    if (sync_find_contact(w, plan_email(w->plan), "", &known) == STEP_STOP)
         return STEP_STOP;
     bool ours =
         w->link.made || !w->link.email[0]; /* the contact is this order's own, or had no email from it */

@@ -102,28 +102,31 @@ static enum step look(struct sync_work *w, const char *contact, const char *text
     return step;
 }
 
-/* The contact that has this order's email or phone now, without touching it; "" = there is none. */
-static enum step find_contact(struct sync_work *w, char id[GHL_ID_SIZE])
+enum step sync_find_contact(struct sync_work *w, const char *email, const char *phone,
+                            struct sync_known *known)
 {
-    const char *email = plan_email(w->plan), *phone = plan_phone(w->plan);
     struct ghl_answer answer;
     struct ghl_call call = sync_call(w);
     enum step step = STEP_NEXT;
 
-    id[0] = '\0';
+    *known = (struct sync_known){0};
     if (!*email && !*phone)
         return STEP_NEXT;
-    if (ghl_contact_find(w->app->ghl, &call, email, phone, &answer) == GHL_OK)
-        memcpy(id, answer.id, sizeof answer.id);
-    else
+    if (ghl_contact_find(w->app->ghl, &call, email, phone, &answer) == GHL_OK) {
+        memcpy(known->id, answer.id, sizeof answer.id);
+        text_copy(known->email, sizeof known->email,
+                  json_text(json_object_get(answer.json, "contact"), "email"));
+    } else {
         step = sync_stop_answer(w, "contact look-up", &answer);
+    }
     ghl_answer_free(&answer);
     return step;
 }
 
 enum step sync_search(struct sync_work *w, const struct sync_wanted *wanted, struct sync_found *found)
 {
-    char contacts[sizeof w->link.former + 3 * RECORD_ID_SIZE + 4], now[GHL_ID_SIZE] = "", *rest = NULL;
+    char contacts[sizeof w->link.former + 3 * RECORD_ID_SIZE + 4], *rest = NULL;
+    struct sync_known now = {0};
     enum step step = STEP_NEXT;
     int looked = 0;
 
@@ -133,8 +136,8 @@ enum step sync_search(struct sync_work *w, const struct sync_wanted *wanted, str
         step = look(w, "", wanted->name, wanted, found);
     /* A person may have given it another name; the mark still tells. */
     if (step == STEP_NEXT && !*found->id && *wanted->field && !w->link.contact[0])
-        step = find_contact(w, now);
-    snprintf(contacts, sizeof contacts, "%s %s %s %s", w->link.contact, now,
+        step = sync_find_contact(w, plan_email(w->plan), plan_phone(w->plan), &now);
+    snprintf(contacts, sizeof contacts, "%s %s %s %s", w->link.contact, now.id,
              strcmp(wanted->contact, w->link.contact) != 0 ? wanted->contact : "",
              w->work->record.link.former);
     for (char *contact = strtok_r(contacts, " ", &rest);

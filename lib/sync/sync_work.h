@@ -121,6 +121,15 @@ struct sync_found {
  * enough, may have. It is one that no other order owns. */
 enum step sync_search(struct sync_work *w, const struct sync_wanted *wanted, struct sync_found *found);
 
+/* A contact that GHL has; id "" = there is none. */
+struct sync_known {
+    char id[GHL_ID_SIZE];
+    char email[320];
+};
+/* The one with this email or, if that is "", with this phone now, without touching it. */
+enum step sync_find_contact(struct sync_work *w, const char *email, const char *phone,
+                            struct sync_known *known);
+
 /* -- who owns an opportunity -- */
 
 enum sync_owner { OWNER_TAKE, OWNER_TAKE_OVER, OWNER_LOOK };
