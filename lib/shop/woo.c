@@ -2,10 +2,12 @@
 #include "base/clock.h"
 #include "base/crash.h"
 #include "base/json.h"
+#include "base/text.h"
 #include "base/version.h"
 #include "order/order.h"
 #include <inttypes.h>
 #include <openssl/evp.h>
+#include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -17,6 +19,7 @@
 #define ANSWER_MAX (48UL * 1024 * 1024) /* a page of large orders */
 #define LONGEST_WAIT_MS 60000
 #define API "/wp-json/wc/v3"
+#define URL_SIZE 16384
 
 static const int64_t wait_ms[TRIES - 1] = {500, 1500};
 
@@ -269,10 +272,24 @@ static enum woo_result no_answer(const struct woo *woo, enum http_result result,
 
 /* -- one call -- */
 
-/* A body is sent by POST or PUT. */
-static enum woo_result call(struct woo *woo, const char *method, const char *url, const char *body,
-                            struct woo_page *page, struct error *e)
+/* The path, which is formatted, follows the API's address. A body is sent by POST or PUT. */
+static enum woo_result call(struct woo *woo, const char *method, const char *body, struct woo_page *page,
+                            struct error *e, const char *path, ...) PRINTF_LIKE(6, 7);
+static enum woo_result call(struct woo *woo, const char *method, const char *body, struct woo_page *page,
+                            struct error *e, const char *path, ...)
 {
+    char url[URL_SIZE];
+    size_t used = strlen(woo->api);
+    va_list args;
+
+    va_start(args, path);
+    bool fits =
+        text_copy(url, sizeof url, woo->api) && text_vformat(url + used, sizeof url - used, path, args);
+    va_end(args);
+    if (!fits) {
+        error_set(e, "WOO_URL: out of memory, or the address is too long");
+        return WOO_REFUSED;
+    }
     const char *const headers[] = {woo->authorization, "Accept: application/json", "Cache-Control: no-cache",
                                    body ? "Content-Type: application/json" : NULL, NULL};
     const struct http_request request = {.method = method,
@@ -301,11 +318,6 @@ static enum woo_result call(struct woo *woo, const char *method, const char *url
                                                                               : refuse(woo, &page->answer, e);
 }
 
-static enum woo_result get(struct woo *woo, const char *url, struct woo_page *page, struct error *e)
-{
-    return call(woo, "GET", url, NULL, page, e);
-}
-
 /* A smaller page may be what the shop can do. True: once more. */
 static bool try_again(const struct woo *woo, int tried, size_t *per_page, const struct http_answer *answer)
 {
@@ -318,22 +330,6 @@ static bool try_again(const struct woo *woo, int tried, size_t *per_page, const 
     if (answer->retry_after_ms > wait)
         wait = answer->retry_after_ms;
     return clock_sleep_ms(wait, woo->stop);
-}
-
-static bool make_url(const struct woo *woo, const struct woo_query *query, struct buf *url)
-{
-    char after[32];
-
-    clock_format_iso((query->from_s - 1) * 1000, after); /* exclusive */
-    after[strcspn(after, ".")] = '\0';
-    buf_reset(url);
-    return buf_addf(url,
-                    "%s/"
-                    "orders?status=%s&orderby=modified&order=asc&dates_are_gmt=true&modified_after=%s&per_"
-                    "page=%zu",
-                    woo->api, query->status, after, query->per_page) &&
-           (!query->offset || buf_addf(url, "&offset=%zu", query->offset)) &&
-           (!*query->exclude || buf_addf(url, "&exclude=%s", query->exclude));
 }
 
 /* -- the page's orders -- */
@@ -381,24 +377,34 @@ static bool knows_modified_after(const struct woo_page *page, int64_t from_s)
     return page->count == 0;
 }
 
+static enum woo_result ask_orders(struct woo *woo, const struct woo_query *query, struct woo_page *page,
+                                  struct error *e)
+{
+    char after[32], offset[32] = "";
+
+    clock_format_iso((query->from_s - 1) * 1000, after); /* exclusive */
+    after[strcspn(after, ".")] = '\0';
+    if (query->offset)
+        snprintf(offset, sizeof offset, "&offset=%zu", query->offset);
+    return call(
+        woo, "GET", NULL, page, e,
+        "/orders?status=%s&orderby=modified&order=asc&dates_are_gmt=true&modified_after=%s&per_page=%zu"
+        "%s%s%s",
+        query->status, after, query->per_page, offset, *query->exclude ? "&exclude=" : "", query->exclude);
+}
+
 enum woo_result woo_orders(struct woo *woo, struct woo_query *query, struct woo_page *page, struct error *e)
 {
-    enum woo_result result = WOO_REFUSED;
-    struct buf url;
+    enum woo_result result = ask_orders(woo, query, page, e);
 
-    buf_init(&url, 16384);
-    for (int tried = 0; make_url(woo, query, &url); tried++) {
-        result = get(woo, url.data, page, e);
-        if (result != WOO_AWAY || !try_again(woo, tried, &query->per_page, &page->answer))
-            break;
+    for (int tried = 0; result == WOO_AWAY && try_again(woo, tried, &query->per_page, &page->answer);
+         tried++) {
         log_event(woo->log, LOG_LEVEL_WARN, "shop", NULL, "%s; once more, %zu orders at a time", e->text,
                   query->per_page);
+        result = ask_orders(woo, query, page, e);
     }
     if (woo->stop && *woo->stop && result != WOO_OK)
         result = WOO_STOPPED;
-    if (url.failed)
-        error_set(e, "WOO_URL: out of memory, or the address is too long");
-    buf_free(&url);
     if (result == WOO_OK && !slice(page))
         result = refuse_content(woo, &page->answer, e);
     if (result == WOO_OK && !knows_modified_after(page, query->from_s)) {
@@ -413,15 +419,8 @@ enum woo_result woo_orders(struct woo *woo, struct woo_query *query, struct woo_
 
 enum woo_result woo_order(struct woo *woo, const char *id, struct woo_page *page, struct error *e)
 {
-    struct buf url;
-    enum woo_result result = WOO_REFUSED;
+    enum woo_result result = call(woo, "GET", NULL, page, e, "/orders/%s", id);
 
-    buf_init(&url, 16384);
-    if (buf_addf(&url, "%s/orders/", woo->api) && http_escape(&url, id))
-        result = get(woo, url.data, page, e);
-    else
-        error_set(e, "WOO_URL: out of memory, or the address is too long");
-    buf_free(&url);
     if (result == WOO_OK && !add_item(page, page->answer.body.data, page->answer.body.len))
         result = refuse_content(woo, &page->answer, e);
     return result;
@@ -431,16 +430,11 @@ enum woo_result woo_order(struct woo *woo, const char *id, struct woo_page *page
 static enum woo_result webhooks_page(struct woo *woo, int number, json_t *list, bool *more, struct error *e)
 {
     struct woo_page page = {0};
-    struct buf url;
-    enum woo_result result = WOO_REFUSED;
 
     *more = false;
-    buf_init(&url, 16384);
     http_answer_init(&page.answer);
-    if (buf_addf(&url, "%s/webhooks?per_page=%d&page=%d", woo->api, WOO_PAGE_MAX, number))
-        result = get(woo, url.data, &page, e);
-    else
-        error_set(e, "WOO_URL: out of memory, or the address is too long");
+    enum woo_result result =
+        call(woo, "GET", NULL, &page, e, "/webhooks?per_page=%d&page=%d", WOO_PAGE_MAX, number);
     if (result == WOO_OK) {
         json_t *some =
             json_loadb(page.answer.body.data ? page.answer.body.data : "", page.answer.body.len, 0, NULL);
@@ -450,7 +444,6 @@ static enum woo_result webhooks_page(struct woo *woo, int number, json_t *list, 
         json_decref(some);
     }
     woo_page_free(&page);
-    buf_free(&url);
     return result;
 }
 
@@ -473,22 +466,19 @@ enum woo_result woo_webhooks(struct woo *woo, json_t **list, struct error *e)
 enum woo_result woo_webhook_write(struct woo *woo, json_int_t id, const json_t *fields, struct error *e)
 {
     struct woo_page page = {0};
-    struct buf url;
     enum woo_result result = WOO_REFUSED;
-    char *body = json_dumps(fields, JSON_COMPACT);
+    char number[24] = "", *body = json_dumps(fields, JSON_COMPACT);
 
-    buf_init(&url, 16384);
     http_answer_init(&page.answer);
-    bool made = body && buf_addf(&url, "%s/webhooks", woo->api) &&
-                (!id || buf_addf(&url, "/%" JSON_INTEGER_FORMAT, id));
-    if (made)
-        result = call(woo, id ? "PUT" : "POST", url.data, body, &page, e);
+    if (id)
+        snprintf(number, sizeof number, "/%" JSON_INTEGER_FORMAT, id);
+    if (body)
+        result = call(woo, id ? "PUT" : "POST", body, &page, e, "/webhooks%s", number);
     else
-        error_set(e, "WOO_URL: out of memory, or the address is too long");
+        error_set(e, "out of memory");
     if (body)
         explicit_bzero(body, strlen(body)); /* it may hold the secret */
     free(body);
     woo_page_free(&page);
-    buf_free(&url);
     return result;
 }

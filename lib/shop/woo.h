@@ -82,7 +82,7 @@ enum woo_result woo_webhooks(struct woo *woo, json_t **list, struct error *e) MU
  * once. The key must be one that may write. */
 enum woo_result woo_webhook_write(struct woo *woo, json_int_t id, const json_t *fields,
                                   struct error *e) MUST_CHECK;
-/* One order, also from the bin. */
+/* One order, by its decimal digits; also from the bin. */
 enum woo_result woo_order(struct woo *woo, const char *id, struct woo_page *page, struct error *e) MUST_CHECK;
 
 #endif
