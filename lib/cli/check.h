@@ -42,7 +42,6 @@ bool check_failed(const struct findings *findings, const char *area);
 /* Is this machine's clock off? date_s: of an answer's Date; at_s: our time then. `whose`: "GHL's". */
 void check_clock(struct findings *findings, const char *whose, int64_t date_s, int64_t at_s);
 
-/* A call to GHL on check's behalf. */
-struct ghl_call check_call(void);
+#define CHECK_CALL_MS 15000 /* of a call to GHL that a person waits for */
 
 #endif

@@ -6,19 +6,11 @@
 #include <stdlib.h>
 #include <string.h>
 
-#define CHECK_BUDGET_MS 15000
 #define DAY_S (24LL * 3600)
 #define TOKEN_OLD_DAYS 80 /* GHL advises a new token every 90 days */
 #define CLOCK_OFF_S 30
 #define TOKEN_PAGE "the sub-account's Settings > Private Integrations"
 #define WAIT "All orders wait; none is lost."
-
-struct ghl_call check_call(void)
-{
-    return (struct ghl_call){.deadline_mono_ms = clock_mono_ms() + CHECK_BUDGET_MS,
-                             .order = "",
-                             .send_deadline_mono_ms = CLOCK_NEVER};
-}
 
 /* -- what an answer's headers say -- */
 
@@ -101,7 +93,7 @@ static void check_next(struct app *app, struct findings *f)
     struct config config = app->config; /* borrows everything */
     char none[1] = "";
     struct ghl_answer answer;
-    struct ghl_call call = check_call();
+    struct ghl_call call = ghl_call_within(CHECK_CALL_MS);
     struct error e = ERROR_NONE;
 
     if (ghl_uses_next(app->ghl)) {
@@ -130,50 +122,35 @@ static void check_next(struct app *app, struct findings *f)
 
 #define NOBODY "wooGhlCheckNobody000" /* an id that nothing has: a write to it changes nothing */
 
-static enum ghl_result read_contacts(struct ghl *ghl, const struct ghl_call *call, struct ghl_answer *answer)
+static enum ghl_result read_contacts(struct ghl *ghl, const struct ghl_call *call, const char *id,
+                                     const json_t *nothing, struct ghl_answer *answer)
 {
+    (void)id, (void)nothing;
     return ghl_contact_find(ghl, call, "woo_ghl.check@example.com", "", answer);
-}
-
-static enum ghl_result write_contacts(struct ghl *ghl, const struct ghl_call *call, struct ghl_answer *answer)
-{
-    json_t *nothing = json_object();
-    enum ghl_result result = ghl_contact_update(ghl, call, NOBODY, nothing, answer);
-
-    json_decref(nothing);
-    return result;
-}
-
-static enum ghl_result write_opportunities(struct ghl *ghl, const struct ghl_call *call,
-                                           struct ghl_answer *answer)
-{
-    json_t *nothing = json_object();
-    enum ghl_result result = ghl_opportunity_update(ghl, call, NOBODY, nothing, answer);
-
-    json_decref(nothing);
-    return result;
 }
 
 /* opportunities.readonly is what the first look needs; locations' are looked at with what needs them. */
 static const struct {
     const char *scope;
-    enum ghl_result (*attempt)(struct ghl *ghl, const struct ghl_call *call, struct ghl_answer *answer);
+    enum ghl_result (*attempt)(struct ghl *ghl, const struct ghl_call *call, const char *id,
+                               const json_t *nothing, struct ghl_answer *answer);
 } scopes[] = {
     {"contacts.readonly", read_contacts},
-    {"contacts.write", write_contacts},
-    {"opportunities.write", write_opportunities},
+    {"contacts.write", ghl_contact_update},
+    {"opportunities.write", ghl_opportunity_update},
 };
 
 static void check_scopes(struct app *app, struct findings *f)
 {
     struct ghl_answer answer;
     struct error e = ERROR_NONE;
+    json_t *nothing = json_object();
     char mend[256];
     bool good = true;
 
     for (size_t i = 0; i < sizeof scopes / sizeof *scopes; i++) {
-        struct ghl_call call = check_call();
-        enum ghl_result result = scopes[i].attempt(app->ghl, &call, &answer);
+        struct ghl_call call = ghl_call_within(CHECK_CALL_MS);
+        enum ghl_result result = scopes[i].attempt(app->ghl, &call, NOBODY, nothing, &answer);
         bool missing = result == GHL_AUTH,
              unknown = result == GHL_RETRY || result == GHL_LIMITED || result == GHL_UNKNOWN;
 
@@ -188,6 +165,7 @@ static void check_scopes(struct app *app, struct findings *f)
         good = good && !missing && !unknown;
         ghl_answer_free(&answer);
     }
+    json_decref(nothing);
     if (good)
         FINDINGS_OK(f, "scopes", "the token may read and write contacts and opportunities");
 }
@@ -197,7 +175,7 @@ static void check_scopes(struct app *app, struct findings *f)
 void check_ghl(struct app *app, struct findings *f)
 {
     struct ghl_answer answer;
-    struct ghl_call call = check_call();
+    struct ghl_call call = ghl_call_within(CHECK_CALL_MS);
     struct heard heard = {.date_s = -1};
 
     if (app->config.dry_run) {
@@ -223,7 +201,7 @@ void check_ghl(struct app *app, struct findings *f)
 
 void check_duplicates(struct app *app, struct findings *f)
 {
-    struct ghl_call call = check_call();
+    struct ghl_call call = ghl_call_within(CHECK_CALL_MS);
 
     if (!app->config.dry_run)
         location_check_duplicates(app->ghl, &call, f);

@@ -4,6 +4,7 @@
 #include "base/clock.h"
 #include "base/text.h"
 #include "cli/check.h"
+#include "owner/facts.h"
 #include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
@@ -137,23 +138,24 @@ void check_files(struct app *app, struct findings *f)
 static void check_others(struct app *app, const char *self, struct findings *f)
 {
     struct buf values;
+    size_t at = 0;
+    int64_t beat_ms;
+    const char *name;
 
     buf_init(&values, STORE_BLOB_MAX);
-    if (store_values(app->store, HEARTBEAT_VALUE, &values) == STORE_OK)
-        for (const char *at = values.data; at < values.data + values.len;) {
-            const char *name = at + strlen(HEARTBEAT_VALUE), *value = at + strlen(at) + 1;
-            int64_t age_ms = store_now_ms(app->store) - text_number(value, NULL);
-            at = value + strlen(value) + 1;
-            if (!strcmp(name, self))
-                continue;
-            if (age_ms < ALIVE_MS)
-                FINDINGS_OK(f, "machine", "%s: a drain ran %lld s ago", name, (long long)(age_ms / 1000));
-            else
-                findings_add(
-                    f, FINDING_WARN, "machine", "What lies in that machine's spool waits.",
-                    "Start the drain there. A machine that is gone for good is forgotten after 7 days.",
-                    "%s: no drain ran for %lld minutes", name, (long long)(age_ms / 60000));
-        }
+    if (store_values(app->store, HEARTBEAT_VALUE, &values) != STORE_OK)
+        buf_reset(&values);
+    while ((name = facts_next(&values, HEARTBEAT_VALUE, &at, &beat_ms))) {
+        int64_t age_ms = store_now_ms(app->store) - beat_ms;
+        if (!strcmp(name, self))
+            continue;
+        if (age_ms < ALIVE_MS)
+            FINDINGS_OK(f, "machine", "%s: a drain ran %lld s ago", name, (long long)(age_ms / 1000));
+        else
+            findings_add(f, FINDING_WARN, "machine", "What lies in that machine's spool waits.",
+                         "Start the drain there. A machine that is gone for good is forgotten after 7 days.",
+                         "%s: no drain ran for %lld minutes", name, (long long)(age_ms / 60000));
+    }
     buf_free(&values);
 }
 

@@ -72,7 +72,7 @@ static bool names_fields(const struct config *config)
 
 void check_mapping(struct app *app, struct findings *f)
 {
-    struct ghl_call call = check_call();
+    struct ghl_call call = ghl_call_within(CHECK_CALL_MS);
     struct ghl_answer answer = {0};
 
     if (app->config.dry_run)

@@ -36,37 +36,38 @@ void check_shop(struct app *app, struct findings *f)
     woo_free(woo);
 }
 
+/* The shop's webhooks, the caller's; NULL with the error set. */
+static json_t *read_webhooks(struct app *app, struct error *e)
+{
+    json_t *list = NULL;
+    struct woo *woo = woo_new(&app->config, app->log, app->stop, e);
+
+    if (woo && woo_webhooks(woo, &list, e) != WOO_OK)
+        list = NULL;
+    woo_free(woo);
+    return list;
+}
+
 /* Does the shop still deliver? A webhook that is disabled loses every order. */
 void check_webhooks(struct app *app, struct findings *f)
 {
     struct error e = ERROR_NONE;
-    json_t *list = NULL;
+    json_t *list = *app->config.woo_url ? read_webhooks(app, &e) : NULL;
 
-    if (!*app->config.woo_url)
-        return;
-    struct woo *woo = woo_new(&app->config, app->log, app->stop, &e);
-    if (!woo || woo_webhooks(woo, &list, &e) != WOO_OK) {
+    if (list)
+        webhooks_look(&app->config, list, f);
+    else if (*app->config.woo_url)
         findings_add(f, FINDING_WARN, "unknown", "A webhook that WooCommerce disabled is not noticed.",
                      "Give the key's user the rights of a shop manager.", "not known: %s", e.text);
-        woo_free(woo);
-        return;
-    }
-    webhooks_look(&app->config, list, f);
     json_decref(list);
-    woo_free(woo);
 }
 
 /* Does what is delivered there arrive here? */
 void check_public_url(struct app *app, struct findings *f)
 {
     struct error ignored = ERROR_NONE;
-    json_t *list = NULL;
-    struct woo *woo = NULL;
-
-    if (!*app->config.public_url && *app->config.woo_url && !check_failed(f, "shop"))
-        woo = woo_new(&app->config, app->log, app->stop, &ignored);
-    if (woo && woo_webhooks(woo, &list, &ignored) != WOO_OK)
-        list = NULL;
+    bool ask = !*app->config.public_url && *app->config.woo_url && !check_failed(f, "shop");
+    json_t *list = ask ? read_webhooks(app, &ignored) : NULL;
     char *url = public_url(&app->config, list);
     if (url && *url)
         public_url_look(&app->config, url, f);
@@ -77,7 +78,6 @@ void check_public_url(struct app *app, struct findings *f)
                      "Set PUBLIC_URL to the Delivery URL of the webhooks.", "not asked");
     free(url);
     json_decref(list);
-    woo_free(woo);
 }
 
 /* The newest delivery in which WordPress sent an error in an order's place; at_ms 0 = there was none. */

@@ -90,21 +90,33 @@ static void add_word(void *context, const char *word)
     (void)(buf_addc(context, ' ') && buf_adds(context, word)); /* a failed buffer says so at its end */
 }
 
+/* A shell's case statement: after which command which words may stand. */
+static bool add_cases(struct buf *out, const char *before, const char *after)
+{
+    bool good = true;
+
+    for (size_t i = 0; i < commands_count && good; i++) {
+        good = buf_addf(out, "        %s) %s --help", commands[i].name, before);
+        commands_words(&commands[i], add_word, out);
+        good = good && buf_addf(out, "%s ;;\n", after);
+    }
+    return good;
+}
+
+static bool add_names(struct buf *out)
+{
+    for (size_t i = 0; i < commands_count; i++)
+        add_word(out, commands[i].name);
+    return !out->failed;
+}
+
 bool commands_bash(struct buf *out)
 {
-    bool good =
-        buf_adds(out, "# bash completion for woo_ghl: made by `woo_ghl help bash`\n"
-                      "_woo_ghl()\n{\n    local words\n    if ((COMP_CWORD == 1)); then\n        words='");
-
-    for (size_t i = 0; i < commands_count && good; i++)
-        good = buf_addf(out, "%s%s", i ? " " : "", commands[i].name);
-    good = good && buf_adds(out, "'\n    else\n        case ${COMP_WORDS[1]} in\n");
-    for (size_t i = 0; i < commands_count && good; i++) {
-        good = buf_addf(out, "            %s) words='--help", commands[i].name);
-        commands_words(&commands[i], add_word, out);
-        good = good && buf_adds(out, "' ;;\n");
-    }
-    return good &&
+    return buf_adds(out,
+                    "# bash completion for woo_ghl: made by `woo_ghl help bash`\n"
+                    "_woo_ghl()\n{\n    local words\n    if ((COMP_CWORD == 1)); then\n        words='") &&
+           add_names(out) && buf_adds(out, "'\n    else\n        case ${COMP_WORDS[1]} in\n") &&
+           add_cases(out, "words='", "'") &&
            buf_adds(
                out,
                "        esac\n    fi\n"
@@ -114,16 +126,8 @@ bool commands_bash(struct buf *out)
 
 bool commands_zsh(struct buf *out)
 {
-    bool good = buf_adds(out, "#compdef woo_ghl\n# zsh completion for woo_ghl: made by `woo_ghl help zsh`\n"
-                              "if ((CURRENT == 2)); then\n    compadd --");
-
-    for (size_t i = 0; i < commands_count && good; i++)
-        good = buf_addf(out, " %s", commands[i].name);
-    good = good && buf_adds(out, "\nelse\n    case $words[2] in\n");
-    for (size_t i = 0; i < commands_count && good; i++) {
-        good = buf_addf(out, "        %s) compadd -- --help", commands[i].name);
-        commands_words(&commands[i], add_word, out);
-        good = good && buf_adds(out, " ;;\n");
-    }
-    return good && buf_adds(out, "    esac\n    _files\nfi\n");
+    return buf_adds(out, "#compdef woo_ghl\n# zsh completion for woo_ghl: made by `woo_ghl help zsh`\n"
+                         "if ((CURRENT == 2)); then\n    compadd --") &&
+           add_names(out) && buf_adds(out, "\nelse\n    case $words[2] in\n") &&
+           add_cases(out, "compadd --", "") && buf_adds(out, "    esac\n    _files\nfi\n");
 }

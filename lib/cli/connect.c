@@ -82,7 +82,7 @@ static bool plan_shop(struct connect *c, struct woo *woo, struct error *e)
 static bool plan_fields(struct connect *c, struct error *e)
 {
     const struct config *config = &c->app->config;
-    struct ghl_call call = check_call();
+    struct ghl_call call = ghl_call_within(CHECK_CALL_MS);
     struct ghl_answer answer;
 
     if (config->dry_run ||

@@ -16,7 +16,7 @@
 #include <sysexits.h>
 #include <unistd.h>
 
-#define SECRET_BYTES 20
+#define SECRET_SIZE 41
 #define CRONTAB_MAX (256L * 1024)
 
 /* One value of the settings file: given by an option, by the environment, by the file that is there, or asked for. */
@@ -72,17 +72,6 @@ static int find_places(struct install *in)
 
 /* -- the values -- */
 
-static bool make_secret(struct buf *out)
-{
-    unsigned char noise[SECRET_BYTES];
-    char hex[2 * SECRET_BYTES + 1];
-
-    if (!digest_random(noise, sizeof noise))
-        return false;
-    digest_hex(noise, sizeof noise, hex);
-    return buf_adds(out, hex);
-}
-
 /* False if the person went away. */
 static bool ask(struct install *in, struct answer *a)
 {
@@ -98,10 +87,11 @@ static bool ask(struct install *in, struct answer *a)
 static int ask_all(struct install *in)
 {
     struct answer *a = in->answer;
+    char secret[SECRET_SIZE];
     bool good = ask(in, &a[SECRET]);
 
     if (good && !a[SECRET].text.len && !*a[SECRET].known) {
-        good = make_secret(&a[SECRET].text);
+        good = digest_token(secret, sizeof secret) && buf_adds(&a[SECRET].text, secret);
         printf("made: a fresh webhook secret\n");
     }
     if (good && !in->dry_run)

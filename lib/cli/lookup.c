@@ -69,7 +69,7 @@ struct lookup {
 static int look_up(struct app *app, void *context)
 {
     const struct lookup *lookup = context;
-    struct ghl_call call = check_call();
+    struct ghl_call call = ghl_call_within(CHECK_CALL_MS);
     struct ghl_answer answer;
     bool good = lookup->ask(app->ghl, &call, &answer) == GHL_OK;
 

@@ -148,7 +148,6 @@ static bool add_header(struct header_lines *h, const char *name, const char *val
 static bool make_headers(const struct trigger *t, const struct delivery_to_send *d, struct header_lines *h)
 {
     char signature[SIGNATURE_SIZE], source[512], resource[100], id[33];
-    unsigned char random[16];
     const char *dot = strchr(d->topic, '.');
     size_t n = (size_t)(dot - d->topic);
 
@@ -157,10 +156,9 @@ static bool make_headers(const struct trigger *t, const struct delivery_to_send 
     const struct shop_rule *shop = t->config->shops.count ? t->config->shops.item : NULL;
     int len = snprintf(source, sizeof source, "https://%s/",
                        shop && shop->alias_count ? shop->alias[0] : "shop.example.com");
-    if (len < 0 || (size_t)len >= sizeof source || !digest_random(random, sizeof random) ||
+    if (len < 0 || (size_t)len >= sizeof source || !digest_token(id, sizeof id) ||
         !signature_make(d->secret, d->body, d->len, signature))
         return false;
-    digest_hex(random, sizeof random, id);
     return add_header(h, "Accept", "*/*") && add_header(h, "Content-Type", "application/json") &&
            add_header(h, "X-WC-Webhook-Source", source) && add_header(h, "X-WC-Webhook-Topic", d->topic) &&
            add_header(h, "X-WC-Webhook-Resource", resource) && add_header(h, "X-WC-Webhook-Event", dot + 1) &&
