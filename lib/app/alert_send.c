@@ -5,7 +5,6 @@
 #include "base/http_client.h"
 #include "base/text.h"
 #include "base/version.h"
-#include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <inttypes.h>
@@ -313,26 +312,11 @@ static int64_t pause_ms(int64_t tries)
     return ms < PAUSE_MAX_MS ? ms : PAUSE_MAX_MS;
 }
 
-/* Calls for each that waits; `dir` stays open. */
-static long each_waiting(int dir, void (*call)(int dir, const char *name, void *context), void *context)
+static bool waits(const char *name)
 {
-    int again = dir < 0 ? -1 : openat(dir, ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
-    DIR *stream = again < 0 ? NULL : fdopendir(again);
-    const struct dirent *entry;
-    long n = 0;
+    size_t len = strlen(name);
 
-    while (stream && (entry = readdir(stream))) {
-        size_t len = strlen(entry->d_name);
-        if (len > strlen(SUFFIX) && !strcmp(entry->d_name + len - strlen(SUFFIX), SUFFIX)) {
-            n++;
-            call(dir, entry->d_name, context);
-        }
-    }
-    if (stream)
-        closedir(stream);
-    else if (again >= 0)
-        close(again);
-    return n;
+    return len > strlen(SUFFIX) && !strcmp(name + len - strlen(SUFFIX), SUFFIX);
 }
 
 static bool is_due(const json_t *alert)
@@ -341,24 +325,34 @@ static bool is_due(const json_t *alert)
                                   pause_ms((int64_t)text_number(json_text(alert, "tries"), NULL));
 }
 
-static void look_whether_due(int dir, const char *name, void *context)
-{
-    bool *due = context;
-    json_t *alert = read_file(dir, name);
+struct waiting {
+    long n;
+    bool due;
+};
 
-    *due = *due || !alert || is_due(alert);
+static void count_waiting(void *context, int dir, const char *name)
+{
+    struct waiting *w = context;
+
+    if (!waits(name))
+        return;
+    json_t *alert = read_file(dir, name);
+    w->n++;
+    w->due = w->due || !alert || is_due(alert);
     json_decref(alert);
 }
 
 long alert_waiting(const struct config *config, bool *due)
 {
+    struct waiting w = {0};
     int dir = open_dir(config);
 
-    *due = false;
-    long n = each_waiting(dir, look_whether_due, due);
-    if (dir >= 0)
+    if (dir >= 0) {
+        (void)files_each(dir, count_waiting, &w);
         close(dir);
-    return n;
+    }
+    *due = w.due;
+    return w.n;
 }
 
 /* -- the process -- */
@@ -416,10 +410,13 @@ static bool send_one(const struct sender *s, json_t *alert, bool last_time)
     return !noted || (!*result.command && !*result.url);
 }
 
-static void send_again(int dir, const char *name, void *context)
+static void send_again(void *context, int dir, const char *name)
 {
     const struct sender *s = context;
     struct stat st;
+
+    if (!waits(name))
+        return;
     json_t *alert = read_file(dir, name);
     int64_t first_ms = text_number(name, NULL); /* the name begins with it */
     bool last_time = clock_wall_ms() - first_ms > KEEP_MS;
@@ -470,7 +467,7 @@ int alert_sender(void)
         if (alert && !send_one(&s, alert, false))
             keep(&s, alert);
         if (s.dir >= 0 && flock(s.dir, LOCK_EX | LOCK_NB) == 0) /* one of them at a time */
-            (void)each_waiting(s.dir, send_again, &s);
+            (void)files_each(s.dir, send_again, &s);
         if (s.dir >= 0)
             close(s.dir);
     }

@@ -259,13 +259,11 @@ bool app_tells(struct app *app, const char *event, int64_t *count)
 
 bool app_take_turn(struct app *app, const char *name, int64_t ttl_ms, bool *turn)
 {
-    unsigned char noise[8];
-    char mine[2 * sizeof noise + 1], *kept = NULL;
+    char mine[17], *kept = NULL;
 
     *turn = false;
-    if (!app->store || !digest_random(noise, sizeof noise))
+    if (!app->store || !digest_token(mine, sizeof mine))
         return false;
-    digest_hex(noise, sizeof noise, mine);
     enum store_result result = store_put_absent(app->store, name, mine, ttl_ms, &kept);
     *turn = result == STORE_OK && kept && !strcmp(kept, mine);
     free(kept);

@@ -152,10 +152,8 @@ void work_terms_begin(struct work_terms *terms, struct app *app, bool (*allowed)
 static enum ghl_result ask(struct work_terms *terms)
 {
     struct ghl_answer neutral;
-    struct ghl_call call = {.terms = &terms->terms,
-                            .deadline_mono_ms = clock_mono_ms() + PROBE_BUDGET_MS,
-                            .order = "",
-                            .send_deadline_mono_ms = CLOCK_NEVER};
+    struct ghl_call call = ghl_call_within(PROBE_BUDGET_MS);
+    call.terms = &terms->terms;
     enum ghl_result result = ghl_pipelines(terms->app->ghl, &call, &neutral);
 
     ghl_answer_free(&neutral);

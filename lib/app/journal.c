@@ -193,13 +193,11 @@ static void fold_lines(struct app *app, struct buf *lines)
 
 void journal_fold(struct app *app)
 {
-    char token[2 * 8 + 1];
-    unsigned char random[8];
+    char token[17];
     struct buf lines;
 
-    if (!tally_is_kept(&app->config) || !digest_random(random, sizeof random))
+    if (!tally_is_kept(&app->config) || !digest_token(token, sizeof token))
         return;
-    digest_hex(random, sizeof random, token);
     if (store_lock(app->store, "journal", token, LOCK_MS) != STORE_OK)
         return;
     buf_init(&lines, TALLY_KEPT_MAX);

@@ -2,7 +2,6 @@
 #include "app/memory.h"
 #include "base/files.h"
 #include "base/text.h"
-#include <dirent.h>
 #include <string.h>
 #include <sys/stat.h>
 #include <unistd.h>
@@ -84,13 +83,15 @@ static void look_in(const struct walk *walk, char *prefix, char *location)
     walk->call(app, &there, walk->context);
 }
 
-static void read_copy(const struct walk *walk, int dir, const char *name)
+static void read_copy(void *context, int dir, const char *name)
 {
+    const struct walk *walk = context;
     struct error e = ERROR_NONE;
     struct buf text;
 
     buf_init(&text, COPY_MAX);
-    if (files_read(dir, name, &text, &e) == FILES_OK) {
+    if (!strncmp(name, MEMORY_FILE ".", strlen(MEMORY_FILE ".")) &&
+        files_read(dir, name, &text, &e) == FILES_OK) {
         char *rest = text.data + strcspn(text.data, "\n"), *prefix = *rest ? rest + 1 : rest,
              *location = prefix + strcspn(prefix, "\n");
         if (*location) {
@@ -107,20 +108,14 @@ void left_behind_each(const struct app *app,
                       void (*call)(const struct app *app, const struct config *there, void *context),
                       void *context)
 {
-    const struct walk walk = {app, call, context};
-    static const char begin[] = MEMORY_FILE ".";
+    struct walk walk = {app, call, context};
     struct error e = ERROR_NONE;
-    int fd = files_open_dir(app->config.data_dir, &e);
-    DIR *dir = fd < 0 ? NULL : fdopendir(fd);
-    const struct dirent *entry;
+    int dir = files_open_dir(app->config.data_dir, &e);
 
-    while (dir && (entry = readdir(dir)))
-        if (!strncmp(entry->d_name, begin, sizeof begin - 1))
-            read_copy(&walk, fd, entry->d_name);
-    if (dir)
-        closedir(dir);
-    else if (fd >= 0)
-        close(fd);
+    if (dir < 0)
+        return;
+    (void)files_each(dir, read_copy, &walk); /* what cannot be read is not there */
+    close(dir);
 }
 
 void left_behind(const struct app *app, struct buf *out)

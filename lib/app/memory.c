@@ -118,16 +118,14 @@ static bool shops_are_known(const struct app *app, struct error *e)
 static bool check(struct app *app, int dir, const char *server, struct error *e)
 {
     char name[PLACE_NAME_SIZE], new_id[RECORD_TOKEN_SIZE];
-    unsigned char random[(RECORD_TOKEN_SIZE - 1) / 2];
     struct copy copy;
 
-    if (!place_name(&app->config, MEMORY_FILE, name) || !digest_random(random, sizeof random)) {
+    if (!place_name(&app->config, MEMORY_FILE, name) || !digest_token(new_id, sizeof new_id)) {
         error_set(e, "Out of memory or random bytes");
         return false;
     }
     if (!read_copy(dir, name, &copy, e))
         return false;
-    digest_hex(random, sizeof random, new_id);
     struct check c = {.copy = &copy,
                       .server = server,
                       .elsewhere_ms = strcmp(server, app->server) != 0 ? app->orders.committed_ms : 0,

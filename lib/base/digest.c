@@ -106,6 +106,17 @@ bool digest_random(void *out, size_t n)
     return true;
 }
 
+bool digest_token(char *out, size_t size)
+{
+    unsigned char random[64];
+    size_t n = (size - 1) / 2;
+
+    if (n > sizeof random || !digest_random(random, n))
+        return false;
+    digest_hex(random, n, out);
+    return true;
+}
+
 void digest_hex(const unsigned char *bytes, size_t n, char *out)
 {
     static const char digits[] = "0123456789abcdef";

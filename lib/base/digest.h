@@ -27,6 +27,9 @@ bool digest_same_text(const char *a, const char *b) MUST_CHECK;
 /* Cryptographically random bytes. False when the system has none. */
 bool digest_random(void *out, size_t n) MUST_CHECK;
 
+/* Random hex digits, size - 1 of them (an even number), and a NUL. False when the system has none. */
+bool digest_token(char *out, size_t size) MUST_CHECK;
+
 void digest_hex(const unsigned char *bytes, size_t n, char *out /* 2n + 1 */);
 
 #endif

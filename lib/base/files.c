@@ -114,17 +114,13 @@ static const char *advice(int why)
 enum files_result files_write(int dir, const char *name, const void *bytes, size_t len, bool if_absent,
                               struct error *e)
 {
-    unsigned char random[8];
-    char hex[2 * sizeof random + 1], temp[sizeof FILES_TEMP + sizeof hex];
+    char temp[sizeof FILES_TEMP + 16] = FILES_TEMP;
     enum files_result result = FILES_FAILED;
 
-    if (!digest_random(random, sizeof random)) {
+    if (!digest_token(temp + strlen(temp), sizeof temp - strlen(temp))) {
         error_set(e, "%s: the system gives no random bytes for a temporary name", name);
         return FILES_FAILED;
     }
-    digest_hex(random, sizeof random, hex);
-    snprintf(temp, sizeof temp, FILES_TEMP "%s", hex);
-
     bool good = write_temp(dir, temp, bytes, len);
     /* link, because unlike rename it never replaces */
     if (good && (if_absent ? linkat(dir, temp, dir, name, 0) : renameat(dir, temp, dir, name)) == 0)
@@ -236,7 +232,7 @@ bool files_identify(int dir, const char *name, struct files_identity *out)
     return true;
 }
 
-/* -- cleaning -- */
+/* -- several -- */
 
 bool files_lock(const char *directory, const char *name, int *fd)
 {
@@ -254,24 +250,39 @@ bool files_lock(const char *directory, const char *name, int *fd)
     return !taken;
 }
 
-long files_clean(int dir)
+bool files_each(int dir, void (*visit)(void *context, int dir, const char *name), void *context)
 {
-    long cleaned = 0;
     int again = openat(dir, ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC); /* its own position in the list */
     DIR *list = again < 0 ? NULL : fdopendir(again);
     const struct dirent *entry;
+    int why = errno;
+
+    if (!list && again >= 0)
+        close(again);
+    while (list && (errno = 0, entry = readdir(list)))
+        visit(context, dir, entry->d_name);
+    if (list) {
+        why = errno;
+        closedir(list);
+    }
+    errno = why;
+    return list && !why;
+}
+
+static void clean_one(void *context, int dir, const char *name)
+{
+    long *cleaned = context;
     struct stat st;
 
-    if (!list) {
-        if (again >= 0)
-            close(again);
-        return 0;
-    }
-    while ((entry = readdir(list)))
-        if (!strncmp(entry->d_name, FILES_TEMP, sizeof FILES_TEMP - 1) &&
-            fstatat(dir, entry->d_name, &st, AT_SYMLINK_NOFOLLOW) == 0 && st.st_mtime < time(NULL) - OLD_S &&
-            unlinkat(dir, entry->d_name, 0) == 0)
-            cleaned++;
-    closedir(list);
+    *cleaned += !strncmp(name, FILES_TEMP, sizeof FILES_TEMP - 1) &&
+                fstatat(dir, name, &st, AT_SYMLINK_NOFOLLOW) == 0 && st.st_mtime < time(NULL) - OLD_S &&
+                unlinkat(dir, name, 0) == 0;
+}
+
+long files_clean(int dir)
+{
+    long cleaned = 0;
+
+    (void)files_each(dir, clean_one, &cleaned); /* what is left now is the next one's */
     return cleaned;
 }

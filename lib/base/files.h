@@ -46,6 +46,9 @@ bool files_identify(int dir, const char *name, struct files_identity *out) MUST_
  * in a child, too; -1 = it cannot be locked, so nobody is kept out. */
 bool files_lock(const char *directory, const char *name, int *fd);
 
+/* Calls for the name of each entry of the directory, in no order. False with errno if it cannot be read. */
+bool files_each(int dir, void (*visit)(void *context, int dir, const char *name), void *context);
+
 /* Removes temporary files that nobody has touched for an hour: left by a crash. How many. */
 long files_clean(int dir);
 

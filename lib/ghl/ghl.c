@@ -83,6 +83,12 @@ void ghl_free(struct ghl *ghl)
     free(ghl);
 }
 
+struct ghl_call ghl_call_within(int64_t ms)
+{
+    return (struct ghl_call){
+        .deadline_mono_ms = clock_mono_ms() + ms, .order = "", .send_deadline_mono_ms = CLOCK_NEVER};
+}
+
 /* A dry run may have no location yet. */
 static const char *location_of(const struct ghl *ghl)
 {

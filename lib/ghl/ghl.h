@@ -93,6 +93,9 @@ struct ghl_call {
     int64_t send_deadline_mono_ms; /* no byte of a write leaves after this; CLOCK_NEVER = no such limit */
 };
 
+/* A call that no order asks for: it may take so long from now, and writes whenever it comes to that. */
+struct ghl_call ghl_call_within(int64_t ms);
+
 /* Where the lookups (fields, pipelines, the duplicates setting) keep what GHL answered, for a while. */
 struct ghl_cache {
     void *context;

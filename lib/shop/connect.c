@@ -167,9 +167,7 @@ bool connect_plan_fields(const struct config *config, const json_t *fields, stru
 
 static bool do_field(struct app *app, const struct connect_step *step, struct error *e)
 {
-    struct ghl_call call = {.deadline_mono_ms = clock_mono_ms() + GHL_BUDGET_MS,
-                            .order = "",
-                            .send_deadline_mono_ms = CLOCK_NEVER};
+    struct ghl_call call = ghl_call_within(GHL_BUDGET_MS);
     struct ghl_answer answer;
     bool good = ghl_custom_field_create(app->ghl, &call, step->body, &answer) == GHL_OK;
 

@@ -156,7 +156,6 @@ static bool ask_all(struct http *http, const char *url, const struct question *q
 void public_url_look(const struct config *config, const char *url, struct findings *f)
 {
     struct error e = ERROR_NONE;
-    unsigned char noise[(PROOF_NONCE_SIZE - 1) / 2];
     char nonce[PROOF_NONCE_SIZE], proof[DIGEST_HEX_SIZE], signature[SIGNATURE_SIZE], header[96];
     struct question questions[] = {
         {.name = "a ping", .headers = {"Content-Type: application/x-www-form-urlencoded"}, .answer = PONG},
@@ -165,11 +164,10 @@ void public_url_look(const struct config *config, const char *url, struct findin
 
     buf_init(&questions[0].body, 64);
     buf_init(&questions[1].body, PROOF_LEN);
-    bool good = http && digest_random(noise, sizeof noise);
-    digest_hex(noise, good ? sizeof noise : 0, nonce);
-    good = good && buf_adds(&questions[0].body, "webhook_id=0") && proof_ask(nonce, &questions[1].body) &&
-           proof_answer(config->webhook_secret, nonce, proof) &&
-           signature_make(config->webhook_secret, questions[1].body.data, questions[1].body.len, signature);
+    bool good =
+        http && digest_token(nonce, sizeof nonce) && buf_adds(&questions[0].body, "webhook_id=0") &&
+        proof_ask(nonce, &questions[1].body) && proof_answer(config->webhook_secret, nonce, proof) &&
+        signature_make(config->webhook_secret, questions[1].body.data, questions[1].body.len, signature);
     if (good)
         (void)snprintf(questions[1].answer, sizeof questions[1].answer,
                        "{\"status\":\"proof\",\"proof\":\"%s\"}", proof);

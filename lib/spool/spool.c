@@ -130,12 +130,10 @@ static bool make_name(const struct spool *spool, enum spool_kind kind, int64_t a
                       struct spool_name *name)
 {
     char marks[CRYPT_SECRETS_MAX][SPOOL_ORDER_SIZE] = {SPOOL_ORDER_UNKNOWN};
-    unsigned char random[(sizeof name->random - 1) / 2];
 
     *name = (struct spool_name){.wall_ms = clock_wall_ms() - ago_ms, .kind = kind};
-    if (!digest_random(random, sizeof random) || (*key && !order_marks(spool, key, marks)))
+    if (!digest_token(name->random, sizeof name->random) || (*key && !order_marks(spool, key, marks)))
         return false;
-    digest_hex(random, sizeof random, name->random);
     memcpy(name->namespace, spool->namespace, sizeof name->namespace);
     memcpy(name->order, marks[0], sizeof name->order);
     snprintf(name->key_id, sizeof name->key_id, "%s", crypt_key_id(spool->crypt));

@@ -1,11 +1,8 @@
 #include "spool/spool_name.h"
-#include <dirent.h>
-#include <errno.h>
-#include <fcntl.h>
+#include "base/files.h"
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <unistd.h>
 
 #define MS_MAX 9999999999999 /* in the year 2286 */
 #define DUE_MAX_S 9999999999
@@ -98,25 +95,24 @@ bool spool_name_is_due(const struct spool_name *name, int64_t now_s)
     return name->due_s <= now_s || name->due_s > now_s + WAIT_MAX_S;
 }
 
-bool spool_name_each(int dir, void *context, spool_name_visit visit)
+struct walk {
+    spool_name_visit visit;
+    void *context;
+};
+
+static void visit_one(void *context, int dir, const char *text)
 {
-    int again = openat(dir, ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC); /* its own position in the list */
-    DIR *list = again < 0 ? NULL : fdopendir(again);
-    const struct dirent *entry = NULL;
+    const struct walk *walk = context;
     struct spool_name name;
 
-    if (!list) {
-        int why = errno;
-        if (again >= 0)
-            close(again);
-        errno = why;
-        return false;
-    }
-    while (errno = 0, (entry = readdir(list)))
-        if (spool_name_parse(entry->d_name, &name))
-            visit(context, &name);
-    int why = errno;
-    closedir(list);
-    errno = why;
-    return why == 0;
+    (void)dir;
+    if (spool_name_parse(text, &name))
+        walk->visit(walk->context, &name);
+}
+
+bool spool_name_each(int dir, void *context, spool_name_visit visit)
+{
+    struct walk walk = {visit, context};
+
+    return files_each(dir, visit_one, &walk);
 }
