@@ -9,6 +9,7 @@ use lib "$FindBin::Bin/lib";
 use FakeGHL::Client;
 use Test::More;
 use Time::HiRes qw(sleep time);
+use WooGHL::Process;
 use WooGHL::Server;
 
 my $ghl = FakeGHL::Client->start;
@@ -89,6 +90,27 @@ subtest "the host's limits" => sub {
     like deliver($server, order(5)), qr/^200 \{"status":"synced"/, 'with room again it is taken';
     ok wait_for(sub { @{ deals() } == 6 || (!running($server) && ($server->request(GET => '/woo-order/health'), 0)[1]) }, 20), 'nothing was lost';
     is_deeply deals(), [1 .. 6], '... and each is there once';
+};
+
+subtest '/tmp where nothing may be executed' => sub {
+    plan skip_all => 'only root can mount' if $>;
+    plan skip_all => 'a sanitizer looks for its files there' if ($ENV{BUILD} // '') =~ /asan/;
+    $ghl->reset;
+    local $ENV{TMPDIR} = '/var/tmp';    # what the server itself has is not hidden
+    my $server = WooGHL::Server->for_ghl($ghl, settings => { DRAIN_AFTER => 'on' })->start;
+    pipe my $from, my $to or die "pipe: $!";
+    my $process = WooGHL::Process->start(sub {
+        # A place of its own for mounts: CLONE_NEWNS.
+        my $mounted = syscall(272, 0x20000) == 0 && system('mount --make-rprivate / && mount -t tmpfs -o noexec,mode=1777 none /tmp') == 0;
+        syswrite $to, $mounted ? join "\n", deliver($server, order(1)), deliver($server, order(2, 3_000_000)), $server->command('drain')->{code} : 'no mount';
+        return 0;
+    });
+    close $to;
+    my $said = do { local $/; <$from> };
+    $process->wait(60);
+    plan skip_all => 'nothing can be mounted here' if $said eq 'no mount';
+    like $said, qr/^200 \{"status":"synced".*\n200 \{"status":"synced".*\n0$/, 'orders are taken, and a drain runs';
+    is_deeply deals(), [1, 2], 'GHL holds them';
 };
 
 done_testing;
