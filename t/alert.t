@@ -267,22 +267,26 @@ subtest 'a command that fails' => sub {
     $server->stop;
 };
 
+# The body of the next request, which gets this answer.
+sub hear {
+    my ($listener, $status, $head) = @_;
+    return '' unless IO::Select->new($listener)->can_read($WooGHL::Process::PATIENCE);
+    my $from = $listener->accept or return '';
+    my $text = '';
+    until ($text =~ /\A(.*?)\r\n\r\n(.*)\z/s && $1 =~ /^Content-Length: (\d+)/mi && length($text) >= $1 + index($text, "\r\n\r\n") + 4) {
+        last unless sysread $from, $text, 65536, length $text;
+    }
+    print {$from} "HTTP/1.1 $status X\r\nContent-Length: 0\r\nConnection: close\r\n\r\n";
+    close $from;
+    ($$head, my $body) = split /\r\n\r\n/, $text, 2;
+    return $body;
+}
+
 subtest 'ALERT_URL' => sub {
     $ghl->reset;
     my $listener = IO::Socket::INET->new(Listen => 5, LocalAddr => '127.0.0.1') or die "no port: $!";
     my $url = 'http://127.0.0.1:' . $listener->sockport . '/services/T0/B0/x';
-    my $heard = sub {
-        my ($status) = @_;
-        return '' unless IO::Select->new($listener)->can_read($WooGHL::Process::PATIENCE);
-        my $from = $listener->accept or return '';
-        my ($text, $want) = ('');
-        while (sysread $from, $text, 65536, length $text) {
-            last if $text =~ /\r\n\r\n(.*)\z/s && $text =~ /^Content-Length: (\d+)/mi && length($text) >= $1 + $+[0] - $+[0] + index($text, "\r\n\r\n") + 4;
-        }
-        print {$from} "HTTP/1.1 $status X\r\nContent-Length: 0\r\nConnection: close\r\n\r\n";
-        close $from;
-        return $text;
-    };
+    my $heard = sub { my ($status) = @_; my $head; my $body = hear($listener, $status, \$head); return "$head\r\n\r\n$body" };
     my $server = WooGHL::Server->for_ghl($ghl, mode => 'cgi', settings => { ALERT_URL => $url, GHL_API_KEY => 'pit-wrong' });
     is deliver($server, 1), '{"status":"queued","reason":"paused"}', 'given an alert';
     my ($head, $body) = split /\r\n\r\n/, $heard->(200), 2;
@@ -299,6 +303,47 @@ subtest 'ALERT_URL' => sub {
     $server->set(ALERT_BODY => '{"text":{text}}');
     like $server->command('check')->{out}, qr/^settings   FAIL ALERT_BODY is no JSON/m, 'a form that is no JSON is refused';
     $server->stop;
+};
+
+# What the services document. Slack: incoming webhooks (docs.slack.dev), a string `text`. Discord: "Execute Webhook", `content` of
+# up to 2,000 characters; `allowed_mentions` with an empty `parse` calls nobody. Teams: a workflow's webhook takes a message whose
+# attachments are Adaptive Cards (learn.microsoft.com; adaptivecards.io: type, version, a body of elements; a TextBlock has text).
+# None of them was asked: this compares shapes.
+my ($teams) = file_of("$FindBin::Bin/../doc/operations.md") =~ /^\| Teams .*? \| `(.*)` \|$/m;
+my %service = (
+    slack => ['/services/T0/B0/x', undef, sub { ($_[0]{text}, join(' ', sort keys %{ $_[0] }) eq 'text') }],
+    discord => ['/api/webhooks/1/discord', undef,
+        sub { ($_[0]{content}, join(' ', sort keys %{ $_[0] }) eq 'allowed_mentions content' && !@{ $_[0]{allowed_mentions}{parse} }) }],
+    teams => ['/workflows/1', $teams, sub {
+        my ($message) = @_;
+        my ($attachment, @more) = @{ $message->{attachments} };
+        my $card = $attachment->{content};
+        return ($card->{body}[0]{text}, $message->{type} eq 'message' && !@more && $attachment->{contentType} eq 'application/vnd.microsoft.card.adaptive'
+            && $card->{type} eq 'AdaptiveCard' && $card->{version} =~ /^1\.[0-5]$/ && @{ $card->{body} } == 1 && $card->{body}[0]{type} eq 'TextBlock');
+    }],
+);
+subtest 'what Slack, Discord and Teams take' => sub {
+    my $listener = IO::Socket::INET->new(Listen => 5, LocalAddr => '127.0.0.1') or die "no port: $!";
+    my $url = 'http://127.0.0.1:' . $listener->sockport;
+    for my $name (sort keys %service) {
+        my ($path, $form, $look) = @{ $service{$name} };
+        my $server = WooGHL::Server->for_ghl($ghl, settings => { ALERT_URL => "$url$path", $form ? (ALERT_BODY => $form) : () });
+        # One that failed before, longer than any that there is.
+        mkdir $_, 0700 for $server->dir . '/data', $server->dir . '/data/alerts';
+        my $file = $server->dir . '/data/alerts/1.alert';
+        open my $out, '>', $file or die "$file: $!";
+        print {$out} JSON::PP::encode_json({ kind => 'late', shop => 'shop', host => 'web1', what => "\"quoted\"\n" . "\x{e9}" x 1500, tried_ms => '0',
+            since => '2026-11-26T13:32:10Z', costs => 'Orders wait.', mend => 'Look.' });
+        close $out;
+        my @user = WooGHL::Process->user;
+        do { chown @user, $_ or die "chown: $!" } for @user ? ($server->dir . '/data', $server->dir . '/data/alerts', $file) : ();
+        $server->command('drain');
+        my ($text, $is_right) = $look->(JSON::PP::decode_json(hear($listener, 204)));
+        ok $is_right, "$name: the documented shape";
+        like $text, qr/^woo_ghl late: "quoted"\s\x{e9}{800,}/, "$name: the text";
+        cmp_ok length $text, '<=', 2000, "$name: ... no longer than is taken";
+        $server->stop;
+    }
 };
 
 subtest 'nobody waits for the command' => sub {

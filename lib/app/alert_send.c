@@ -28,6 +28,7 @@
 #define PAUSE_MAX_MS (60 * MINUTE_MS)
 #define KEEP_MS (24 * 60 * MINUTE_MS)
 #define BODY_MAX (64L * 1024)
+#define CHAT_MAX 1900 /* bytes of {text}: Discord refuses a content of more than 2,000 characters */
 #define LAST "last"
 #define SUFFIX ".alert"
 
@@ -184,13 +185,19 @@ static const char *body_form(const struct config *config)
 {
     if (*config->alert_body)
         return config->alert_body;
-    return strstr(config->alert_url, "discord") ? "{\"content\":\"{text}\"}" : "{\"text\":\"{text}\"}";
+    /* Whatever the text holds, nobody there is called by "@everyone". */
+    return strstr(config->alert_url, "discord")
+               ? "{\"content\":\"{text}\",\"allowed_mentions\":{\"parse\":[]}}"
+               : "{\"text\":\"{text}\"}";
 }
 
 static bool make_body(const struct config *config, const json_t *alert, const char *text, struct buf *body)
 {
+    char shown[CHAT_MAX];
     json_t *values = json_copy((json_t *)alert); /* it is only read */
-    bool good = values && json_object_set_new(values, "text", json_from_text(text)) == 0 &&
+
+    (void)text_copy(shown, sizeof shown, text);
+    bool good = values && json_object_set_new(values, "text", json_from_text(shown)) == 0 &&
                 json_fill(body_form(config), values, body);
 
     json_decref(values);

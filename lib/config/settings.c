@@ -150,7 +150,7 @@ const struct setting settings[] = {
      .help = "A webhook that gets each alert as JSON by POST: Slack, Discord, Teams, healthchecks or any other. One that fails is tried again."},
     {"ALERT_BODY", TEXT(alert_body), .example = "{\"text\":\"{text}\"}",
      .help = "The JSON that ALERT_URL gets, with {text} (all of the alert) or {kind}, {shop}, {host}, {what}, {since}, {costs} and {mend} inside its strings. "
-     "If it is not set: what Slack and Teams take, or Discord if the address is Discord's."},
+     "If it is not set: what Slack takes, or Discord if the address is Discord's. doc/operations.md has what Teams takes."},
     {"ALERT_EVERY", NUMBER(duration, alert_every_ms, SECOND, 30 * DAY), .fallback = "1h", .help = "The shortest time between two alerts of the same kind."},
     {"ALERT_SILENCE", NUMBER(off_duration, alert_silence_ms, 0, 365 * DAY), .fallback = "off",
      .help = "Alert if no signed order came for this long. The drain checks it."},
