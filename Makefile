@@ -155,7 +155,7 @@ $(BUILD)/t/driver/crash-points: $(BUILD)/t/torture/faults.o
 $(BUILD)/t/driver/crash-points: LDHARDEN += $(FAULTY:%=-Wl,--wrap=%)
 endif
 
-.PHONY: sbom portable portable-test release deb deb-test wordpress-test
+.PHONY: sbom portable portable-test release deb deb-test systemd-test wordpress-test
 portable:
 	@JOBS=$(JOBS) deploy/portable.sh
 
@@ -172,6 +172,10 @@ portable-test: portable
 # The package in Debian 12 and 13; for root, after portable-test.
 deb-test: deb
 	PERL5LIB=$(CURDIR)/t/lib prove -v t/deb.pl
+
+# The package and its units under a systemd that lives, in containers of Debian 12 and 13; for root.
+systemd-test: deb
+	PERL5LIB=$(CURDIR)/t/lib prove -v t/systemd.pl
 
 # deploy/htaccess beside Debian's WordPress, at / and in a folder.
 wordpress-test: $(PROGRAM)
@@ -366,7 +370,7 @@ uninstall:
 clean:
 	rm -rf $(BUILD) woo_ghl
 
--include $(shell find $(BUILD) -path $(BUILD)/portable -prune -o -name '*.d' -print 2>/dev/null)
+-include $(shell find $(BUILD) -path $(BUILD)/portable -prune -o -type f -name '*.d' -print 2>/dev/null)
 FORCE:
 .PHONY: bench bench-cluster cluster browser docs all run unit test crash-driver chaos fuzz build-fuzz check asan deps lint build-tests format install uninstall clean FORCE
 .SECONDARY:

@@ -19,6 +19,7 @@ install -D -m 0640 deploy/env "$root/etc/woo-ghl/env"
 install -D -m 0644 <(build/portable/woo_ghl help bash) "$root/usr/share/bash-completion/completions/woo_ghl"
 install -D -m 0644 <(build/portable/woo_ghl help zsh) "$root/usr/share/zsh/vendor-completions/_woo_ghl"
 install -D -m 0644 doc/woo_ghl.1 "$root/usr/share/man/man1/woo_ghl.1"
+install -D -m 0644 deploy/logrotate "$root/etc/logrotate.d/woo-ghl"
 install -D -m 0644 deploy/debian/lintian-overrides "$root/usr/share/lintian/overrides/woo-ghl"
 # Paths of the package instead of those of `make install`.
 for file in deploy/*.service deploy/*.socket deploy/*.timer; do
@@ -39,7 +40,7 @@ printf 'woo-ghl (%s) unstable; urgency=medium\n\n  * See the log of the sources.
 gzip -9n "$doc/changelog" "$root/usr/share/man/man1/woo_ghl.1"
 
 install -m 0755 deploy/debian/{postinst,prerm,postrm} "$root/DEBIAN"
-echo /etc/woo-ghl/env >"$root/DEBIAN/conffiles"
+printf '%s\n' /etc/woo-ghl/env /etc/logrotate.d/woo-ghl >"$root/DEBIAN/conffiles"
 (cd "$root" && find . -path ./DEBIAN -prune -o -type f -printf '%P\0' | LC_ALL=C sort -z | xargs -0 md5sum) >"$root/DEBIAN/md5sums"
 size=$(du -sk --apparent-size --exclude=DEBIAN "$root" | cut -f1)
 sed -e "s/@VERSION@/$version/" -e "s/@SIZE@/$size/" deploy/debian/control >"$root/DEBIAN/control"
