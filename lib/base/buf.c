@@ -29,12 +29,17 @@ void buf_wipe(struct buf *b)
     buf_free(b);
 }
 
+void buf_cut(struct buf *b, size_t len)
+{
+    b->len = len;
+    if (b->cap)
+        b->data[len] = '\0';
+}
+
 void buf_reset(struct buf *b)
 {
-    b->len = 0;
+    buf_cut(b, 0);
     b->failed = false;
-    if (b->cap)
-        b->data[0] = '\0';
 }
 
 char *buf_steal(struct buf *b)

@@ -38,5 +38,7 @@ bool buf_addf(struct buf *b, const char *fmt, ...) PRINTF_LIKE(2, 3);
  * buf_wrote(b, n). NULL when the maximum would be passed. */
 char *buf_room(struct buf *b, size_t n);
 void buf_wrote(struct buf *b, size_t n);
+/* Shortens it to len bytes. */
+void buf_cut(struct buf *b, size_t len);
 
 #endif

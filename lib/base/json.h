@@ -1,8 +1,9 @@
 /*
- * json: legal JSON that Jansson refuses made decodable, and short ways to look into decoded values.
+ * json: JSON read as orders need it, and short ways to look into decoded values.
  *
- * One pass over the bytes, before Jansson, turns \u0000 and lone surrogates into U+FFFD and number literals
- * into strings: no amount ever becomes a binary floating point number, and no id loses a digit.
+ * Values are Jansson's, but Jansson's own decoder makes binary floating point numbers of amounts, refuses \u0000 and lone
+ * surrogates, which shops send, and takes four times as long. This one gives number literals as strings: no amount ever
+ * becomes a binary number, and no id loses a digit.
  */
 #ifndef WOO_GHL_JSON_H
 #define WOO_GHL_JSON_H
@@ -11,10 +12,10 @@
 #include <jansson.h>
 
 /* Decodes len bytes; numbers arrive as JSON strings holding their literal. NULL with the error set when the
- * bytes are not JSON (the error names position and reason, never content). Depth is limited
- * (JSON_PARSER_MAX_DEPTH). One UTF-8 byte order mark before the text is skipped. Of equal keys the last wins.
- * The error ends with JSON_NO_MEMORY if memory is what was missing: the bytes may be fine. It has JSON_TOO_MANY in it if
- * they hold more names and values than json_values_max says: they are counted in the pass before it, and nothing is built. */
+ * bytes are not JSON (RFC 8259; the error names position and reason, never content). Depth is limited
+ * (JSON_PARSER_MAX_DEPTH). One UTF-8 byte order mark before the text is skipped. Of equal keys the last wins. \u0000 and
+ * lone surrogates become U+FFFD. The error ends with JSON_NO_MEMORY if memory is what was missing: the bytes may be fine. It
+ * has JSON_TOO_MANY in it if they hold more names and values than json_values_max says. */
 #define JSON_NO_MEMORY "out of memory"
 #define JSON_TOO_MANY "too many names and values"
 json_t *json_decode_exact(const char *bytes, size_t len, struct error *e);
