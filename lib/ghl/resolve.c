@@ -51,12 +51,28 @@ static enum ghl_result unknown(struct ghl_answer *answer, const char *setting, c
     return answer->result;
 }
 
+/* The ids of the pipeline and, unless it is NULL, of the stage. */
+static enum ghl_result look(const json_t *list, const char *wanted, const char *stage,
+                            char pipeline_id[GHL_ID_SIZE], char stage_id[GHL_ID_SIZE],
+                            struct ghl_answer *answer)
+{
+    const json_t *pipeline = resolve_find(list, wanted),
+                 *found = stage ? resolve_find(json_object_get(pipeline, "stages"), stage) : NULL;
+
+    if (!pipeline || !ghl_take_id(json_text(pipeline, "id"), pipeline_id))
+        return unknown(answer, "GHL_PIPELINE_ID", wanted);
+    if (stage && (!found || !ghl_take_id(json_text(found, "id"), stage_id)))
+        return unknown(answer, "GHL_STAGE_MAP", stage);
+    return GHL_OK;
+}
+
 enum ghl_result resolve_pipeline(struct ghl *ghl, const struct ghl_call *call, const struct ghl_cache *cache,
                                  const char *stage, char pipeline_id[GHL_ID_SIZE], char stage_id[GHL_ID_SIZE],
                                  struct ghl_answer *answer)
 {
     const char *wanted = ghl->config->ghl_pipeline_id;
     bool want_stage = stage && *stage, known_pipeline = is_id(wanted), known_stage = !want_stage;
+    enum ghl_result result = GHL_OK;
 
     *answer = GHL_ANSWER(GHL_OK);
     stage_id[0] = '\0';
@@ -66,43 +82,32 @@ enum ghl_result resolve_pipeline(struct ghl *ghl, const struct ghl_call *call, c
         known_stage = ghl_take_id(stage, stage_id);
     if (known_pipeline && known_stage)
         return GHL_OK;
-
     /* A kept list may be older than the name that is asked for. */
     for (int anew = 0; anew <= 1; anew++) {
+        ghl_answer_free(answer);
+        *answer = GHL_ANSWER(GHL_OK);
         json_t *list = pipelines(ghl, call, cache, anew, answer);
         if (!list)
             return answer->result == GHL_OK ? (answer->result = GHL_RETRY) : answer->result;
-        const json_t *pipeline = resolve_find(list, wanted);
-        const json_t *found = known_stage ? NULL : resolve_find(json_object_get(pipeline, "stages"), stage);
-        bool good = pipeline && ghl_take_id(json_text(pipeline, "id"), pipeline_id) &&
-                    (known_stage || (found && ghl_take_id(json_text(found, "id"), stage_id)));
-        bool have_pipeline = pipeline != NULL;
+        result = look(list, wanted, known_stage ? NULL : stage, pipeline_id, stage_id, answer);
         json_decref(list);
-        if (good)
-            return GHL_OK;
-        if (anew)
-            return have_pipeline ? unknown(answer, "GHL_STAGE_MAP", stage)
-                                 : unknown(answer, "GHL_PIPELINE_ID", wanted);
-        ghl_answer_free(answer);
-        *answer = GHL_ANSWER(GHL_OK);
+        if (result == GHL_OK)
+            break;
     }
-    return answer->result;
+    return result;
 }
 
 enum ghl_result resolve_check(struct ghl *ghl, const struct ghl_call *call, const struct ghl_cache *cache,
                               const char *stage, struct ghl_answer *answer)
 {
-    const char *wanted = ghl->config->ghl_pipeline_id;
+    char pipeline_id[GHL_ID_SIZE], stage_id[GHL_ID_SIZE];
 
     *answer = GHL_ANSWER(GHL_OK);
     json_t *list = pipelines(ghl, call, cache, true, answer);
     if (!list)
         return answer->result == GHL_OK ? (answer->result = GHL_RETRY) : answer->result;
-    const json_t *pipeline = resolve_find(list, wanted);
-    bool stage_known = !stage || !*stage || resolve_find(json_object_get(pipeline, "stages"), stage);
-    bool known = pipeline != NULL;
+    enum ghl_result result = look(list, ghl->config->ghl_pipeline_id, stage && *stage ? stage : NULL,
+                                  pipeline_id, stage_id, answer);
     json_decref(list);
-    if (!known)
-        return unknown(answer, "GHL_PIPELINE_ID", wanted);
-    return stage_known ? GHL_OK : unknown(answer, "GHL_STAGE_MAP", stage);
+    return result;
 }
