@@ -27,11 +27,6 @@ int64_t clock_mono_ms(void)
     return now_ms(CLOCK_BOOTTIME);
 }
 
-int64_t clock_boot_ms(void)
-{
-    return now_ms(CLOCK_BOOTTIME);
-}
-
 void clock_boot_id(char out[CLOCK_BOOT_ID_SIZE])
 {
     int fd = open("/proc/sys/kernel/random/boot_id", O_RDONLY | O_CLOEXEC);

@@ -14,11 +14,11 @@
 #define CLOCK_NEVER INT64_MAX
 
 int64_t clock_wall_ms(void); /* since 1970-01-01 UTC; may step */
-int64_t clock_mono_ms(void); /* never set; for deadlines inside one process. It goes on while the machine
+int64_t
+clock_mono_ms(void); /* since this boot, the same for all processes; never set. It goes on while the machine
                                 sleeps, as a lease does: CLOCK_BOOTTIME */
-int64_t clock_boot_ms(void); /* CLOCK_BOOTTIME; the same for all processes since this boot */
 
-/* Which boot of which machine this is: what clock_boot_ms told there compares with itself alone. "" = unknown
+/* Which boot of which machine this is: what clock_mono_ms told there compares with itself alone. "" = unknown
  * (no /proc, as in an empty chroot). */
 #define CLOCK_BOOT_ID_SIZE 40
 void clock_boot_id(char out[CLOCK_BOOT_ID_SIZE]);

@@ -123,7 +123,7 @@ bool spool_holds(const struct spool *spool, const char *key)
 static bool add_head(const struct spool *spool, struct buf *out, int64_t ago_ms, const char *key)
 {
     return !strchr(key, '\n') && buf_addf(out, "%s\n%lld\n%s\n%s\n", SPOOL_FORM,
-                                          (long long)(clock_boot_ms() - ago_ms), spool->boot_id, key);
+                                          (long long)(clock_mono_ms() - ago_ms), spool->boot_id, key);
 }
 
 static bool make_name(const struct spool *spool, enum spool_kind kind, int64_t ago_ms, const char *key,

@@ -42,7 +42,7 @@ static bool parse_content(const struct spool *spool, struct spool_item *item)
         return false;
     bool same_boot = *boot_id && !strcmp(boot_id, spool->boot_id);
     int64_t ago_ms =
-        same_boot ? clock_boot_ms() - text_number(boot_ms, NULL) : clock_wall_ms() - item->name.wall_ms;
+        same_boot ? clock_mono_ms() - text_number(boot_ms, NULL) : clock_wall_ms() - item->name.wall_ms;
     item->arrived_ago_ms = ago_ms > 0 ? ago_ms : 0;
     if (item->kind == SPOOL_DELIVERY) {
         item->delivery = (struct spool_delivery){.key = key,

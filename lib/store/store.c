@@ -54,7 +54,7 @@ struct store *store_open(const struct config *config, struct crypt *crypt, struc
         return NULL;
     }
     store->crypt = crypt;
-    store->ahead_ms = clock_wall_ms() - clock_boot_ms();
+    store->ahead_ms = clock_wall_ms() - clock_mono_ms();
     store->backend = *config->redis_url ? &redis_backend : &sqlite_backend;
     store->state = open_backend(store->backend, config, log, e);
     if (store->state)
@@ -110,12 +110,12 @@ void store_before_fork(struct store *store)
 
 int64_t store_now_ms(const struct store *store)
 {
-    return clock_boot_ms() + store->ahead_ms;
+    return clock_mono_ms() + store->ahead_ms;
 }
 
 int64_t store_boot_ms(const struct store *store)
 {
-    return clock_boot_ms() + store->shift_ms;
+    return clock_mono_ms() + store->shift_ms;
 }
 
 void store_shift_clock(struct store *store, int64_t ms)
@@ -129,7 +129,7 @@ void store_shift_clock(struct store *store, int64_t ms)
 static void note_time(struct store *store, int64_t now_ms)
 {
     if (now_ms)
-        store->ahead_ms = now_ms - clock_boot_ms();
+        store->ahead_ms = now_ms - clock_mono_ms();
 }
 
 /* -- sealing: the one place through which blobs go -- */

@@ -129,7 +129,7 @@ static enum store_result take_early(struct drain *d)
             return result;
         if (d->next == d->listed)
             continue;
-        int64_t began_ms = store_now_ms(d->app->store) - (clock_boot_ms() - d->began_boot_ms);
+        int64_t began_ms = store_now_ms(d->app->store) - (clock_mono_ms() - d->began_boot_ms);
         result = orders_lease(&d->app->orders, d->page[d->next].key, began_ms, &work);
         d->next += result == STORE_OK || result == STORE_NONE; /* otherwise it comes again */
         if (result == STORE_OK) {
@@ -316,7 +316,7 @@ bool drain_run(struct app *app, const struct drain_options *options, struct drai
                       .journal_mono_ms = clock_mono_ms() + JOURNAL_MS,
                       .early = options->now,
                       .took_one = true,
-                      .began_boot_ms = options->began_boot_ms ? options->began_boot_ms : clock_boot_ms()};
+                      .began_boot_ms = options->began_boot_ms ? options->began_boot_ms : clock_mono_ms()};
 
     *counts = (struct drain_counts){.left = -1};
     if (options->budget_ms != CLOCK_NEVER)

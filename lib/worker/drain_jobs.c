@@ -67,7 +67,7 @@ bool drain_jobs(int jobs, const struct drain_options *options, volatile int *sto
     bool good = true;
 
     *counts = (struct drain_counts){.left = -1};
-    each.began_boot_ms = clock_boot_ms(); /* for all of them: none tries again what another one tried */
+    each.began_boot_ms = clock_mono_ms(); /* for all of them: none tries again what another one tried */
     if (pipe(ends) != 0)
         return false;
     fflush(NULL);

@@ -173,7 +173,7 @@ void db_text(sqlite3_stmt *statement, int column, char *out, size_t size)
 
 int64_t store_clock_now(const struct store_clock *clock)
 {
-    return clock_boot_ms() + clock->offset_ms + clock->shift_ms;
+    return clock_mono_ms() + clock->offset_ms + clock->shift_ms;
 }
 
 /* A deleted or replaced file would take orders that nobody ever reads again. */

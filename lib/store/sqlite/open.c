@@ -57,7 +57,7 @@ bool db_is_network(int64_t statfs_type)
 /* Does the row of store.db belong to this boot? Then the clock goes by it. */
 static bool clock_use(struct store_clock *clock, const char *boot, int64_t offset_ms, int64_t last_ms)
 {
-    if (strcmp(boot, clock->boot) != 0 || clock_boot_ms() + offset_ms < last_ms)
+    if (strcmp(boot, clock->boot) != 0 || clock_mono_ms() + offset_ms < last_ms)
         return false;
     clock->offset_ms = offset_ms;
     clock->noted_ms = last_ms;
@@ -70,7 +70,7 @@ static void clock_begin(struct store_clock *clock, int64_t last_ms)
     int64_t wall_ms = clock_wall_ms(), least_ms = last_ms ? last_ms + STORE_CLOCK_NOTE_MS : 0;
 
     clock->noted_ms = wall_ms > least_ms ? wall_ms : least_ms;
-    clock->offset_ms = clock->noted_ms - clock_boot_ms();
+    clock->offset_ms = clock->noted_ms - clock_mono_ms();
 }
 
 static bool find_namespace(struct db *db)

@@ -103,8 +103,7 @@ static void deadlines(void)
     ok(clock_sleep_ms(30, &stop), "a sleep that nobody stops is slept");
     ok(clock_mono_ms() - before >= 29, "to its end");
     ok(clock_sleep_ms(-5, NULL), "a negative one is none");
-    ok(clock_wall_ms() > INT64_C(1700000000000) && clock_boot_ms() >= clock_mono_ms() - 1000,
-       "the clocks go");
+    ok(clock_wall_ms() > INT64_C(1700000000000) && clock_mono_ms() >= before, "the clocks go");
 }
 
 int main(void)
