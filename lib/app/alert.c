@@ -118,27 +118,22 @@ static void start(struct app *app, const char *kind, json_t *alert)
 /* Without the store the processes of one machine still share DATA_DIR: the age of a file says when. */
 static bool take_turn_by_file(const struct app *app, const char *kind)
 {
-    struct error e = ERROR_NONE;
     struct stat st;
     struct timespec now;
     char name[64];
-    bool mine = false;
-    int dir = files_open_dir(app->config.data_dir, &e);
+    int fd;
 
     snprintf(name, sizeof name, "alert.%s", kind);
-    int fd = dir < 0 ? -1 : openat(dir, name, O_RDWR | O_CREAT | O_CLOEXEC | O_NOFOLLOW, 0600);
-    if (fd >= 0 && flock(fd, LOCK_EX | LOCK_NB) == 0 && fstat(fd, &st) == 0 &&
-        clock_gettime(CLOCK_REALTIME, &now) == 0) {
+    if (!files_lock(app->config.data_dir, name, &fd) || fd < 0)
+        return false;
+    bool mine = fstat(fd, &st) == 0 && clock_gettime(CLOCK_REALTIME, &now) == 0;
+    if (mine) {
         int64_t age_ms = ((int64_t)now.tv_sec - (int64_t)st.st_mtim.tv_sec) * 1000;
         /* The first byte tells a file that was used from one that was just made. */
-        mine = st.st_size == 0 || age_ms < 0 || age_ms >= app->config.alert_every_ms;
-        if (mine)
-            mine = pwrite(fd, "1", 1, 0) == 1 && futimens(fd, NULL) == 0;
+        mine = (st.st_size == 0 || age_ms < 0 || age_ms >= app->config.alert_every_ms) &&
+               pwrite(fd, "1", 1, 0) == 1 && futimens(fd, NULL) == 0;
     }
-    if (fd >= 0)
-        close(fd);
-    if (dir >= 0)
-        close(dir);
+    close(fd);
     return mine;
 }
 
@@ -172,11 +167,10 @@ static int64_t now_ms(const struct app *app)
 static bool read_raised_file(const struct app *app, const char *kind, struct buf *out)
 {
     char name[64];
-    struct error e = ERROR_NONE;
-    int dir = files_open_dir(app->config.data_dir, &e);
+    int dir = files_open_dir(app->config.data_dir, NULL);
 
     (void)text_format(name, sizeof name, RAISED ".%s", kind);
-    bool good = dir >= 0 && files_read(dir, name, out, &e) == FILES_OK;
+    bool good = dir >= 0 && files_read(dir, name, out, NULL) == FILES_OK;
     if (dir >= 0)
         close(dir);
     return good;
@@ -204,7 +198,6 @@ static bool read_raised(struct app *app, enum alert_kind kind, struct raised *ra
 static bool keep_raised(struct app *app, enum alert_kind kind, const struct raised *raised)
 {
     char name[64], value[64];
-    struct error e = ERROR_NONE;
 
     (void)text_format(value, sizeof value, "%" PRId64 " %" PRId64, raised->since_ms, raised->over_ms);
     if (kind != ALERT_STORE) {
@@ -213,9 +206,9 @@ static bool keep_raised(struct app *app, enum alert_kind kind, const struct rais
                store_put(app->store, name, raised->since_ms ? value : NULL, RAISED_TTL_MS) == STORE_OK;
     }
     (void)text_format(name, sizeof name, RAISED ".%s", kinds[kind].name);
-    int dir = files_open_dir(app->config.data_dir, &e);
+    int dir = files_open_dir(app->config.data_dir, NULL);
     bool good =
-        dir >= 0 && (raised->since_ms ? files_write(dir, name, value, strlen(value), false, &e) == FILES_OK
+        dir >= 0 && (raised->since_ms ? files_write(dir, name, value, strlen(value), false, NULL) == FILES_OK
                                       : unlinkat(dir, name, 0) == 0);
     if (dir >= 0)
         close(dir);

@@ -72,9 +72,8 @@ static void look_for_silence(struct app *app, const struct location_record *loca
 static void look_at_spool(struct app *app)
 {
     struct spool_stats spool;
-    struct error e = ERROR_NONE;
 
-    if (!app->spool || !spool_stats(app->spool, &spool, &e))
+    if (!app->spool || !spool_stats(app->spool, &spool, NULL))
         return;
     if (spool.locked && alert_raise(app, ALERT_SPOOL, "%ld files of the spool cannot be opened: %s",
                                     spool.locked, spool.needs.text))

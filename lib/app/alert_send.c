@@ -271,29 +271,26 @@ void alert_deliver(const struct config *config, const json_t *alert, struct aler
 static int open_dir(const struct config *config)
 {
     char path[4096];
-    struct error e = ERROR_NONE;
 
-    return text_format(path, sizeof path, "%s/alerts", config->data_dir) ? files_open_dir(path, &e) : -1;
+    return text_format(path, sizeof path, "%s/alerts", config->data_dir) ? files_open_dir(path, NULL) : -1;
 }
 
 static json_t *read_file(int dir, const char *name)
 {
-    struct error e = ERROR_NONE;
     struct buf text;
     json_t *value = NULL;
 
     buf_init(&text, BODY_MAX);
-    if (files_read(dir, name, &text, &e) == FILES_OK)
-        value = json_decode_exact(text.data, text.len, &e);
+    if (files_read(dir, name, &text, NULL) == FILES_OK)
+        value = json_decode_exact(text.data, text.len, NULL);
     buf_free(&text);
     return value;
 }
 
 static bool write_file(int dir, const char *name, const json_t *value)
 {
-    struct error e = ERROR_NONE;
     char *text = json_dumps(value, JSON_COMPACT);
-    bool good = text && files_write(dir, name, text, strlen(text), false, &e) == FILES_OK;
+    bool good = text && files_write(dir, name, text, strlen(text), false, NULL) == FILES_OK;
 
     free(text);
     return good;
@@ -463,11 +460,10 @@ int alert_sender(void)
 {
     struct sender s = {.dir = -1};
     struct config_report report;
-    struct error e = ERROR_NONE;
     json_t *alert = read_alert();
 
     bool good = config_load(&s.config, &report);
-    s.log = log_open(s.config.log_to, s.config.log_level, s.config.log_max, &e);
+    s.log = log_open(s.config.log_to, s.config.log_level, s.config.log_max, NULL);
     config_hide_secrets(&s.config, s.log);
     if (good) {
         s.dir = open_dir(&s.config);

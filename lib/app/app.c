@@ -99,8 +99,7 @@ bool app_open(struct app *app, volatile int *stop)
         app->config_ok = false;
     app->log = log_open(app->config.log_to, app->config.log_level, app->config.log_max, &e);
     if (!app->log) {
-        struct error ignored = ERROR_NONE;
-        app->log = log_open("stderr", app->config.log_level, 0, &ignored);
+        app->log = log_open("stderr", app->config.log_level, 0, NULL);
         log_event(app->log, LOG_LEVEL_ERROR, "log", NULL, "%s; logging to stderr instead", e.text);
     }
     config_hide_secrets(&app->config, app->log);
@@ -241,15 +240,14 @@ bool app_hash(const struct app *app, const char *label, const char *text, char o
 
 bool app_tells(struct app *app, const char *event, int64_t *count)
 {
-    struct error e = ERROR_NONE;
-    int dir = *app->config.data_dir && !app->told.words ? files_open_dir(app->config.data_dir, &e) : -1;
+    int dir = *app->config.data_dir && !app->told.words ? files_open_dir(app->config.data_dir, NULL) : -1;
 
     if (dir >= 0)
         close(dir); /* it is there now */
     *count = 1;
     /* Without DATA_DIR each is told: that there is none is worse. */
     if (!*app->config.data_dir || !clients_count(&app->told, app->config.data_dir, "told.map", event,
-                                                 clock_wall_ms() / HOUR_MS, count, &e))
+                                                 clock_wall_ms() / HOUR_MS, count, NULL))
         return true;
     int64_t round = 1;
     while (round < *count)

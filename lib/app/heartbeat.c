@@ -35,10 +35,9 @@ static void touch(const struct app *app)
 
 int64_t heartbeat_age_ms(const struct app *app)
 {
-    struct error e = ERROR_NONE;
     struct stat st;
     int64_t age_ms = -1;
-    int fd = place_open(&app->config, "drain", O_RDONLY, &e);
+    int fd = place_open(&app->config, "drain", O_RDONLY, NULL);
 
     if (fd >= 0 && fstat(fd, &st) == 0)
         age_ms = clock_wall_ms() - ((int64_t)st.st_mtim.tv_sec * 1000 + st.st_mtim.tv_nsec / 1000000);
@@ -85,10 +84,9 @@ bool heartbeat_anywhere(struct app *app)
 
 static bool look_at_spool(const struct app *app, struct spool_stats *spool)
 {
-    struct error e = ERROR_NONE;
 
     *spool = (struct spool_stats){0};
-    return app->spool && spool_stats(app->spool, spool, &e) && spool->deliveries + spool->ids > 0;
+    return app->spool && spool_stats(app->spool, spool, NULL) && spool->deliveries + spool->ids > 0;
 }
 
 /* due_ms: when the first order is due; 0 = none waits. */

@@ -86,12 +86,11 @@ static void look_in(const struct walk *walk, char *prefix, char *location)
 static void read_copy(void *context, int dir, const char *name)
 {
     const struct walk *walk = context;
-    struct error e = ERROR_NONE;
     struct buf text;
 
     buf_init(&text, COPY_MAX);
     if (!strncmp(name, MEMORY_FILE ".", strlen(MEMORY_FILE ".")) &&
-        files_read(dir, name, &text, &e) == FILES_OK) {
+        files_read(dir, name, &text, NULL) == FILES_OK) {
         char *rest = text.data + strcspn(text.data, "\n"), *prefix = *rest ? rest + 1 : rest,
              *location = prefix + strcspn(prefix, "\n");
         if (*location) {
@@ -109,8 +108,7 @@ void left_behind_each(const struct app *app,
                       void *context)
 {
     struct walk walk = {app, call, context};
-    struct error e = ERROR_NONE;
-    int dir = files_open_dir(app->config.data_dir, &e);
+    int dir = files_open_dir(app->config.data_dir, NULL);
 
     if (dir < 0)
         return;

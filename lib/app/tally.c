@@ -162,8 +162,7 @@ void tally_note(struct tally *tally, const struct tally_event *e)
 /* Opened and locked, or -1. Nobody waits for a lock: who has it may be stopped. */
 static int open_locked(const struct config *config, int flags, int how)
 {
-    struct error e = ERROR_NONE;
-    int fd = place_open(config, "journal", flags, &e);
+    int fd = place_open(config, "journal", flags, NULL);
 
     for (int tries = 0; fd >= 0 && flock(fd, how | LOCK_NB) != 0; tries++) {
         if (tries < LOCK_TRIES && clock_sleep_ms(1, NULL))
@@ -208,9 +207,8 @@ int64_t tally_keep(struct tally *tally, const struct config *config)
 
 bool tally_is_kept(const struct config *config)
 {
-    struct error e = ERROR_NONE;
     struct stat st = {0};
-    int fd = place_open(config, "journal", O_RDONLY, &e);
+    int fd = place_open(config, "journal", O_RDONLY, NULL);
     bool kept = fd >= 0 && fstat(fd, &st) == 0 && st.st_size > 0;
 
     if (fd >= 0)
@@ -220,9 +218,8 @@ bool tally_is_kept(const struct config *config)
 
 bool tally_take(const struct config *config, struct buf *lines)
 {
-    struct error e = ERROR_NONE;
     int fd = open_locked(config, O_RDWR, LOCK_EX);
-    bool good = fd >= 0 && files_read_fd(fd, lines, &e) && lines->len > 0 && ftruncate(fd, 0) == 0;
+    bool good = fd >= 0 && files_read_fd(fd, lines, NULL) && lines->len > 0 && ftruncate(fd, 0) == 0;
 
     if (fd >= 0)
         close(fd);

@@ -236,8 +236,7 @@ bool files_identify(int dir, const char *name, struct files_identity *out)
 
 bool files_lock(const char *directory, const char *name, int *fd)
 {
-    struct error e = ERROR_NONE;
-    int dir = files_open_dir(directory, &e);
+    int dir = files_open_dir(directory, NULL);
 
     *fd = dir < 0 ? -1 : openat(dir, name, O_RDWR | O_CREAT | O_CLOEXEC | O_NOFOLLOW, 0600);
     if (dir >= 0)

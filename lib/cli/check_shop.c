@@ -65,9 +65,8 @@ void check_webhooks(struct app *app, struct findings *f)
 /* Does what is delivered there arrive here? */
 void check_public_url(struct app *app, struct findings *f)
 {
-    struct error ignored = ERROR_NONE;
     bool ask = !*app->config.public_url && *app->config.woo_url && !check_failed(f, "shop");
-    json_t *list = ask ? read_webhooks(app, &ignored) : NULL;
+    json_t *list = ask ? read_webhooks(app, NULL) : NULL;
     char *url = public_url(&app->config, list);
     if (url && *url)
         public_url_look(&app->config, url, f);

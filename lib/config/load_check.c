@@ -173,10 +173,9 @@ static bool is_here(const char *host)
 static void check_redis(struct load *l)
 {
     struct redis_url url;
-    struct error e = ERROR_NONE;
 
     if (!*l->config->redis_url || is_refused(l, "REDIS_URL") ||
-        !redis_url_parse(l->config->redis_url, &url, &e))
+        !redis_url_parse(l->config->redis_url, &url, NULL))
         return;
     for (size_t i = 0; i < url.host_count && !url.tls && *url.login.password; i++)
         if (!is_here(url.host[i].name)) {

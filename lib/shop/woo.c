@@ -107,8 +107,7 @@ void woo_page_free(struct woo_page *page)
 /* The code of WordPress's error object, of a form that may be shown; "" = none. */
 static void error_code(const struct http_answer *answer, char out[72])
 {
-    struct error ignored = ERROR_NONE;
-    json_t *body = json_decode_exact(answer->body.data, answer->body.len, &ignored);
+    json_t *body = json_decode_exact(answer->body.data, answer->body.len, NULL);
     const char *code = json_text(body, "code");
     size_t n = strspn(code, "abcdefghijklmnopqrstuvwxyz0123456789_-");
 
@@ -336,9 +335,8 @@ static bool try_again(const struct woo *woo, int tried, size_t *per_page, const 
 
 static bool add_item(struct woo_page *page, const char *bytes, size_t len)
 {
-    struct error ignored = ERROR_NONE;
     struct woo_item *more = realloc(page->item, (page->count + 1) * sizeof *more);
-    json_t *order = json_decode_exact(bytes, len, &ignored);
+    json_t *order = json_decode_exact(bytes, len, NULL);
 
     if (more)
         page->item = more;
