@@ -12,6 +12,10 @@
 /* Decides, keeps, and works on it if it may. The log has a line about it in every case. */
 void accept_delivery(struct app *app, const struct accept_delivery *delivery, struct acceptance *acceptance);
 
+/* The same of what delivery_pack made. `how` says all but what is in there. False, and nothing was done, if it is none. */
+bool accept_packed(struct app *app, const char *packed, size_t len, struct accept_delivery how,
+                   struct acceptance *acceptance) MUST_CHECK;
+
 /* sync left the order, for this reason (sync_outcome's): its version is kept again, in the store if that has lost it, else
  * in the spool. If another worker has it, nothing changes. One whose key is not its plan's any more (WOO_SHOPS changed)
  * is claimed anew under the right one. */

@@ -1,4 +1,4 @@
-/* What a worker could not hand back is accepted again. */
+/* What was packed is accepted; above all what a worker could not hand back. */
 #include "accept/accept.h"
 #include <string.h>
 
@@ -6,25 +6,35 @@
  * than the spool's slack (queue/claim.c): never as news over what came since. */
 #define SPOOLED_BEFORE_MS 2000
 
+bool accept_packed(struct app *app, const char *packed, size_t len, struct accept_delivery how,
+                   struct acceptance *acceptance)
+{
+    struct delivery delivery;
+    bool good = delivery_unpack(packed, len, &delivery);
+
+    how.bytes = delivery.body;
+    how.len = delivery.body_len;
+    how.packed = packed;
+    how.packed_len = len;
+    how.headers = delivery.headers;
+    if (good)
+        accept_delivery(app, &how, acceptance);
+    delivery_free(&delivery);
+    return good;
+}
+
 static bool accept_again(struct app *app, struct order_work *work, int64_t ago_ms, bool moved)
 {
-    struct delivery unpacked;
-    struct acceptance acceptance = {.result = ACCEPTED_AWAY};
+    struct acceptance acceptance;
     enum end end;
 
-    if (delivery_unpack(work->body.data, work->body.len, &unpacked)) {
-        const struct accept_delivery delivery = {.bytes = unpacked.body,
-                                                 .len = unpacked.body_len,
-                                                 .packed = work->body.data,
-                                                 .packed_len = work->body.len,
-                                                 .headers = unpacked.headers,
-                                                 .origin = ORIGIN_RECOVERED,
-                                                 .sold = work->record.sold,
-                                                 .moved = moved,
-                                                 .arrived_ago_ms = ago_ms};
-        accept_delivery(app, &delivery, &acceptance);
-    }
-    delivery_free(&unpacked);
+    if (!accept_packed(app, work->body.data, work->body.len,
+                       (struct accept_delivery){.origin = ORIGIN_RECOVERED,
+                                                .sold = work->record.sold,
+                                                .moved = moved,
+                                                .arrived_ago_ms = ago_ms},
+                       &acceptance))
+        return false;
     if (acceptance.result == ACCEPTED_AWAY || acceptance.result == ACCEPTED_REFUSED)
         return false;
     /* It stands under its right key now, and is done under the old one; else its lease runs out, and this is done again. */

@@ -1,7 +1,6 @@
 #include "owner/letter.h"
 #include "accept/accept.h"
 #include "base/text.h"
-#include "order/delivery.h"
 #include "shop/reconcile.h"
 #include <string.h>
 
@@ -84,33 +83,26 @@ static bool is_taken(const struct acceptance *acceptance, struct error *why)
 static enum store_result deliver_again(struct app *app, struct letter_change *change, const char *key)
 {
     struct letter letter = {0};
-    struct delivery delivery = {0};
     struct acceptance acceptance;
     enum store_result result = letter_read(app, key, &letter);
+    const struct order_body *body = &letter.reply.order.current;
 
     if (result == STORE_NONE)
         error_set(&change->why, "it is no dead letter; see 'woo_ghl failed list'");
-    if (result == STORE_OK && !delivery_unpack(letter.body.data, letter.body.len, &delivery)) {
+    else if (result == STORE_OK &&
+             !accept_packed(
+                 app, letter.body.data, letter.body.len,
+                 (struct accept_delivery){.origin = ORIGIN_SPOOL,
+                                          .arrived_ago_ms = letter.reply.now_ms - body->accepted_ms},
+                 &acceptance)) {
         error_set(&change->why, "%s",
-                  *letter.reply.order.current.id
+                  *body->id
                       ? "no configured key opens it: set DATA_KEY_PREVIOUS or WOO_WEBHOOK_SECRET_PREVIOUS"
                       : "its bytes were no order, so it cannot be read from the shop again: drop it");
         result = STORE_NONE;
-    }
-    if (result == STORE_OK) {
-        accept_delivery(app,
-                        &(struct accept_delivery){.bytes = delivery.body,
-                                                  .len = delivery.body_len,
-                                                  .packed = letter.body.data,
-                                                  .packed_len = letter.body.len,
-                                                  .headers = delivery.headers,
-                                                  .origin = ORIGIN_SPOOL,
-                                                  .arrived_ago_ms = letter.reply.now_ms -
-                                                                    letter.reply.order.current.accepted_ms},
-                        &acceptance);
+    } else if (result == STORE_OK) {
         result = is_taken(&acceptance, &change->why) ? orders_drop(&app->orders, key) : STORE_NONE;
     }
-    delivery_free(&delivery);
     letter_free(&letter);
     return result;
 }

@@ -88,13 +88,10 @@ enum spool_result {
     SPOOL_FAILED,     /* the directory cannot be read; no item */
 };
 
-/* Begins a pass over the files that are due. OK, NONE or FAILED. Old temporary files are cleaned. */
-enum spool_result spool_begin(struct spool *spool, struct error *e) MUST_CHECK;
-
-/* The same over the files that were sealed with another key than the one that seals now, due or not: put anew, and ended
- * as TAKEN, they need that key no more. */
-enum spool_result spool_begin_old(struct spool *spool, struct error *e) MUST_CHECK;
-
+/* Begins a pass over the files that are due. old_keys: over those that were sealed with another key than the one that
+ * seals now instead, due or not: put anew, and ended as TAKEN, they need that key no more. OK, NONE or FAILED. Old temporary
+ * files are cleaned. */
+enum spool_result spool_begin(struct spool *spool, bool old_keys, struct error *e) MUST_CHECK;
 /* The next file of the pass that no other process is moving: ids first, then deliveries, the oldest first.
  * Each comes once in a pass. */
 enum spool_result spool_next(struct spool *spool, struct spool_item *item, struct error *e) MUST_CHECK;

@@ -166,7 +166,7 @@ static enum spool_result look(struct spool *spool, struct error *e)
     return SPOOL_OK;
 }
 
-static enum spool_result begin(struct spool *spool, bool old_keys, struct error *e)
+enum spool_result spool_begin(struct spool *spool, bool old_keys, struct error *e)
 {
     spool_end_pass(spool);
     spool->old_keys = old_keys;
@@ -179,16 +179,6 @@ static enum spool_result begin(struct spool *spool, bool old_keys, struct error 
         return SPOOL_FAILED;
     }
     return look(spool, e);
-}
-
-enum spool_result spool_begin(struct spool *spool, struct error *e)
-{
-    return begin(spool, false, e);
-}
-
-enum spool_result spool_begin_old(struct spool *spool, struct error *e)
-{
-    return begin(spool, true, e);
 }
 
 enum spool_result spool_next(struct spool *spool, struct spool_item *item, struct error *e)

@@ -21,30 +21,24 @@ static bool wish_rule(struct location_record *location, int64_t now_ms, void *co
     return true;
 }
 
-/* True if this store, or the spool, has it. */
-static bool deliver(struct other *o, const struct accept_delivery *delivery)
+/* This store, or the spool, has it. */
+static bool is_kept(const struct acceptance *acceptance)
 {
-    struct acceptance acceptance;
-
-    accept_delivery(o->app, delivery, &acceptance);
-    return acceptance.result != ACCEPTED_AWAY && acceptance.result != ACCEPTED_REFUSED;
+    return acceptance->result != ACCEPTED_AWAY && acceptance->result != ACCEPTED_REFUSED;
 }
 
 static bool deliver_packed(struct other *o, const struct buf *packed, bool sold, int64_t accepted_ms)
 {
-    struct delivery delivery = {0};
+    struct acceptance acceptance;
     int64_t ago_ms = store_now_ms(o->orders.store) - accepted_ms;
-    bool good = delivery_unpack(packed->data, packed->len, &delivery) &&
-                deliver(o, &(struct accept_delivery){.bytes = delivery.body,
-                                                     .len = delivery.body_len,
-                                                     .headers = delivery.headers,
-                                                     .origin = ORIGIN_SPOOL,
-                                                     .arrived_ago_ms = ago_ms > 0 ? ago_ms : 0,
-                                                     .sold = sold,
-                                                     .moved = true});
 
-    delivery_free(&delivery);
-    return good;
+    return accept_packed(o->app, packed->data, packed->len,
+                         (struct accept_delivery){.origin = ORIGIN_SPOOL,
+                                                  .arrived_ago_ms = ago_ms > 0 ? ago_ms : 0,
+                                                  .sold = sold,
+                                                  .moved = true},
+                         &acceptance) &&
+           is_kept(&acceptance);
 }
 
 /* A status that counts instead of the body's own: a deletion can be said again; of another end the shop knows the whole. */
@@ -52,6 +46,7 @@ static bool deliver_status(struct other *o, const struct order_work *work)
 {
     const struct order_body *body = &work->record.current;
     const char *colon = strrchr(work->key, ':'), *id = colon ? colon + 1 : "";
+    struct acceptance acceptance;
     char bytes[64];
 
     if (!body->status[0] || body->follows)
@@ -59,10 +54,13 @@ static bool deliver_status(struct other *o, const struct order_work *work)
     if (strcmp(body->status, "trash") != 0)
         return orders_location(&o->app->orders, wish_rule, NULL) == STORE_OK;
     snprintf(bytes, sizeof bytes, "{\"id\":%.*s}", (int)strspn(id, "0123456789"), id);
-    return deliver(o, &(struct accept_delivery){.bytes = bytes,
-                                                .len = strlen(bytes),
-                                                .headers = {.topic = "order.deleted", .resource = "order"},
-                                                .origin = ORIGIN_SPOOL});
+    accept_delivery(o->app,
+                    &(struct accept_delivery){.bytes = bytes,
+                                              .len = strlen(bytes),
+                                              .headers = {.topic = "order.deleted", .resource = "order"},
+                                              .origin = ORIGIN_SPOOL},
+                    &acceptance);
+    return is_kept(&acceptance);
 }
 
 /* What the old store knows of GHL. An order whose id was given out again is looked for instead. */

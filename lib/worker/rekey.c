@@ -47,7 +47,7 @@ static bool seal_spool(struct app *app, struct rekey_counts *counts)
     struct spool_item item = {0};
     struct spool_stats stats;
     struct error line;
-    enum spool_result result = spool_begin_old(app->spool, &counts->why);
+    enum spool_result result = spool_begin(app->spool, true, &counts->why);
 
     while (result == SPOOL_OK) {
         result = spool_next(app->spool, &item, &counts->why);

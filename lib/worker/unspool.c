@@ -2,7 +2,6 @@
 #include "accept/accept.h"
 #include "app/alert.h"
 #include "app/ready.h"
-#include "order/delivery.h"
 
 /* Asked after a file was not taken: if the store answers this, it was the file, not the store. */
 static bool store_answers(struct app *app)
@@ -27,27 +26,18 @@ static bool move_ids(struct app *app, const struct spool_ids *ids)
 
 static enum spool_fate move_delivery(struct app *app, struct spool_item *item)
 {
-    struct delivery delivery;
-    struct acceptance acceptance = {.result = ACCEPTED_AWAY};
-    bool good = delivery_unpack(item->delivery.packed, item->delivery.packed_len, &delivery);
+    struct acceptance acceptance;
 
-    if (good)
-        accept_delivery(app,
-                        &(struct accept_delivery){.bytes = delivery.body,
-                                                  .len = delivery.body_len,
-                                                  .packed = item->delivery.packed,
-                                                  .packed_len = item->delivery.packed_len,
-                                                  .headers = delivery.headers,
-                                                  .origin = ORIGIN_SPOOL,
-                                                  .arrived_ago_ms = item->arrived_ago_ms},
-                        &acceptance);
-    else /* a form of another version would be refused again and again */
+    if (!accept_packed(
+            app, item->delivery.packed, item->delivery.packed_len,
+            (struct accept_delivery){.origin = ORIGIN_SPOOL, .arrived_ago_ms = item->arrived_ago_ms},
+            &acceptance)) {
+        /* a form of another version would be refused again and again */
         error_set(&item->why,
                   "its content is no delivery as this version writes them: a version of woo_ghl that knows "
                   "it can move it, if the file gets its old name");
-    delivery_free(&delivery);
-    if (!good)
         return SPOOL_DAMAGED;
+    }
     item->why = acceptance.trouble;
     return acceptance.result == ACCEPTED_AWAY || acceptance.result == ACCEPTED_REFUSED ? SPOOL_REFUSED
                                                                                        : SPOOL_TAKEN;
@@ -85,7 +75,7 @@ long unspool(struct app *app)
 
     if (!app->spool || !app_ready(app, &e))
         return 0;
-    result = spool_begin(app->spool, &e);
+    result = spool_begin(app->spool, false, &e);
     /* While the store is away no file is tried: each would count as refused. */
     if (result == SPOOL_OK && !store_answers(app))
         return 0;

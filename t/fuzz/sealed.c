@@ -112,7 +112,7 @@ static void file(enum spool_kind kind, const char *bytes, size_t len)
     }
     snprintf(as.key_id, sizeof as.key_id, "%s", crypt_key_id(keys()));
     write_file(spool, &as, bytes, len);
-    check(spool_begin(spool, &e) == SPOOL_OK);
+    check(spool_begin(spool, false, &e) == SPOOL_OK);
     enum spool_result result = spool_next(spool, &item, &e);
     check(result == SPOOL_OK || (result == SPOOL_UNREADABLE && *item.why.text));
     if (result == SPOOL_OK && kind == SPOOL_DELIVERY)

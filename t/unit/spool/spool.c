@@ -104,7 +104,7 @@ static enum spool_result next_of(struct process *p, struct spool_item *item, str
     enum spool_result result = SPOOL_OK;
 
     if (!p->passing)
-        result = spool_begin(p->spool, e);
+        result = spool_begin(p->spool, false, e);
     if (result == SPOOL_OK)
         result = spool_next(p->spool, item, e);
     p->passing = result == SPOOL_OK || result == SPOOL_UNREADABLE;

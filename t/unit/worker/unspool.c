@@ -106,7 +106,7 @@ static void a_sale_behind_its_end(void)
         "{\"id\":1,\"status\":\"cancelled\",\"total\":\"1\",\"date_modified_gmt\":\"2026-01-01T10:01:00\"}",
         MINUTE_MS);
     struct spool *other = spool_open(&app.config, app.crypt, &e);
-    ok(other && spool_begin(other, &e) == SPOOL_OK && spool_next(other, &item, &e) == SPOOL_OK,
+    ok(other && spool_begin(other, false, &e) == SPOOL_OK && spool_next(other, &item, &e) == SPOOL_OK,
        "another mover has the first file %s", e.text);
     is_int(unspool(&app), 1, "the end is moved before its sale");
     buf_free(&item.content);
