@@ -52,14 +52,14 @@ void alert_not_silent(struct app *app)
 
 static void look_for_silence(struct app *app, const struct location_record *location, int64_t now_ms)
 {
-    char *delivered = NULL, age[CLOCK_WORDS_SIZE];
+    char age[CLOCK_WORDS_SIZE];
+    int64_t since_ms;
     struct error text;
 
-    if (app->config.alert_silence_ms <= 0 ||
-        store_get(app->store, DELIVERED, &delivered) == STORE_UNAVAILABLE)
+    if (app->config.alert_silence_ms <= 0 || app_number(app, DELIVERED, &since_ms) != STORE_OK)
         return;
-    int64_t since_ms = delivered ? text_number(delivered, NULL) : location->first_use_ms;
-    free(delivered);
+    if (!since_ms)
+        since_ms = location->first_use_ms;
     if (!since_ms || now_ms - since_ms < app->config.alert_silence_ms) {
         alert_over(app, ALERT_SILENT);
         return;
@@ -153,8 +153,8 @@ static void look_left_behind(struct app *app)
     left_behind(app, &text);
     if (!text.len)
         alert_over(app, ALERT_LEFT);
-    else if (alert_raise(app, ALERT_LEFT, "%s", text.data))
-        log_event(app->log, LOG_LEVEL_WARN, "left_behind", NULL, "%s", text.data);
+    else
+        tell(app, ALERT_LEFT, "left_behind", text.data);
     buf_free(&text);
 }
 

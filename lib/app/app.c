@@ -1,5 +1,6 @@
 #include "app/app.h"
 #include "base/files.h"
+#include "base/text.h"
 #include <errno.h>
 #include <grp.h>
 #include <poll.h>
@@ -266,6 +267,16 @@ bool app_take_turn(struct app *app, const char *name, int64_t ttl_ms, bool *turn
     *turn = result == STORE_OK && kept && !strcmp(kept, mine);
     free(kept);
     return result == STORE_OK;
+}
+
+enum store_result app_number(struct app *app, const char *name, int64_t *number)
+{
+    char *text = NULL;
+    enum store_result result = store_get(app->store, name, &text);
+
+    *number = text ? text_number(text, NULL) : 0;
+    free(text);
+    return result == STORE_NONE ? STORE_OK : result;
 }
 
 static char *cache_get(void *context, const char *name)

@@ -69,6 +69,9 @@ bool app_tells(struct app *app, const char *event, int64_t *count);
  * if the store does not. */
 bool app_take_turn(struct app *app, const char *name, int64_t ttl_ms, bool *turn) MUST_CHECK;
 
+/* The number that the store's value of this name is; 0 = there is none. OK, UNAVAILABLE. */
+enum store_result app_number(struct app *app, const char *name, int64_t *number) MUST_CHECK;
+
 /* The store's key/values, as GHL's lookups use them. The app must outlive it. */
 struct ghl_cache app_cache(struct app *app);
 

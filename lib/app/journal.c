@@ -88,17 +88,6 @@ static enum store_result add_counts(struct app *app, const char *name, const str
     return result;
 }
 
-/* The number of the newest leaf; 0 = there is none yet. */
-static enum store_result newest_leaf(struct app *app, int64_t *number)
-{
-    char *text = NULL;
-    enum store_result result = store_get(app->store, NEWEST, &text);
-
-    *number = text ? strtoll(text, NULL, 10) : 0;
-    free(text);
-    return result == STORE_NONE ? STORE_OK : result;
-}
-
 /* A leaf in hand. */
 struct leaf {
     int64_t number;
@@ -134,7 +123,7 @@ static enum store_result add_events(struct app *app, const struct buf *events)
 {
     struct leaf leaf = {0};
     char number[24];
-    enum store_result result = newest_leaf(app, &leaf.number);
+    enum store_result result = app_number(app, NEWEST, &leaf.number);
 
     buf_init(&leaf.text, STORE_VALUE_MAX);
     if (result == STORE_OK && events->len)
@@ -244,7 +233,7 @@ enum store_result journal_each(struct app *app, journal_visit *take, void *conte
 {
     struct leaf leaf = {0};
     int64_t newest, since_ms = clock_wall_ms() - JOURNAL_DAYS * DAY_MS;
-    enum store_result result = newest_leaf(app, &newest);
+    enum store_result result = app_number(app, NEWEST, &newest);
 
     buf_init(&leaf.text, STORE_VALUE_MAX);
     for (leaf.number = newest; result == STORE_OK && leaf.number >= 0 && leaf.number > newest - LEAVES;

@@ -1,5 +1,6 @@
 #include "base/redact.h"
 #include "base/ascii.h"
+#include "base/text.h"
 
 #include <string.h>
 
@@ -27,17 +28,6 @@ static bool is_local(char c) /* RFC 5322's atext and the dot, and what internati
 static bool is_domain(char c)
 {
     return is_alnum(c) || is_high(c) || c == '.' || c == '-';
-}
-
-/* Copies as much as fits. */
-static void put(char *out, size_t out_size, const char *text, size_t len)
-{
-    if (out_size == 0)
-        return;
-    if (len > out_size - 1)
-        len = out_size - 1;
-    memcpy(out, text, len);
-    out[len] = '\0';
 }
 
 /* The bytes of the first `wanted` characters, as UTF-8; *had = how many there were, at most that. */
@@ -69,7 +59,7 @@ static void mask_parts(const char *local, size_t local_len, const char *domain, 
     size_t shown = shown_bytes(local, local_len);
     size_t need = shown + 3 + 1 + strlen(domain);
     if (need >= out_size) {
-        put(out, out_size, HIDDEN, 3);
+        (void)text_copy(out, out_size, HIDDEN);
         return;
     }
     memcpy(out, local, shown);
@@ -88,7 +78,7 @@ void mask_email(const char *email, char *out, size_t out_size)
         fits &= is_domain(*p);
     }
     if (!fits || !has_letter)
-        put(out, out_size, HIDDEN, 3);
+        (void)text_copy(out, out_size, HIDDEN);
     else
         mask_parts(email, (size_t)(at - email), at + 1, out, out_size);
 }
@@ -97,11 +87,11 @@ static void mask_digits(size_t digits, const char last[4], char *out, size_t out
 {
     char text[] = HIDDEN "-0000";
     if (digits < PHONE_DIGITS_MIN) {
-        put(out, out_size, HIDDEN, 3);
+        (void)text_copy(out, out_size, HIDDEN);
         return;
     }
     memcpy(text + 4, last, 4);
-    put(out, out_size, text, sizeof text - 1);
+    (void)text_copy(out, out_size, text);
 }
 
 static void shift_in(char last[4], char digit)

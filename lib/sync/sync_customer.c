@@ -79,17 +79,15 @@ static enum store_result try_lock(struct sync_work *w, const struct sync_custome
 /* The date of the newest order that wrote this customer. */
 static enum store_result read_newest(struct sync_work *w, struct sync_customer *c)
 {
-    char name[NAME_SIZE], *kept = NULL;
+    char name[NAME_SIZE];
+    int64_t wrote_s;
 
     for (size_t i = 0; i < c->n; i++) {
         snprintf(name, sizeof name, "wrote/%s", c->hash[i]);
-        enum store_result result = store_get(w->app->store, name, &kept);
-        if (result != STORE_OK && result != STORE_NONE)
+        enum store_result result = app_number(w->app, name, &wrote_s);
+        if (result != STORE_OK)
             return result;
-        int64_t wrote_s = kept ? text_number(kept, NULL) : 0;
         c->newest_s = wrote_s > c->newest_s ? wrote_s : c->newest_s;
-        free(kept);
-        kept = NULL;
     }
     return STORE_OK;
 }

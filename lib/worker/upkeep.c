@@ -9,16 +9,6 @@
 #define PAGE 50
 #define EMPTIED "dead/emptied" /* the age up to which all dead letters lost their content, ms since 1970 */
 
-static enum store_result emptied_until(struct app *app, int64_t *ms)
-{
-    char *text = NULL;
-    enum store_result result = store_get(app->store, EMPTIED, &text);
-
-    *ms = text ? text_number(text, NULL) : 0;
-    free(text);
-    return result == STORE_NONE ? STORE_OK : result;
-}
-
 static enum store_result keep_until(struct app *app, int64_t ms)
 {
     char text[24];
@@ -46,7 +36,7 @@ static enum store_result empty_dead_letters(struct app *app)
     int64_t until_ms = store_now_ms(app->store) - app->config.dead_letter_ttl_ms, began_ms;
     size_t n = PAGE;
     long emptied = 0;
-    enum store_result result = emptied_until(app, &began_ms);
+    enum store_result result = app_number(app, EMPTIED, &began_ms);
 
     last.at_ms = began_ms;
     while (result == STORE_OK && n == PAGE && emptied < EMPTY_MAX && last.at_ms <= until_ms) {
