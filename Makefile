@@ -101,7 +101,7 @@ containing = $(or $(strip $(foreach f,$2,$(if $(findstring $1,$f),$f))),$(error 
 PICKED   = $(if $(CASE),$(foreach t,$(or $(T),corpus-cgi.t),$(call containing,$t,$(CASED))),$(if \
            $(T),$(foreach t,$(T),$(call containing,$t,$(ALL_TESTS))),$(ALL_TESTS)))
 RUN      = $(filter %.t,$(PICKED)) $(patsubst %.c,$(BUILD)/%,$(filter %.c,$(PICKED)))
-NEEDED   = $(filter-out %.t,$(RUN)) $(if $(filter %.t,$(PICKED)),$(PROGRAM) $(DRIVERS)) $(if $(T)$(CASE),,crash-driver)
+NEEDED   = $(filter-out %.t,$(RUN)) $(if $(filter %.t,$(PICKED)),$(PROGRAM) $(DRIVERS)) $(if $(filter %crash-points.t %torture.t %property.t,$(RUN)),crash-driver)
 C_FILES  = woo_ghl.c $(sort $(shell find lib t -name '*.c' -o -name '*.h'))
 
 all: $(PROGRAM)

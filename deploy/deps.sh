@@ -5,7 +5,7 @@ set -eu
 
 build=(gcc make pkg-config libfcgi-dev libssl-dev libcurl4-openssl-dev libjansson-dev libhiredis-dev libsqlite3-dev libseccomp-dev)
 run=(nginx spawn-fcgi multiwatch)
-test=(libmojolicious-perl redis-server apache2 libapache2-mod-fcgid apache2-suexec-pristine openssl)
+test=(libmojolicious-perl libcpanel-json-xs-perl redis-server apache2 libapache2-mod-fcgid apache2-suexec-pristine openssl)
 packages=()
 for word in "$@"; do
     case $word in

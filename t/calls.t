@@ -10,7 +10,6 @@ use POSIX qw(strftime);
 use Test::More;
 use WooGHL::Server;
 
-my $NOW = int time;
 my $ghl = FakeGHL::Client->start;
 my ($server, $id) = (undef, 0);
 
@@ -24,14 +23,15 @@ sub order {
     my %billing = (first_name => 'Ann', last_name => 'Lee', email => "c$of\@example.com",
         phone => sprintf('+1 212 555 01%02d', $of), country => 'US', %{ delete $new{billing} || {} });
     return { id => $of, number => "$of", order_key => "wc_order_$of", status => 'processing', total => '50.00', currency => 'USD',
-        created => 0, modified => 0, refunds => [], line_items => [], meta_data => [], %new, billing => \%billing };
+        began => int time, created => 0, modified => 0, refunds => [], line_items => [], meta_data => [], %new, billing => \%billing };
 }
 
 sub deliver {
     my ($order, $topic) = @_;
     my %body = %$order;
-    $body{date_created_gmt} = gmt($NOW + delete $body{created});
-    $body{date_modified_gmt} = gmt($NOW + delete $body{modified});
+    my $began = delete $body{began};
+    $body{date_created_gmt} = gmt($began + delete $body{created});
+    $body{date_modified_gmt} = gmt($began + delete $body{modified});
     return $server->deliver(JSON::PP->new->canonical->encode(\%body), $topic // 'order.updated');
 }
 

@@ -52,7 +52,7 @@ sub send_all {
                 my $answer = eval {
                     $world->{server}[$sending->{machine}]->request(POST => '/woo-order', { 'Content-Type' => 'application/json',
                         'X-WC-Webhook-Topic' => $topic,
-                        'X-WC-Webhook-Signature' => hmac_sha256_base64($body, $SECRET) . '=' }, $body, timeout => $LONG ? 20 : 8);
+                        'X-WC-Webhook-Signature' => hmac_sha256_base64($body, $SECRET) . '=' }, $body, timeout => 20);
                 } || { status => 0, body => 'none' };
                 syswrite $out, join(' ', @$sending{qw(order n machine)}, $sent, time, $answer->{status}, '') . ($answer->{body} =~ s/\s+/ /gr) . "\n";
             }
@@ -218,8 +218,8 @@ sub status_of { my ($server) = @_; return decode_json($server->command('status',
 # One that was started just now may not know yet how to stop.
 sub until_it_can_stop {
     my ($process) = @_;
-    my ($deadline, $caught) = (time + 10, 0);
-    until ($caught || time > $deadline) {
+    my $caught = 0;
+    until ($caught) {
         open my $status, '<', '/proc/' . $process->pid . '/status' or return;
         ($caught) = map { /^SigCgt:\s*(\S+)/ ? hex(substr $1, -8) >> 14 & 1 : () } <$status>;    # SIGTERM
         sleep 0.01 unless $caught;
@@ -235,9 +235,8 @@ sub calm {
     is $_->stop, 0, 'a drain ends when it is told to' for @{ $world->{drain} };
     defined $_->wait or fail 'a drain by hand ends' for @{ $world->{by_hand} || [] };
     $_->restart_workers for @servers;
-    my $deadline = time + 30;
-    sleep 0.1 while $world->{ghl}->pending && time < $deadline;    # what GHL carries out late
-    $world->{ghl}->land;                                           # and its search shows
+    WooGHL::Process::until_true(sub { !$world->{ghl}->pending });    # what GHL carries out late
+    $world->{ghl}->land;                                             # and its search shows
     # Leases and windows, also those of a GHL in trouble, are over the first time; what is left waits once more, and what
     # then was met with is over the next time.
     for my $later (400, 2400, 6000, 21_000, 42_000) {

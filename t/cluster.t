@@ -14,7 +14,7 @@ use FakeWoo::Client;
 use JSON::PP ();
 use POSIX ();
 use Test::More;
-use Time::HiRes qw(sleep time);
+use Time::HiRes qw(sleep);
 use WooGHL::Nodes;
 use WooGHL::Server;
 
@@ -54,9 +54,8 @@ sub accepted { my %state; for (answers(@_)) { my ($n, $state, $status) = @$_; $s
 sub until_stored {
     my ($load, $more) = @_;
     my $count = sub { return scalar grep { $_->[2] =~ /^2/ && $_->[3] !~ /store_unavailable/ } answers($load) };
-    my ($from, $deadline) = ($count->(), time + 60);
-    sleep 0.1 until $count->() >= $from + $more || time > $deadline;
-    return ok $count->() >= $from + $more, "the store takes orders ($from before)";
+    my $from = $count->();
+    return ok WooGHL::Process::until_true(sub { sleep 0.1; $count->() >= $from + $more }), "the store takes orders ($from before)";
 }
 
 sub in_ghl { my %cards; push @{ $cards{ $_->{name} } }, $_->{monetaryValue} + 0 for $ghl->opportunities; return \%cards }

@@ -7,7 +7,6 @@ use Digest::SHA qw(hmac_sha256_base64);
 use FindBin;
 use lib "$FindBin::Bin/lib";
 use Test::More;
-use Time::HiRes qw(time);
 use WooGHL::Server;
 
 my $server = WooGHL::Server->new(mode => 'cgi', settings => { MAX_BODY => '64k', RATE_LIMIT_PER_DAY => 0 })->start;
@@ -23,11 +22,9 @@ sub send_as {
     my %headers = ('Content-Type' => 'application/json', 'X-WC-Webhook-Topic' => 'order.created',
         'X-WC-Webhook-Signature' => sign($signed // $body));
     # Server->request adds a length where none is given and there is a body.
-    my $began = time;
     my $res = defined $content_length
         ? $server->request(POST => '/woo-order', { %headers, 'Content-Length' => $content_length }, $body)
         : $server->request(POST => '/woo-order', { %headers, 'X-No' => 1 }, undef);
-    cmp_ok time - $began, '<', 10, 'it is answered promptly';
     return "$res->{status} $res->{body}";
 }
 

@@ -88,15 +88,15 @@ for my $store (qw(sqlite redis)) {
             is scalar(() = $ghl->opportunities), 3, 'brings them all' or diag $server->log;
         } if $jobs == 1;
 
-        # In either way once: it takes its time.
         subtest "$store, $jobs jobs: one that comes meanwhile" => sub {
             my $server = $new->();
             deliver($server, 'slow1', 'bad2');
             $ghl->fault({ match => { path => '^/contacts/upsert$', body => 'bad' }, times => 0, do => { status => 403, html => 1 } },
-                { match => { path => '^/contacts/upsert$', body => 'slow1' }, do => { delay_ms => 2000 } });
+                { match => { path => '^/contacts/upsert$', body => 'slow1' }, do => { waits => 1 } });
             my $drain = $server->background('drain', '--now', '--jobs', $jobs);
             $ghl->wait_calls(1, raw => qr/slow1/);
             deliver($server, 'late3');
+            $ghl->answer;
             is $drain->wait, 0, 'the drain ends well';
             is_deeply looked_at(), { slow1 => 1, bad2 => 1, late3 => 1 }, 'it looked at it, too';
         } if $jobs == ($redis ? 3 : 1);
@@ -115,10 +115,11 @@ sub three_that_wait {
 subtest 'a drain that is told to stop' => sub {
     my $server = three_that_wait();
     my $out = $server->dir . '/drain.out';
-    $ghl->fault({ match => { path => '^/contacts/upsert$' }, do => { delay_ms => 500 } });
+    $ghl->fault({ match => { path => '^/contacts/upsert$' }, do => { waits => 1 } });
     my $drain = $server->_spawn([$server->program, 'drain'], out => $out);
     $ghl->wait_calls(1, path => '/contacts/upsert');
     $drain->signal('TERM');
+    $ghl->answer;
     is $drain->wait, 0, 'ends well';
     is file_of($out), "drained: 1 synced, 0 needed nothing, 0 wait on, 0 dead letters; 2 in the queue\n", 'with the order that it had in hand';
     is $server->command('drain')->{out}, "drained: 2 synced, 0 needed nothing, 0 wait on, 0 dead letters; 0 in the queue\n", 'the next does the others';

@@ -14,7 +14,7 @@ use JSON::PP;
 use Test::More;
 use WooGHL::Driver;
 
-alarm 180;    # rather fail than hang
+alarm 900;    # rather fail than hang
 
 my ($version) = do { open my $file, '<', "$FindBin::Bin/../lib/base/version.h" or die $!; map { /WOO_GHL_VERSION "(.*)"/ } <$file> };
 my $driver = WooGHL::Driver->program('ghl');
@@ -280,11 +280,11 @@ subtest 'a create is never repeated blindly' => sub {
         is call(@$call)->{result}, 'unknown', "$call->[0], too";
         is $ghl->count, 1, '  one call';
     }
-    my $impatient = driver(timeout_ms => 300);
+    my $impatient = driver(timeout_ms => 1500);
     $ghl->reset->fault({ match => { path => '^/opportunities/$' }, do => { hang => $yes } });
     my $answer = ask($impatient, opportunity_create => body => opportunity(contact()));
     is_deeply picked($answer, qw(result tries transport_failed)), { result => 'unknown', tries => 1, transport_failed => $yes }, 'a hang';
-    cmp_ok $answer->{ms}, '<', 3000, 'costs GHL_TIMEOUT';
+    cmp_ok $answer->{ms}, '<', 12_000, 'costs GHL_TIMEOUT, not the 15 s of the others';
     like $answer->{message}, qr/^Timeout was reached.*after the request went out$/, 'said so';
     is quit($impatient), 0, 'the driver ends well';
 
@@ -307,7 +307,7 @@ subtest 'a create is never repeated blindly' => sub {
 
 subtest 'no write is delivered late by our own kernel' => sub {
     my $server = IO::Socket::INET->new(Listen => 1, LocalAddr => '127.0.0.1', ReuseAddr => 1) or die $!;
-    my $hasty = driver(base => 'http://127.0.0.1:' . $server->sockport, timeout_ms => 300);
+    my $hasty = driver(base => 'http://127.0.0.1:' . $server->sockport, timeout_ms => 1500);
     for my $call ([opportunity_update => id => 'fakeOppo1', body => { status => 'won' }], [contact_upsert => body => { email => 'ann@example.com' }],
         [contact_add_tags => id => 'fakeCont1', body => ['woo']], [note_create => id => 'fakeCont1', text => 'x']) {
         my $pid = open(my $seen, '-|') // die $!;
@@ -341,7 +341,7 @@ subtest 'limits and lease' => sub {
     $answer = call(contact_get => id => $id, limit_ms => [25_000]);
     is_deeply picked($answer, qw(result tries retry_after_ms message)), { result => 'limited', tries => 0, retry_after_ms => 25_000,
         message => 'no call to GHL is free for 25 s' }, 'no room before the deadline';
-    cmp_ok $answer->{rooms}[0], '<=', 20_000, 'which the limiter is told';
+    is $answer->{rooms}[0], 20_000 - 250, 'which the limiter is told';
     $answer = call(opportunity_create => body => opportunity($id), limit_ms => [4000], send_within_ms => 3000);
     is $answer->{result}, 'limited', 'nor before the send deadline';
     $answer = call(opportunity_create => body => opportunity($id), within_ms => 5000, limit_ms => [2000]);
@@ -423,8 +423,7 @@ subtest 'TLS' => sub {
         open STDERR, '>', '/dev/null';
         exec 'openssl', 's_server', '-accept', "127.0.0.1:$port", '-key', "$dir/key", '-cert', "$dir/cert", '-www', '-naccept', 50;
     }
-    my $deadline = time + 10;
-    select undef, undef, undef, 0.05 until IO::Socket::INET->new(PeerAddr => '127.0.0.1', PeerPort => $port) || time > $deadline;
+    WooGHL::Process::until_true(sub { IO::Socket::INET->new(PeerAddr => '127.0.0.1', PeerPort => $port) });
 
     my $wary = driver(base => "https://localhost:$port");
     my $answer = ask($wary, opportunity_create => body => opportunity('fakeCont1'), stopped => $yes);

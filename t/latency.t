@@ -13,8 +13,8 @@ use Time::HiRes qw(sleep time);
 use WooGHL::Server;
 
 my $SECRET = 'my_super_secret_woo_key';
-my $LONGEST = 15;    # s, for any delivery; SYNC_BUDGET is 10 s
-my $SHORT = 1;       # s, where nobody is waited for
+my $LONGEST = 50;    # s, for any delivery; WooCommerce waits for 60 s
+my $SHORT = 7;       # s, if nobody is waited for: a slow machine needs less, and who waits for GHL waits for SYNC_BUDGET, 8 s
 my $WORKERS = 4;
 
 sub order {
@@ -57,8 +57,7 @@ my $redis = WooGHL::Server->redis;
 my $ghl = FakeGHL::Client->start;
 my $server = WooGHL::Server->new(mode => 'nginx', workers => $WORKERS, settings => {
     WOO_WEBHOOK_SECRET => $SECRET, GHL_API_BASE => $ghl->url, GHL_API_KEY => $ghl->token, REDIS_URL => $redis->url,
-    REDIS_TIMEOUT => '500ms',
-    GHL_LOCATION_ID => $ghl->location_id, GHL_PIPELINE_ID => 'fakePipelineAAAAAAAA', RATE_LIMIT_PER_DAY => 0,
+    SYNC_BUDGET => '8s', GHL_LOCATION_ID => $ghl->location_id, GHL_PIPELINE_ID => 'fakePipelineAAAAAAAA', RATE_LIMIT_PER_DAY => 0,
 });
 # One that hangs, with a child, and does not heed what can be ignored.
 my $hung = $server->dir . '/hung';
@@ -66,16 +65,32 @@ $server->set(ALERT_COMMAND => "trap '' TERM HUP INT; sleep 1000 & echo \$! >>$hu
 $ghl->fault({ match => {}, times => 0, do => { hang => 1 } });
 my $id = 0;
 
+# Redis is given up quickly only while it hangs: on a busy machine it may need longer. Workers look at their settings, and ask a
+# Redis that has failed, once a second.
+sub redis_hangs {
+    my ($hangs) = @_;
+    $server->set(REDIS_TIMEOUT => $hangs ? '500ms' : '10s');
+    $redis->signal('CONT') if !$hangs;
+    sleep 1.2;
+    $redis->signal('STOP') if $hangs;
+    return;
+}
+
 subtest 'GHL and Redis hang' => sub {
-    $redis->signal('STOP');
-    my @got = map { deliver_all($server, map { ++$id } 1 .. $WORKERS * 2) } 1 .. 5;
+    redis_hangs(1);
+    my $hanging = 0;
+    my @got = map {
+        my @answers = deliver_all($server, map { ++$id } 1 .. $WORKERS * 2);
+        my $hang = grep { kill 0 => $_ } lines_of($hung);
+        $hanging = $hang if $hang > $hanging;
+        @answers;
+    } 1 .. 5;
     is_taken('each is taken', @got) or diag $server->log;
     cmp_ok slowest(@got), '<', $LONGEST, 'each in time';
     is $ghl->count, 0, 'GHL is not called for what the store does not know';
     is scalar(() = glob $server->dir . '/data/spool/*.delivery'), $id, 'the spool has them all';
-    is scalar(grep { kill 0 => $_ } lines_of($hung)), 2, 'while ALERT_COMMAND and its child hang';
-    $redis->signal('CONT');
-    sleep 1.2;    # a worker whose Redis has failed asks it again after a second
+    is $hanging, 2, 'while ALERT_COMMAND and its child hang';
+    redis_hangs(0);
 };
 
 # Five in a row that get no answer open the breaker. The pool works on as many at once as it has workers.
@@ -99,12 +114,12 @@ subtest 'the breaker is open' => sub {
 
 subtest 'the breaker is open, and Redis hangs' => sub {
     my $calls = $ghl->count;
-    $redis->signal('STOP');
+    redis_hangs(1);
     my @got = map { deliver_all($server, map { ++$id } 1 .. $WORKERS * 2) } 1 .. 5;
     is_taken('each is taken', @got);
     cmp_ok slowest(@got), '<', $LONGEST, 'each in time';
     is $ghl->count, $calls, 'no call is made';
-    $redis->signal('CONT');
+    redis_hangs(0);
 };
 
 subtest 'GHL is back' => sub {
@@ -123,9 +138,7 @@ subtest 'GHL is back' => sub {
 subtest 'ALERT_COMMAND is ended' => sub {
     my @pids = lines_of($hung);
     is scalar @pids, 2, 'it was told once';
-    my $deadline = time + 45;
-    sleep 0.1 while grep({ kill 0 => $_ } @pids) && time < $deadline;
-    is_deeply [grep { kill 0 => $_ } @pids], [], 'and is gone, with its child';
+    ok WooGHL::Process::until_true(sub { !grep { kill 0 => $_ } @pids }), 'and is gone, with its child';
 };
 
 $server->stop;

@@ -9,7 +9,6 @@ use FakeGHL::Client;
 use File::Temp ();
 use POSIX ();
 use Test::More;
-use Time::HiRes qw(sleep time);
 use WooGHL::Server;
 
 my $SECRET = 'my_super_secret_woo_key';
@@ -51,12 +50,10 @@ sub deliver_all {
     return @got;
 }
 
-# Nothing waits, or after 20 s.
+# Nothing waits.
 sub until_empty {
     my ($server) = @_;
-    my $deadline = time + 20;
-    sleep 0.05 until $server->command('status')->{out} =~ /^waiting 0,/m || time > $deadline;
-    return;
+    return WooGHL::Process::until_true(sub { $server->command('status')->{out} =~ /^waiting 0,/m });
 }
 
 my $redis = WooGHL::Server->redis;

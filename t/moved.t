@@ -66,7 +66,7 @@ for my $case (
         are_named($server, $says);
         like $server->log, qr/event=left_behind msg="2 orders/, 'so does the log';
         my $told = $server->dir . '/told';
-        for (1 .. 200) { last if -s $told; select undef, undef, undef, 0.05 }
+        WooGHL::Process::until_true(sub { -s $told });
         like file_of($told), qr/^woo_ghl left_behind: 2 orders and 0 dead letters .*$says/m, 'and an alert';
         my ($line) = $server->command('status')->{out} =~ /^(.*left behind.*)$/m;
         run_named($server, $line // '');

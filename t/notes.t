@@ -10,7 +10,7 @@ use Test::More;
 use WooGHL::Server;
 
 my $ghl = FakeGHL::Client->start;
-my $server = WooGHL::Server->for_ghl($ghl, settings => { GHL_NOTE => '{number} is {status}', GHL_TIMEOUT => '1s' })->start;
+my $server = WooGHL::Server->for_ghl($ghl, settings => { GHL_NOTE => '{number} is {status}' })->start;
 
 sub order {
     my ($status) = @_;

@@ -169,7 +169,7 @@ for my $odd ([429, 'ghl_limit'], [503, 'ghl_unavailable']) {
         fresh();
         $ghl->fault({ match => { path => '^/contacts/upsert$' }, do => { status => $status, headers => { 'Retry-After' => '9' x 15 } } });
         is deliver(order()), qq({"status":"queued","reason":"$reason"}), 'the order waits';
-        ok $server->drain_as_of(4 * 60), 'a drain before five minutes have passed';
+        ok $server->drain_as_of(2 * 60), 'a drain before five minutes have passed';
         is_deeply names(), [], 'waits, too';
         ok $server->drain_as_of(6 * 60), 'and then one';
         is_deeply names(), ['Order #1'], 'brings it' or diag $server->log;

@@ -11,7 +11,6 @@ use Test::More;
 use WooGHL::Server;
 
 my $SECRET = 'my_super_secret_woo_key';
-my $DEADLINE = 60;
 
 sub order {
     my ($id, $total) = @_;

@@ -12,7 +12,6 @@ use IO::Socket::INET;
 use POSIX ();
 use lib "$FindBin::Bin/lib";
 use Test::More;
-use Time::HiRes qw(sleep time);
 use WooGHL::Process;
 
 my $file = "$FindBin::Bin/../build/portable/woo_ghl";
@@ -116,8 +115,7 @@ SKIP: {
             . "listen 127.0.0.1:$port ssl;\nssl_certificate $dir/cert;\nssl_certificate_key $dir/key;\nlocation / { proxy_pass " . $ghl->url . "; }\n}\n}\n");
         $nginx = WooGHL::Process->start(['/usr/sbin/nginx', '-p', "$dir/", '-c', "$dir/nginx.conf", '-e', 'stderr'], user => \@user,
             env => { PATH => '/usr/sbin:/usr/bin:/bin' }, dir => "$dir", err => "$dir/nginx.err");
-        my $deadline = time + 10;
-        until (IO::Socket::INET->new(PeerAddr => "127.0.0.1:$port")) { last if time > $deadline || !$nginx->alive; sleep 0.05 }
+        WooGHL::Process::until_true(sub { !$nginx->alive || IO::Socket::INET->new(PeerAddr => "127.0.0.1:$port") });
         last if $nginx->alive;
     }
     settings("https://localhost:$port");

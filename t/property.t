@@ -254,6 +254,7 @@ sub play {
     }
     # Calm now; and a person looks at what GHL refused.
     $world->{ghl}->clear_faults;
+    $world->{env}{GHL_TIMEOUT} = '15s';
     my $left = -1;
     for my $round (1 .. 8) {
         time_passes($world, 5 * 3600);
@@ -328,7 +329,7 @@ sub contact_wrong {
 my $rig = { ghl => FakeGHL::Client->start, redis => WooGHL::Server->redis };
 my ($ghl, $server) = ($rig->{ghl}, $rig->{server} = WooGHL::Server->new(settings => {
     WOO_WEBHOOK_SECRET => $SECRET, GHL_API_BASE => $rig->{ghl}->url, GHL_API_KEY => $rig->{ghl}->token, GHL_LOCATION_ID => $rig->{ghl}->location_id,
-    GHL_PIPELINE_ID => 'fakePipelineAAAAAAAA', GHL_TIMEOUT => '700ms', GHL_RATE => '100000/10s', DRAIN_AFTER => 'off' }));
+    GHL_PIPELINE_ID => 'fakePipelineAAAAAAAA', GHL_TIMEOUT => '1s', SYNC_BUDGET => '8s', GHL_RATE => '100000/10s', DRAIN_AFTER => 'off' }));
 for my $n (1 .. $LANES) {
     pipe my $in, my $to or die "pipe: $!";
     pipe my $from, my $out or die "pipe: $!";

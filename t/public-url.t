@@ -93,8 +93,7 @@ subtest 'a private CA' => sub {
     close $free;
     my $tls = WooGHL::Process->start(['openssl', 's_server', '-accept', "127.0.0.1:$port", '-key', "$dir/key", '-cert', "$dir/ca.pem", '-www'],
         env => { PATH => $ENV{PATH} }, out => '/dev/null', err => '/dev/null');
-    my $deadline = time + 10;
-    select undef, undef, undef, 0.05 until IO::Socket::INET->new(PeerAddr => '127.0.0.1', PeerPort => $port) || time > $deadline;
+    WooGHL::Process::until_true(sub { IO::Socket::INET->new(PeerAddr => '127.0.0.1', PeerPort => $port) });
     $server->set($woo->wiring, WOO_URL => "https://localhost:$port", PUBLIC_URL => "https://localhost:$port/woo-order");
     my $out = $server->command('check')->{out};
     like $out, qr{^shop       FAIL https://localhost:$port/wp-json/wc/v3: its certificate is not trusted \(.*\): .*CA_FILE$}m, 'is not trusted';

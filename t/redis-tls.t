@@ -8,7 +8,6 @@ use FindBin;
 use lib "$FindBin::Bin/lib";
 use IO::Socket::INET;
 use Test::More;
-use Time::HiRes qw(sleep time);
 use WooGHL::Process;
 use WooGHL::Server;
 
@@ -46,11 +45,8 @@ sub serve {
     my $redis = WooGHL::Process->start(['redis-server', '--port', 0, '--tls-port', $port, '--bind', '127.0.0.1', '--tls-cert-file', "$dir/$name.pem",
         '--tls-key-file', "$dir/$name.key", '--tls-auth-clients', 'no', '--tls-ca-cert-file', "$dir/known.pem", '--save', '', '--requirepass', 'swordfish-7',
         '--dir', '/tmp', '--maxmemory-policy', 'noeviction'], out => "$dir/redis.$name", err => "$dir/redis.$name");
-    for (my $deadline = time + 20; time < $deadline; sleep 0.05) {
-        return if !$redis->alive;
-        return ($redis, $port) if IO::Socket::INET->new(PeerAddr => '127.0.0.1', PeerPort => $port);
-    }
-    return;
+    WooGHL::Process::until_true(sub { !$redis->alive || IO::Socket::INET->new(PeerAddr => '127.0.0.1', PeerPort => $port) });
+    return $redis->alive ? ($redis, $port) : ();
 }
 
 my @cases = (

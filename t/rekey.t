@@ -18,7 +18,7 @@ for my $on (qw(sqlite redis)) {
     subtest $on => sub {
         my $ghl = FakeGHL::Client->start;
         my $redis = $on eq 'redis' ? WooGHL::Server->redis : undef;
-        my $server = WooGHL::Server->for_ghl($ghl, redis => $redis, settings => { SYNC_BUDGET => 0, REDIS_TIMEOUT => '500ms' });
+        my $server = WooGHL::Server->for_ghl($ghl, redis => $redis, settings => { SYNC_BUDGET => 0 });
         my $old = $WooGHL::Server::SECRET;
 
         # Given two orders that wait, one with an unanswered create, a dead letter, and two spooled deliveries.
@@ -29,8 +29,10 @@ for my $on (qw(sqlite redis)) {
         $server->deliver(order($_)) for 3 .. 4;
         if ($redis) {
             $redis->signal('STOP');
+            $server->set(REDIS_TIMEOUT => '500ms');
             is $server->deliver(order(5))->{body}, '{"status":"queued","reason":"store_unavailable"}', 'the spool has one';
             $redis->signal('CONT');
+            $server->set(REDIS_TIMEOUT => '10s');
         }
         my ($waiting) = $server->command('status')->{out} =~ /^waiting (\d+)/m;
         cmp_ok $waiting, '>=', 2, "$waiting orders wait";

@@ -7,7 +7,7 @@ use FindBin;
 use lib "$FindBin::Bin/lib";
 use File::Temp ();
 use Test::More;
-use Time::HiRes qw(sleep time);
+use Time::HiRes qw(sleep);
 use WooGHL::Server;
 
 my $ORDER = '{"id":7,"status":"processing","total":"10.00","billing":{"email":"ann@example.com"}}';
@@ -18,8 +18,7 @@ sub status_of { my ($pid, $name) = @_; return WooGHL::Server::_slurp("/proc/$pid
 
 sub told {
     my ($file) = @_;
-    my $deadline = time + 10;
-    sleep 0.02 while !-s $file && time < $deadline;
+    WooGHL::Process::until_true(sub { -s $file });
     return WooGHL::Server::_slurp($file);
 }
 
@@ -66,10 +65,9 @@ for my $mode (qw(cgi nginx fcgid proxy_fcgi apache_cgi)) {
         }
         like told("$outside/told"), qr/^woo_ghl store:/, 'a person is told all the same';
         for my $pid ($mode =~ /nginx|fcg/ ? $confined->worker_pids : ()) {
-            my $deadline = time + 10;
-            sleep 0.02 while status_of($pid, 'NoNewPrivs') eq '0' && time < $deadline;    # it may just begin
+            WooGHL::Process::until_true(sub { status_of($pid, 'NoNewPrivs') ne '0' });    # it may just begin
             is status_of($pid, 'NoNewPrivs'), 1, 'no new privileges';
-            sleep 0.02 while $whole && status_of($pid, 'Seccomp') eq '0' && time < $deadline;
+            WooGHL::Process::until_true(sub { !$whole || status_of($pid, 'Seccomp') ne '0' });
             is status_of($pid, 'Seccomp'), 2, 'a filter of system calls' if $whole;
         }
         $confined->stop;

@@ -8,7 +8,7 @@ use FindBin;
 use lib "$FindBin::Bin/lib";
 use FakeGHL::Client;
 use Test::More;
-use Time::HiRes qw(sleep time);
+use Time::HiRes qw(sleep);
 use WooGHL::Server;
 
 my $ghl = FakeGHL::Client->start;
@@ -31,10 +31,7 @@ sub deliver {
 # The settings' file is looked at once a second.
 sub until_true {
     my ($true) = @_;
-    my $deadline = time + 15;
-    my $got;
-    sleep 0.1 until ($got = $true->()) || time > $deadline;
-    return $got;
+    return WooGHL::Process::until_true(sub { sleep 0.1; $true->() });
 }
 sub until_like { my ($server, $like) = @_; return until_true(sub { deliver($server) =~ $like }) }
 sub names { return join ' ', sort { $a <=> $b } map { $_->{name} =~ /#(\d+)/ } $ghl->opportunities }

@@ -7,7 +7,6 @@ use lib "$FindBin::Bin/lib";
 use FakeGHL::Client;
 use JSON::PP qw(decode_json);
 use Test::More;
-use Time::HiRes qw(sleep time);
 use WooGHL::Server;
 
 my $ghl = FakeGHL::Client->start;
@@ -55,10 +54,8 @@ subtest 'orders are at risk' => sub {
 
 subtest '--watch' => sub {
     my $process = $server->background('status', '--watch', '--json');
-    my $deadline = time + 20;
     my $lines = sub { open my $in, '<', $server->dir . '/stdout' or return 0; my @l = <$in>; return scalar grep { /"state"/ } @l };
-    sleep 0.1 while $lines->() < 2 && time < $deadline;
-    cmp_ok $lines->(), '>=', 2, 'it looks again and again';
+    ok WooGHL::Process::until_true(sub { $lines->() >= 2 }), 'it looks again and again';
     $process->signal('INT');
     ok defined $process->wait, 'until it is stopped';
 };

@@ -63,10 +63,11 @@ for my $store (qw(sqlite redis)) {
 
     subtest "$store: while a worker has an order in hand" => sub {
         my $server = $new->(DRAIN_AFTER => 'off');
-        $ghl->fault({ match => $UPSERT, do => { effect => 1, delay_ms => 700 } });
+        $ghl->fault({ match => $UPSERT, do => { waits => 1 } });
         my $answer = deliver_in_background($server, order(1));
         $ghl->wait_calls(1, path => '/contacts/upsert');
         $forgets->($server);
+        $ghl->answer;
         like $answer->(), qr/^202 /, 'it is answered as stored';
         is $server->command('drain', '--now')->{code}, 0, 'a drain' or diag $server->log;
         ok $server->drain_as_of(300), 'and one later';
@@ -77,10 +78,11 @@ for my $store (qw(sqlite redis)) {
     subtest "$store: while a drain has it in hand" => sub {
         my $server = $new->(DRAIN_AFTER => 'off', SYNC_BUDGET => '0');
         is deliver($server, order(2))->{status}, 202, 'given an order that waits';
-        $ghl->fault({ match => $UPSERT, do => { effect => 1, delay_ms => 700 } });
+        $ghl->fault({ match => $UPSERT, do => { waits => 1 } });
         my $drain = $server->background('drain');
         $ghl->wait_calls(1, path => '/contacts/upsert');
         $forgets->($server);
+        $ghl->answer;
         defined $drain->wait or fail 'the drain ends';
         ok $server->drain_as_of(300), 'one later';
         is_deeply names($ghl), ['Order #2'], 'it is in GHL' or diag $server->log;
@@ -173,9 +175,8 @@ subtest 'redis: a failover to a replica that lags' => sub {
     $ghl->reset;
     my $server = WooGHL::Server->for_ghl($ghl, redis => $redis, mode => 'nginx', workers => 1)->start;
     my $watch = $server->background('drain', '--watch');
-    my ($deadline, $line) = (time + 10, qr/level=warn event=store msg="What the store may lose: none: appendonly is no/);
-    select undef, undef, undef, 0.02 until $server->log =~ $line || time > $deadline;
-    like $server->log, $line, 'the log says what may be lost';
+    my $line = qr/level=warn event=store msg="What the store may lose: none: appendonly is no/;
+    ok WooGHL::Process::until_true(sub { $server->log =~ $line }), 'the log says what may be lost';
     $watch->stop;
     like deliver($server, order($_))->{body}, qr/"synced"/, 'given an order that it has' for 20, 21;
     $redis->cli('SAVE');

@@ -6,14 +6,39 @@
  *   {"call":"contact_upsert", "body":{}, "id":"", "text":"", "within_ms":20000, "send_within_ms":5000,
  *    "limit_ms":[0], "may_write":[true]}
  *
- * Waits are noted, not waited for. limit_ms and may_write give the terms' answers in turn, the last one again.
+ * Waits are noted, not waited for, and the clock of all deadlines stands still: no machine is too slow for one. limit_ms and
+ * may_write give the terms' answers in turn, the last one again.
  */
 #include "base/clock.h"
 #include "ghl/ghl_work.h"
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/syscall.h>
 #include <sys/types.h>
+#include <time.h>
+#include <unistd.h>
+
+/* In the place of the C library's. libcurl goes by CLOCK_MONOTONIC, which goes on. */
+int clock_gettime(clockid_t id, struct timespec *now)
+{
+    static struct timespec stands;
+
+    if (id != CLOCK_BOOTTIME)
+        return (int)syscall(SYS_clock_gettime, id, now);
+    if (!stands.tv_sec && syscall(SYS_clock_gettime, id, &stands) != 0)
+        return -1;
+    *now = stands;
+    return 0;
+}
+
+static int64_t passing_ms(void)
+{
+    struct timespec now = {0};
+
+    (void)clock_gettime(CLOCK_MONOTONIC, &now);
+    return now.tv_sec * INT64_C(1000) + now.tv_nsec / 1000000;
+}
 
 struct told {
     const json_t *asked;
@@ -149,12 +174,12 @@ static void one_call(struct ghl *ghl, const json_t *asked)
                             .order = "shop:1001",
                             .send_deadline_mono_ms = within(asked, "send_within_ms", CLOCK_NEVER)};
     struct ghl_answer answer;
-    int64_t began = clock_mono_ms();
+    int64_t began = passing_ms();
 
     enum ghl_result result = call_named(ghl, &call, asked, &answer);
     if (result != answer.result)
         abort();
-    json_t *shown = show(&answer, &told, clock_mono_ms() - began);
+    json_t *shown = show(&answer, &told, passing_ms() - began);
     if (!shown || json_dumpf(shown, stdout, JSON_COMPACT) != 0)
         abort();
     putchar('\n');

@@ -32,6 +32,7 @@ package FakeGHL;
 #     html: true              answers an HTML page (status 502 unless told)
 #     effect: true            the call is carried out first, whatever is answered or not answered then
 #     delay_ms                the answer leaves this much later; the call is carried out at once
+#     waits: true             the answer leaves at POST /__fake/answer; the call is carried out at once
 #     effect_delay_ms         the call is carried out this much later, even if the client went away meanwhile
 #     late_ms                 the call is carried out this much later, whatever is answered now
 #     held: true              the call is carried out only at POST /__fake/land, whatever is answered now
@@ -54,7 +55,7 @@ package FakeGHL;
 #   GET /__fake/pending -> late: how many calls are still to be carried out (late_ms); POST /__fake/merge { id }: a
 #   salesperson merges the contact into another one with the same values -> id of that;
 #   POST /__fake/land { chance: 1 }: the searches see what they do not see yet, each object with this chance; and then what
-#   is held is carried out, each call with this chance -> landed, held.
+#   is held is carried out, each call with this chance -> landed, held; POST /__fake/answer -> answered: how many waited.
 #   None of these counts as a call.
 use strict;
 use warnings;
@@ -90,7 +91,7 @@ sub reset {
         %{ $self->{start_settings} },
     };
     $self->{api} = FakeGHL::API->new($self->{settings});
-    @$self{qw(calls faults window held pending)} = ([], [], [], [], 0);
+    @$self{qw(calls faults window held waiting pending)} = ([], [], [], [], [], 0);
     srand $self->{settings}{seed} if defined $self->{settings}{seed};
     $self->{fault_number} = 0;
     $self->{limits} = { violations => 0, peak => 0, answered_429 => 0, total => 0 };
@@ -173,7 +174,7 @@ sub _request {
         return $self->_send($tx, $call, $status, $body, { @limits, %{ $do->{headers} || {} } }, $do);
     };
     my $late = ($do->{delay_ms} || 0) + $self->{settings}{latency_ms};
-    my $then = sub { $late ? Mojo::IOLoop->timer($late / 1000 => $finish) : $finish->() };
+    my $then = sub { $do->{waits} ? push @{ $self->{waiting} }, $finish : $late ? Mojo::IOLoop->timer($late / 1000 => $finish) : $finish->() };
     my $and_forget = sub { $carry_out->(); delete @$call{qw(asked error)} };
     if ($do->{held}) {
         push @{ $self->{held} }, $and_forget;
@@ -362,6 +363,7 @@ sub _controlled {
             rand() < $chance ? $_->() : push @{ $self->{held} }, $_ for @held;
             { landed => @held - @{ $self->{held} }, held => scalar @{ $self->{held} } };
         },
+        'POST answer'    => sub { my @waited = splice @{ $self->{waiting} }; $_->() for @waited; { answered => scalar @waited } },
         'POST merge'     => sub { $self->{api}->merge($asked->{id}) },
         'GET pending'    => sub { { late => $self->{pending} } },
         'POST down'      => sub { Mojo::IOLoop->timer(0.02 => sub { $self->_down }); {} },

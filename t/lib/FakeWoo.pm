@@ -20,7 +20,7 @@ package FakeWoo;
 #   webhooks           []: what GET /webhooks answers, in pages, without their secret; POST adds one, PUT changes one
 #
 # Faults (POST /__fake/faults, appended; one for each GET that matches)
-#   { skip: 0, times: 1, path: regex over path and query, do: { status, body (text), headers, html, delay_ms, hang,
+#   { skip: 0, times: 1, path: regex over path and query, do: { status, body (text), headers, html, delay_ms, hang, waits (the answer leaves at POST /__fake/answer),
 #     truncate, orders: [...] as above, put in place after the list was made and before its orders are read,
 #     after: [...] put in place after the answer } }
 #
@@ -43,7 +43,7 @@ sub new { my ($class) = @_; return bless({}, $class)->reset }
 sub reset {
     my $self = shift;
     $self->{orders} = {};
-    @$self{qw(calls faults)} = ([], []);
+    @$self{qw(calls faults waiting)} = ([], [], []);
     $self->{settings} = { key => 'ck_fake', secret => 'cs_fake', can_read => true, can_write => true, knows_auth => true, old => false,
         ignores_exclude => false, hidden => [], total => true, clock_ahead_s => 0, webhooks => [] };
     return $self;
@@ -97,7 +97,7 @@ sub _request {
         $res->body(defined $do->{truncate} ? substr $body, 0, $do->{truncate} : $body);
         $tx->resume;
     };
-    $do->{delay_ms} ? Mojo::IOLoop->timer($do->{delay_ms} / 1000 => $send) : $send->();
+    $do->{waits} ? push @{ $self->{waiting} }, $send : $do->{delay_ms} ? Mojo::IOLoop->timer($do->{delay_ms} / 1000 => $send) : $send->();
     return;
 }
 
@@ -199,6 +199,7 @@ sub _control {
     my $asked = length $tx->req->body ? decode_json($tx->req->body) : undef;
     my $answer = {};
     if ($what eq 'reset') { $self->reset }
+    elsif ($what eq 'answer') { $_->() for splice @{ $self->{waiting} } }
     elsif ($what eq 'orders') { $self->_put($asked) }
     elsif ($what eq 'settings' && $method eq 'GET') { $answer = $self->{settings} }
     elsif ($what eq 'settings') { @{ $self->{settings} }{ keys %$asked } = values %$asked }

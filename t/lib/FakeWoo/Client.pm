@@ -8,6 +8,7 @@ package FakeWoo::Client;
 #   $woo->fault({ do => { status => 500 } }); $woo->settings({ can_read => JSON::PP::false });
 #   $woo->webhooks;                       # what the shop has now
 #   $woo->calls; $woo->wait_calls(2); # see FakeWoo.pm
+#   $woo->answer;                        # lets those be answered that wait for it (`waits`)
 #   $woo->clear_calls; $woo->clear_faults; $woo->reset; $woo->stop;
 use strict;
 use warnings;
@@ -21,7 +22,8 @@ use POSIX qw(strftime);
 use Time::HiRes qw(sleep time);
 use WooGHL::Process;
 
-my $JSON = JSON::PP->new->utf8->canonical->allow_nonref;
+# Tests ask much and often: many times as fast, if it is installed.
+my $JSON = (eval { require Cpanel::JSON::XS } ? 'Cpanel::JSON::XS' : 'JSON::PP')->new->utf8->canonical->allow_nonref;
 my $TEST = File::Spec->rel2abs(File::Spec->catdir(dirname(__FILE__), '..', '..'));
 my $FIXTURE = "$TEST/fixtures/order.created-simple.json";
 
@@ -59,6 +61,7 @@ sub put { my ($self, @orders) = @_; $self->_ask(POST => 'orders', \@orders); ret
 sub fault { my ($self, @faults) = @_; $self->_ask(POST => 'faults', \@faults); return $self }
 sub settings { my ($self, $new) = @_; $self->_ask(POST => 'settings', $new); return $self }
 sub reset { my ($self) = @_; $self->_ask(POST => 'reset', {}); return $self }
+sub answer { my ($self) = @_; $self->_ask(POST => 'answer', {}); return $self }
 sub clear_calls { my ($self) = @_; $self->_ask(DELETE => 'calls'); return $self }
 sub clear_faults { my ($self) = @_; $self->_ask(DELETE => 'faults'); return $self }
 sub webhooks { my ($self) = @_; return @{ $self->_ask(GET => 'settings')->{webhooks} } }

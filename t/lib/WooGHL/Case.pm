@@ -13,7 +13,7 @@ package WooGHL::Case;
 #  given
 #   settings                        one NAME=value a line; `NAME=` takes it out. The workers start anew.
 #   ghl {"search_lag_ms":500}       settings of the fake GHL (t/lib/FakeGHL.pm)
-#   ghl down | ghl up | ghl forgets faults
+#   ghl down | ghl up | ghl forgets faults | ghl answers       those whose fault says that they wait
 #   fault {"match":{...},"do":{...}}
 #   has contact {...} | has opportunity {...}   somebody put it into GHL; `contactId` may be "<contact ...>"
 #   change opportunity NAME {...} | remove opportunity NAME

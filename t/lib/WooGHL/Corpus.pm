@@ -146,6 +146,7 @@ sub _step_ghl {
     elsif ($step->{rest} eq 'down') { $ghl->down }
     elsif ($step->{rest} eq 'up') { $ghl->up }
     elsif ($step->{rest} eq 'forgets faults') { $ghl->clear_faults }
+    elsif ($step->{rest} eq 'answers') { $ghl->answer or croak 'nobody waits for an answer' }
     else { croak "GHL cannot '$step->{rest}'" }
     return;
 }

@@ -7,6 +7,7 @@ package WooGHL::Driver;
 use strict;
 use warnings;
 use Cwd qw(abs_path);
+use Fcntl qw(LOCK_EX);
 use File::Basename qw(dirname);
 
 my $ROOT = abs_path(dirname(__FILE__) . '/../../..');
@@ -19,6 +20,10 @@ sub program {
     return $made{"$build/$name"} if $made{"$build/$name"};
     # A make that started us has no jobs for this one; its other knobs count.
     local $ENV{MAKEFLAGS} = join ' ', grep { !/^(?:-j|--jobserver)/ } split ' ', $ENV{MAKEFLAGS} // '';
+    # Two makes at once would build the same files.
+    mkdir "$ROOT/build";
+    open my $lock, '>', "$ROOT/build/driver.lock" or die "build/driver.lock: $!\n";
+    flock $lock, LOCK_EX or die "build/driver.lock: $!\n";
     my @command = ('make', '-s', '-C', $ROOT, "BUILD=$build", map { "$_=$knob{$_}" } sort keys %knob);
     system(@command, "$build/t/driver/$name") == 0 or die "t/driver/$name.c cannot be made\n";
     return $made{"$build/$name"} = $build =~ m{^/} ? "$build/t/driver/$name" : "$ROOT/$build/t/driver/$name";

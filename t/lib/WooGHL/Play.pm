@@ -85,8 +85,8 @@ sub _begin {
     $self->{shop} = $case->{shop} ? $self->_shop($case->{shop}) : undef;
     my $server = $self->{server} = WooGHL::Server->for_ghl($ghl, mode => $setup, real_start => 1, redis => $self->{redis},
         workers => $case->{workers} || 4, command_s => $self->{limit} + 60);
-    # Unlike other tests: workers drain after an answer, as they do by default.
-    $server->set(DRAIN_AFTER => undef, ALERT_COMMAND => q{text=$(cat); printf '%s\n' "$text" >>} . $server->dir . '/alerts',
+    # Unlike other tests: workers drain after an answer, and take as long for it, as they do by default.
+    $server->set(DRAIN_AFTER => undef, SYNC_BUDGET => undef, ALERT_COMMAND => q{text=$(cat); printf '%s\n' "$text" >>} . $server->dir . '/alerts',
         $self->{shop} ? $self->{shop}->wiring : (), %{ $case->{settings} || {} });
     $server->start;
     return;

@@ -35,7 +35,7 @@ package WooGHL::Server;
 #   my $redis = WooGHL::Server->redis;  $redis->url; $redis->dir; $redis->pid; $redis->stop;
 #
 # Unless given: WOO_WEBHOOK_SECRET is $WooGHL::Server::SECRET, LOG and DATA_DIR are in dir, GHL_DRY_RUN is yes
-# when there is no GHL_API_KEY, REDIS_TIMEOUT is long enough for a busy machine, DRAIN_AFTER is off (an order
+# when there is no GHL_API_KEY, REDIS_TIMEOUT and SYNC_BUDGET are long enough for a busy machine, DRAIN_AFTER is off (an order
 # waits until the test drains).
 #
 # The program is WOO_GHL_PROGRAM or ./woo_ghl. As root, all of it runs as the web server's user, as in a real
@@ -79,7 +79,7 @@ sub new {
     copy($program, "$dir/woo_ghl") && chmod 0755, "$dir/woo_ghl" or croak "cannot copy $program: $!";
     my %given = %{ $option{settings} || {} };
     $self->{settings} = {
-        WOO_WEBHOOK_SECRET => $SECRET, REDIS_TIMEOUT => '5s',
+        WOO_WEBHOOK_SECRET => $SECRET, REDIS_TIMEOUT => '10s', SYNC_BUDGET => '50s',
         LOG                => "$dir/log",
         DATA_DIR           => "$dir/data",
         DRAIN_AFTER        => 'off',
@@ -340,9 +340,8 @@ sub stop {
 # What sends alerts is nobody's child, and still writes into the directory.
 sub _await_alerts {
     my ($self) = @_;
-    my $deadline = time + $WooGHL::Process::PATIENCE;
-    sleep 0.02 while time < $deadline && grep { (readlink($_) // '') =~ m{^\Q$self->{dir}\E/} } glob '/proc/[0-9]*/exe';
-    return;
+    my $dir = $self->{dir} // return;    # undef: at the end of all objects
+    return WooGHL::Process::until_true(sub { !grep { (readlink($_) // '') =~ m{^\Q$dir\E/} } glob '/proc/[0-9]*/exe' });
 }
 
 sub _check_errors {

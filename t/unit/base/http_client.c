@@ -330,11 +330,11 @@ static void test_deadlines(void)
     is_int(http_call(http, &request, &a), HTTP_TOO_LATE, "after the send deadline nothing is sent");
 
     request.send_deadline_mono_ms = clock_mono_ms() + 60000;
-    request.timeout_ms = 200;
+    request.timeout_ms = 1500;
     int64_t began = clock_mono_ms();
     is_int(http_call(http, &request, &a), HTTP_UNKNOWN, "a timeout after it was sent");
     int64_t took = clock_mono_ms() - began;
-    ok(took >= 150 && took < 3000, "after its time (%lld ms)", (long long)took);
+    ok(took >= 1450 && took < 15000, "after its time (%lld ms)", (long long)took);
     http_answer_free(&a);
     http_free(http);
     finish(&s);
@@ -432,7 +432,7 @@ static void test_stop(void)
     request.stop = &stop;
     int64_t began = clock_mono_ms();
     ok(http_call(http, &request, &a) != HTTP_ANSWERED, "whoever is told to stop does not wait");
-    ok(clock_mono_ms() - began < 5000, "for long");
+    ok(clock_mono_ms() - began < 15000, "for long");
     ok(!a.timed_out, "the time was not over");
     request.stop = NULL;
     request.timeout_ms = 100;

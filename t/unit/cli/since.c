@@ -15,10 +15,10 @@ int main(void)
     ok(since_parse("--since", "2026-11-25T08:00:00", &got, NULL) && got == 1795593600, "a moment");
     ok(since_parse("--since", "2026-11-25T08:00:00+01:00", &got, NULL) && got == 1795590000,
        "of another zone");
-    ok(since_parse("--since", "36h", &got, NULL) && got >= now_s - 36 * 3600 && got < now_s - 36 * 3600 + 20,
+    ok(since_parse("--since", "36h", &got, NULL) && got >= now_s - 36 * 3600 && got < now_s - 36 * 3600 + 200,
        "some hours");
     ok(since_parse("--since", "30d", &got, NULL) && got >= now_s - 30 * 86400 &&
-           got < now_s - 30 * 86400 + 20,
+           got < now_s - 30 * 86400 + 200,
        "some days");
     for (size_t i = 0; i < sizeof bad / sizeof *bad; i++) {
         ok(!since_parse("--since", bad[i], &got, &e), "'%s' is refused", bad[i]);

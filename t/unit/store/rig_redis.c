@@ -13,7 +13,7 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
-#define START_MS 20000
+#define START_MS 120000
 
 static const char *socket_of(const struct rig *rig)
 {

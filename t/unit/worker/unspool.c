@@ -228,7 +228,7 @@ static long moved_at_last(struct app *app)
 {
     long moved = 0;
 
-    for (int64_t until = clock_mono_ms() + 20000; moved == 0 && clock_mono_ms() < until;) {
+    for (int64_t until = clock_mono_ms() + 120000; moved == 0 && clock_mono_ms() < until;) {
         usleep(20000);
         moved = unspool(app);
     }
