@@ -149,7 +149,10 @@ $(BUILD)/t/driver/%: $(BUILD)/t/driver/%.o $(BUILD)/libwoo_ghl.a
 
 # What t/torture/faults.c makes fail; see t/torture.t.
 FAULTY   = malloc calloc realloc strdup strndup asprintf vasprintf fsync write renameat linkat unlinkat mkdir flock read \
-           pread64 pwrite64 fstat64 socket connect open64 openat64 curl_easy_perform redisBufferWrite redisBufferRead
+           pread64 pwrite64 fstat64 socket connect open64 openat64 curl_easy_perform redisBufferWrite redisBufferRead \
+           buf_add buf_adds buf_addc buf_addf
+$(BUILD)/t/unit/fuzz/starved $(BUILD)/t/unit/cli/starved: $(BUILD)/t/torture/faults.o
+$(BUILD)/t/unit/fuzz/starved $(BUILD)/t/unit/cli/starved: private LDHARDEN += $(FAULTY:%=-Wl,--wrap=%)
 ifneq ($(CRASH),)
 $(BUILD)/t/driver/crash-points: $(BUILD)/t/torture/faults.o
 $(BUILD)/t/driver/crash-points: LDHARDEN += $(FAULTY:%=-Wl,--wrap=%)
@@ -248,7 +251,7 @@ build/analyze/lib/config/%.o: private ALL_CFLAGS += -Wno-analyzer-malloc-leak
 VALGRIND = valgrind --quiet --error-exitcode=99 --leak-check=full --show-leak-kinds=definite,indirect --vgdb=no --child-silent-after-fork=yes
 valgrind: $(PROGRAM) build-tests
 	@deploy/deps.sh valgrind
-	prove -j$(JOBS) --exec '$(VALGRIND)' $(filter-out %/model,$(UNIT))
+	prove -j$(JOBS) --exec '$(VALGRIND)' $(filter-out %/model %/starved,$(UNIT))
 	@printf '#!/bin/sh\nexec $(VALGRIND) %s "$$@"\n' '$(abspath $(PROGRAM))' > $(BUILD)/under-valgrind; chmod 755 $(BUILD)/under-valgrind
 	@BUILD=$(BUILD) WOO_GHL_PROGRAM=$(abspath $(BUILD))/under-valgrind prove t/corpus-cgi.t t/commands.t
 
@@ -276,7 +279,7 @@ $(BUILD)/t/fuzz/fuzz: $(BUILD)/t/fuzz/fuzz.o $(FUZZ_OBJ) $(BUILD)/libwoo_ghl.a
 	@echo '  LINK  $@'
 	$(Q)$(CC) $(ALL_CFLAGS) $(LDHARDEN) -fsanitize=fuzzer -o $@ $^ $(LIBS)
 
-$(BUILD)/t/unit/fuzz/replay: $(FUZZ_OBJ)
+$(BUILD)/t/unit/fuzz/replay $(BUILD)/t/unit/fuzz/starved: $(FUZZ_OBJ)
 
 check:
 	@deploy/deps.sh build run test

@@ -1,6 +1,7 @@
 #!/usr/bin/env perl
 # What gcov counted below BUILD, of lib/: the lines and branches that ran, of all files and of those under the goal.
-# It fails if the whole is under the goal. `make coverage` builds and runs the tests before.
+# BUILD/missed lists the lines that did not run, and those that went only some of their ways (branches: without optimisation, so that
+# they are the conditions, loops and cases of the source, no others). It fails if the whole is under the goal. `make coverage` builds and runs the tests before.
 use strict;
 use warnings;
 use File::Find qw(find);
@@ -47,6 +48,18 @@ for my $name (sort keys %line) {
     printf "%9.1f %7d %11.1f %7d  %s\n", $lines, $no_line, $branches, $no_branch, $name
         if $lines < $lines_goal || $branches < $branches_goal;
 }
+open my $missed, '>', "$build/missed" or die "$build/missed: $!";
+for my $name (sort keys %line) {
+    open my $source, '<', $name or die "$name: $!";
+    my @text = <$source>;
+    for my $n (sort { $a <=> $b } keys %{ $line{$name} }) {
+        my @ways = map { $branch{$name}{$_} } grep {/^$n\./} sort keys %{ $branch{$name} || {} };
+        my $not = grep { !$_ } @ways;
+        my $what = !$line{$name}{$n} ? 'not run' : $not ? "$not of " . @ways . ' ways' : next;
+        print {$missed} "$name:$n: $what: ", $text[$n - 1] =~ s/^\s+//r;
+    }
+}
+close $missed or die "$build/missed: $!";
 my ($lines, $no_line) = share(\%all_lines);
 my ($branches, $no_branch) = share(\%all_branches);
 printf "%9.1f %7d %11.1f %7d  all of lib/; the goal is %d and %d\n", $lines, $no_line, $branches, $no_branch, $lines_goal, $branches_goal;

@@ -204,7 +204,8 @@ bool app_refresh(struct app *app)
         log_event(app->log, LOG_LEVEL_ERROR, "config", NULL,
                   "The settings' file was changed and is refused: the last good settings go on to count");
     }
-    config_refuse(&app->config, &fresh);
+    if (fresh.env_file)
+        config_refuse(&app->config, &fresh);
     config_report_free(&report);
     config_free(&fresh);
     return false;

@@ -52,10 +52,10 @@ struct log *log_open(const char *to, enum log_level level, int64_t max, struct e
     log->level = level;
     log->max = max;
     log->fd = STDERR_FILENO;
-    if (strcmp(to, "syslog") == 0) {
+    if (to && strcmp(to, "syslog") == 0) {
         log->to_syslog = true;
         openlog("woo_ghl", LOG_PID, LOG_DAEMON);
-    } else if (strcmp(to, "stderr") != 0) {
+    } else if (to && strcmp(to, "stderr") != 0) {
         log->path = strdup(to);
         if (!log->path)
             goto no_memory;
@@ -143,7 +143,7 @@ static bool make_printable(const struct log *log, const char *text, struct buf *
 
     buf_init(&seen, LOOK_MAX);
     buf_init(&open_text, len * 2 + sizeof HIDDEN);
-    bool good = !log->blind && buf_add(&seen, text, whole ? len : LOOK_MAX) &&
+    bool good = log && !log->blind && buf_add(&seen, text, whole ? len : LOOK_MAX) &&
                 hide_secrets(log, seen.data, &open_text) && mask_text(open_text.data, out);
     if (good && !whole) {
         out->len = text_cut(out->data, out->len, out->len > TAIL ? out->len - TAIL : 0);

@@ -36,7 +36,7 @@ struct log_about {
 
 #define LOG_OLD ".old"
 
-/* `to`: "stderr", "syslog", or a path (opened for append, 0600, reopened when it was renamed away). A file that has max
+/* `to`: "stderr" (or NULL), "syslog", or a path (opened for append, 0600, reopened when it was renamed away). A file that has max
  * bytes is renamed to PATH.old first, by one of all that write to it; 0 = never. Returns NULL with the error set. */
 struct log *log_open(const char *to, enum log_level level, int64_t max, struct error *e);
 void log_close(struct log *log);
@@ -45,7 +45,7 @@ void log_close(struct log *log);
 void log_secret(struct log *log, const char *value);
 
 /* The text as it may leave the program, in whatever way: secrets are hidden, emails and phones masked, control characters
- * (so that no terminal obeys it) are spaces, and it is cut to size. Returns out; "..." if memory is short. */
+ * (so that no terminal obeys it) are spaces, and it is cut to size. Returns out; "..." if memory is short, or there is no log. */
 const char *log_printable(const struct log *log, const char *text, char *out, size_t size);
 
 /* Writes the line with one write(2), at most 4096 bytes. `event` is a word ("synced"). `about` may be NULL.

@@ -59,7 +59,7 @@ static void check_settings(struct app *app, struct findings *f)
         "Every delivery is answered 503, and WooCommerce disables a webhook after a run of failures.";
     char mend[512] = "Mend it in the environment, or in a settings file (woo_ghl help settings).";
 
-    if (*app->config.env_file)
+    if (app->config.env_file && *app->config.env_file)
         snprintf(mend, sizeof mend, "Mend it in %s, then run woo_ghl check again.", app->config.env_file);
     for (size_t i = 0; i < app->report.problem_count; i++)
         findings_add(f, FINDING_FAIL, "refused", refused, mend, "%s", app->report.problem[i]);
@@ -70,6 +70,8 @@ static void check_settings(struct app *app, struct findings *f)
     for (size_t i = 0; i < app->report.warning_count; i++)
         findings_add(f, FINDING_WARN, "doubtful", "Orders are taken; the setting may not do what you mean.",
                      mend, "%s", app->report.warning[i]);
+    if (!app->config.env_file) /* for want of memory */
+        return;
     check_secret(&app->config, f);
     check_statuses("GHL_STATUS_MAP", &app->config.status_map, f);
     check_statuses("GHL_STAGE_MAP", &app->config.stage_map, f);
@@ -165,8 +167,8 @@ static bool print_text(const struct app *app, const struct findings *findings)
     struct buf out;
 
     buf_init(&out, 1024L * 1024);
-    bool good =
-        config_print_values(&app->config, &out) && buf_addc(&out, '\n') && findings_print(findings, &out);
+    bool good = (!app->config.env_file || config_print_values(&app->config, &out)) && buf_addc(&out, '\n') &&
+                findings_print(findings, &out);
     if (good)
         good = fputs(out.data, stdout) >= 0;
     buf_free(&out);
@@ -186,14 +188,14 @@ int check_print(struct app *app, bool settings_good, const struct check_options 
 {
     struct findings findings = {0};
 
-    for (size_t i = 0; i < sizeof areas / sizeof *areas; i++) {
+    for (size_t i = 0; i < sizeof areas / sizeof *areas && !findings.failed; i++) {
         if ((i && !settings_good) || (areas[i].needs && check_failed(&findings, areas[i].needs)))
             continue;
         findings.area = areas[i].area;
         areas[i].look(app, &findings);
     }
     findings.area = "alerts";
-    if (settings_good && options->alert)
+    if (settings_good && options->alert && !findings.failed)
         check_test_alert(app, &findings);
     bool good = options->json ? print_json(&findings) : print_text(app, &findings);
     good = good && !findings.failed && !findings_count(&findings, FINDING_FAIL);

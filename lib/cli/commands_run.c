@@ -18,7 +18,7 @@ static bool open_app(struct app *app, volatile int *stop)
 {
     if (app_open(app, stop))
         return true;
-    if (strcmp(app->config.log_to, "stderr") != 0)
+    if (app->config.log_to && strcmp(app->config.log_to, "stderr") != 0)
         for (size_t i = 0; i < app->report.problem_count; i++)
             fprintf(stderr, "woo_ghl: %s\n", app->report.problem[i]);
     return false;

@@ -223,6 +223,10 @@ int run_install(int argc, char **argv, volatile int *stop)
     struct config_report report;
 
     (void)!config_load(&in.config, &report); /* what is missing is asked for */
+    if (!in.config.env_file) {
+        config_report_free(&report);
+        return wrong("out of memory", "");
+    }
     in.answer[SECRET].known = in.config.webhook_secret;
     in.answer[KEY].known = in.config.ghl_api_key;
     in.answer[LOCATION].known = in.config.ghl_location_id;

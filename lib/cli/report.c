@@ -52,7 +52,8 @@ static void print_parts(struct app *app, bool good)
         (void)status_print(app, false);
     }
     printf("\n-- the end of the log --\n");
-    print_log(app->config.log_to);
+    if (app->config.log_to)
+        print_log(app->config.log_to);
 }
 
 /* Line by line, without secrets, addresses and phone numbers. */

@@ -121,7 +121,7 @@ struct config_report {
 bool config_is_served(const struct config *config, const char *document_root, struct error *e) MUST_CHECK;
 
 /* Fills *config from the environment and the file. True if there is no problem; on false the config is
- * still safe to use for logging and to free. Never prints. */
+ * still safe to use for logging and to free; if memory ran out it holds nothing, and all texts are NULL. Never prints. */
 bool config_load(struct config *config, struct config_report *report) MUST_CHECK;
 void config_free(struct config *config); /* wipes the secrets */
 void config_report_free(struct config_report *report);

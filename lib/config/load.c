@@ -78,8 +78,9 @@ static void parse_all(struct load *l)
             l->given[i].refused = true;
             use = false;
         }
+        /* That is right for each, if there is memory. */
         if (!use && !settings_parse(s, s->fallback ? s->fallback : "", l->config, &e))
-            load_problem(l, "%s: %s", s->name, e.text);
+            l->out_of_memory = true;
     }
 }
 
@@ -122,9 +123,9 @@ bool config_load(struct config *config, struct config_report *report)
     if (l.given)
         load_read(&l);
     parse_all(&l);
-    if (!l.out_of_memory && config->env_file && config->data_dir && config->log_to)
+    if (!l.out_of_memory)
         default_places(&l);
-    if (!l.out_of_memory && config->env_file && config->data_dir && config->log_to)
+    if (!l.out_of_memory)
         load_check(&l);
     for (size_t i = 0; l.given && i < settings_count; i++) {
         if (l.given[i].value)
@@ -132,8 +133,10 @@ bool config_load(struct config *config, struct config_report *report)
         free(l.given[i].value);
     }
     free(l.given);
-    if (l.out_of_memory)
+    if (l.out_of_memory) {
+        config_free(config);
         load_problem(&l, "out of memory while the settings were read");
+    }
     return report->problem_count == 0 && !l.out_of_memory;
 }
 

@@ -55,7 +55,7 @@ static bool add_rest(const char *text, const struct config_value *values, size_t
 
 static bool read_old(int dir, const char *name, struct stat *st, struct buf *text, struct error *e)
 {
-    int fd = openat(dir, name, O_RDONLY | O_CLOEXEC);
+    int fd = openat(dir, name, O_RDONLY | O_NONBLOCK | O_CLOEXEC);
 
     if (fd < 0) {
         *st = (struct stat){.st_mode = 0600, .st_uid = geteuid(), .st_gid = getegid()};
@@ -63,8 +63,10 @@ static bool read_old(int dir, const char *name, struct stat *st, struct buf *tex
             error_set(e, "it cannot be read: %s", strerror(errno));
         return errno == ENOENT;
     }
-    bool good = fstat(fd, st) == 0 && files_read_fd(fd, text, e);
+    bool plain = fstat(fd, st) == 0 && S_ISREG(st->st_mode), good = plain && files_read_fd(fd, text, e);
     close(fd);
+    if (!plain)
+        error_set(e, "it is no plain file; name one");
     if (good && geteuid() != 0 && (st->st_uid != geteuid() || st->st_gid != getegid())) {
         error_set(e,
                   "it belongs to another user or group, who could not read it afterwards; change it as root");

@@ -5,7 +5,8 @@
 
 bool first_is_wanted(const struct app *app, const struct request *request)
 {
-    return !app->config_ok && !*app->config.env_file && !strcmp(request->method, "GET") &&
+    return !app->config_ok && app->config.env_file && !*app->config.env_file &&
+           !strcmp(request->method, "GET") &&
            (!strcmp(request->path, "/woo-order") || !strcmp(request->path, "/woo-order/"));
 }
 

@@ -8,6 +8,7 @@
 #ifndef WOO_GHL_FUZZ_RIG_H
 #define WOO_GHL_FUZZ_RIG_H
 
+#include <setjmp.h>
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
@@ -29,6 +30,8 @@ extern const size_t fuzz_target_count;
 /* This must hold, whatever came in. */
 #define check(good) ((good) ? (void)0 : fuzz_fail(__FILE__, __LINE__, #good))
 _Noreturn void fuzz_fail(const char *file, int line, const char *what);
+/* If set: where it goes on then, instead of ending. */
+extern jmp_buf *fuzz_way_out;
 
 /* The bytes as a text of the caller's, which ends at the first NUL. */
 char *fuzz_text(const void *bytes, size_t len);

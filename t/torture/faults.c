@@ -1,4 +1,5 @@
 #include "faults.h"
+#include "base/buf.h"
 #include <curl/curl.h>
 #include <errno.h>
 #include <fcntl.h>
@@ -17,14 +18,12 @@
 
 #define HANG_S 60
 
-enum kind { MEMORY, CALL, LOST, KINDS };
-
-static const char *const names[KINDS] = {"memory", "call", "lost"};
-static long count[KINDS], fails_at[KINDS];
+static const char *const names[FAULT_KINDS] = {"memory", "call", "lost"};
+static long count[FAULT_KINDS], fails_at[FAULT_KINDS];
 static bool counts, goes_on;
 
 /* Is it this one's turn? */
-static bool fails(enum kind kind)
+static bool fails(enum fault_kind kind)
 {
     if (!counts)
         return false;
@@ -39,7 +38,7 @@ static bool fails(enum kind kind)
     type __wrap_##name params;                                                                               \
     type __wrap_##name params                                                                                \
     {                                                                                                        \
-        if (fails(MEMORY)) {                                                                                 \
+        if (fails(FAULT_MEMORY)) {                                                                           \
             errno = ENOMEM;                                                                                  \
             return NULL;                                                                                     \
         }                                                                                                    \
@@ -57,7 +56,7 @@ int __wrap_vasprintf(char **out, const char *format, va_list args) __attribute__
 int __wrap_vasprintf(char **out, const char *format, va_list args)
 {
     *out = NULL;
-    return fails(MEMORY) ? -1 : __real_vasprintf(out, format, args);
+    return fails(FAULT_MEMORY) ? -1 : __real_vasprintf(out, format, args);
 }
 
 int __wrap_asprintf(char **out, const char *format, ...) __attribute__((format(printf, 2, 3)));
@@ -69,6 +68,36 @@ int __wrap_asprintf(char **out, const char *format, ...)
     int n = __wrap_vasprintf(out, format, args);
     va_end(args);
     return n;
+}
+
+/* A buffer whose maximum is passed, or that gets no more memory. */
+#define FULL(name, params, args)                                                                             \
+    bool __real_##name params;                                                                               \
+    bool __wrap_##name params;                                                                               \
+    bool __wrap_##name params                                                                                \
+    {                                                                                                        \
+        b->failed = b->failed || fails(FAULT_MEMORY);                                                        \
+        return __real_##name args;                                                                           \
+    }
+
+FULL(buf_add, (struct buf * b, const void *bytes, size_t n), (b, bytes, n))
+FULL(buf_adds, (struct buf * b, const char *text), (b, text))
+FULL(buf_addc, (struct buf * b, char c), (b, c))
+
+bool __wrap_buf_addf(struct buf *b, const char *format, ...) PRINTF_LIKE(2, 3);
+bool __wrap_buf_addf(struct buf *b, const char *format, ...)
+{
+    va_list args;
+    char *text = NULL;
+
+    va_start(args, format);
+    int n = __real_vasprintf(&text, format, args);
+    va_end(args);
+    b->failed = b->failed || n < 0 || fails(FAULT_MEMORY);
+    if (!b->failed)
+        (void)__real_buf_add(b, text, (size_t)n);
+    free(n < 0 ? NULL : text);
+    return !b->failed;
 }
 
 static void *crypto_malloc(size_t n, const char *file, int line)
@@ -93,18 +122,18 @@ static sqlite3_mem_methods sqlite_own;
 
 static void *sqlite_malloc(int n)
 {
-    return fails(MEMORY) ? NULL : sqlite_own.xMalloc(n);
+    return fails(FAULT_MEMORY) ? NULL : sqlite_own.xMalloc(n);
 }
 
 static void *sqlite_realloc(void *old, int n)
 {
-    return fails(MEMORY) ? NULL : sqlite_own.xRealloc(old, n);
+    return fails(FAULT_MEMORY) ? NULL : sqlite_own.xRealloc(old, n);
 }
 
 /* -- calls -- */
 
 /* One whose effect can be there, or not, when it is reported as failed. */
-#define UNSURE(type, name, wrong, params, args) CALLED(type, name, wrong, params, args, fails(LOST))
+#define UNSURE(type, name, wrong, params, args) CALLED(type, name, wrong, params, args, fails(FAULT_LOST))
 /* One that has none, or whose result would be lost with it. */
 #define SURE(type, name, wrong, params, args) CALLED(type, name, wrong, params, args, false)
 #define CALLED(type, name, wrong, params, args, is_lost)                                                     \
@@ -112,7 +141,7 @@ static void *sqlite_realloc(void *old, int n)
     type __wrap_##name params;                                                                               \
     type __wrap_##name params                                                                                \
     {                                                                                                        \
-        if (fails(CALL)) {                                                                                   \
+        if (fails(FAULT_CALL)) {                                                                             \
             errno = (wrong);                                                                                 \
             return -1;                                                                                       \
         }                                                                                                    \
@@ -149,7 +178,7 @@ UNSURE(int, connect, ECONNREFUSED, (int fd, const struct sockaddr *to, socklen_t
         va_start(args, flags);                                                                               \
         mode_t mode = flags & O_CREAT ? va_arg(args, mode_t) : 0;                                            \
         va_end(args);                                                                                        \
-        if (fails(CALL)) {                                                                                   \
+        if (fails(FAULT_CALL)) {                                                                             \
             errno = EMFILE;                                                                                  \
             return -1;                                                                                       \
         }                                                                                                    \
@@ -165,9 +194,9 @@ OPENS(openat64, (dir, path, flags, mode), int dir, const char *path, int flags)
     type __wrap_##name params;                                                                               \
     type __wrap_##name params                                                                                \
     {                                                                                                        \
-        if (fails(CALL))                                                                                     \
+        if (fails(FAULT_CALL))                                                                               \
             return (before);                                                                                 \
-        bool lost = fails(LOST);                                                                             \
+        bool lost = fails(FAULT_LOST);                                                                       \
         type result = __real_##name args;                                                                    \
         return lost ? (after) : result;                                                                      \
     }
@@ -189,7 +218,7 @@ static sqlite3_syscall_ptr sqlite_pread, sqlite_pwrite, sqlite_open;
 static ssize_t sqlite_reads(int fd, void *into, size_t n, off_t at)
 {
     typedef ssize_t call(int, void *, size_t, off_t);
-    if (fails(CALL)) {
+    if (fails(FAULT_CALL)) {
         errno = EIO;
         return -1;
     }
@@ -199,11 +228,11 @@ static ssize_t sqlite_reads(int fd, void *into, size_t n, off_t at)
 static ssize_t sqlite_writes(int fd, const void *bytes, size_t n, off_t at)
 {
     typedef ssize_t call(int, const void *, size_t, off_t);
-    if (fails(CALL)) {
+    if (fails(FAULT_CALL)) {
         errno = ENOSPC;
         return -1;
     }
-    bool lost = fails(LOST);
+    bool lost = fails(FAULT_LOST);
     ssize_t wrote = ((call *)sqlite_pwrite)(fd, bytes, n, at);
     if (lost)
         errno = EIO;
@@ -213,7 +242,7 @@ static ssize_t sqlite_writes(int fd, const void *bytes, size_t n, off_t at)
 static int sqlite_opens(const char *path, int flags, int mode)
 {
     typedef int call(const char *, int, int);
-    if (fails(CALL)) {
+    if (fails(FAULT_CALL)) {
         errno = EACCES;
         return -1;
     }
@@ -247,11 +276,26 @@ void faults_install(void)
         abort();
 }
 
+void faults_at(enum fault_kind kind, long n, bool on)
+{
+    memset(count, 0, sizeof count);
+    memset(fails_at, 0, sizeof fails_at);
+    fails_at[kind] = n;
+    goes_on = on;
+    counts = true;
+}
+
+long faults_stop(enum fault_kind kind)
+{
+    counts = false;
+    return count[kind];
+}
+
 void faults_begin(void)
 {
     const char *at = getenv("WOO_GHL_FAIL_AT");
 
-    for (int kind = 0; at && kind < KINDS; kind++) {
+    for (int kind = 0; at && kind < FAULT_KINDS; kind++) {
         size_t n = strlen(names[kind]);
         char *end;
         if (strncmp(at, names[kind], n) != 0 || at[n] != '#')
@@ -274,7 +318,7 @@ void faults_end(void)
     counts = false;
     if (path) {
         FILE *file = fopen(path, "w");
-        for (int kind = 0; file && kind < KINDS; kind++)
+        for (int kind = 0; file && kind < FAULT_KINDS; kind++)
             fprintf(file, "%s %ld\n", names[kind], count[kind]);
         if (!file || fclose(file) != 0)
             abort();

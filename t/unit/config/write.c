@@ -58,6 +58,11 @@ int main(void)
     e = (struct error)ERROR_NONE;
     sandbox_path(&sandbox, "none/settings", path);
     ok(!config_write(path, values, 1, &e) && strstr(e.text, "directory"), "no directory: %s", e.text);
+
+    e = (struct error)ERROR_NONE;
+    sandbox_path(&sandbox, "pipe", path);
+    ok(mkfifo(path, 0600) == 0 && !config_write(path, values, 1, &e) && strstr(e.text, "no plain file"),
+       "what is no file is not replaced: %s", e.text);
     sandbox_end(&sandbox);
     return tap_done();
 }
