@@ -126,8 +126,9 @@ bool order_needs_nothing(const struct order_record *record)
 const char *order_known_bytes(const struct order_record *record)
 {
     const char *space = strrchr(record->bytes, ' '), *last = space ? space + 1 : record->bytes;
-    bool known = record->fingerprint[0] && record->modified_s && !record->dead_ms && !record->newest[0] &&
-                 !order_needs_nothing(record) && strcmp(last, RECORD_DELETION) != 0;
+    bool finished =
+        record->fingerprint[0] && !record->current.id[0] && !record->dead_ms && !order_needs_nothing(record);
+    bool known = finished && record->modified_s && !record->newest[0] && strcmp(last, RECORD_DELETION) != 0;
 
     return known ? last : "";
 }

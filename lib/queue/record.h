@@ -143,7 +143,8 @@ int64_t order_index_ms(const struct order_record *record, enum order_index index
 bool order_needs_nothing(const struct order_record *record);
 
 /* Which bytes, delivered once more, are a duplicate that changes nothing, whatever the settings are by then: the hash of
- * those of the latest version, while GHL has it or it waits. "" = none. The store keeps it as the idempotency key. */
+ * those of the latest version, once GHL has it. "" = none. The store keeps it as the idempotency key; while the order waits
+ * its record says as much, and no key has to be written twice. */
 const char *order_known_bytes(const struct order_record *record);
 
 /* The ids of the blobs that the record needs, at most 3; returns how many. */

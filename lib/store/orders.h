@@ -51,9 +51,8 @@ void order_work_free(struct order_work *work);
 /* -- claim -- */
 
 /* The idempotency key, "idem/HASH": the order whose latest version these bytes (arrival's) are. It is set with the commit
- * that accepts them and anew with the one that finishes them, for IDEMPOTENCY_TTL, and goes with the commit that makes
- * something else the latest (order_known_bytes). OK: delivered now they are a duplicate, and *key is the order's. NONE:
- * they are to be read. */
+ * that finishes them, for IDEMPOTENCY_TTL, and goes with the commit that makes something else the latest
+ * (order_known_bytes). OK: delivered now they are a duplicate, and *key is the order's. NONE: they are to be read. */
 #define ORDERS_IDEM "idem/"
 #define ORDERS_IDEM_SIZE (sizeof ORDERS_IDEM + RECORD_SHORT_SIZE)
 enum store_result orders_known_bytes(struct orders *, const char *bytes,

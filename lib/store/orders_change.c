@@ -135,13 +135,14 @@ static void set_key(const struct orders *orders, const struct order_record *befo
                     char name[2][ORDERS_IDEM_SIZE])
 {
     const char *was = order_known_bytes(before), *is = order_known_bytes(after);
-    bool same = !strcmp(was, is), finished = before->current.id[0] && !after->current.id[0];
 
+    if (!strcmp(was, is))
+        return;
     snprintf(name[0], ORDERS_IDEM_SIZE, ORDERS_IDEM "%.16s", is);
     snprintf(name[1], ORDERS_IDEM_SIZE, ORDERS_IDEM "%.16s", was);
-    if (*is && (!same || finished))
+    if (*is)
         commit->value[1] = (struct store_value){name[0], commit->key, orders->config->idempotency_ttl_ms};
-    if (*was && !same)
+    if (*was)
         commit->value[2] = (struct store_value){name[1], NULL, 0};
 }
 

@@ -41,7 +41,7 @@ sub woo_ghl {
     local $ENV{WOO_GHL_PROGRAM} = $program if $program;
     my $server = WooGHL::Server->new(mode => 'nginx', workers => $WORKERS, keep => $keep, settings => { WOO_WEBHOOK_SECRET => $SECRET,
         SYNC_BUDGET => '0', RATE_LIMIT_PER_DAY => 0, LOG_LEVEL => 'info', GHL_PIPELINE_ID => 'fakePipelineAAAAAAAA', %settings })->start;
-    return { url => $server->url, server => $server, dir => $server->dir, workers => [$server->worker_pids],
+    return { url => $server->url, server => $server, own => !$program, dir => $server->dir, workers => [$server->worker_pids],
         store => $settings{REDIS_URL} ? [$redis->pid] : [], web => [family($server->{web}->pid)], stop => sub { $server->stop } };
 }
 
@@ -207,7 +207,10 @@ my @rows = (
 );
 my (%got, %result, %running);
 for my $row (@rows) { $running{ $row->[0] } = try(@$row[0, 1]) // next }
-answer_to($_, order(1)) for values %running;
+for (values %running) {
+    answer_to($_, order(1));
+    $_->{server}->command('drain', '--now') if $_->{own};    # a finished order's bytes are known
+}
 for my $round (1 .. $rounds) {
     for my $row (grep { $running{ $_->[0] } } @rows) {
         my ($name, undef, %with) = @$row;

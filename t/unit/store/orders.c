@@ -160,25 +160,32 @@ static const char *known(struct app *app, const char *bytes)
     return orders_known_bytes(&app->orders, bytes, key) == STORE_OK ? key : "";
 }
 
+static void finishes(struct app *app, struct order_work *work, const char *when)
+{
+    enum end end = END_LOST;
+
+    ok(sandbox_lease(app, "shop:1", work) == STORE_OK &&
+           orders_finish(&app->orders, work, &work->record.link, false, &end) == STORE_OK && end == END_DONE,
+       "%s", when);
+}
+
 static void the_key_follows_the_newest_version(struct app *app)
 {
     struct order_work work = {0};
-    enum end end = END_LOST;
 
     is_str(known(app, "first"), "", "given bytes that never came");
     is_int(claims(app, 100, "first", NULL), CLAIM_QUEUED, "when they are accepted");
+    is_str(known(app, "first"), "", "no key says so as long as they wait");
+    is_int(claims(app, 100, "first", NULL), CLAIM_DUPLICATE, "as their record does");
+    finishes(app, &work, "when they are finished");
     is_str(known(app, "first"), "shop:1", "they are known as this order's");
-    is_int(claims(app, 101, "second", &work), CLAIM_LEASED, "and a newer version");
+    is_int(claims(app, 101, "second", NULL), CLAIM_QUEUED, "and a newer version");
     is_str(known(app, "first"), "", "takes their key away");
-    is_str(known(app, "second"), "shop:1", "and has its own");
     is_int(claims(app, 100, "first", NULL), CLAIM_STALE, "the older one is stale");
     is_str(known(app, "first"), "", "and gets no key");
+    finishes(app, &work, "when the newer one is finished");
     store_shift_clock(app->store, app->config.idempotency_ttl_ms - 1000);
-    ok(sandbox_lease(app, "shop:1", &work) == STORE_OK &&
-           orders_finish(&app->orders, &work, &work.record.link, false, &end) == STORE_OK,
-       "when it is finished");
-    store_shift_clock(app->store, app->config.idempotency_ttl_ms - 1000);
-    is_str(known(app, "second"), "shop:1", "the key lives its time from then");
+    is_str(known(app, "second"), "shop:1", "its key lives its time from then");
     store_shift_clock(app->store, 2000);
     is_str(known(app, "second"), "", "and no longer");
     is_int(claims(app, 101, "second", NULL), CLAIM_DUPLICATE, "the record knows it all the same");
@@ -196,6 +203,7 @@ static void the_key_goes_with_what_is_news_again(struct app *app)
        "that becomes a dead letter");
     is_str(known(app, "first"), "", "to deliver it again is news");
     ok(orders_requeue(&app->orders, "shop:1", &requeue) == STORE_OK, "until it is tried again");
+    finishes(app, &work, "and finished");
     is_str(known(app, "first"), "shop:1", "then it is known");
     is_int(claims(app, 0, "no date", NULL), CLAIM_QUEUED, "but a version without a date");
     is_str(known(app, "first"), "", "takes the key away");
