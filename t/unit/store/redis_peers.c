@@ -149,6 +149,36 @@ static void a_peer_that_repeats_the_password(struct rig *rig)
     end_peer(&peer);
 }
 
+/* A replica without its primary refuses on the first connection; on the second the primary answers. */
+static void a_replica_without_its_primary(struct rig *rig)
+{
+    static const char *const says[] = {
+        "-MASTERDOWN Link with MASTER is down and replica-serve-stale-data is set to 'no'.\r\n" TIME,
+        "*0\r\n" TIME};
+    struct order_record order;
+    struct peer peer;
+    char bytes[4096];
+
+    if (!listen_at(rig, "peer.sock", &peer) || !rig_reopen(rig))
+        return;
+    fflush(stdout);
+    peer.pid = fork();
+    for (size_t i = 0; peer.pid == 0 && i < sizeof says / sizeof *says; i++) {
+        int fd = accept(peer.listener, NULL, NULL);
+        if (fd < 0 || read(fd, bytes, sizeof bytes) <= 0)
+            _exit(1);
+        say(fd, GREETING, 0);
+        if (read(fd, bytes, sizeof bytes) <= 0)
+            _exit(1);
+        say(fd, says[i], 0);
+    }
+    if (peer.pid == 0)
+        pause();
+    is_result(rig_try_read(rig, "shop:1", &order), STORE_OK,
+              "MASTERDOWN: the primary is looked for, and asked");
+    end_peer(&peer);
+}
+
 /* -- slow links -- */
 
 /* Passes bytes on, in both directions, as fast as `per_ms` bytes a ms allow. */
@@ -227,6 +257,7 @@ int main(void)
     static const struct rig_case cases[] = {
         RIG_CASE(peers_that_talk_nonsense),
         RIG_CASE(a_peer_that_repeats_the_password),
+        RIG_CASE(a_replica_without_its_primary),
         RIG_CASE(big_bodies_over_slow_links),
     };
     return rig_redis_main(&rig_redis, cases, sizeof cases / sizeof *cases);
