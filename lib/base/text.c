@@ -229,6 +229,20 @@ uint32_t text_hash(const char *text)
     return hash;
 }
 
+bool text_is_one_of(const char *text, const char *const *list)
+{
+    while (*list && strcmp(text, *list) != 0)
+        list++;
+    return *list != NULL;
+}
+
+void text_free_secret(char *text)
+{
+    if (text)
+        explicit_bzero(text, strlen(text));
+    free(text);
+}
+
 /* -- did you mean -- */
 
 #define WORD_LEN 64

@@ -25,6 +25,12 @@ char *text_clean_lines(const char *typed, size_t max);
 /* Letters made small, in place, as GHL keeps tags and emails: Latin, Greek, Cyrillic, Armenian. */
 void text_lower(char *text);
 
+/* Is it one of the list, which ends in NULL? */
+bool text_is_one_of(const char *text, const char *const *list);
+
+/* Overwrites and frees it; NULL is fine. */
+void text_free_secret(char *text);
+
 /* The longest prefix of at most max bytes that ends with a whole character: its length. */
 size_t text_cut(const char *text, size_t len, size_t max);
 

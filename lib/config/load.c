@@ -1,4 +1,5 @@
 /* Loading, freeing and comparing the settings, by the table. */
+#include "base/text.h"
 #include "config/load_work.h"
 #include "config/places.h"
 #include <limits.h>
@@ -127,11 +128,8 @@ bool config_load(struct config *config, struct config_report *report)
         default_places(&l);
     if (!l.out_of_memory)
         load_check(&l);
-    for (size_t i = 0; l.given && i < settings_count; i++) {
-        if (l.given[i].value)
-            explicit_bzero(l.given[i].value, strlen(l.given[i].value));
-        free(l.given[i].value);
-    }
+    for (size_t i = 0; l.given && i < settings_count; i++)
+        text_free_secret(l.given[i].value);
     free(l.given);
     if (l.out_of_memory) {
         config_free(config);

@@ -80,19 +80,6 @@ static bool add_pair(const struct setting *s, char *piece, struct pair_list *lis
     return (pair->key && pair->value) || settings_out_of_memory(e);
 }
 
-static bool parse_pairs(const struct setting *s, const char *text, void *field, struct error *e)
-{
-    char *piece;
-
-    while ((piece = next_piece(&text, ","))) {
-        bool good = add_pair(s, piece, field, e);
-        free(piece);
-        if (!good)
-            return false;
-    }
-    return true;
-}
-
 static bool print_pairs(const struct setting *s, const void *field, struct buf *out)
 {
     const struct pair_list *list = field;
@@ -208,18 +195,16 @@ static bool add_shop(char *piece, struct shop_list *list, struct error *e)
     return check_once(list, shop, e);
 }
 
-static bool parse_shops(const struct setting *s, const char *text, void *field, struct error *e)
+static bool parse_list(const struct setting *s, const char *text, void *field, struct error *e)
 {
+    bool shops = s->type == &type_shops, good = true;
     char *piece;
 
-    (void)s;
-    while ((piece = next_piece(&text, " \t\n"))) {
-        bool good = add_shop(piece, field, e);
+    while (good && (piece = next_piece(&text, shops ? " \t\n" : ","))) {
+        good = shops ? add_shop(piece, field, e) : add_pair(s, piece, field, e);
         free(piece);
-        if (!good)
-            return false;
     }
-    return true;
+    return good;
 }
 
 static bool print_shops(const struct setting *s, const void *field, struct buf *out)
@@ -274,7 +259,7 @@ static void clear_shops(const struct setting *s, void *field)
 /* -- the table -- */
 
 #define PAIRS_TYPE                                                                                           \
-    .size = sizeof(struct pair_list), .parse = parse_pairs, .print = print_pairs, .same = same_pairs,        \
+    .size = sizeof(struct pair_list), .parse = parse_list, .print = print_pairs, .same = same_pairs,         \
     .clear = clear_pairs
 
 /* clang-format off */
@@ -283,5 +268,5 @@ const struct setting_type
     type_stage_map = {PAIRS_TYPE, .unique = true, .separator = ':', .form = "status:stage"},
     type_status_tags = {PAIRS_TYPE, .separator = ':', .check = settings_check_template, .form = "status:tag"},
     type_fields = {PAIRS_TYPE, .unique = true, .separator = '=', .check = settings_check_template, .form = "field={template}"},
-    type_shops = {.size = sizeof(struct shop_list), .parse = parse_shops, .print = print_shops, .same = same_shops, .clear = clear_shops};
+    type_shops = {.size = sizeof(struct shop_list), .parse = parse_list, .print = print_shops, .same = same_shops, .clear = clear_shops};
 /* clang-format on */

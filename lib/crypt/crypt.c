@@ -1,5 +1,6 @@
 #include "crypt/crypt.h"
 #include "base/html_entity.h"
+#include "base/text.h"
 #include <limits.h>
 #include <openssl/core_names.h>
 #include <openssl/evp.h>
@@ -78,10 +79,8 @@ void crypt_free(struct crypt *crypt)
 {
     struct state *state = crypt ? crypt->state : NULL;
 
-    for (size_t i = 0; state && i < state->count; i++) {
-        explicit_bzero(state->key[i].secret, strlen(state->key[i].secret));
-        free(state->key[i].secret);
-    }
+    for (size_t i = 0; state && i < state->count; i++)
+        text_free_secret(state->key[i].secret);
     if (state) {
         EVP_CIPHER_CTX_free(state->ctx);
         EVP_CIPHER_free(state->cipher);

@@ -1,5 +1,6 @@
 #include "ghl/ghl.h"
 #include "base/clock.h"
+#include "base/text.h"
 #include "base/version.h"
 #include "ghl/ghl_work.h"
 #include <stdio.h>
@@ -23,14 +24,6 @@ static char *line(const char *name, const char *value)
     return NULL;
 }
 
-static void free_lines(char *authorization, char *version)
-{
-    if (authorization)
-        explicit_bzero(authorization, strlen(authorization));
-    free(authorization);
-    free(version);
-}
-
 bool ghl_renew(struct ghl *ghl)
 {
     const struct config *config = ghl->config;
@@ -39,10 +32,12 @@ bool ghl_renew(struct ghl *ghl)
     char *version = line("Version: ", ghl->config->ghl_api_version);
 
     if (!authorization || !version) {
-        free_lines(authorization, version);
+        text_free_secret(authorization);
+        free(version);
         return false;
     }
-    free_lines(ghl->authorization, ghl->version);
+    text_free_secret(ghl->authorization);
+    free(ghl->version);
     ghl->authorization = authorization;
     ghl->version = version;
     ghl->camel_case = ghl->config->ghl_api_version[0] == 'v';
@@ -79,7 +74,8 @@ void ghl_free(struct ghl *ghl)
     if (!ghl)
         return;
     http_free(ghl->http);
-    free_lines(ghl->authorization, ghl->version);
+    text_free_secret(ghl->authorization);
+    free(ghl->version);
     free(ghl);
 }
 
@@ -300,12 +296,9 @@ enum ghl_result ghl_contact_search(struct ghl *ghl, const struct ghl_call *call,
                                    struct ghl_answer *answer)
 {
     struct ghl_request request = {.kind = GHL_READ, .method = "POST", .wants = "contacts"};
-    json_t *body = json_pack("{ss si si s[{ss ss}]}", "query", name, "page", 1, "pageLimit", PAGE_SIZE,
-                             "sort", "field", "dateAdded", "direction", "desc");
-    if (body && json_object_set_new(body, "locationId", json_string(location_of(ghl))) != 0) {
-        json_decref(body);
-        body = NULL;
-    }
+    json_t *body =
+        json_pack("{ss si si s[{ss ss}] ss}", "query", name, "page", 1, "pageLimit", PAGE_SIZE, "sort",
+                  "field", "dateAdded", "direction", "desc", "locationId", location_of(ghl));
     return run(ghl, call, request, "/contacts/search", NULL, "", body, false, answer);
 }
 

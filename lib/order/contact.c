@@ -23,12 +23,11 @@ static bool set(json_t *contact, const char *key, const char *value)
 
 static const char *const no_names[] = {"guest", "none", "null", "unknown", "noname", "no name", NULL};
 
-static bool is_one_of(const char *text, const char *const *list, bool any_case)
+static bool is_one_in_any_case(const char *text, const char *const *list)
 {
-    for (; *list; list++)
-        if (!(any_case ? strcasecmp(text, *list) : strcmp(text, *list)))
-            return true;
-    return false;
+    while (*list && strcasecmp(text, *list) != 0)
+        list++;
+    return *list != NULL;
 }
 
 /* Marks alone, "N/A", and words for nothing in small letters: "Null" and "Guest" are names of people. */
@@ -38,13 +37,13 @@ static bool is_nothing(const char *text)
     bool says_nothing = true;
     for (const char *p = text; *p; p++)
         says_nothing = says_nothing && (unsigned char)*p < 0x80 && !isalnum((unsigned char)*p);
-    return says_nothing || is_one_of(text, marks, true) || is_one_of(text, no_names, false);
+    return says_nothing || is_one_in_any_case(text, marks) || text_is_one_of(text, no_names);
 }
 
 /* The same words as the only name there is. */
 static bool is_no_name(const char *text)
 {
-    return !*text || is_one_of(text, no_names, true);
+    return !*text || is_one_in_any_case(text, no_names);
 }
 
 /* -- an address: billing's or shipping's -- */
@@ -283,7 +282,7 @@ static void read_country(const char *typed, char out[3])
     out[0] = (char)(typed[0] & ~0x20);
     out[1] = (char)(typed[1] & ~0x20);
     out[2] = '\0';
-    if (is_one_of(out, lacking, false))
+    if (text_is_one_of(out, lacking))
         out[0] = '\0';
 }
 

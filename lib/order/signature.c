@@ -1,5 +1,6 @@
 #include "order/signature.h"
 #include "base/html_entity.h"
+#include "base/text.h"
 #include "order/sanitize.h"
 
 #include <openssl/crypto.h>
@@ -8,12 +9,6 @@
 #include <string.h>
 
 #define BLANKS " \t\r\n"
-
-static void free_key(char *key)
-{
-    explicit_bzero(key, strlen(key));
-    free(key);
-}
 
 /* Takes over `key`, or frees it if it is there already, or empty. */
 static bool add_key(struct signature_keys *keys, char *key, enum signature_form form)
@@ -24,7 +19,7 @@ static bool add_key(struct signature_keys *keys, char *key, enum signature_form 
     for (size_t i = 0; i < keys->count; i++)
         there = there || strcmp(keys->key[i], key) == 0;
     if (there) {
-        free_key(key);
+        text_free_secret(key);
         return true;
     }
     keys->key[keys->count] = key;
@@ -38,7 +33,7 @@ static char *cleaned(const char *secret)
 {
     char *stored = sanitize_text_field(secret), *key = stored ? entity_decode(stored, ENTITY_SPECIAL) : NULL;
     if (stored)
-        free_key(stored);
+        text_free_secret(stored);
     return key;
 }
 
@@ -62,7 +57,7 @@ bool signature_keys_init(struct signature_keys *keys, const char *secret, const 
 void signature_keys_free(struct signature_keys *keys)
 {
     for (size_t i = 0; i < keys->count; i++)
-        free_key(keys->key[i]);
+        text_free_secret(keys->key[i]);
     *keys = (struct signature_keys){.count = 0};
 }
 

@@ -23,22 +23,28 @@ static bool set(json_t *object, const char *key, const char *value)
     return !*value || !json_object_set_new(object, key, json_string(value));
 }
 
+/* A template's text, without white space around it. malloc'ed; NULL when it cannot be rendered. */
+static char *render_line(const char *template, const struct template_scope *scope, size_t max)
+{
+    struct buf text;
+    buf_init(&text, TEMPLATE_VALUE_MAX);
+    char *line =
+        template_render(template, scope, max, &text) ? text_tidy(text.data ? text.data : "", max) : NULL;
+    buf_wipe(&text);
+    return line;
+}
+
 /* -- custom fields -- */
 
 /* A field without a value is left out: GHL takes no empty ones. */
 static bool add_field(json_t *fields, const struct pair *field, const struct template_scope *scope)
 {
-    struct buf whole;
-    buf_init(&whole, TEMPLATE_VALUE_MAX);
     json_t *values = template_values(field->value, scope);
-    char *text = values && template_render(field->value, scope, TEMPLATE_VALUE_MAX, &whole)
-                     ? text_tidy(whole.data ? whole.data : "", TEMPLATE_VALUE_MAX)
-                     : NULL;
+    char *text = values ? render_line(field->value, scope, TEMPLATE_VALUE_MAX) : NULL;
     bool good = text && (!*text || (!json_array_insert_new(values, 0, json_string(text)) &&
                                     !json_object_set(fields, field->key, values)));
     free(text);
     json_decref(values);
-    buf_wipe(&whole);
     return good;
 }
 
@@ -56,21 +62,9 @@ static bool set_fields(json_t *part, const struct pair_list *list, const struct 
 
 /* -- the opportunity -- */
 
-/* A template's text, without white space around it. malloc'ed; NULL when it cannot be rendered. */
-static char *render_line(const char *template, const struct template_scope *scope)
-{
-    struct buf text;
-    buf_init(&text, TEMPLATE_VALUE_MAX);
-    char *line = template_render(template, scope, CONFIG_NAME_MAX, &text)
-                     ? text_tidy(text.data, CONFIG_NAME_MAX)
-                     : NULL;
-    buf_wipe(&text);
-    return line;
-}
-
 static bool set_name(json_t *opportunity, const struct config *config, const struct template_scope *scope)
 {
-    char *name = render_line(config->opportunity_name, scope);
+    char *name = render_line(config->opportunity_name, scope, CONFIG_NAME_MAX);
     bool good = name && set(opportunity, "name", *name ? name : scope->order->id);
     free(name);
     return good;
@@ -184,7 +178,7 @@ static bool add_phone_line(const struct plan *plan, struct buf *text)
 static bool plan_source(struct plan *plan, const struct config *config, const struct template_scope *scope)
 {
     bool none = plan->status_only || plan->erased || !strcasecmp(config->source, "no");
-    plan->source = none ? strdup("") : render_line(config->source, scope);
+    plan->source = none ? strdup("") : render_line(config->source, scope, CONFIG_NAME_MAX);
     return plan->source != NULL;
 }
 
@@ -295,14 +289,6 @@ static bool plan_content(struct plan *plan, const struct config *config, const s
             plan_tags_remove(plan, config, scope) && plan_note(plan, config, scope));
 }
 
-static bool is_one_of(const char *status, const char *const *list)
-{
-    for (; *list; list++)
-        if (!strcmp(status, *list))
-            return true;
-    return false;
-}
-
 /* Statuses of WooCommerce's own: carts that were not sent off, and orders that are not paid. */
 static const char *const drafts[] = {"checkout-draft", "auto-draft", "draft", NULL},
                          *const unpaid[] = {"pending", "on-hold", "cancelled", "failed", "trash", NULL};
@@ -313,9 +299,9 @@ static void plan_kind(struct plan *plan, const struct order *order, const struct
     plan->outcome = config_outcome(config, order->status);
     /* only the body of an order.deleted has no status of its own */
     plan->status_only = !json_object_get(order->json, "status");
-    plan->follows = !plan->status_only && !is_one_of(order->status, drafts) &&
+    plan->follows = !plan->status_only && !text_is_one_of(order->status, drafts) &&
                     !pair_find(&config->status_map, order->status);
-    plan->unmapped_paid = plan->follows && (order->paid_s || !is_one_of(order->status, unpaid));
+    plan->unmapped_paid = plan->follows && (order->paid_s || !text_is_one_of(order->status, unpaid));
     plan->erased = order->erased;
     plan->sub_order = order->sub_order;
     plan->sale_s = order->paid_s ? order->paid_s : order->created_s;

@@ -88,9 +88,7 @@ void woo_free(struct woo *woo)
         return;
     http_free(woo->http);
     free(woo->api);
-    if (woo->authorization)
-        explicit_bzero(woo->authorization, strlen(woo->authorization));
-    free(woo->authorization);
+    text_free_secret(woo->authorization);
     free(woo);
 }
 
@@ -474,9 +472,7 @@ enum woo_result woo_webhook_write(struct woo *woo, json_int_t id, const json_t *
         result = call(woo, id ? "PUT" : "POST", body, &page, e, "/webhooks%s", number);
     else
         error_set(e, "out of memory");
-    if (body)
-        explicit_bzero(body, strlen(body)); /* it may hold the secret */
-    free(body);
+    text_free_secret(body); /* it may hold that of the webhook */
     woo_page_free(&page);
     return result;
 }
