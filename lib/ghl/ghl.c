@@ -152,9 +152,9 @@ static enum ghl_result no_memory(const struct ghl *ghl, struct ghl_answer *answe
 }
 
 /* Runs `request` with the path before + id + after; id == NULL: none. The body is used up; NULL = out of
- * memory unless the request is `bare`. What is no id never becomes a part of a path. */
+ * memory, but for a GET, which has none. What is no id never becomes a part of a path. */
 static enum ghl_result run(struct ghl *ghl, const struct ghl_call *call, struct ghl_request request,
-                           const char *before, const char *id, const char *after, json_t *body, bool bare,
+                           const char *before, const char *id, const char *after, json_t *body,
                            struct ghl_answer *answer)
 {
     char checked[GHL_ID_SIZE] = "";
@@ -165,8 +165,8 @@ static enum ghl_result run(struct ghl *ghl, const struct ghl_call *call, struct 
         *answer = GHL_ANSWER(GHL_CONFIG);
         snprintf(answer->message, sizeof answer->message, "%.40s...: not an id of GHL's (letters and digits)",
                  before);
-    } else if ((body || bare) && buf_adds(&path, before) && buf_adds(&path, checked) &&
-               buf_adds(&path, after)) {
+    } else if ((body || !strcmp(request.method, "GET")) && buf_adds(&path, before) &&
+               buf_adds(&path, checked) && buf_adds(&path, after)) {
         request.path = path.data;
         request.body = body;
         if (request.needs_ms == 0)
@@ -229,7 +229,7 @@ enum ghl_result ghl_contact_upsert(struct ghl *ghl, const struct ghl_call *call,
 {
     struct ghl_request request = {
         .kind = GHL_WRITE, .method = "POST", .subject = "contact", .wants = "contact", .wants_id = true};
-    run(ghl, call, request, "/contacts/upsert", NULL, "", make_body(ghl, contact, NULL, true), false, answer);
+    run(ghl, call, request, "/contacts/upsert", NULL, "", make_body(ghl, contact, NULL, true), answer);
     return adopt(ghl, answer);
 }
 enum ghl_result ghl_contact_create(struct ghl *ghl, const struct ghl_call *call, const json_t *contact,
@@ -240,7 +240,7 @@ enum ghl_result ghl_contact_create(struct ghl *ghl, const struct ghl_call *call,
                                   .wants = "contact",
                                   .wants_id = true,
                                   .needs_ms = GHL_CREATE_NEEDS_MS};
-    run(ghl, call, request, "/contacts/", NULL, "", make_body(ghl, contact, NULL, true), false, answer);
+    run(ghl, call, request, "/contacts/", NULL, "", make_body(ghl, contact, NULL, true), answer);
     return adopt(ghl, answer);
 }
 
@@ -249,8 +249,7 @@ enum ghl_result ghl_contact_update(struct ghl *ghl, const struct ghl_call *call,
 {
     static const char *const undeclared[] = {"locationId", "companyName", "gender", NULL};
     struct ghl_request request = {.kind = GHL_WRITE, .method = "PUT", .subject = "contact"};
-    return run(ghl, call, request, "/contacts/", id, "", make_body(ghl, contact, undeclared, false), false,
-               answer);
+    return run(ghl, call, request, "/contacts/", id, "", make_body(ghl, contact, undeclared, false), answer);
 }
 
 enum ghl_result ghl_contact_empty(struct ghl *ghl, const struct ghl_call *call, const char *id,
@@ -263,7 +262,7 @@ enum ghl_result ghl_contact_empty(struct ghl *ghl, const struct ghl_call *call, 
         json_decref(body);
         body = NULL;
     }
-    return run(ghl, call, request, "/contacts/", id, "", body, false, answer);
+    return run(ghl, call, request, "/contacts/", id, "", body, answer);
 }
 
 enum ghl_result ghl_contact_delete(struct ghl *ghl, const struct ghl_call *call, const char *id,
@@ -271,7 +270,7 @@ enum ghl_result ghl_contact_delete(struct ghl *ghl, const struct ghl_call *call,
 {
     struct ghl_request request = {.kind = GHL_WRITE, .method = "DELETE", .subject = "contact"};
     /* Some servers take no write without a body of JSON. */
-    return run(ghl, call, request, "/contacts/", id, "", json_object(), false, answer);
+    return run(ghl, call, request, "/contacts/", id, "", json_object(), answer);
 }
 
 enum ghl_result ghl_contact_find(struct ghl *ghl, const struct ghl_call *call, const char *email,
@@ -283,7 +282,7 @@ enum ghl_result ghl_contact_find(struct ghl *ghl, const struct ghl_call *call, c
     buf_init(&path, PATH_MAX_LEN);
     if (buf_adds(&path, "/contacts/search/duplicate?locationId=") && http_escape(&path, location_of(ghl)) &&
         buf_adds(&path, *email ? "&email=" : "&number=") && http_escape(&path, *email ? email : phone))
-        run(ghl, call, request, path.data, NULL, "", NULL, true, answer);
+        run(ghl, call, request, path.data, NULL, "", NULL, answer);
     else
         (void)no_memory(ghl, answer);
     buf_free(&path);
@@ -299,7 +298,7 @@ enum ghl_result ghl_contact_search(struct ghl *ghl, const struct ghl_call *call,
     json_t *body =
         json_pack("{ss si si s[{ss ss}] ss}", "query", name, "page", 1, "pageLimit", PAGE_SIZE, "sort",
                   "field", "dateAdded", "direction", "desc", "locationId", location_of(ghl));
-    return run(ghl, call, request, "/contacts/search", NULL, "", body, false, answer);
+    return run(ghl, call, request, "/contacts/search", NULL, "", body, answer);
 }
 
 static enum ghl_result change_tags(struct ghl *ghl, const struct ghl_call *call, const char *method,
@@ -307,7 +306,7 @@ static enum ghl_result change_tags(struct ghl *ghl, const struct ghl_call *call,
 {
     struct ghl_request request = {.kind = GHL_WRITE, .method = method, .subject = "contact"};
     json_t *body = json_pack("{so}", "tags", json_deep_copy(tags));
-    return run(ghl, call, request, "/contacts/", id, "/tags", body, false, answer);
+    return run(ghl, call, request, "/contacts/", id, "/tags", body, answer);
 }
 
 enum ghl_result ghl_contact_add_tags(struct ghl *ghl, const struct ghl_call *call, const char *id,
@@ -327,7 +326,7 @@ enum ghl_result ghl_note_create(struct ghl *ghl, const struct ghl_call *call, co
 {
     struct ghl_request request = {
         .kind = GHL_CREATE, .method = "POST", .subject = "contact", .wants = "note", .wants_id = true};
-    return run(ghl, call, request, "/contacts/", contact_id, "/notes", json_pack("{ss}", "body", body), false,
+    return run(ghl, call, request, "/contacts/", contact_id, "/notes", json_pack("{ss}", "body", body),
                answer);
 }
 
@@ -335,7 +334,7 @@ enum ghl_result ghl_note_list(struct ghl *ghl, const struct ghl_call *call, cons
                               struct ghl_answer *answer)
 {
     struct ghl_request request = {.kind = GHL_READ, .method = "GET", .subject = "contact", .wants = "notes"};
-    return run(ghl, call, request, "/contacts/", contact_id, "/notes", NULL, true, answer);
+    return run(ghl, call, request, "/contacts/", contact_id, "/notes", NULL, answer);
 }
 
 /* -- opportunities -- */
@@ -350,7 +349,7 @@ enum ghl_result ghl_opportunity_create(struct ghl *ghl, const struct ghl_call *c
                                   .wants_id = true,
                                   .needs_ms = GHL_CREATE_NEEDS_MS};
     return run(ghl, call, request, "/opportunities/", NULL, "", make_body(ghl, opportunity, NULL, true),
-               false, answer);
+               answer);
 }
 
 enum ghl_result ghl_opportunity_update(struct ghl *ghl, const struct ghl_call *call, const char *id,
@@ -359,7 +358,7 @@ enum ghl_result ghl_opportunity_update(struct ghl *ghl, const struct ghl_call *c
     static const char *const undeclared[] = {"locationId", "contactId", NULL};
     struct ghl_request request = {.kind = GHL_WRITE, .method = "PUT", .subject = "opportunity"};
     return run(ghl, call, request, "/opportunities/", id, "", make_body(ghl, fields, undeclared, false),
-               false, answer);
+               answer);
 }
 
 enum ghl_result ghl_opportunity_get(struct ghl *ghl, const struct ghl_call *call, const char *id,
@@ -370,7 +369,7 @@ enum ghl_result ghl_opportunity_get(struct ghl *ghl, const struct ghl_call *call
                                   .subject = "opportunity",
                                   .wants = "opportunity",
                                   .wants_id = true};
-    return run(ghl, call, request, "/opportunities/", id, "", NULL, true, answer);
+    return run(ghl, call, request, "/opportunities/", id, "", NULL, answer);
 }
 
 struct search {
@@ -435,7 +434,7 @@ enum ghl_result ghl_opportunity_search(struct ghl *ghl, const struct ghl_call *c
         buf_init(&path, PATH_MAX_LEN);
         ghl_answer_free(answer);
         if (search_path(ghl, &search, &path)) {
-            run(ghl, call, request, path.data, NULL, "", NULL, true, answer);
+            run(ghl, call, request, path.data, NULL, "", NULL, answer);
             more = answer->result == GHL_OK && take_page(answer->json, &search, found, &failed);
         } else {
             failed = true;
@@ -463,21 +462,21 @@ enum ghl_result ghl_opportunity_search(struct ghl *ghl, const struct ghl_call *c
 enum ghl_result ghl_pipelines(struct ghl *ghl, const struct ghl_call *call, struct ghl_answer *answer)
 {
     struct ghl_request request = {.kind = GHL_READ, .method = "GET", .wants = "pipelines"};
-    run(ghl, call, request, "/opportunities/pipelines?locationId=", location_of(ghl), "", NULL, true, answer);
+    run(ghl, call, request, "/opportunities/pipelines?locationId=", location_of(ghl), "", NULL, answer);
     return unwrap(answer, "pipelines");
 }
 
 enum ghl_result ghl_location(struct ghl *ghl, const struct ghl_call *call, struct ghl_answer *answer)
 {
     struct ghl_request request = {.kind = GHL_READ, .method = "GET", .wants = "location"};
-    run(ghl, call, request, "/locations/", location_of(ghl), "", NULL, true, answer);
+    run(ghl, call, request, "/locations/", location_of(ghl), "", NULL, answer);
     return unwrap(answer, "location");
 }
 
 enum ghl_result ghl_custom_fields(struct ghl *ghl, const struct ghl_call *call, struct ghl_answer *answer)
 {
     struct ghl_request request = {.kind = GHL_READ, .method = "GET", .wants = "customFields"};
-    run(ghl, call, request, "/locations/", location_of(ghl), "/customFields?model=all", NULL, true, answer);
+    run(ghl, call, request, "/locations/", location_of(ghl), "/customFields?model=all", NULL, answer);
     return unwrap(answer, "customFields");
 }
 
@@ -485,7 +484,6 @@ enum ghl_result ghl_custom_field_create(struct ghl *ghl, const struct ghl_call *
                                         struct ghl_answer *answer)
 {
     struct ghl_request request = {.kind = GHL_CREATE, .method = "POST", .wants = "customField"};
-    run(ghl, call, request, "/locations/", location_of(ghl), "/customFields", json_deep_copy(field), false,
-        answer);
+    run(ghl, call, request, "/locations/", location_of(ghl), "/customFields", json_deep_copy(field), answer);
     return unwrap(answer, "customField");
 }
