@@ -51,8 +51,10 @@ static void add(struct tally_counts *counts, size_t i, int64_t n)
 void tally_add(struct tally_counts *counts, const char *name, int64_t n)
 {
     for (size_t i = 0; i < TALLY_COUNTERS; i++)
-        if (!strcmp(tally_names[i], name))
+        if (!strcmp(tally_names[i], name)) {
             add(counts, i, n);
+            return;
+        }
 }
 
 int64_t tally_of(const struct tally_counts *counts, const char *name)
@@ -129,10 +131,14 @@ void tally_free(struct tally *tally)
 
 void tally_count(struct tally *tally, const char *family, const char *name)
 {
-    char whole[48];
+    const size_t n = strlen(family);
 
-    snprintf(whole, sizeof whole, "%s/%s", family, name);
-    tally_add(&tally->counts, whole, 1);
+    for (size_t i = 0; i < TALLY_COUNTERS; i++)
+        if (!strncmp(tally_names[i], family, n) && tally_names[i][n] == '/' &&
+            !strcmp(tally_names[i] + n + 1, name)) {
+            tally->counts.n[i]++;
+            break;
+        }
     tally->counted = true;
 }
 

@@ -5,7 +5,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#define SMALLEST 64 /* bytes of the first allocation */
+#define SMALLEST 256 /* bytes of the first allocation */
 
 /* What an empty buffer points to. Never written: cap is 0 as long as data is this. */
 static char empty[1];
@@ -118,11 +118,18 @@ bool buf_addc(struct buf *b, char c)
 bool buf_addf(struct buf *b, const char *fmt, ...)
 {
     va_list args, again;
+
+    if (!buf_room(b, 0))
+        return false;
     va_start(args, fmt);
     va_copy(again, args);
-    int n = vsnprintf(NULL, 0, fmt, args);
-    char *at = n < 0 ? NULL : buf_room(b, (size_t)n);
-    if (at && vsnprintf(at, (size_t)n + 1, fmt, again) == n)
+    size_t room = b->cap - b->len;
+    int n = vsnprintf(b->data + b->len, room, fmt, args);
+    if (n >= 0 && (size_t)n >= room) { /* it did not fit: what was written counts for nothing */
+        b->data[b->len] = '\0';
+        n = buf_room(b, (size_t)n) ? vsnprintf(b->data + b->len, (size_t)n + 1, fmt, again) : -1;
+    }
+    if (n >= 0)
         buf_wrote(b, (size_t)n);
     else
         b->failed = true;

@@ -117,40 +117,57 @@ void log_secret(struct log *log, const char *value)
     more[at] = copy;
 }
 
-static bool hide_secrets(const struct log *log, const char *text, struct buf *out)
+/* The first secret in the text, and its length; NULL = there is none. */
+static const char *find_secret(const struct log *log, const char *text, size_t *len)
 {
-    while (*text) {
-        size_t hidden = 0;
-        for (size_t i = 0; i < log->secret_count && !hidden; i++) {
-            size_t len = strlen(log->secret[i]);
-            if (*text == *log->secret[i] && strncmp(text, log->secret[i], len) == 0)
-                hidden = len;
+    for (; *text; text++)
+        for (size_t i = 0; i < log->secret_count; i++) {
+            *len = strlen(log->secret[i]);
+            if (*text == *log->secret[i] && strncmp(text, log->secret[i], *len) == 0)
+                return text;
         }
-        if (!(hidden ? buf_adds(out, HIDDEN) : buf_addc(out, *text)))
-            return false;
-        text += hidden ? hidden : 1;
+    return NULL;
+}
+
+/* The text itself if there is nothing to hide; else what is in `out` then. NULL if memory is short. */
+static const char *hide_secrets(const struct log *log, const char *text, struct buf *out)
+{
+    size_t len;
+    const char *secret = find_secret(log, text, &len);
+
+    if (!secret)
+        return text;
+    for (; secret; secret = find_secret(log, text, &len)) {
+        if (!buf_add(out, text, (size_t)(secret - text)) || !buf_adds(out, HIDDEN))
+            return NULL;
+        text = secret + len;
     }
-    return true;
+    return buf_adds(out, text) ? out->data : NULL;
 }
 
 /* The one masking place: secrets, then emails, phones and control characters. Only so much of a long text is looked at;
  * what it ends with then may be half of an address or a number, and is left out. */
 static bool make_printable(const struct log *log, const char *text, struct buf *out)
 {
-    struct buf seen, open_text;
+    struct buf seen, hidden;
     size_t len = strnlen(text, LOOK_MAX + 1);
     bool whole = len <= LOOK_MAX;
 
     buf_init(&seen, LOOK_MAX);
-    buf_init(&open_text, len * 2 + sizeof HIDDEN);
-    bool good = log && !log->blind && buf_add(&seen, text, whole ? len : LOOK_MAX) &&
-                hide_secrets(log, seen.data, &open_text) && mask_text(open_text.data, out);
+    buf_init(&hidden, len * 2 + sizeof HIDDEN);
+    if (!log || log->blind)
+        text = NULL;
+    else if (!whole)
+        text = buf_add(&seen, text, LOOK_MAX) ? seen.data : NULL;
+    if (text)
+        text = hide_secrets(log, text, &hidden);
+    bool good = text && mask_text(text, out);
     if (good && !whole) {
         out->len = text_cut(out->data, out->len, out->len > TAIL ? out->len - TAIL : 0);
         good = buf_adds(out, "...");
     }
     buf_wipe(&seen);
-    buf_wipe(&open_text);
+    buf_wipe(&hidden);
     return good;
 }
 
@@ -187,12 +204,13 @@ static void put_value(struct buf *line, const char *value, size_t max)
     if (!whole)
         len = cut;
     bool good = !quoted || buf_addc(line, '"');
-    for (i = 0; i < len && good; i++) {
-        if (quoted && (value[i] == '"' || value[i] == '\\'))
-            good = buf_addc(line, '\\');
-        good = good && buf_addc(line, value[i]);
-    }
-    good = good && (whole || buf_adds(line, "..."));
+    size_t from = 0; /* what is not in the line yet */
+    for (i = 0; i < len && quoted && good; i++)
+        if (value[i] == '"' || value[i] == '\\') {
+            good = buf_add(line, value + from, i - from) && buf_addc(line, '\\');
+            from = i;
+        }
+    good = good && buf_add(line, value + from, len - from) && (whole || buf_adds(line, "..."));
     if (good && quoted)
         good = buf_addc(line, '"');
     if (!good)
@@ -207,7 +225,8 @@ static void put_field(const struct log *log, struct buf *line, const char *name,
         return;
     /* An email of 3 bytes grows to 6, a secret of 6 to 8; nothing grows more. */
     buf_init(&printable, strnlen(value, LOOK_MAX) * 3 + 64);
-    if (make_printable(log, value, &printable) && buf_addf(line, " %s=", name))
+    if (make_printable(log, value, &printable) && buf_addc(line, ' ') && buf_adds(line, name) &&
+        buf_addc(line, '='))
         put_value(line, printable.data, max);
     buf_wipe(&printable);
 }
@@ -340,7 +359,8 @@ void log_event(struct log *log, enum log_level level, const char *event, const s
     int saved_errno = errno;
     buf_init(&line, LINE_MAX_BYTES);
     clock_format_iso(clock_wall_ms(), now);
-    if (!buf_addf(&line, "time=%s level=%s", now, level_names[level]))
+    if (!buf_adds(&line, "time=") || !buf_adds(&line, now) || !buf_adds(&line, " level=") ||
+        !buf_adds(&line, level_names[level]))
         goto out;
     put_field(log, &line, "event", event, FIELD_MAX_BYTES);
     if (about)

@@ -277,6 +277,12 @@ static bool is_phone(const char *p, const struct number *n)
     return strncmp(first, "00", 2) == 0 && n->digits >= PHONE_DIGITS_MIN + 2 && !is_alnum(p[n->len]);
 }
 
+/* Neither of a number nor of a control character, whatever is before and behind it. */
+static bool is_plain(char c)
+{
+    return c >= 0x20 && c < 0x7f && !is_digit(c) && c != '+' && c != '(';
+}
+
 /* A control character (C0, DEL, C1 as UTF-8, a line or paragraph separator): its length, or 0. */
 static size_t control(const char *p)
 {
@@ -314,7 +320,8 @@ static bool mask_phones(const char *text, struct buf *out)
             text += len;
             continue;
         } else {
-            len = 1;
+            for (len = 1; is_plain(text[len]); len++)
+                ;
         }
         if (!buf_add(out, text, len))
             return false;
@@ -328,7 +335,8 @@ bool mask_text(const char *text, struct buf *out)
 {
     struct buf half;
     buf_init(&half, out->max);
-    bool good = mask_emails(text, &half) && mask_phones(half.data, out);
+    bool has_email = strchr(text, '@') || strstr(text, "%40");
+    bool good = (!has_email || mask_emails(text, &half)) && mask_phones(has_email ? half.data : text, out);
     if (!good)
         out->failed = true;
     buf_wipe(&half);

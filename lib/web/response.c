@@ -1,7 +1,5 @@
 #include "web/response.h"
 #include "base/text.h"
-#include <jansson.h>
-#include <stdlib.h>
 
 #define RETRY_AFTER_UNAVAILABLE "60"
 
@@ -25,17 +23,39 @@ void response_header(struct response *response, const char *name, const char *va
     text_copy(response->header[n].value, sizeof response->header[n].value, value);
 }
 
+/* A JSON string. By hand: Jansson takes a tenth of the time that a redelivery costs. */
+static void add_string(struct buf *out, const char *text)
+{
+    (void)buf_addc(out, '"');
+    for (; *text; text++) {
+        if ((unsigned char)*text < 0x20)
+            (void)buf_addf(out, "\\u%04x", (unsigned)*text);
+        else if (*text == '"' || *text == '\\')
+            (void)buf_addf(out, "\\%c", *text);
+        else
+            (void)buf_addc(out, *text);
+    }
+    (void)buf_addc(out, '"');
+}
+
+static void add_member(struct buf *out, char before, const char *name, const char *value)
+{
+    (void)buf_addc(out, before);
+    add_string(out, name);
+    (void)buf_addc(out, ':');
+    add_string(out, value);
+}
+
 void response_json(struct response *response, int status, const char *name, const char *value,
                    const char *name2, const char *value2)
 {
     response->status = status;
     buf_reset(&response->body);
-    json_t *body = name2 ? json_pack("{ssss}", name, value, name2, value2) : json_pack("{ss}", name, value);
-    char *text = body ? json_dumps(body, JSON_COMPACT) : NULL;
-    if (!text || !buf_adds(&response->body, text))
+    add_member(&response->body, '{', name, value);
+    if (name2)
+        add_member(&response->body, ',', name2, value2);
+    if (!buf_addc(&response->body, '}'))
         response->status = 500;
-    free(text);
-    json_decref(body);
 }
 
 void response_error(struct response *response, int status, const char *error)
