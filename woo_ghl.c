@@ -46,7 +46,7 @@ static void handle(void *context, const struct request *request, struct response
 {
     app_confine(context); /* settings that were refused at the start may be mended now */
     routes_handle(context, request, response);
-    secrecy_end(strlen(request->content_length) > 5 || *request->transfer_encoding);
+    secrecy_end(response->deep, strlen(request->content_length) > 5 || *request->transfer_encoding);
 }
 
 static void drain_after(void *context)

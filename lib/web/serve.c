@@ -1,5 +1,6 @@
 #include "web/serve.h"
 #include "base/clock.h"
+#include "web/environment.h"
 #include <errno.h>
 #include <fcgiapp.h>
 #include <fcntl.h>
@@ -9,18 +10,19 @@
 #include <stdlib.h>
 #include <string.h>
 #include <strings.h>
+#include <sys/epoll.h>
 #include <sys/socket.h>
 #include <sys/time.h>
 #include <time.h>
 #include <unistd.h>
 
-#define ROUTE "/woo-order"
 #define SWALLOW_MS 2000    /* how long an unread body is read and forgotten */
 #define BODY_GRACE_MS 5000 /* how long a body may take to come to a worker, */
 #define BODY_PER_S 65536   /* and a second more for so many bytes that did */
 #define LIMIT_SLACK_MS 500 /* a read's limit is right to so much */
 #define DETACHED_S 60      /* a detached drain ends long before; then it finishes what it has in hand */
 #define ACCEPT_PAUSE_MS 50 /* after a failed accept (EMFILE): others may give descriptors back */
+#define LOOK_MS 1000       /* who waits for a connection looks for one so often */
 
 static const struct {
     int status;
@@ -62,110 +64,7 @@ enum serve_role serve_role(void)
     return getenv("GATEWAY_INTERFACE") ? SERVE_CGI : SERVE_NONE;
 }
 
-/* -- environment -> request -- */
-
-typedef const char *lookup(void *context, const char *name);
-
-static const char *from_fcgi(void *context, const char *name)
-{
-    const FCGX_Request *fcgi = context;
-    const char *value = FCGX_GetParam(name, fcgi->envp);
-    return value ? value : "";
-}
-
-static const char *from_environment(void *context, const char *name)
-{
-    (void)context;
-    const char *value = getenv(name);
-    return value ? value : "";
-}
-
-/*
- * The path that was asked for. The part behind the program (PATH_INFO) counts when the program was named by
- * its own file
- * (/cgi-bin/woo_ghl/health is /woo-order/health); otherwise SCRIPT_NAME is the location that the server was
- * told to hand over. A script name that ends in the route is the route wherever it is mounted.
- */
-static bool find_path(lookup *look, void *context, struct buf *out)
-{
-    const char *script = look(context, "SCRIPT_NAME"), *info = look(context, "PATH_INFO");
-    const char *route = strstr(script, ROUTE);
-
-    /* The last occurrence, so that a folder of the same name above changes nothing. */
-    for (const char *next = route; next; next = strstr(next + 1, ROUTE))
-        route = next;
-    /* A folder of that name that holds the program: /woo-order/woo_ghl.cgi. No route has a dot. */
-    if (route)
-        return buf_adds(out, strchr(route, '.') ? ROUTE : route) && buf_adds(out, info);
-    const char *const told[] = {info,
-                                look(context, "REDIRECT_URL")}; /* what was asked for before a rewriting */
-    for (size_t i = 0; i < sizeof told / sizeof *told; i++)
-        if ((route = strstr(told[i], ROUTE)))
-            return buf_adds(out, route);
-    const char *file = strrchr(look(context, "SCRIPT_FILENAME"), '/');
-    const char *name = strrchr(script, '/');
-    bool itself = file && name && file[1] && !strcmp(file, name);
-    return buf_adds(out, itself ? ROUTE : script) && buf_adds(out, info);
-}
-
-/*
- * When the web server got the request, in ms of this process's clock: nginx tells it (REQUEST_ARRIVED, s.ms
- * of the wall clock), because a request may have waited for a worker. What is no such time, lies ahead, or a
- * day back, is now.
- */
-static int64_t arrived(const char *told)
-{
-    char *end = NULL;
-    double seconds = *told ? strtod(told, &end) : 0;
-    bool legal = end && !*end && seconds > 0 && seconds < 1e11; /* not so: infinity, not a number */
-    int64_t ago = legal ? clock_wall_ms() - (int64_t)(seconds * 1000) : 0;
-
-    if (ago < 0 || ago > 24LL * 3600 * 1000)
-        ago = 0;
-    return clock_mono_ms() - ago;
-}
-
-/* Did another server hand it on? Its clients are not this machine's, though its address is. */
-static bool is_forwarded(lookup *look, void *context)
-{
-    static const char *const name[] = {"HTTP_X_FORWARDED_FOR", "HTTP_FORWARDED", "HTTP_X_REAL_IP", "HTTP_VIA",
-                                       "HTTP_CF_CONNECTING_IP"};
-
-    for (size_t i = 0; i < sizeof name / sizeof *name; i++)
-        if (*look(context, name[i]))
-            return true;
-    return false;
-}
-
-/* As the web server says, or the one before it. */
-static bool is_tls(lookup *look, void *context)
-{
-    return !strcasecmp(look(context, "HTTPS"), "on") || !strcmp(look(context, "REQUEST_SCHEME"), "https") ||
-           !strcasecmp(look(context, "HTTP_X_FORWARDED_PROTO"), "https");
-}
-
-static void fill_request(lookup *look, void *context, struct request *request)
-{
-    request->method = look(context, "REQUEST_METHOD");
-    request->remote_addr = look(context, "REMOTE_ADDR");
-    request->content_type = look(context, "CONTENT_TYPE");
-    request->content_length = look(context, "CONTENT_LENGTH");
-    request->transfer_encoding = look(context, "HTTP_TRANSFER_ENCODING");
-    request->signature = look(context, "HTTP_X_WC_WEBHOOK_SIGNATURE");
-    request->topic = look(context, "HTTP_X_WC_WEBHOOK_TOPIC");
-    request->resource = look(context, "HTTP_X_WC_WEBHOOK_RESOURCE");
-    request->source = look(context, "HTTP_X_WC_WEBHOOK_SOURCE");
-    request->accept = look(context, "HTTP_ACCEPT");
-    request->query = look(context, "QUERY_STRING");
-    request->cookie = look(context, "HTTP_COOKIE");
-    request->authorization = look(context, "HTTP_AUTHORIZATION");
-    if (!*request->authorization) /* many hosts keep it from CGI programs; a rewrite rule brings it so */
-        request->authorization = look(context, "REDIRECT_HTTP_AUTHORIZATION");
-    request->is_tls = is_tls(look, context);
-    request->is_forwarded = is_forwarded(look, context);
-    request->document_root = look(context, "DOCUMENT_ROOT");
-    request->arrived_mono_ms = arrived(look(context, "REQUEST_ARRIVED"));
-}
+/* -- response -- */
 
 static bool head_of(const struct response *response, struct buf *head)
 {
@@ -178,19 +77,6 @@ static bool head_of(const struct response *response, struct buf *head)
 }
 
 #define HEAD_MAX 4096
-#define PATH_MAX_LEN 4096
-
-/* Handles one request; false when its path does not fit, which is answered as not found. */
-static void handle(const struct serve_handler *handler, lookup *look, void *context, struct request *request,
-                   struct response *response)
-{
-    struct buf path;
-
-    buf_init(&path, PATH_MAX_LEN);
-    request->path = find_path(look, context, &path) ? path.data : "";
-    handler->handle(handler->context, request, response);
-    buf_free(&path);
-}
 
 /* -- FastCGI -- */
 
@@ -201,6 +87,7 @@ struct fcgi {
     FCGX_Request request;
     sigset_t hearing, deaf;
     int64_t limit_ms; /* of the socket's reads; 0 = none yet */
+    int arrivals;     /* epoll of the listening socket */
 };
 
 static void hear(const struct fcgi *fcgi, bool signals)
@@ -305,28 +192,57 @@ static bool is_readable(int fd)
     return poll(&(struct pollfd){.fd = fd, .events = POLLIN}, 1, 0) > 0;
 }
 
+/* A connection wakes one of the workers that wait here (EPOLLEXCLUSIVE, Linux 4.5; before it all of them). */
+static bool watch_arrivals(struct fcgi *fcgi)
+{
+    struct epoll_event event = {.events = EPOLLIN | EPOLLEXCLUSIVE};
+
+    fcgi->arrivals = epoll_create1(EPOLL_CLOEXEC);
+    if (fcgi->arrivals < 0 || epoll_ctl(fcgi->arrivals, EPOLL_CTL_ADD, STDIN_FILENO, &event) == 0)
+        return fcgi->arrivals >= 0;
+    event.events = EPOLLIN;
+    return epoll_ctl(fcgi->arrivals, EPOLL_CTL_ADD, STDIN_FILENO, &event) == 0;
+}
+
+/* True if a connection may be there. So it may if nobody was woken for it: who was may have been killed before it accepted. */
+static bool wait_for_arrival(struct fcgi *fcgi)
+{
+    struct epoll_event event;
+
+    return epoll_pwait(fcgi->arrivals, &event, 1, LOOK_MS, &fcgi->hearing) >= 0;
+}
+
+/* True if a request is there, on the kept connection or on another. The kept one goes if only another one has something:
+ * who comes new never waits for an idle one. */
+static bool wait_on_kept(struct fcgi *fcgi)
+{
+    const struct timespec wait = {.tv_sec = LOOK_MS / 1000};
+    struct pollfd from[] = {{.fd = STDIN_FILENO, .events = POLLIN},
+                            {.fd = fcgi->request.ipcFd, .events = POLLIN}};
+
+    if (ppoll(from, 2, &wait, &fcgi->hearing) <= 0)
+        return false;
+    if (!from[1].revents)
+        FCGX_Free(&fcgi->request, 1);
+    return true;
+}
+
 /*
- * Waits for a request on the kept connection, or for a new connection, with the stop signals let in only while waiting, so
- * that none is missed between the look at the flag and the wait. False when it is time to leave. The kept connection goes
- * if only another one has something: who comes new never waits for an idle one.
+ * Waits for a request. The stop signals are let in only while it waits, so that none is missed between the look at the flag
+ * and the wait. False when it is time to leave.
  */
 static bool wait_for_request(const struct serve_handler *handler, struct fcgi *fcgi, volatile const int *stop)
 {
-    const struct timespec second = {.tv_sec = 1};
+    bool there = false;
 
-    while (!*stop) {
-        bool more = handler->rest && handler->rest(handler->context);
-        struct pollfd from[] = {{.fd = STDIN_FILENO, .events = POLLIN},
-                                {.fd = fcgi->request.ipcFd, .events = POLLIN}};
-        if (ppoll(from, 2, more ? &second : NULL, &fcgi->hearing) <= 0)
-            continue;
-        if (from[1].fd >= 0 && !from[1].revents)
-            FCGX_Free(&fcgi->request, 1);
-        if (fcgi->request.ipcFd < 0)
-            fcgi->limit_ms = 0;
-        return true;
+    while (!there && !*stop) {
+        if (handler->rest)
+            handler->rest(handler->context);
+        there = fcgi->request.ipcFd < 0 ? wait_for_arrival(fcgi) : wait_on_kept(fcgi);
     }
-    return false;
+    if (fcgi->request.ipcFd < 0)
+        fcgi->limit_ms = 0;
+    return there;
 }
 
 static void serve_one(const struct serve_handler *handler, struct fcgi *fcgi)
@@ -336,19 +252,22 @@ static void serve_one(const struct serve_handler *handler, struct fcgi *fcgi)
     struct request request = {.read = read_fcgi, .context = &body};
     struct response response;
     struct buf head;
+    char path[ENVIRONMENT_PATH_SIZE];
 
     response_init(&response);
     buf_init(&head, HEAD_MAX);
-    fill_request(from_fcgi, asked, &request);
+    environment_read(asked->envp, &request, path);
     body.left = *request.content_length || !*request.transfer_encoding
                     ? strtoll(request.content_length, NULL, 10)
                     : -1;
-    handle(handler, from_fcgi, asked, &request, &response);
+    handler->handle(handler->context, &request, &response);
     hear(fcgi, false);
     /* A client that went away loses its answer; what was stored stays stored. */
-    if (head_of(&response, &head) && write_fcgi(asked, &head) && write_fcgi(asked, &response.body) &&
-        !has_ended(&body) && FCGX_FFlush(asked->out) == 0)
-        swallow_fcgi(&body);
+    if (head_of(&response, &head) && write_fcgi(asked, &head) && write_fcgi(asked, &response.body)) {
+        asked->detached = has_ended(&body); /* then FCGX_Finish_r closes without waiting for more */
+        if (!asked->detached && FCGX_FFlush(asked->out) == 0)
+            swallow_fcgi(&body);
+    }
     if (asked->keepConnection && is_readable(STDIN_FILENO)) /* others wait: they have their turn */
         asked->keepConnection = 0;
     FCGX_Finish_r(asked);
@@ -371,7 +290,7 @@ int serve_fastcgi(const struct serve_handler *handler, volatile int *stop)
      * an accept that blocks then would be deaf to signals. */
     int flags = fcntl(STDIN_FILENO, F_GETFL);
     if (FCGX_Init() != 0 || FCGX_InitRequest(&fcgi.request, STDIN_FILENO, FCGI_FAIL_ACCEPT_ON_INTR) != 0 ||
-        flags < 0 || fcntl(STDIN_FILENO, F_SETFL, flags | O_NONBLOCK) != 0) {
+        flags < 0 || fcntl(STDIN_FILENO, F_SETFL, flags | O_NONBLOCK) != 0 || !watch_arrivals(&fcgi)) {
         fprintf(stderr, "woo_ghl: the FastCGI socket on descriptor 0 cannot be used: %s\n", strerror(errno));
         return EXIT_FAILURE;
     }
@@ -469,12 +388,13 @@ int serve_cgi(const struct serve_handler *handler)
     struct request request = {.read = read_stdin, .context = &deadline_mono_ms};
     struct response response;
     struct buf head;
+    char path[ENVIRONMENT_PATH_SIZE];
 
     unsetenv("HTTP_PROXY");
     response_init(&response);
     buf_init(&head, HEAD_MAX);
-    fill_request(from_environment, NULL, &request);
-    handle(handler, from_environment, NULL, &request, &response);
+    environment_read(environ, &request, path);
+    handler->handle(handler->context, &request, &response);
     bool good = head_of(&response, &head) && write_all(STDOUT_FILENO, &head) &&
                 write_all(STDOUT_FILENO, &response.body);
     swallow_rest();
