@@ -16,6 +16,8 @@
 struct accept_delivery {
     const char *bytes; /* the exact body */
     size_t len;
+    const unsigned char
+        *hmac;          /* its HMAC under the first key (signature.h), if that is known; NULL = not yet */
     const char *packed; /* the same as delivery_pack makes it; NULL = it is made if it is needed */
     size_t packed_len;
     struct order_headers headers;
@@ -54,6 +56,7 @@ struct acceptance {
     char ghl_id[GHL_ID_SIZE];
     char key[RECORD_KEY_SIZE]; /* the order's; "" = it is not known */
     char number[64];           /* the order's, for people */
+    bool read;                 /* it had to be parsed */
     struct error trouble;
 };
 

@@ -19,18 +19,25 @@ static void open_spool(struct app *app)
         log_event(app->log, LOG_LEVEL_ERROR, "spool", NULL, "%s", e.text);
 }
 
+bool app_open_store(struct app *app, struct error *e)
+{
+    if (app->store)
+        return true;
+    app->store = store_open(&app->config, app->crypt, app->log, e);
+    if (!app->store)
+        return false;
+    store_shift_clock(app->store, app->shift_ms);
+    orders_init(&app->orders, app->store, &app->config, app->log);
+    return true;
+}
+
 bool app_ready(struct app *app, struct error *e)
 {
     char server[RECORD_ID_SIZE];
 
     open_spool(app);
-    if (!app->store) {
-        app->store = store_open(&app->config, app->crypt, app->log, e);
-        if (!app->store)
-            return false;
-        store_shift_clock(app->store, app->shift_ms);
-        orders_init(&app->orders, app->store, &app->config, app->log);
-    }
+    if (!app_open_store(app, e))
+        return false;
     if (store_server(app->store, server) != STORE_OK) {
         error_set(e, "%s", store_trouble(app->store));
         return false;

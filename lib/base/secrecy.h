@@ -12,8 +12,9 @@
  * glibc, without a sanitizer; elsewhere each module wipes its own buffers alone). */
 void secrecy_begin(void);
 
-/* After a request: overwrites what functions that have returned left on the stack. If the request was large, memory that is
- * free goes back to the system, so that the next one does not add to it. */
-void secrecy_end(bool large);
+/* After a request: overwrites what functions that have returned left on the stack; 48 KB of it, or 128 KB if it is told that
+ * they went deep. If the request was large, memory that is free goes back to the system, so that the next one does not add
+ * to it. */
+void secrecy_end(bool deep, bool large);
 
 #endif

@@ -61,36 +61,46 @@ void signature_keys_free(struct signature_keys *keys)
     *keys = (struct signature_keys){.count = 0};
 }
 
-static bool sign(const void *key, size_t key_len, const void *body, size_t len, char out[SIGNATURE_SIZE])
+static bool write_text(const unsigned char digest[DIGEST_LEN], char out[SIGNATURE_SIZE])
 {
-    unsigned char digest[DIGEST_LEN];
-
-    return digest_hmac(key, key_len, body, len, digest) &&
-           EVP_EncodeBlock((unsigned char *)out, digest, DIGEST_LEN) == SIGNATURE_SIZE - 1;
+    return EVP_EncodeBlock((unsigned char *)out, digest, DIGEST_LEN) == SIGNATURE_SIZE - 1;
 }
 
 bool signature_make(const char *secret, const void *body, size_t len, char out[SIGNATURE_SIZE])
 {
-    return sign(secret, strlen(secret), body, len, out);
+    unsigned char digest[DIGEST_LEN];
+
+    return digest_hmac(secret, strlen(secret), body, len, digest) && write_text(digest, out);
 }
 
 /* As texts: one for each digest, so that no second spelling of a signature is a signature. */
 enum signature_form signature_verify(const struct signature_keys *keys, const char *header, const void *body,
-                                     size_t len)
+                                     size_t len, unsigned char first[DIGEST_LEN])
 {
     const char *claimed = header ? header + strspn(header, BLANKS) : "";
     size_t claimed_len = strcspn(claimed, BLANKS);
     enum signature_form form = SIGNATURE_NONE;
+    unsigned char digest[DIGEST_LEN];
     char right[SIGNATURE_SIZE];
 
     if (claimed_len != SIGNATURE_SIZE - 1 || claimed[claimed_len + strspn(claimed + claimed_len, BLANKS)])
         return SIGNATURE_NONE;
     /* Every key is tried, whichever fits: the time tells nothing about which. */
-    for (size_t i = 0; i < keys->count; i++)
-        if (sign(keys->key[i], keys->len[i], body, len, right) &&
-            CRYPTO_memcmp(claimed, right, SIGNATURE_SIZE - 1) == 0)
+    for (size_t i = 0; i < keys->count; i++) {
+        if (!digest_hmac(keys->key[i], keys->len[i], body, len, digest) || !write_text(digest, right))
+            return SIGNATURE_NONE;
+        if (i == 0 && first)
+            memcpy(first, digest, DIGEST_LEN);
+        if (CRYPTO_memcmp(claimed, right, SIGNATURE_SIZE - 1) == 0)
             form = keys->form[i];
+    }
     return form;
+}
+
+bool signature_first(const struct signature_keys *keys, const void *body, size_t len,
+                     unsigned char first[DIGEST_LEN])
+{
+    return keys->count > 0 && digest_hmac(keys->key[0], keys->len[0], body, len, first);
 }
 
 const char *signature_tried(const struct signature_keys *keys)

@@ -27,9 +27,13 @@ bool signature_keys_init(struct signature_keys *keys, const char *secret, const 
 void signature_keys_free(struct signature_keys *keys); /* wipes them */
 
 /* Under which form of a secret is header the body's signature? NONE: under no key, also if there is no key:
- * there is no open mode. */
+ * there is no open mode. If it is one, `first` (may be NULL) is the body's HMAC under the first key. */
 enum signature_form signature_verify(const struct signature_keys *keys, const char *header, const void *body,
-                                     size_t len);
+                                     size_t len, unsigned char first[DIGEST_LEN]);
+
+/* The body's HMAC under the first key, whoever brought it. False if there is no key, or libcrypto fails. */
+bool signature_first(const struct signature_keys *keys, const void *body, size_t len,
+                     unsigned char first[DIGEST_LEN]) MUST_CHECK;
 
 /* For the log line of a 401: the forms that were tried, as the rest of a sentence, "as it is and ...". "no
  * secret is set" if there is no key. Static text. */

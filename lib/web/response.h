@@ -18,6 +18,7 @@ struct response {
     } header[RESPONSE_HEADERS_MAX]; /* besides Content-Type and Content-Length */
     size_t header_count;
     struct buf body;
+    bool deep;         /* customers' data went deep into the stack: a body was parsed, or a page was made */
     bool drain_wanted; /* due work waits and nobody drains: the worker may, after its answer is out */
 };
 

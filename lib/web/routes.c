@@ -225,7 +225,9 @@ static void take_delivery(struct visit *v)
         response_json(v->response, 200, "status", "pong", NULL, NULL);
         return;
     }
-    bool is_signed = signature_verify(&app->keys, request->signature, v->body, v->body_len) != SIGNATURE_NONE;
+    unsigned char hmac[DIGEST_LEN];
+    bool is_signed =
+        signature_verify(&app->keys, request->signature, v->body, v->body_len, hmac) != SIGNATURE_NONE;
     bool is_counted = app->config.rate_limit_per_day > 0;
     /* Signed requests are counted apart: what anybody can send must not hold up a shop behind the same address. */
     const char *label = is_signed ? "client signed" : "client";
@@ -247,6 +249,7 @@ static void take_delivery(struct visit *v)
     const struct accept_delivery delivery = {
         .bytes = v->body,
         .len = v->body_len,
+        .hmac = hmac,
         .packed = v->packed.data,
         .packed_len = v->packed.len,
         .headers = {request->topic, request->resource, request->source},
@@ -256,6 +259,7 @@ static void take_delivery(struct visit *v)
     };
     accept_delivery(app, &delivery, &acceptance);
     answer_accepted(v->response, &acceptance);
+    v->response->deep = acceptance.read;
     alert_not_silent(app);
     want_drain(v);
 }
@@ -293,6 +297,7 @@ static void metrics(struct visit *v)
 static void admin(struct visit *v)
 {
     admin_handle(v->app, v->request, v->response);
+    v->response->deep = true;
     if (v->response->status == 303) /* a retry makes an order due */
         want_drain(v);
 }

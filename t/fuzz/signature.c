@@ -22,12 +22,12 @@ void fuzz_signature(const uint8_t *bytes, size_t len)
     check(keys.count <= SIGNATURE_KEYS_MAX && (keys.count > 0) == (*secret != '\0'));
     if (*secret) {
         check(signature_make(secret, bytes, len, made));
-        check(signature_verify(&keys, made, bytes, len) != SIGNATURE_NONE);
+        check(signature_verify(&keys, made, bytes, len, NULL) != SIGNATURE_NONE);
         memcpy(spoiled, made, sizeof spoiled);
         spoiled[len % (SIGNATURE_LEN - 2)] ^= 1;
-        check(signature_verify(&keys, spoiled, bytes, len) == SIGNATURE_NONE);
+        check(signature_verify(&keys, spoiled, bytes, len, NULL) == SIGNATURE_NONE);
     }
-    if (signature_verify(&keys, header, bytes, len) != SIGNATURE_NONE) {
+    if (signature_verify(&keys, header, bytes, len, NULL) != SIGNATURE_NONE) {
         bool known = false;
         for (size_t i = 0; i < keys.count; i++)
             known = known || (signature_make(keys.key[i], bytes, len, made) && strstr(header, made));

@@ -14,7 +14,7 @@ static bool verifies(const char *secret, const char *previous, const char *heade
 {
     struct signature_keys keys;
     bool good = signature_keys_init(&keys, secret, previous) &&
-                signature_verify(&keys, header, BODY, sizeof BODY - 1);
+                signature_verify(&keys, header, BODY, sizeof BODY - 1, NULL);
     signature_keys_free(&keys);
     return good;
 }
@@ -44,10 +44,22 @@ static void keys(void)
 
     char made[SIGNATURE_SIZE];
     ok(signature_make("x&y", "", 0, made) && strlen(made) == 44, "an empty body is signed too");
-    ok(signature_keys_init(&k, "x&y", NULL) && signature_verify(&k, made, "", 0) == SIGNATURE_RAW,
+    ok(signature_keys_init(&k, "x&y", NULL) && signature_verify(&k, made, "", 0, NULL) == SIGNATURE_RAW,
        "and verified");
-    ok(!signature_verify(&k, made, BODY, sizeof BODY - 1), "for itself only");
+    ok(!signature_verify(&k, made, BODY, sizeof BODY - 1, NULL), "for itself only");
     signature_keys_free(&k);
+    unsigned char of_new[DIGEST_LEN], of_old[DIGEST_LEN], first[DIGEST_LEN];
+    ok(signature_keys_init(&k, "new", "x&y") &&
+           signature_verify(&k, UNDER_X_Y, BODY, sizeof BODY - 1, of_old) == SIGNATURE_RAW,
+       "a signature under the previous secret");
+    ok(signature_make("new", BODY, sizeof BODY - 1, made) &&
+           signature_verify(&k, made, BODY, sizeof BODY - 1, of_new) == SIGNATURE_RAW &&
+           !memcmp(of_new, of_old, DIGEST_LEN),
+       "tells the same HMAC as one under the new one");
+    ok(signature_first(&k, BODY, sizeof BODY - 1, first) && !memcmp(of_new, first, DIGEST_LEN),
+       "which is the one under the first key");
+    signature_keys_free(&k);
+    ok(!signature_first(&k, BODY, sizeof BODY - 1, first), "without a key there is none");
     ok(signature_make("x&y", BODY, sizeof BODY - 1, made), "a signature is made");
     is_str(made, UNDER_X_Y, "as WooCommerce makes it");
 }
@@ -59,7 +71,8 @@ static void is_form(const char *typed, const char *stored, enum signature_form w
     char made[SIGNATURE_SIZE];
     ok(signature_make(stored, BODY, sizeof BODY - 1, made) && signature_keys_init(&k, typed, NULL), "'%s'",
        stored);
-    is_int(signature_verify(&k, made, BODY, sizeof BODY - 1), want, "'%s' signs like '%s'", typed, stored);
+    is_int(signature_verify(&k, made, BODY, sizeof BODY - 1, NULL), want, "'%s' signs like '%s'", typed,
+           stored);
     signature_keys_free(&k);
 }
 
