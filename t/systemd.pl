@@ -207,12 +207,12 @@ for my $name (@NAMES) {
         subtest 'alerts by a local mailer' => sub {
             my $box = "/proc/$leader/root/var/mail/owner";
             # As it was installed, without /proc, Postfix found no protocol.
-            works('given a mailer', 'useradd owner && { ! command -v postconf || postconf -e inet_protocols=ipv4; } && systemctl restart ' . ($MAILER{$name} =~ s/-.*//r));
+            works('given a mailer', 'useradd -m owner && { ! command -v postconf || postconf -e inet_protocols=ipv4; } && systemctl restart ' . ($MAILER{$name} =~ s/-.*//r));
             set(ALERT_COMMAND => '/usr/sbin/sendmail owner', GHL_API_KEY => 'pit-a-token-that-is-none');
             ok until_true(90, sub { deliver(++$id); says('woo_ghl check') =~ /ALERT_COMMAND failed/ }), 'its sendmail needs rights that the units do not give: check says so'
                 or diag says('woo_ghl check');
             note says('woo_ghl check | grep ^alerts');
-            my ($command) = slurp("$FindBin::Bin/../doc/operations.md") =~ /^ALERT_COMMAND='(curl .*)'$/m;
+            my ($command) = slurp("$FindBin::Bin/../doc/operations.md") =~ /^ALERT_COMMAND='(\{ .*\| curl .*)'$/m;
             set(ALERT_COMMAND => $command =~ s/you\@example\.com/owner\@localhost/r);
             ok until_true(150, sub { slurp($box) =~ /^Subject: woo_ghl paused.*^woo_ghl paused: .*GHL_API_KEY/ms }), "the line of doc/operations.md brings the drain's alert, tried again"
                 or diag slurp($box), says('woo_ghl check | grep ^alerts');
