@@ -144,16 +144,12 @@ void tally_count(struct tally *tally, const char *family, const char *name)
 
 void tally_took(struct tally *tally, int64_t ms)
 {
-    static const struct {
-        int ms;
-        const char *word;
-    } limit[] = {{5, "5"},     {10, "10"},     {25, "25"},     {50, "50"},     {100, "100"},    {250, "250"},
-                 {500, "500"}, {1000, "1000"}, {2500, "2500"}, {5000, "5000"}, {10000, "10000"}};
-    size_t i = 0, n = sizeof limit / sizeof *limit;
+    static const int limit[] = {5, 10, 25, 50, 100, 250, 500, 1000, 2500, 5000, 10000};
+    char word[12] = "+Inf";
 
-    while (i < n && ms > limit[i].ms)
-        i++;
-    tally_count(tally, "took", i < n ? limit[i].word : "+Inf");
+    for (size_t i = sizeof limit / sizeof *limit; i-- > 0 && ms <= limit[i];)
+        snprintf(word, sizeof word, "%d", limit[i]);
+    tally_count(tally, "took", word);
     tally_add(&tally->counts, TALLY_TOOK, ms);
 }
 

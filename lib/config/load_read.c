@@ -105,6 +105,15 @@ static void cannot_read(struct load *l, const char *setting, const char *path, i
                  right);
 }
 
+static void take_value(struct load *l, const struct setting *s, const char *value)
+{
+    struct given *given = &l->given[s - settings];
+
+    free(given->value);
+    given->value = strdup(value);
+    l->out_of_memory = l->out_of_memory || !given->value;
+}
+
 /* The value of NAME_FILE: the file's content without one final newline. */
 static void take_value_file(struct load *l, const struct setting *s, const char *path)
 {
@@ -123,21 +132,10 @@ static void take_value_file(struct load *l, const struct setting *s, const char 
     } else {
         if (content.len > 0 && content.data[content.len - 1] == '\n')
             content.data[content.len - 1] = '\0';
-        free(given->value);
-        given->value = strdup(content.data);
+        take_value(l, s, content.data);
         given->refused = false;
-        l->out_of_memory = l->out_of_memory || !given->value;
     }
     buf_wipe(&content);
-}
-
-static void take_value(struct load *l, const struct setting *s, const char *value)
-{
-    struct given *given = &l->given[s - settings];
-
-    free(given->value);
-    given->value = strdup(value);
-    l->out_of_memory = l->out_of_memory || !given->value;
 }
 
 /* -- the settings file -- */
