@@ -92,7 +92,9 @@ UNIT_AID = t/unit/tap.c t/unit/sandbox.c $(wildcard t/unit/*/rig*.c)
 UNIT     = $(patsubst %.c,$(BUILD)/%,$(filter-out $(UNIT_AID),$(sort $(shell find t/unit -name '*.c'))))
 UNIT_SRC = $(UNIT:$(BUILD)/%=%.c)
 DRIVERS  = $(patsubst t/driver/%.c,$(BUILD)/t/driver/%,$(wildcard t/driver/*.c))
-LONG     = $(wildcard t/cases.t t/crash-points.t t/store-gone.t t/corpus-cgi.t t/corpus-nginx-redis.t t/walks.t)
+LONG     = $(wildcard t/cases.t t/corpus-cgi.t t/corpus-nginx-redis.t t/crash-points.t t/reconcile.t t/store-gone.t t/crash.t t/latency.t \
+           t/hostile.t t/alert.t t/drain-now.t)
+LONG_UNIT = $(patsubst %,t/unit/%.c,store/redis_peers queue/model store/redis_cluster store/redis spool/spool)
 TESTS    = $(LONG) $(filter-out $(LONG),$(wildcard t/*.t))
 # What `make test` runs: everything, or what T and CASE choose.
 CASED    = $(wildcard t/corpus-*.t t/cases.t t/reconcile.t t/crash-points.t)
@@ -100,7 +102,7 @@ ALL_TESTS = $(TESTS) $(UNIT_SRC)
 containing = $(or $(strip $(foreach f,$2,$(if $(findstring $1,$f),$f))),$(error T: no test has '$1' in its path))
 PICKED   = $(if $(CASE),$(foreach t,$(or $(T),corpus-cgi.t),$(call containing,$t,$(CASED))),$(if \
            $(T),$(foreach t,$(T),$(call containing,$t,$(ALL_TESTS))),$(ALL_TESTS)))
-RUN      = $(filter %.t,$(PICKED)) $(patsubst %.c,$(BUILD)/%,$(filter %.c,$(PICKED)))
+RUN      = $(patsubst %.c,$(BUILD)/%,$(filter $(LONG),$(PICKED)) $(filter $(LONG_UNIT),$(PICKED)) $(filter-out $(LONG) $(LONG_UNIT),$(PICKED)))
 NEEDED   = $(filter-out %.t,$(RUN)) $(if $(filter %.t,$(PICKED)),$(PROGRAM) $(DRIVERS)) $(if $(filter %crash-points.t %torture.t %property.t,$(RUN)),crash-driver)
 C_FILES  = woo_ghl.c $(sort $(shell find lib t -name '*.c' -o -name '*.h'))
 

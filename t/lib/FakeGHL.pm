@@ -127,9 +127,8 @@ sub run {
     my $parent = getppid;
     Mojo::IOLoop->recurring(1 => sub { Mojo::IOLoop->stop if getppid != $parent }) if $option{with_parent};
     local $SIG{TERM} = local $SIG{INT} = sub { Mojo::IOLoop->stop };
-    local $SIG{USR1} = sub { $self->{up} = 1 };
+    local $SIG{USR1} = sub { Mojo::IOLoop->next_tick(sub { $daemon->start }) };    # the signal ends the loop's wait
     local $SIG{PIPE} = 'IGNORE';
-    Mojo::IOLoop->recurring(0.02 => sub { $daemon->start if delete $self->{up} });
     Mojo::IOLoop->start;
     return;
 }

@@ -305,10 +305,10 @@ sub _until_right {
         my @wrong = $self->_differences($self->{case}{expect});
         return if !$waiting && !@wrong;
         push @wrong, "so much waits: $waiting" if $waiting;
-        my $n = $ghl->count;
+        my $n = $ghl->limits->{total};
         if ($waiting || $n != $calls) { ($calm_since, $calls) = (time, $n) }
         return @wrong, $self->_last_words if time > $deadline || time > $calm_since + $self->{idle};
-        sleep 0.3;
+        sleep 1;
     }
     return;
 }
