@@ -8,12 +8,14 @@ package WooGHL::Nodes;
 #   $nodes->owner('{p1:loc}');                      # the node that has the keys with this tag
 #   $nodes->move('{p1:loc}', $to);                  # its slot, key by key
 #
-#   my $nodes = WooGHL::Nodes->sentinels(1, 3);     # so many replicas, so many sentinels
+#   my $nodes = WooGHL::Nodes->sentinels(1, 3);     # so many replicas, so many sentinels; a third number: after how many ms
+#                                                   # without an answer they take the primary for dead (1000)
 #   $nodes->owner;                                  # the primary, as the sentinels say
 #
 #   $nodes->url;                                    # for REDIS_URL
 #   $nodes->cli($node, 'DBSIZE');                   # redis-cli's output
 #   $nodes->kill($node); $nodes->start($node);      # kill -9; its directory and data stay
+#   $nodes->take_over($replica);                    # at once, whoever is alive; with sentinels: whom they choose
 #   $nodes->stop;                                   # also at the object's end; by pid
 use strict;
 use warnings;
@@ -104,7 +106,7 @@ sub url {
 
 sub _add_node {
     my ($self) = @_;
-    my $n = $self->_add(0, @{ $self->{config} }, 'cluster-enabled yes', 'cluster-node-timeout 1000', 'repl-diskless-sync-delay 0', 'repl-ping-replica-period 1');
+    my $n = $self->_add(0, 'cluster-enabled yes', 'cluster-node-timeout 1000', 'repl-diskless-sync-delay 0', 'repl-ping-replica-period 1', @{ $self->{config} });
     $self->_tell($n, 'CLUSTER', 'SET-CONFIG-EPOCH', $n + 1);
     $self->{node}[$n]{id} = $self->cli($n, 'CLUSTER', 'MYID');
     return $n;
@@ -193,7 +195,8 @@ sub move {
 # -- sentinels --
 
 sub sentinels {
-    my ($class, $replicas, $sentinels) = @_;
+    my ($class, $replicas, $sentinels, $down_ms) = @_;
+    $down_ms //= 1000;
     my $self = $class->_new;
     $self->{sentinels} = $sentinels;
     $self->_add(0, 'repl-diskless-sync-delay 0', 'repl-ping-replica-period 1');
@@ -203,8 +206,8 @@ sub sentinels {
         $self->until_replicated($n);
     }
     my @watching = map {
-        $self->_add(1, "sentinel monitor $NAME 127.0.0.1 @{[$self->port(0)]} $quorum", "sentinel down-after-milliseconds $NAME 1000",
-            "sentinel failover-timeout $NAME 3000")
+        $self->_add(1, "sentinel monitor $NAME 127.0.0.1 @{[$self->port(0)]} $quorum", "sentinel down-after-milliseconds $NAME $down_ms",
+            "sentinel failover-timeout $NAME " . 3 * $down_ms)
     } 1 .. $sentinels;
     for my $n (@watching) {
         _until("sentinel $n knows all", sub {
@@ -213,6 +216,13 @@ sub sentinels {
         });
     }
     return $self;
+}
+
+sub take_over {
+    my ($self, $n) = @_;
+    return $self->_tell($n, 'CLUSTER', 'FAILOVER', 'TAKEOVER') if !$self->{sentinels};
+    my ($sentinel) = grep { $self->{node}[$_]{sentinel} } $self->_alive;
+    return _until('the sentinels have another primary', sub { $self->cli($sentinel, 'SENTINEL', 'FAILOVER', $NAME) =~ /^(?:OK|INPROG)/ });
 }
 
 sub stop {
