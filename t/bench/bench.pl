@@ -24,7 +24,7 @@ my ($skeleton) = @ARGV;
 die "usage: bench.pl SKELETON\n" unless $skeleton && -x $skeleton;
 my ($seconds, $rounds) = ($ENV{SECONDS} || 3, $ENV{ROUNDS} || 3);
 my $SECRET = 'my_super_secret_woo_key';    # skeleton.c, baseline.*
-my ($WORKERS, $CLIENTS, $NEW, $BACKLOG) = (4, 4, 3000, 150);
+my ($WORKERS, $CLIENTS, $NEW, $BURST, $BACKLOG) = (4, 4, 3000, 10000, 150);
 my $ORDER = do { open my $in, '<:raw', "$FindBin::Bin/../fixtures/order.created-simple.json" or die "fixture: $!"; local $/; <$in> };
 my $redis = WooGHL::Server->redis;
 my ($redis_socket) = $redis->url =~ m{^unix://(.*)};
@@ -245,9 +245,9 @@ for my $pair (['woo_ghl, Redis: redelivery', 'libfcgi + HMAC + a Redis call'], [
 
 print "\n";
 for my $store (qw(Redis SQLite)) {
-    my $b = burst($running{"woo_ghl, $store: new order, queued"}, 32, $NEW);
+    my $b = burst($running{"woo_ghl, $store: new order, queued"}, 32, $BURST);
     $result{"$store: burst"} = $b;
-    printf "%-36s %8.0f %8.1f          %d not 2xx, slowest client %.2f of the median\n", "$store: $NEW new over 32 connections", @$b{qw(rate p99_ms bad slowest_share)};
+    printf "%-36s %8.0f %8.1f          %d not 2xx, slowest client %.2f of the median\n", "$store: $BURST new over 32 connections", @$b{qw(rate p99_ms bad slowest_share)};
 }
 $_->{stop}->() for values %running;
 
