@@ -47,6 +47,21 @@ void clients_close(struct clients *clients)
     clients->words = NULL;
 }
 
+/* Gives the file all of its blocks now: a write into a hole of a full disk is a fatal signal. An error number, or 0. */
+static int fill(int fd, off_t size)
+{
+    static const char zeros[4096];
+    int error = size < (off_t)SIZE ? posix_fallocate(fd, 0, (off_t)SIZE) : 0;
+
+    if (error != EOPNOTSUPP)
+        return error;
+    /* NFS before 4.2, and musl, which does not stand in for it. */
+    for (; size < (off_t)SIZE; size += (off_t)sizeof zeros)
+        if (pwrite(fd, zeros, sizeof zeros, size) != (ssize_t)sizeof zeros)
+            return ENOSPC;
+    return 0;
+}
+
 static bool map(struct clients *clients, const char *dir, const char *name, struct error *e)
 {
     char path[4096];
@@ -56,8 +71,7 @@ static bool map(struct clients *clients, const char *dir, const char *name, stru
     int fd = fits ? open(path, O_RDWR | O_CREAT | O_CLOEXEC | O_NOFOLLOW, 0600) : -1;
 
     if (fd >= 0 && fstat(fd, &st) == 0) {
-        /* All of its blocks now: a write into a hole of a full disk is a fatal signal. */
-        errno = st.st_size < (off_t)SIZE ? posix_fallocate(fd, 0, (off_t)SIZE) : 0;
+        errno = fill(fd, st.st_size);
         if (!errno)
             words = mmap(NULL, SIZE, PROT_READ | PROT_WRITE, MAP_SHARED, fd, 0);
     }
