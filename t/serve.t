@@ -142,6 +142,25 @@ subtest 'no descriptors left' => sub {
     is $worker->stop, 0, 'and it leaves with 0';
 };
 
+subtest 'many workers' => sub {
+    my @more = map { worker() } 1 .. 3;
+    my $waits = sub {
+        my $sum = 0;
+        for my $pid ($server->worker_pids) {
+            open my $status, '<', "/proc/$pid/status" or next;
+            $sum += (join '', <$status>) =~ /^voluntary_ctxt_switches:\s+(\d+)/m ? $1 : 0;
+        }
+        return $sum;
+    };
+    my ($requests, $answered, $began) = (50, 0, time);
+    my $before = $waits->();
+    for (1 .. $requests) { $answered++ if finish(begin($PING), '') =~ $pong }    # a worker waits up to three times for one
+    my $seconds = time - $began;    # each looks for a connection every second, too
+    is $answered, $requests, 'all are answered';
+    cmp_ok $waits->() - $before - 4 * $seconds, '<', 4 * $requests, 'a connection wakes one of them, not all';
+    is $_->stop, 0, 'it leaves with 0' for @more;
+};
+
 subtest 'which role' => sub {
     my $cgi = WooGHL::Server->new(mode => 'cgi');
     is $cgi->request(POST => '/woo-order', { 'Content-Type' => 'application/x-www-form-urlencoded' }, $PING)->{body},
