@@ -1,6 +1,6 @@
 #!/usr/bin/perl
 # Random orders on random walks, delivered late, twice and out of order: GHL ends in the newest state of each,
-# with one card an order, whatever is set. WALKS_SEED=N repeats a run, WALKS_ORDERS=N makes it longer.
+# with one card an order, whatever is set. WALKS_SEED=N goes other ways, WALKS_ORDERS=N makes it longer.
 use strict;
 use warnings;
 use Digest::SHA qw(hmac_sha256_base64);
@@ -12,7 +12,7 @@ use Test::More;
 use WooGHL::Server;
 
 my $SECRET = 'my_super_secret_woo_key';
-my $SEED = $ENV{WALKS_SEED} // int rand 2**31;
+my $SEED = $ENV{WALKS_SEED} // 1;
 my $ORDERS = $ENV{WALKS_ORDERS} // 18;
 my $JSON = JSON::PP->new->ascii->canonical;
 
