@@ -268,17 +268,27 @@ static json_t *word_value(struct reader *r, const char *word, json_t *value)
     return value;
 }
 
+static size_t weight(char c)
+{
+    return c == '{' ? 4 : c == '[' ? 2 : 1;
+}
+
+/* That brackets are too many is said first, as of all other values. */
+static bool too_deep(struct reader *r)
+{
+    for (const char *s = r->at; s < r->end; s++)
+        if ((*s == '{' || *s == '[') && !count(r, weight(*s)))
+            return false;
+    return fail(r, "it is nested too deeply");
+}
+
 static json_t *read_value(struct reader *r)
 {
     char c = next(r);
     json_t *value;
 
-    if (!count(r, c == '{' ? 4 : c == '[' ? 2 : 1))
+    if (!count(r, weight(c)) || (r->depth == JSON_PARSER_MAX_DEPTH && !too_deep(r)))
         return NULL;
-    if (r->depth == JSON_PARSER_MAX_DEPTH) {
-        (void)fail(r, "it is nested too deeply");
-        return NULL;
-    }
     r->depth++;
     switch (c) {
     case '{': value = list_value(r, json_object(), '}'); break;
