@@ -1,7 +1,8 @@
 #!/usr/bin/env perl
 # What gcov counted below BUILD, of lib/: the lines and branches that ran, of all files and of those under the goal.
-# BUILD/missed lists the lines that did not run, and those that went only some of their ways (branches: without optimisation, so that
-# they are the conditions, loops and cases of the source, no others). It fails if the whole is under the goal. `make coverage` builds and runs the tests before.
+# BUILD/missed lists the lines that did not run, and those that went only some of their ways. The build is not optimised, so
+# branches are the conditions, loops and cases of the source; all of them count. It fails if the whole is under the goal.
+# `make coverage` builds and runs the tests before.
 use strict;
 use warnings;
 use File::Find qw(find);
