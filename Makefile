@@ -11,7 +11,7 @@
 #   make valgrind  C tests and the corpus as CGI                   make reproducible  two builds, the same bytes
 #   make torture   allocations and calls fail; TORTURE=100 of each kind a scenario
 #   make fuzz      each fuzzer of t/fuzz for SECONDS=10 (clang)
-#   make portable  build/portable/woo_ghl: one static file for any Linux on x86-64
+#   make portable  build/portable/woo_ghl: one static file for any Linux on x86-64; ARCH=arm64: build/portable-arm64/woo_ghl
 #   make release   it with what shared hosting needs, as .tar.gz and .zip    make deb   a package of it
 #   make sbom      a bill of materials (CycloneDX)
 #   make docs      .env.sample and parts of the man page, from the program
@@ -73,10 +73,11 @@ SECCOMP_PC = libseccomp
 FOUND    = -isystem $(LIBS_DIR)/include
 LIBS     = -L$(LIBS_DIR)/lib -lcurl -lssl -lcrypto -ljansson -lhiredis -lsqlite3 -lfcgi -lseccomp $(CRT_END)
 # A static program at an address that nobody knows before: musl-gcc itself knows no -static-pie.
-CRT      = /usr/lib/$(shell uname -m)-linux-musl
-CRT_END  = $(shell gcc -print-file-name=crtendS.o) $(CRT)/crtn.o
+# CROSS: the prefix of another architecture's tools.
+CRT      = /usr/lib/$(firstword $(subst -, ,$(or $(CROSS),$(shell uname -m))))-linux-musl
+CRT_END  = $(shell $(CROSS)gcc -print-file-name=crtendS.o) $(CRT)/crtn.o
 LDHARDEN = -static -nostartfiles -Wl,-pie,--no-dynamic-linker,-z,text,-z,relro,-z,now,--gc-sections \
-           $(CRT)/rcrt1.o $(CRT)/crti.o $(shell gcc -print-file-name=crtbeginS.o)
+           $(CRT)/rcrt1.o $(CRT)/crti.o $(shell $(CROSS)gcc -print-file-name=crtbeginS.o)
 endif
 ifneq ($(COVERAGE),)
 export COVERAGE
@@ -114,7 +115,7 @@ $(PROGRAM): $(BUILD)/woo_ghl.o $(BUILD)/libwoo_ghl.a
 
 $(BUILD)/libwoo_ghl.a: $(LIB_OBJ)
 	@rm -f $@
-	$(Q)ar rcs $@ $^
+	$(Q)$(CROSS)ar rcs $@ $^
 
 $(BUILD)/%.o: %.c $(BUILD)/flags | $(BUILD)/gen/lua.h
 	@mkdir -p $(@D)
@@ -162,7 +163,7 @@ endif
 
 .PHONY: sbom portable portable-test release deb deb-test systemd-test wordpress-test
 portable:
-	@JOBS=$(JOBS) deploy/portable.sh
+	@JOBS=$(JOBS) ARCH=$(ARCH) deploy/portable.sh
 
 release: portable
 	@deploy/release.sh
@@ -379,7 +380,7 @@ uninstall:
 clean:
 	rm -rf $(BUILD) woo_ghl
 
--include $(shell find $(BUILD) -path $(BUILD)/portable -prune -o -type f -name '*.d' -print 2>/dev/null)
+-include $(shell find $(BUILD) -path '$(BUILD)/portable*' -prune -o -type f -name '*.d' -print 2>/dev/null)
 FORCE:
 .PHONY: bench bench-cluster cluster browser docs all run unit test crash-driver chaos fuzz build-fuzz check asan deps lint build-tests format install uninstall clean FORCE
 .SECONDARY:

@@ -1,16 +1,33 @@
 #!/bin/bash
 # What `make portable` does: build/portable/woo_ghl, one static file for any Linux on x86-64, with musl as its C library. Every
 # library is built from Debian's source package; apt verifies what it fetches. What is built once stays in build/portable.
+# With ARCH=arm64: build/portable-arm64/woo_ghl, by Debian's cross compiler; dpkg must know that architecture
+# (dpkg --add-architecture arm64, apt-get update).
 set -eu
 
 cd "$(dirname "$0")/.."
-work=$PWD/build/portable
+out=build/portable${ARCH:+-$ARCH}
+work=$PWD/$out
 src=$work/src
 prefix=$work/libs
 jobs=${JOBS:-2}
 log=$work/log
 
-deploy/deps.sh musl-tools linux-libc-dev dpkg-dev tcl gperf perl make gcc
+deploy/deps.sh dpkg-dev tcl gperf perl make gcc
+case ${ARCH:-} in
+    '')
+        machine=x86_64 cross='' cc=musl-gcc headers=/usr/include
+        deploy/deps.sh musl-tools linux-libc-dev
+        ;;
+    arm64)
+        machine=aarch64 cross=aarch64-linux-gnu- cc=$work/cc headers=/usr/aarch64-linux-gnu/include
+        deploy/deps.sh gcc-aarch64-linux-gnu linux-libc-dev-arm64-cross musl-dev:arm64
+        ;;
+    *)
+        echo "make portable: ARCH is arm64 or not set, not $ARCH" >&2
+        exit 1
+        ;;
+esac
 mkdir -p "$work"/apt/lists/partial "$work"/apt/archives/partial "$src" "$prefix"/{include,lib}
 
 # -- sources --
@@ -47,11 +64,17 @@ fetch() { # NAME
 # -- the libraries --
 
 # musl's headers know nothing of the kernel's own, which OpenSSL wants.
-ln -sfn /usr/include/linux "$prefix/include/linux"
-ln -sfn /usr/include/asm-generic "$prefix/include/asm-generic"
-ln -sfn "/usr/include/$(gcc -print-multiarch)/asm" "$prefix/include/asm"
-export CPATH=$prefix/include
-cc=musl-gcc
+ln -sfn $headers/linux "$prefix/include/linux"
+ln -sfn $headers/asm-generic "$prefix/include/asm-generic"
+asm=$headers/asm
+[[ -e $asm ]] || asm=$headers/$(gcc -print-multiarch)/asm
+ln -sfn "$asm" "$prefix/include/asm"
+export CPATH=$prefix/include AR=${cross}ar RANLIB=${cross}ranlib
+[[ -z $cross ]] || {
+    # Without outlined atomics, for which libgcc wants a function of glibc's.
+    printf '#!/bin/sh\nexec %sgcc -mno-outline-atomics "$@" -specs=/usr/lib/%s-linux-musl/musl-gcc.specs\n' "$cross" "$machine" >"$cc"
+    chmod 0755 "$cc"
+}
 # The same bytes wherever and whenever it is built.
 export SOURCE_DATE_EPOCH=0 ZERO_AR_DATE=1
 # Each function in a section of its own: the linker leaves out what nobody calls.
@@ -60,7 +83,7 @@ small="-Os -g0 -fPIE -fstack-protector-strong -ffunction-sections -fdata-section
 build_openssl() {
     # TLS 1.2 and 1.3, SHA-2, AES-GCM, ChaCha20, HKDF, X.509. Without: ciphers and protocols that no server of today needs
     # (they are more to attack), engines and modules (a static program loads none), the machine's openssl.cnf.
-    ./Configure linux-x86_64 --prefix=/usr --libdir=lib --openssldir=/etc/ssl CC="$cc" CFLAGS="$small" \
+    ./Configure "linux-$machine" --prefix=/usr --libdir=lib --openssldir=/etc/ssl CC="$cc" CFLAGS="$small" \
         no-shared no-module no-dso no-engine no-async no-tests no-autoload-config no-ui-console no-comp no-legacy \
         no-ssl3 no-tls1 no-tls1_1 no-dtls no-srtp no-srp no-psk no-nextprotoneg no-ct no-cms no-cmp no-ts no-gost \
         no-aria no-bf no-blake2 no-camellia no-cast no-idea no-md4 no-mdc2 no-ocb no-rc2 no-rc4 no-rmd160 no-scrypt \
@@ -73,7 +96,7 @@ build_openssl() {
 build_curl() {
     # http and https. With a threaded resolver each look-up needs a second thread, which some hosts' limits forbid; musl's own
     # ends after 5 s. The program names the certificates itself (lib/config/places.c).
-    ./configure --host=x86_64-linux-musl --prefix="$prefix" --disable-shared --enable-static CC="$cc" CFLAGS="$small" \
+    ./configure --host="$machine-linux-musl" --prefix="$prefix" --disable-shared --enable-static CC="$cc" CFLAGS="$small" \
         --with-openssl="$prefix" --without-ca-bundle --without-ca-path --without-ca-fallback --without-zlib --without-brotli \
         --without-zstd --without-libpsl --without-libidn2 --without-nghttp2 --without-librtmp --without-libssh2 \
         --disable-threaded-resolver --disable-openssl-auto-load-config --disable-ftp --disable-file --disable-ldap \
@@ -96,7 +119,7 @@ archive() {
         objects+=("$file.o")
     done
     rm -f "$prefix/lib/$name"
-    ar rcs "$prefix/lib/$name" "${objects[@]}"
+    "$AR" rcs "$prefix/lib/$name" "${objects[@]}"
 }
 
 build_jansson() {
@@ -134,7 +157,7 @@ build_libfcgi() {
 }
 
 build_libseccomp() {
-    ./configure --host=x86_64-linux-musl --prefix="$prefix" --disable-shared --enable-static CC="$cc" CFLAGS="$small"
+    ./configure --host="$machine-linux-musl" --prefix="$prefix" --disable-shared --enable-static CC="$cc" CFLAGS="$small"
     make -j"$jobs" -C src libseccomp.la
     cp src/.libs/libseccomp.a "$prefix/lib/"
     cp include/seccomp.h include/seccomp-syscalls.h "$prefix/include/"
@@ -166,7 +189,7 @@ done
 
 # -- the program --
 
-env -u CPATH "${MAKE:-make}" --no-print-directory -j"$jobs" CC="$cc" BUILD=build/portable/obj PROGRAM=build/portable/woo_ghl \
+env -u CPATH -u AR "${MAKE:-make}" --no-print-directory -j"$jobs" CC="$cc" CROSS="$cross" BUILD="$out/obj" PROGRAM="$out/woo_ghl" \
     LIBS_DIR="$prefix" CFLAGS='-O2 -g0 -ffunction-sections -fdata-sections' all
-strip --strip-all --remove-section=.comment --remove-section=.note.* build/portable/woo_ghl
-ls -l build/portable/woo_ghl
+"${cross}strip" --strip-all --remove-section=.comment --remove-section=.note.* "$out/woo_ghl"
+ls -l "$out/woo_ghl"
