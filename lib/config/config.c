@@ -30,7 +30,9 @@ bool outcome_creates(enum outcome outcome)
 
 const char *config_plain_status(const char *status)
 {
-    return strncmp(status, "wc-", 3) ? status : status + 3;
+    while (!strncmp(status, "wc-", 3)) /* what is printed means the same when it is read again */
+        status += 3;
+    return status;
 }
 
 const char *pair_find(const struct pair_list *list, const char *key)
