@@ -169,7 +169,7 @@ static bool open_sqlite(struct db *db, int dir)
 {
     struct statfs fs;
 
-    db->network = fstatfs(dir, &fs) == 0 && db_is_network((int64_t)fs.f_type);
+    db->network = db->lock.polls = fstatfs(dir, &fs) == 0 && db_is_network((int64_t)fs.f_type);
     if (sqlite3_open_v2(db->path, &db->sqlite, SQLITE_OPEN_READWRITE | SQLITE_OPEN_NOMUTEX, NULL) !=
         SQLITE_OK) {
         db_sqlite_failed(db);

@@ -38,19 +38,24 @@ static void wake(int number)
 }
 
 /* until_ms 0 = without waiting */
-static bool lock_file(int fd, int64_t until_ms)
+static bool lock_file(const struct writer_lock *lock, int fd, int64_t until_ms)
 {
-    while (flock(fd, until_ms ? LOCK_EX : LOCK_EX | LOCK_NB) != 0)
-        if (errno != EINTR || clock_left_ms(until_ms) == 0)
+    int how = until_ms && !lock->polls ? LOCK_EX : LOCK_EX | LOCK_NB;
+
+    while (flock(fd, how) != 0) {
+        if (!until_ms || (errno != EINTR && errno != EWOULDBLOCK) || clock_left_ms(until_ms) == 0)
             return false;
+        if (errno == EWOULDBLOCK)
+            (void)clock_sleep_ms(NUDGE_MS, NULL);
+    }
     return true;
 }
 
 static bool pass(struct writer_lock *lock, int64_t until_ms)
 {
-    if (!lock_file(lock->queue_fd, until_ms))
+    if (!lock_file(lock, lock->queue_fd, until_ms))
         return false;
-    bool taken = lock_file(lock->lock_fd, until_ms);
+    bool taken = lock_file(lock, lock->lock_fd, until_ms);
     int kept = errno;
     flock(lock->queue_fd, LOCK_UN);
     errno = kept;

@@ -14,11 +14,12 @@
 
 struct writer_lock {
     int queue_fd, lock_fd; /* -1 = not open */
+    bool polls; /* on a network file system, where a wait that a signal ends may leave the lock taken */
 };
 
 #define WRITER_LOCK_CLOSED                                                                                   \
     {                                                                                                        \
-        -1, -1                                                                                               \
+        -1, -1, false                                                                                        \
     }
 
 /* Opens (and makes, 0600) store.queue and store.lock in this directory. They are never deleted. */
