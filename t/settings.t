@@ -47,6 +47,7 @@ subtest 'a worker that began with refused settings' => sub {
 subtest 'a CGI program with refused settings' => sub {
     $ghl->reset;
     my $server = WooGHL::Server->for_ghl($ghl, settings => { GHL_TIMEOUT => 'soon' })->start;
+    WooGHL::Process::within_an_hour();
     my $told = sub { my ($name) = @_; return scalar(() = $server->log =~ /event=config .*$name/g) };
     like deliver($server), qr/^503 /, 'answers 503' for 1 .. 9;
     is $told->('GHL_TIMEOUT'), 1, 'and says why once an hour, not with each request' or diag $server->log;

@@ -10,6 +10,7 @@ package WooGHL::Process;
 #   $p->stop;                # TERM, after $PATIENCE s KILL; waits; the status
 #   WooGHL::Process->user;   # (uid, gid) of the web server's user when we are root, else ()
 #   WooGHL::Process::until_true(sub { ... });     # asks until it is, for $PATIENCE s; is it?
+#   WooGHL::Process::within_an_hour();               # what is counted by the hour comes in one: it waits if its last minute runs
 #   $WooGHL::Process::PATIENCE;                  # s: what must come is waited for so long, however slow the machine is
 use strict;
 use warnings;
@@ -29,6 +30,8 @@ sub until_true {
     }
     return 1;
 }
+
+sub within_an_hour { return until_true(sub { time % 3600 < 3540 }) }
 
 sub user {
     return if $> != 0;
