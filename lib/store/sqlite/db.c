@@ -242,12 +242,12 @@ bool db_begin(struct db *db, enum db_purpose purpose, int64_t deadline_ms)
     return false;
 }
 
-/* So that no later boot takes an earlier time. */
+/* So that no later boot takes an earlier time, and a backup that lacks any commit that was synced is known for one. */
 static void note_time(struct db *db)
 {
     int64_t now_ms = db->now_ms - db->clock.shift_ms;
 
-    if (now_ms - db->clock.noted_ms < STORE_CLOCK_NOTE_MS)
+    if (now_ms - db->clock.noted_ms < (db->lazy ? STORE_CLOCK_NOTE_MS : 1))
         return;
     db_run(db, "UPDATE clock SET last = ?1 WHERE last < ?1", "i", now_ms);
     db->clock.noted_ms = now_ms;
