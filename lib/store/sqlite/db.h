@@ -21,7 +21,7 @@
  * with the boot's id. The first process of a new boot takes the offset from the wall clock, but never so that the time
  * falls behind the last that store.db knows. So a wall clock that is set changes nothing before the next boot, and
  * nothing ever looks younger than it is. */
-#define STORE_CLOCK_NOTE_MS 1000 /* how far what store.db knows may lie behind; a synced commit's time it knows */
+#define STORE_CLOCK_NOTE_MS 1000 /* how far what store.db knows may lie behind commits that were not synced */
 
 struct store_clock {
     char boot[CLOCK_BOOT_ID_SIZE]; /* "" = unknown: a time that falls behind tells of a new boot */
