@@ -95,7 +95,7 @@ static bool is_wanted(const struct app *app)
 /* A confined worker starts no process: the one apart does it. alert NULL: what failed before is tried again. */
 static bool send_process(const struct app *app, const json_t *alert)
 {
-    char *text = alert ? json_dumps(alert, JSON_COMPACT) : strdup(" ");
+    char *text = alert ? json_written(alert, JSON_COMPACT) : strdup(" ");
     bool good = text && (app->alerts < 0 ? alert_send(text, strlen(text))
                                          : alert_send_apart(app->alerts, text, strlen(text)));
 

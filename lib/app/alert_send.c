@@ -289,7 +289,7 @@ static json_t *read_file(int dir, const char *name)
 
 static bool write_file(int dir, const char *name, const json_t *value)
 {
-    char *text = json_dumps(value, JSON_COMPACT);
+    char *text = json_written(value, JSON_COMPACT);
     bool good = text && files_write(dir, name, text, strlen(text), false, NULL) == FILES_OK;
 
     free(text);

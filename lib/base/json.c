@@ -24,9 +24,23 @@ json_t *json_walk(struct json_walk *walk)
     return json_object_iter_value(walk->iter);
 }
 
+char *json_written(const json_t *value, size_t flags)
+{
+    size_t n = json_dumpb(value, NULL, 0, flags);
+    char *text = n ? malloc(n + 1) : NULL;
+
+    if (!text)
+        return NULL;
+    text[n] = '\0';
+    if (json_dumpb(value, text, n, flags) == n)
+        return text;
+    free(text);
+    return NULL;
+}
+
 char *json_canonical(const json_t *value)
 {
-    return json_dumps(value, JSON_SORT_KEYS | JSON_COMPACT | JSON_ENCODE_ANY | JSON_REAL_PRECISION(15));
+    return json_written(value, JSON_SORT_KEYS | JSON_COMPACT | JSON_ENCODE_ANY | JSON_REAL_PRECISION(15));
 }
 
 json_t *json_decimal(const char *text)
@@ -55,7 +69,7 @@ json_t *json_from_text(const char *text)
 static bool add_inside(struct buf *out, const char *text)
 {
     json_t *value = json_from_text(text);
-    char *quoted = value ? json_dumps(value, JSON_ENCODE_ANY) : NULL;
+    char *quoted = value ? json_written(value, JSON_ENCODE_ANY) : NULL;
     bool good = quoted && buf_add(out, quoted + 1, strlen(quoted) - 2);
 
     free(quoted);

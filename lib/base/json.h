@@ -60,6 +60,10 @@ json_t *json_from_text(const char *text);
 /* A template of JSON: each {name} of `values` (an object of texts) becomes its text, as it stands inside a JSON string. */
 bool json_fill(const char *form, const json_t *values, struct buf *out);
 
+/* What json_dumps writes, or NULL when out of memory: json_dumps itself leaves an object's key out then, and goes on. The
+ * caller's. */
+char *json_written(const json_t *value, size_t flags);
+
 /* The canonical form, sorted keys, compact: what hashes are made over. malloc'ed; NULL when out of memory. */
 char *json_canonical(const json_t *value);
 

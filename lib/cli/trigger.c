@@ -102,7 +102,7 @@ static char *make_order(json_int_t id, const char *status, const char *total)
     json_t *order = json_pack("{sI ss ss ss s{ss ss ss ss}}", "id", id, "status", status, "total", total,
                               "currency", "USD", "billing", "first_name", "John", "last_name", "Doe", "email",
                               "john@example.com", "phone", "+1234567890");
-    char *text = order ? json_dumps(order, JSON_COMPACT) : NULL;
+    char *text = order ? json_written(order, JSON_COMPACT) : NULL;
     json_decref(order);
     if (!text)
         fprintf(stderr, "woo_ghl trigger: the order cannot be made: --status and --total must be UTF-8\n");

@@ -203,7 +203,7 @@ json_t *ghl_cache_get(const struct ghl_cache *cache, const char *name)
 
 void ghl_cache_put(const struct ghl_cache *cache, const char *name, const json_t *value, int64_t ttl_ms)
 {
-    char *text = json_dumps(value, JSON_COMPACT);
+    char *text = json_written(value, JSON_COMPACT);
     if (text)
         cache->put(cache->context, name, text, ttl_ms);
     free(text);

@@ -13,7 +13,7 @@ static bool dry_id(const struct ghl *ghl, const struct ghl_call *call, const str
 {
     char hash[DIGEST_HEX_SIZE];
     const char *key = ghl->config->webhook_secret, *order = call->order ? call->order : "";
-    char *body = *order ? NULL : json_dumps(request->body, JSON_COMPACT | JSON_SORT_KEYS);
+    char *body = *order ? NULL : json_written(request->body, JSON_COMPACT | JSON_SORT_KEYS);
     const char *over = *order ? order : body ? body : "";
     bool good = digest_label_hex(key, strlen(key), request->path, over, strlen(over), hash);
 
@@ -96,7 +96,7 @@ static bool describe(const json_t *body, struct buf *out)
     }
     for (size_t i = 0; good && i < sizeof shown / sizeof *shown; i++) {
         value = json_object_get(body, shown[i]);
-        char *text = value ? json_dumps(value, JSON_ENCODE_ANY | JSON_REAL_PRECISION(15)) : NULL;
+        char *text = value ? json_written(value, JSON_ENCODE_ANY | JSON_REAL_PRECISION(15)) : NULL;
         if (text)
             good = buf_addf(out, "; %s %s", shown[i], text);
         free(text);

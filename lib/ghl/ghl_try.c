@@ -201,7 +201,7 @@ enum ghl_result ghl_run(struct ghl *ghl, const struct ghl_call *call, const stru
     buf_init(&url, 4096);
     /* 15 digits: the shortest text of an amount, not the nearest double's 17 (json_decimal). */
     if (request->body)
-        body = json_dumps(request->body, JSON_COMPACT | JSON_REAL_PRECISION(15));
+        body = json_written(request->body, JSON_COMPACT | JSON_REAL_PRECISION(15));
     if (buf_adds(&url, ghl->config->ghl_api_base) && buf_adds(&url, request->path) &&
         (body || !request->body))
         run(ghl, call, request, url.data, body, answer);

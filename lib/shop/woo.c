@@ -463,7 +463,7 @@ enum woo_result woo_webhook_write(struct woo *woo, json_int_t id, const json_t *
 {
     struct woo_page page = {0};
     enum woo_result result = WOO_REFUSED;
-    char number[24] = "", *body = json_dumps(fields, JSON_COMPACT);
+    char number[24] = "", *body = json_written(fields, JSON_COMPACT);
 
     http_answer_init(&page.answer);
     if (id)

@@ -140,7 +140,7 @@ enum step sync_attempt(struct sync_work *w, enum attempt_kind kind, const json_t
 {
     const enum attempt_kind before = w->work->record.attempt.kind;
     int64_t left_ms = sync_in_flight_ms(w);
-    char *text = note ? json_dumps(note, JSON_COMPACT | JSON_SORT_KEYS) : NULL;
+    char *text = note ? json_written(note, JSON_COMPACT | JSON_SORT_KEYS) : NULL;
 
     if (!text)
         return sync_stop_retry(w, RETRY_MS, true, "out_of_memory");

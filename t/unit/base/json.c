@@ -310,6 +310,36 @@ static void test_too_many(void)
     }
 }
 
+/* -- when memory runs out -- */
+
+static long left; /* allocations until one fails; all of them do from then on if it is below 0 */
+
+static void *one_fails(size_t n)
+{
+    return --left == 0 ? NULL : malloc(n);
+}
+
+static void written_whole_or_not_at_all(void)
+{
+    json_t *value = json_pack("{s:s, s:{s:i, s:s}, s:s}", "a key of some length", "a value of some length",
+                              "inner", "one", 1, "two", "2", "the last key of all", "x");
+    char *whole = json_dumps(value, JSON_COMPACT);
+    bool same = value && whole;
+
+    json_set_alloc_funcs(one_fails, free);
+    for (long at = 1; at < 20; at++) {
+        left = at;
+        char *text = json_written(value, JSON_COMPACT);
+        same = same && (!text || !strcmp(text, whole));
+        free(text);
+    }
+    left = 0;
+    json_set_alloc_funcs(malloc, free);
+    ok(same, "if memory runs out nothing is written, or all");
+    free(whole);
+    json_decref(value);
+}
+
 int main(void)
 {
     test_too_many();
@@ -324,5 +354,6 @@ int main(void)
     test_decimal();
     test_slices();
     test_from_text();
+    written_whole_or_not_at_all();
     return tap_done();
 }
