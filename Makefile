@@ -255,7 +255,8 @@ analyze:
 build/analyze/lib/config/%.o: private ALL_CFLAGS += -Wno-analyzer-malloc-leak
 
 # The C tests, and the corpus as CGI, under valgrind.
-VALGRIND = valgrind --quiet --error-exitcode=99 --leak-check=full --show-leak-kinds=definite,indirect --vgdb=no --child-silent-after-fork=yes
+VALGRIND = valgrind --quiet --error-exitcode=99 --leak-check=full --show-leak-kinds=definite,indirect \
+           --errors-for-leak-kinds=definite,indirect --run-libc-freeres=no --vgdb=no --child-silent-after-fork=yes
 valgrind: $(PROGRAM) build-tests
 	@deploy/deps.sh valgrind
 	prove -j$(JOBS) --exec '$(VALGRIND)' $(filter-out %/model %/starved,$(UNIT))
