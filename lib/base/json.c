@@ -1,4 +1,5 @@
 #include "base/json.h"
+#include <stdint.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -24,18 +25,20 @@ json_t *json_walk(struct json_walk *walk)
     return json_object_iter_value(walk->iter);
 }
 
+static int add_written(const char *text, size_t n, void *out)
+{
+    return buf_add(out, text, n) ? 0 : -1;
+}
+
+/* A buf that once lacked memory says so in the end, also of what Jansson did not hear of. */
 char *json_written(const json_t *value, size_t flags)
 {
-    size_t n = json_dumpb(value, NULL, 0, flags);
-    char *text = n ? malloc(n + 1) : NULL;
+    struct buf text;
 
-    if (!text)
-        return NULL;
-    text[n] = '\0';
-    if (json_dumpb(value, text, n, flags) == n)
-        return text;
-    free(text);
-    return NULL;
+    buf_init(&text, SIZE_MAX);
+    char *written = json_dump_callback(value, add_written, &text, flags) == 0 ? buf_steal(&text) : NULL;
+    buf_free(&text);
+    return written;
 }
 
 char *json_canonical(const json_t *value)
