@@ -48,11 +48,15 @@ static size_t edit(uint8_t *bytes, size_t len)
             return len;
         memmove(bytes + at, bytes + at + n, len - at - n);
         return len - n;
-    case 3: piece = at + n <= len ? (const char *)bytes + at : piece; break;
+    case 3:
+        if (at + n > len)
+            return len;
+        piece = (const char *)bytes + at;
+        break;
     default: n = strlen(piece);
     }
     char kept[32];
-    if (len + n > INPUT_MAX || n > sizeof kept || (piece == (const char *)bytes + at && at + n > len))
+    if (len + n > INPUT_MAX || n > sizeof kept)
         return len;
     memcpy(kept, piece, n);
     memmove(bytes + at + n, bytes + at, len - at);
