@@ -131,10 +131,11 @@ my %DEED;
             my @run = grep { !is_stopped($_) } pids($w);
             kill STOP => @run;
             for my $pid (@run) { sleep 0.005 until is_stopped($pid) }
-            copy($_, "$w->{backup}{dir}") for glob data($w) . '/store.db*';
+            system('cp', '-a', data($w) . '/.', $w->{backup}{dir}) and die "cp: $?";
             kill CONT => @run },
-        put_back   => sub { my ($w) = @_; restore($w, sub { my ($from, $to) = @_; unlink $to; copy($from, $to) }) },
-        write_over => sub { my ($w) = @_; restore($w, sub { my ($from, $to) = @_; copy($from, $to) }) },
+        put_back   => sub { my ($w) = @_; restore($w, '--remove-destination', 'store.db*') },
+        write_over => sub { my ($w) = @_; restore($w, '--no-preserve=mode,timestamps', 'store.db*') },
+        all_over   => sub { my ($w) = @_; restore($w, '--preserve=all', '.') },
     },
     # Also ends the breaker's wait, so that there is something to disturb.
     person => {
@@ -176,7 +177,7 @@ sub is_stopped { my ($pid) = @_; open my $stat, '<', "/proc/$pid/stat" or return
 
 # Nobody has the file open then. Those that are stopped are killed, too.
 sub restore {
-    my ($world, $put) = @_;
+    my ($world, $how, $what) = @_;
     my $server = $world->{server}[0];
     loses($world, sub {
         for my $process (@{ $world->{worker} }, @{ $world->{drain} }, splice @{ $world->{by_hand} || [] }) {
@@ -188,12 +189,7 @@ sub restore {
             sleep 0.005 while -e "/proc/$pid/exe";
         }
         unlink grep { !-e "$world->{backup}{dir}/" . s{.*/}{}r } glob data($world) . '/store.db*';
-        for my $from (glob "$world->{backup}{dir}/*") {
-            my $to = data($world) . '/' . $from =~ s{.*/}{}r;
-            $put->($from, $to);
-            chmod 0600, $to;
-            chown @{ $server->{user} }, $to if @{ $server->{user} };
-        }
+        system('cp', '-a', $how, glob("$world->{backup}{dir}/$what"), data($world)) and die "cp: $?";
         $DEED{worker}{start}->($world, $_) for 0 .. $#{ $world->{worker} };
         $DEED{drain}{start}->($world, $_) for 0 .. $#{ $world->{drain} };
     }, $world->{backup}{at});

@@ -43,7 +43,7 @@ struct db {
     int64_t lost;              /* how often it came back older than it was */
     bool network;              /* on a network file system: no WAL */
     bool lazy;                 /* commits are not synced just now */
-    int64_t lock_noted_ms;     /* what this process wrote into store.lock */
+    int64_t lock_noted_ms;     /* what this process noted beside store.db */
     struct {
         const char *sql; /* its address is the key */
         sqlite3_stmt *statement;

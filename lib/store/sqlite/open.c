@@ -79,8 +79,8 @@ static bool find_namespace(struct db *db)
     return db->namespace_id != 0;
 }
 
-/* What store.lock notes is at most what store.db knows, unless that is older than it was: a backup that was copied
- * over it, or a log (-wal) that was deleted. */
+/* What is noted beside store.db is at most what store.db knows, unless that is older than it was: a backup that was
+ * copied over it, or a log (-wal) that was deleted. */
 static bool find_clock(struct db *db, int64_t *last_ms)
 {
     char boot[CLOCK_BOOT_ID_SIZE];

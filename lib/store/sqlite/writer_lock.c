@@ -1,8 +1,12 @@
 #include "store/sqlite/writer_lock.h"
 #include "base/clock.h"
+#include "base/files.h"
 #include <errno.h>
 #include <fcntl.h>
+#include <inttypes.h>
 #include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 #include <sys/file.h>
 #include <sys/time.h>
@@ -14,7 +18,8 @@ bool writer_lock_open(struct writer_lock *lock, int dir, struct error *e)
 {
     lock->queue_fd = openat(dir, "store.queue", O_RDWR | O_CREAT | O_CLOEXEC | O_NOFOLLOW, 0600);
     lock->lock_fd = openat(dir, "store.lock", O_RDWR | O_CREAT | O_CLOEXEC | O_NOFOLLOW, 0600);
-    if (lock->queue_fd >= 0 && lock->lock_fd >= 0)
+    lock->dir_fd = fcntl(dir, F_DUPFD_CLOEXEC, 0);
+    if (lock->queue_fd >= 0 && lock->lock_fd >= 0 && lock->dir_fd >= 0)
         return true;
     error_set(e, "store.lock and store.queue in DATA_DIR: cannot be opened for writing: %s", strerror(errno));
     writer_lock_close(lock);
@@ -27,7 +32,9 @@ void writer_lock_close(struct writer_lock *lock)
         close(lock->queue_fd);
     if (lock->lock_fd >= 0)
         close(lock->lock_fd);
-    lock->queue_fd = lock->lock_fd = -1;
+    if (lock->dir_fd >= 0)
+        close(lock->dir_fd);
+    lock->queue_fd = lock->lock_fd = lock->dir_fd = -1;
 }
 
 /* -- a blocking flock with a deadline: the kernel keeps the waiters in order, a timer's signal ends the wait -- */
@@ -103,14 +110,71 @@ void writer_lock_release(struct writer_lock *lock)
 
 /* -- the number -- */
 
-int64_t writer_lock_noted(const struct writer_lock *lock)
+#define WRITTEN "store.written-"
+#define WRITTEN_SIZE (sizeof WRITTEN + 20)
+
+static const char *name_of(int64_t number, char name[WRITTEN_SIZE])
+{
+    snprintf(name, WRITTEN_SIZE, WRITTEN "%" PRId64, number);
+    return name;
+}
+
+static int64_t number_in_lock(const struct writer_lock *lock)
 {
     int64_t number;
     return pread(lock->lock_fd, &number, sizeof number, 0) == sizeof number ? number : 0;
 }
 
+/* -1 = it is another file's name */
+static int64_t number_of(const char *name)
+{
+    return strncmp(name, WRITTEN, sizeof WRITTEN - 1) ? -1 : strtoll(name + sizeof WRITTEN - 1, NULL, 10);
+}
+
+static void take_greatest(void *context, int dir, const char *name)
+{
+    int64_t *greatest = context;
+
+    (void)dir;
+    if (number_of(name) > *greatest)
+        *greatest = number_of(name);
+}
+
+static void remove_smaller(void *context, int dir, const char *name)
+{
+    const int64_t *least = context;
+
+    if (number_of(name) >= 0 && number_of(name) < *least)
+        unlinkat(dir, name, 0);
+}
+
+int64_t writer_lock_noted(const struct writer_lock *lock)
+{
+    int64_t greatest = number_in_lock(lock);
+
+    (void)files_each(lock->dir_fd, take_greatest, &greatest); /* unreadable: what store.lock says */
+    return greatest;
+}
+
+/* The first time, and after a process was killed half way. */
+static void make_name(int dir, const char *name, int64_t number)
+{
+    int fd = openat(dir, name, O_WRONLY | O_CREAT | O_CLOEXEC | O_NOFOLLOW, 0600);
+
+    if (fd < 0)
+        return;
+    close(fd);
+    (void)files_each(dir, remove_smaller, &number); /* what is left now goes the next time */
+}
+
 void writer_lock_note(const struct writer_lock *lock, int64_t number)
 {
+    char before[WRITTEN_SIZE], now[WRITTEN_SIZE];
+
+    name_of(number_in_lock(lock), before);
+    name_of(number, now);
+    if (renameat(lock->dir_fd, before, lock->dir_fd, now) != 0)
+        make_name(lock->dir_fd, now, number);
     ssize_t written = pwrite(lock->lock_fd, &number, sizeof number, 0);
     (void)written;
 }

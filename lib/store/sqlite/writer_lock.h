@@ -13,13 +13,13 @@
 #include <stdint.h>
 
 struct writer_lock {
-    int queue_fd, lock_fd; /* -1 = not open */
+    int queue_fd, lock_fd, dir_fd; /* -1 = not open */
     bool polls; /* on a network file system, where a wait that a signal ends may leave the lock taken */
 };
 
 #define WRITER_LOCK_CLOSED                                                                                   \
     {                                                                                                        \
-        -1, -1, false                                                                                        \
+        -1, -1, -1, false                                                                                    \
     }
 
 /* Opens (and makes, 0600) store.queue and store.lock in this directory. They are never deleted. */
@@ -31,7 +31,9 @@ void writer_lock_close(struct writer_lock *lock);
 bool writer_lock_take(struct writer_lock *lock, int64_t wait_ms, struct error *e) MUST_CHECK;
 void writer_lock_release(struct writer_lock *lock);
 
-/* A number that store.lock holds beside store.db; 0 = none yet. Noted under the lock; lost if it can't be written. */
+/* A number beside store.db that only grows, 0 = none yet: store.lock holds it, and the name of an empty file,
+ * store.written-NUMBER. A backup that is copied over all the files of the directory leaves that name, because the
+ * backup has another. Noted under the lock; lost if it can't be written. */
 int64_t writer_lock_noted(const struct writer_lock *lock);
 void writer_lock_note(const struct writer_lock *lock, int64_t number);
 

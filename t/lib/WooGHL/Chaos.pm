@@ -185,7 +185,7 @@ sub _make_restores {
     my $at = $self->_between(0.1, 0.3) * $seconds;
     while ($at < 0.9 * $seconds) {
         $self->_deed($at, 'backup', 0, 'copy');
-        $self->_deed($at += $self->_between(0.1, 0.2) * $seconds, 'backup', 0, $self->_one(qw(put_back write_over)));
+        $self->_deed($at += $self->_between(0.1, 0.2) * $seconds, 'backup', 0, $self->_one(qw(put_back write_over all_over)));
         $at += $self->_between(0.05, 0.3) * $seconds;
     }
     return;

@@ -136,14 +136,6 @@ static const char *server(struct rig *rig, char out[RECORD_ID_SIZE])
     return out;
 }
 
-static void copy(const struct rig *rig, const char *from, const char *to)
-{
-    char command[8 * RIG_PATH_SIZE];
-
-    snprintf(command, sizeof command, "cp %s/%s %s/%s", rig->data_dir, from, rig->data_dir, to);
-    is_int(system(command), 0, "%s is copied to %s", from, to);
-}
-
 static void remove_file(const struct rig *rig, const char *name)
 {
     char path[2 * RIG_PATH_SIZE];
@@ -177,7 +169,16 @@ out:
     rig_end(&rig);
 }
 
-static void a_backup_is_another_file(void)
+static void shell(const struct rig *rig, const char *command)
+{
+    char line[8 * RIG_PATH_SIZE];
+
+    snprintf(line, sizeof line, "cd %s && %s", rig->data_dir, command);
+    is_int(system(line), 0, "%s", command);
+}
+
+/* What `back_up` copied in DATA_DIR, `put_back` copies over the files that are there: their inodes stay. */
+static void a_backup_is_another_file(const char *back_up, const char *put_back)
 {
     struct rig rig;
     char first[RECORD_ID_SIZE], second[RECORD_ID_SIZE], third[RECORD_ID_SIZE];
@@ -187,12 +188,12 @@ static void a_backup_is_another_file(void)
     is_result(put_order(&rig, "shop:1", "x", 1), STORE_OK, "given an order");
     server(&rig, first);
     rig_close(&rig);
-    copy(&rig, "store.db", "backup");
+    shell(&rig, back_up);
     ok(rig_reopen(&rig), "opened again");
     is_str(server(&rig, second), first, "it is the same file");
     is_result(put_order(&rig, "shop:2", "x", 1), STORE_OK, "and another order");
     rig_close(&rig);
-    copy(&rig, "backup", "store.db");
+    shell(&rig, put_back);
     ok(rig_reopen(&rig), "a backup that is copied over it");
     is_int(rig_read(&rig, "shop:2").version, 0, "lacks that order");
     ok(strcmp(server(&rig, second), first) != 0, "and is another file, though its inode is the same: %s",
@@ -202,6 +203,21 @@ static void a_backup_is_another_file(void)
     is_result(put_order(&rig, "shop:2", "x", 1), STORE_OK, "also after");
     ok(rig_reopen(&rig), "another order");
     is_str(server(&rig, third), second, "it is that one");
+out:
+    rig_end(&rig);
+}
+
+/* Between the file's new name and what store.lock says of it. */
+static void a_killed_writer_leaves_one_name(void)
+{
+    struct rig rig;
+
+    if (!begin(&rig))
+        goto out;
+    is_result(put_order(&rig, "shop:1", "x", 1), STORE_OK, "given an order");
+    shell(&rig, "mv store.written-* store.written-1");
+    is_result(put_order(&rig, "shop:2", "x", 1), STORE_OK, "and another");
+    shell(&rig, "test $(ls store.written-* | wc -l) = 1 && ! test -e store.written-1");
 out:
     rig_end(&rig);
 }
@@ -484,7 +500,10 @@ int main(void)
 {
     the_clock_runs_with_the_boots();
     a_file_that_is_replaced_is_noticed();
-    a_backup_is_another_file();
+    a_backup_is_another_file("cp store.db backup", "cp backup store.db");
+    a_backup_is_another_file("mkdir backup && cp -a store.* backup", "cp -a backup/. .");
+    a_backup_is_another_file("mkdir backup && cp store.* backup", "cp backup/* .");
+    a_killed_writer_leaves_one_name();
     strange_files_are_refused();
     damage_is_told();
     a_full_disk_loses_nothing();
