@@ -5,7 +5,6 @@
 #include "base/text.h"
 #include <fcntl.h>
 #include <inttypes.h>
-#include <limits.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -13,8 +12,8 @@
 #include <unistd.h>
 
 #define FRESH_MS 60000
-#define LOOK_MS 1000 /* its file is looked at so often */
-#define OVERDUE_MS (10LL * 60 * 1000)
+#define LOOK_MS 1000   /* its file is looked at so often */
+#define VALUE "drain/" /* and the machine's name; tell says what the value is */
 #define MACHINE_TTL_MS (7LL * 24 * 3600 * 1000)
 
 /* -- the file -- */
@@ -46,59 +45,110 @@ int64_t heartbeat_age_ms(const struct app *app)
     return age_ms >= 0 ? age_ms : -1; /* of the future: the clock was set back */
 }
 
+/* -- the spool -- */
+
+/* True if something lies in it that can be moved. */
+static bool look_at_spool(const struct app *app, struct spool_stats *spool)
+{
+    *spool = (struct spool_stats){0};
+    return app->spool && spool_stats(app->spool, spool, NULL) && spool->deliveries + spool->ids > 0;
+}
+
 /* -- the copies in the store -- */
+
+void heartbeat_machine(char name[HEARTBEAT_NAME_SIZE])
+{
+    if (gethostname(name, HEARTBEAT_NAME_SIZE) != 0 || !*name)
+        (void)text_copy(name, HEARTBEAT_NAME_SIZE, "?");
+    name[HEARTBEAT_NAME_SIZE - 1] = '\0';
+}
+
+/* "DRAINED_MS TOLD_MS FILES OLDEST_MS", as in struct heartbeat. drained_ago_ms: -1 = never. */
+static bool tell(struct app *app, int64_t drained_ago_ms, const struct spool_stats *spool)
+{
+    char host[HEARTBEAT_NAME_SIZE], name[sizeof host + sizeof VALUE], value[96];
+
+    if (!app->store)
+        return false;
+    int64_t now_ms = store_now_ms(app->store);
+    heartbeat_machine(host);
+    (void)text_format(name, sizeof name, VALUE "%s", host);
+    (void)text_format(value, sizeof value, "%" PRId64 " %" PRId64 " %ld %" PRId64,
+                      drained_ago_ms < 0 ? 0 : now_ms - drained_ago_ms, now_ms,
+                      spool->deliveries + spool->ids + spool->locked,
+                      spool->oldest_ms ? now_ms - spool->oldest_ms : 0);
+    return store_put(app->store, name, value, MACHINE_TTL_MS) == STORE_OK;
+}
 
 bool heartbeat_beat(struct app *app)
 {
-    char host[HOST_NAME_MAX + 1] = "", name[sizeof host + sizeof HEARTBEAT_VALUE], now[24];
+    struct spool_stats spool;
 
     touch(app);
-    if (gethostname(host, sizeof host) != 0 || !*host)
-        (void)text_copy(host, sizeof host, "?");
-    host[sizeof host - 1] = '\0';
-    (void)text_format(name, sizeof name, HEARTBEAT_VALUE "%s", host);
-    (void)text_format(now, sizeof now, "%" PRId64, store_now_ms(app->store));
-    return store_put(app->store, name, now, MACHINE_TTL_MS) == STORE_OK;
+    (void)look_at_spool(app, &spool);
+    return tell(app, 0, &spool);
+}
+
+void heartbeat_tell_spool(struct app *app, bool moved)
+{
+    int64_t age_ms = heartbeat_age_ms(app);
+    struct spool_stats spool;
+
+    if ((moved || age_ms < 0 || age_ms >= FRESH_MS) && (look_at_spool(app, &spool) || moved))
+        (void)tell(app, age_ms, &spool); /* if it cannot, this machine is silent */
+}
+
+enum store_result heartbeat_read(struct app *app, struct buf *all)
+{
+    return store_values(app->store, VALUE, all);
+}
+
+bool heartbeat_next(const struct buf *all, size_t *at, struct heartbeat *beat)
+{
+    if (*at >= all->len)
+        return false;
+    const char *name = all->data + *at, *value = name + strlen(name) + 1;
+    *at = (size_t)(value - all->data) + strlen(value) + 1;
+    beat->machine = name + sizeof VALUE - 1;
+    beat->drained_ms = text_number(value, &value);
+    beat->told_ms = text_number(value, &value);
+    beat->files = text_number(value, &value);
+    beat->oldest_ms = text_number(value, &value);
+    if (!beat->told_ms) /* of a version that told of drains alone */
+        beat->told_ms = beat->drained_ms;
+    return true;
 }
 
 bool heartbeat_anywhere(struct app *app)
 {
     int64_t age_ms = heartbeat_age_ms(app);
-    struct buf values;
+    struct heartbeat beat;
+    struct buf all;
+    size_t at = 0;
     bool found = false;
 
-    if (age_ms >= 0 && age_ms < OVERDUE_MS)
+    if (age_ms >= 0 && age_ms < HEARTBEAT_OVERDUE_MS)
         return true;
-    buf_init(&values, STORE_BLOB_MAX);
-    if (store_values(app->store, HEARTBEAT_VALUE, &values) == STORE_OK)
-        for (const char *at = values.data; at < values.data + values.len;) {
-            const char *value = at + strlen(at) + 1;
-            found |= store_now_ms(app->store) - text_number(value, NULL) < OVERDUE_MS;
-            at = value + strlen(value) + 1;
-        }
-    buf_free(&values);
+    buf_init(&all, STORE_BLOB_MAX);
+    if (heartbeat_read(app, &all) == STORE_OK)
+        while (heartbeat_next(&all, &at, &beat))
+            found |= store_now_ms(app->store) - beat.drained_ms < HEARTBEAT_OVERDUE_MS;
+    buf_free(&all);
     return found;
 }
 
 /* -- is one needed? -- */
-
-static bool look_at_spool(const struct app *app, struct spool_stats *spool)
-{
-
-    *spool = (struct spool_stats){0};
-    return app->spool && spool_stats(app->spool, spool, NULL) && spool->deliveries + spool->ids > 0;
-}
 
 /* due_ms: when the first order is due; 0 = none waits. */
 static bool is_overdue(struct app *app, int64_t due_ms, const struct spool_stats *spool)
 {
     int64_t age_ms = heartbeat_age_ms(app);
 
-    if (age_ms >= 0 && age_ms < OVERDUE_MS)
+    if (age_ms >= 0 && age_ms < HEARTBEAT_OVERDUE_MS)
         return false;
-    if (spool->oldest_ms > OVERDUE_MS)
+    if (spool->oldest_ms > HEARTBEAT_OVERDUE_MS)
         return true;
-    return due_ms && store_now_ms(app->store) - due_ms > OVERDUE_MS &&
+    return due_ms && store_now_ms(app->store) - due_ms > HEARTBEAT_OVERDUE_MS &&
            location_hold(&app->orders.location) == HOLD_NONE && !heartbeat_anywhere(app);
 }
 
@@ -128,6 +178,8 @@ bool drain_is_wanted(struct app *app)
         return false;
     }
     bool files = look_at_spool(app, &spool);
+    if (files)
+        (void)tell(app, age_ms, &spool);
     if (!app->store || store_list(app->store, INDEX_DUE, 0, "", 1, &first, &n) != STORE_OK)
         n = 0;
     bool due = n > 0 && first.at_ms <= store_now_ms(app->store);

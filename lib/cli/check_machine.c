@@ -4,7 +4,6 @@
 #include "base/clock.h"
 #include "base/text.h"
 #include "cli/check.h"
-#include "owner/facts.h"
 #include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
@@ -19,7 +18,6 @@
 #define MB (1024ULL * 1024)
 #define SPACE_LOW (256 * MB)
 #define SPACE_NONE (16 * MB)
-#define ALIVE_MS (10LL * 60 * 1000)
 
 /* -- files -- */
 
@@ -134,44 +132,54 @@ void check_files(struct app *app, struct findings *f)
     "Start woo_ghl-drain.service, or put this line into cron (deploy/cron): * * * * * woo_ghl drain "        \
     ">/dev/null"
 
-/* Other machines, as the store knows them. */
-static void check_others(struct app *app, const char *self, struct findings *f)
+static void check_other(const struct heartbeat *other, int64_t now_ms, struct findings *f)
 {
-    struct buf values;
-    size_t at = 0;
-    int64_t beat_ms;
-    const char *name;
+    int64_t drained_ms = now_ms - other->drained_ms, oldest_ms = now_ms - other->oldest_ms;
 
-    buf_init(&values, STORE_BLOB_MAX);
-    if (store_values(app->store, HEARTBEAT_VALUE, &values) != STORE_OK)
-        buf_reset(&values);
-    while ((name = facts_next(&values, HEARTBEAT_VALUE, &at, &beat_ms))) {
-        int64_t age_ms = store_now_ms(app->store) - beat_ms;
-        if (!strcmp(name, self))
-            continue;
-        if (age_ms < ALIVE_MS)
-            FINDINGS_OK(f, "machine", "%s: a drain ran %lld s ago", name, (long long)(age_ms / 1000));
-        else
-            findings_add(f, FINDING_WARN, "machine", "What lies in that machine's spool waits.",
-                         "Start the drain there. A machine that is gone for good is forgotten after 7 days.",
-                         "%s: no drain ran for %lld minutes", name, (long long)(age_ms / 60000));
-    }
-    buf_free(&values);
+    if (other->files && other->oldest_ms && oldest_ms > HEARTBEAT_OVERDUE_MS)
+        findings_add(f, FINDING_WARN, "spool", "These deliveries do not reach GHL.",
+                     "Start the drain there, or run woo_ghl status there: it says why they cannot be moved.",
+                     "%s: its spool holds %lld files, the oldest of %lld minutes ago", other->machine,
+                     (long long)other->files, (long long)(oldest_ms / 60000));
+    if (!other->drained_ms)
+        findings_add(f, FINDING_WARN, "machine", "What lies in that machine's spool waits.",
+                     "Start the drain there.", "%s: no drain ever ran", other->machine);
+    else if (drained_ms < HEARTBEAT_OVERDUE_MS)
+        FINDINGS_OK(f, "machine", "%s: a drain ran %lld s ago", other->machine,
+                    (long long)(drained_ms / 1000));
+    else
+        findings_add(f, FINDING_WARN, "machine", "What lies in that machine's spool waits.",
+                     "Start the drain there. A machine that is gone for good is forgotten after 7 days.",
+                     "%s: no drain ran for %lld minutes", other->machine, (long long)(drained_ms / 60000));
+}
+
+/* Other machines, as the store knows them. */
+static void check_others(struct app *app, struct findings *f)
+{
+    char self[HEARTBEAT_NAME_SIZE];
+    struct heartbeat beat;
+    struct buf all;
+    size_t at = 0;
+
+    heartbeat_machine(self);
+    buf_init(&all, STORE_BLOB_MAX);
+    if (heartbeat_read(app, &all) != STORE_OK)
+        buf_reset(&all);
+    while (heartbeat_next(&all, &at, &beat))
+        if (strcmp(beat.machine, self) != 0)
+            check_other(&beat, store_now_ms(app->store), f);
+    buf_free(&all);
 }
 
 void check_drain(struct app *app, struct findings *f)
 {
-    char self[HOST_NAME_MAX + 1];
     int64_t age_ms = heartbeat_age_ms(app);
     struct store_sizes sizes;
 
-    if (gethostname(self, sizeof self) != 0)
-        self[0] = '\0';
-    self[sizeof self - 1] = '\0';
     if (store_sizes(app->store, &sizes) == STORE_OK && drain_is_overdue(app, &sizes))
         findings_add(f, FINDING_FAIL, "overdue", "These orders do not reach GHL.", DRAIN_MEND,
                      "Orders wait for more than 10 minutes, and nothing drains");
-    else if (age_ms >= 0 && age_ms < ALIVE_MS)
+    else if (age_ms >= 0 && age_ms < HEARTBEAT_OVERDUE_MS)
         FINDINGS_OK(f, "drain", "a drain ran %lld s ago", (long long)(age_ms / 1000));
     else
         findings_add(f, app->config.drain_after ? FINDING_WARN : FINDING_FAIL, "drain",
@@ -180,5 +188,5 @@ void check_drain(struct app *app, struct findings *f)
                      DRAIN_MEND, "%s",
                      age_ms < 0 ? "No drain ever ran on this machine"
                                 : "No drain ran on this machine for 10 minutes");
-    check_others(app, self, f);
+    check_others(app, f);
 }

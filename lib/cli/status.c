@@ -1,6 +1,5 @@
 #include "cli/status.h"
 #include "app/alert_send.h"
-#include "app/heartbeat.h"
 #include "app/ready.h"
 #include "base/clock.h"
 #include "base/text.h"
@@ -83,12 +82,24 @@ static void print_gone(const struct facts *f)
     printf("%s\n", n > NAMED ? " ..." : "");
 }
 
+static void print_machines(const struct facts *f)
+{
+    struct heartbeat beat;
+    struct buf says;
+    size_t at = 0;
+
+    buf_init(&says, 4096);
+    while (heartbeat_next(&f->machines, &at, &beat)) {
+        buf_reset(&says);
+        facts_say_machine(f, &beat, &says);
+        printf("%s: %s\n", beat.machine, says.data);
+    }
+    buf_free(&says);
+}
+
 static void print_queue(const struct status *s)
 {
     const struct facts *f = s->facts;
-    size_t at = 0;
-    int64_t ms;
-    const char *machine;
     char words[CLOCK_WORDS_SIZE];
 
     printf("waiting %lld, due %lld, oldest %s, dead letters %lld\n", (long long)f->sizes.count[INDEX_DUE],
@@ -103,8 +114,7 @@ static void print_queue(const struct status *s)
         printf(" %s", f->late[i].key);
     if (f->late_count)
         putchar('\n');
-    while ((machine = facts_next(&f->drains, HEARTBEAT_VALUE, &at, &ms)))
-        printf("drain on %s: %s ago\n", machine, clock_in_words(f->sizes.now_ms - ms, words));
+    print_machines(f);
     print_gone(f);
     fputs(f->left.data, stdout);
     if (f->undrained)

@@ -1,8 +1,7 @@
-#include "app/heartbeat.h"
 #include "base/text.h"
 #include "cli/status_work.h"
 
-static json_t *values_json(const struct buf *values, const char *prefix, int64_t age_of_ms)
+static json_t *values_json(const struct buf *values, const char *prefix)
 {
     json_t *all = json_object();
     size_t at = 0;
@@ -10,8 +9,34 @@ static json_t *values_json(const struct buf *values, const char *prefix, int64_t
     const char *name;
 
     while ((name = facts_next(values, prefix, &at, &n)))
-        if (json_object_set_new(all, name, json_integer(age_of_ms ? (age_of_ms - n) / 1000 : n)) != 0)
+        if (json_object_set_new(all, name, json_integer(n)) != 0)
             break;
+    return all;
+}
+
+/* How long ago, s; null = never. */
+static json_t *age_json(int64_t at_ms, int64_t now_ms)
+{
+    return at_ms ? json_integer((now_ms - at_ms) / 1000) : json_null();
+}
+
+/* Each machine's drain and spool; `drains`: how long ago a drain ran there, of those where one did. */
+static json_t *machines_json(const struct facts *f, json_t *drains)
+{
+    int64_t now_ms = f->sizes.now_ms;
+    json_t *all = json_object();
+    struct heartbeat beat;
+    size_t at = 0;
+
+    while (heartbeat_next(&f->machines, &at, &beat)) {
+        json_t *one = json_pack("{so so sI so}", "drained_s", age_json(beat.drained_ms, now_ms), "told_s",
+                                age_json(beat.told_ms, now_ms), "spool", (json_int_t)beat.files, "oldest_s",
+                                age_json(beat.oldest_ms, now_ms));
+        if (json_object_set_new(all, beat.machine, one) != 0 ||
+            (beat.drained_ms &&
+             json_object_set_new(drains, beat.machine, age_json(beat.drained_ms, now_ms)) != 0))
+            break;
+    }
     return all;
 }
 
@@ -21,20 +46,21 @@ static json_t *store_json(const struct facts *f)
     json_t *pauses = f->location.paused_ms
                          ? json_pack("[{ss sI}]", "reason", f->location.pause_reason, "age_s",
                                      (json_int_t)((now_ms - f->location.paused_ms) / 1000))
-                         : json_array();
+                         : json_array(),
+           *drains = json_object(), *machines = machines_json(f, drains);
 
-    return json_pack(
-        "{sI sI sI sI sI s{ss sI sI} so s{sI ss} ss sb sb so so so so sI ss}", "waiting",
-        (json_int_t)f->sizes.count[INDEX_DUE], "due", (json_int_t)f->sizes.due, "oldest_s",
-        (json_int_t)facts_oldest_s(f), "dead_letters", (json_int_t)f->sizes.count[INDEX_DEAD], "late",
-        (json_int_t)f->late_count, "breaker", "state", open_ms > 0 ? "open" : "closed", "open_ms",
-        (json_int_t)open_ms, "failures", (json_int_t)f->location.failures, "pauses", pauses, "limits",
-        "held_ms", (json_int_t)f->held_ms, "reason", f->held_ms > 0 ? f->held_reason : "", "durability",
-        f->about.durability, "undrained", f->undrained, "reconcile_wanted", f->location.reconcile_ms != 0,
-        "reconciled_s", f->reconciled_s < 0 ? json_null() : json_integer(f->reconciled_s), "counts",
-        values_json(&f->counts, FACTS_COUNTS, 0), "unmapped", values_json(&f->unmapped, FACTS_UNMAPPED, 0),
-        "drains", values_json(&f->drains, HEARTBEAT_VALUE, now_ms), "gone", (json_int_t)facts_gone(f),
-        "left_behind", f->left.data);
+    return json_pack("{sI sI sI sI sI s{ss sI sI} so s{sI ss} ss sb sb so so so so so sI ss}", "waiting",
+                     (json_int_t)f->sizes.count[INDEX_DUE], "due", (json_int_t)f->sizes.due, "oldest_s",
+                     (json_int_t)facts_oldest_s(f), "dead_letters", (json_int_t)f->sizes.count[INDEX_DEAD],
+                     "late", (json_int_t)f->late_count, "breaker", "state", open_ms > 0 ? "open" : "closed",
+                     "open_ms", (json_int_t)open_ms, "failures", (json_int_t)f->location.failures, "pauses",
+                     pauses, "limits", "held_ms", (json_int_t)f->held_ms, "reason",
+                     f->held_ms > 0 ? f->held_reason : "", "durability", f->about.durability, "undrained",
+                     f->undrained, "reconcile_wanted", f->location.reconcile_ms != 0, "reconciled_s",
+                     f->reconciled_s < 0 ? json_null() : json_integer(f->reconciled_s), "counts",
+                     values_json(&f->counts, FACTS_COUNTS), "unmapped",
+                     values_json(&f->unmapped, FACTS_UNMAPPED), "drains", drains, "machines", machines,
+                     "gone", (json_int_t)facts_gone(f), "left_behind", f->left.data);
 }
 
 static json_t *spool_json(const struct spool_stats *s)

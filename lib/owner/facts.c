@@ -1,6 +1,6 @@
 #include "owner/facts.h"
-#include "app/heartbeat.h"
 #include "app/left_behind.h"
+#include "base/clock.h"
 #include "base/text.h"
 #include "shop/reconcile.h"
 #include "sync/sync.h"
@@ -46,7 +46,7 @@ bool facts_read(struct app *app, struct facts *f)
 
     buf_init(&f->counts, STORE_BLOB_MAX);
     buf_init(&f->unmapped, STORE_BLOB_MAX);
-    buf_init(&f->drains, STORE_BLOB_MAX);
+    buf_init(&f->machines, STORE_BLOB_MAX);
     buf_init(&f->gone, STORE_BLOB_MAX);
     buf_init(&f->left, STORE_BLOB_MAX);
     if (store_sizes(store, &f->sizes) != STORE_OK ||
@@ -54,8 +54,7 @@ bool facts_read(struct app *app, struct facts *f)
         store_about(store, &f->about) != STORE_OK || !read_limits(app, f) || !read_late(app, f) ||
         store_values(store, FACTS_COUNTS, &f->counts) != STORE_OK ||
         store_values(store, FACTS_UNMAPPED, &f->unmapped) != STORE_OK ||
-        store_values(store, SYNC_GONE, &f->gone) != STORE_OK ||
-        store_values(store, HEARTBEAT_VALUE, &f->drains) != STORE_OK)
+        store_values(store, SYNC_GONE, &f->gone) != STORE_OK || heartbeat_read(app, &f->machines) != STORE_OK)
         return false;
     still(f);
     left_behind(app, &f->left);
@@ -68,7 +67,7 @@ void facts_free(struct facts *f)
 {
     buf_free(&f->counts);
     buf_free(&f->unmapped);
-    buf_free(&f->drains);
+    buf_free(&f->machines);
     buf_free(&f->gone);
     buf_free(&f->left);
 }
@@ -99,6 +98,40 @@ int64_t facts_gone(const struct facts *f)
     while (facts_next(&f->gone, SYNC_GONE, &at, &ignored))
         n++;
     return n;
+}
+
+void facts_say_machine(const struct facts *f, const struct heartbeat *beat, struct buf *out)
+{
+    char words[CLOCK_WORDS_SIZE];
+    int64_t now_ms = f->sizes.now_ms;
+    bool silent = now_ms - beat->told_ms > HEARTBEAT_OVERDUE_MS;
+
+    if (silent)
+        (void)buf_addf(out, "silent for %s", clock_in_words(now_ms - beat->told_ms, words));
+    else if (beat->drained_ms)
+        (void)buf_addf(out, "a drain ran %s ago", clock_in_words(now_ms - beat->drained_ms, words));
+    else
+        (void)buf_adds(out, "no drain has run");
+    if (!beat->files)
+        (void)buf_addf(out, "; its spool %s empty", silent ? "was" : "is");
+    else
+        (void)buf_addf(out, "; its spool %s %lld file%s", silent ? "held" : "holds", (long long)beat->files,
+                       beat->files == 1 ? "" : "s");
+    if (beat->files && beat->oldest_ms)
+        (void)buf_addf(out, ", the oldest of %s ago", clock_in_words(now_ms - beat->oldest_ms, words));
+}
+
+/* Some machine's spool is not moved. */
+static bool say_spool(const struct facts *f, struct buf *out)
+{
+    struct heartbeat beat;
+    size_t at = 0;
+
+    while (heartbeat_next(&f->machines, &at, &beat))
+        if (beat.files && beat.oldest_ms && f->sizes.now_ms - beat.oldest_ms > HEARTBEAT_OVERDUE_MS)
+            return buf_addf(out, "Deliveries wait in the spool of %s: run `woo_ghl drain` there.",
+                            beat.machine);
+    return false;
 }
 
 /* "1 order", "2 orders". */
@@ -146,6 +179,8 @@ enum facts_state facts_say(const struct facts *f, struct buf *out)
         (void)buf_addf(out,
                        "The opportunities of %lld order%s are gone in GoHighLevel and are not made again.",
                        ORDERS(facts_gone(f)));
+    else if (say_spool(f, out))
+        return FACTS_ATTENTION;
     else if (f->left.len)
         (void)buf_adds(out, "Orders wait in a place that the settings do not name any more.");
     else if (f->location.reconcile_ms)

@@ -4,7 +4,7 @@
 #ifndef WOO_GHL_OWNER_FACTS_H
 #define WOO_GHL_OWNER_FACTS_H
 
-#include "app/app.h"
+#include "app/heartbeat.h"
 
 #define FACTS_LATE_MAX 1000 /* late orders that are counted */
 
@@ -22,9 +22,10 @@ struct facts {
     char held_reason[RECORD_REASON_SIZE];
     struct store_entry late[FACTS_LATE_MAX]; /* waiting for longer than RETRY_FOR */
     size_t late_count;
-    struct buf counts, unmapped, drains, gone; /* as store_values says */
-    struct buf left;                           /* lines of left_behind */
-    int64_t reconciled_s;                      /* -1 = never */
+    struct buf counts, unmapped, gone; /* as store_values says */
+    struct buf machines;               /* for heartbeat_next */
+    struct buf left;                   /* lines of left_behind */
+    int64_t reconciled_s;              /* -1 = never */
     bool undrained;
 };
 
@@ -42,6 +43,9 @@ enum facts_state {
 
 /* Appends one sentence about the worst of it. */
 enum facts_state facts_say(const struct facts *facts, struct buf *out);
+
+/* Appends what a machine told of its drain and its spool, without its name. */
+void facts_say_machine(const struct facts *facts, const struct heartbeat *beat, struct buf *out);
 
 /* The next of the values, and the number that it is. The name is without its prefix. NULL = no more. */
 const char *facts_next(const struct buf *values, const char *prefix, size_t *at, int64_t *number);

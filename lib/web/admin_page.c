@@ -1,5 +1,4 @@
 /* The page's frame, and its one screen. */
-#include "app/heartbeat.h"
 #include "base/clock.h"
 #include "base/text.h"
 #include "base/version.h"
@@ -310,15 +309,19 @@ static void print_machines(struct admin *a, const struct facts *f)
 {
     struct spool_stats spool = {0};
     struct error e = ERROR_NONE;
+    struct heartbeat beat;
+    struct buf says;
     size_t at = 0;
-    int64_t ms;
-    const char *machine;
-    char age[ADMIN_AGE_SIZE];
 
+    buf_init(&says, 4096);
     html(a->out, "<section class=third><h2>Machines</h2><dl>");
-    while ((machine = facts_next(&f->drains, HEARTBEAT_VALUE, &at, &ms)))
-        html(a->out, "<dt>%s</dt><dd>a drain ran %s ago</dd>", machine, admin_age(f->sizes.now_ms - ms, age));
-    if (!f->drains.len)
+    while (heartbeat_next(&f->machines, &at, &beat)) {
+        buf_reset(&says);
+        facts_say_machine(f, &beat, &says);
+        row(a, beat.machine, says.data);
+    }
+    buf_free(&says);
+    if (!f->machines.len)
         row(a, "Drain", "none has run: use cron or the service");
     if (!a->app->spool || !spool_stats(a->app->spool, &spool, &e))
         row(a, "Spool", *e.text ? e.text : "it is not open");

@@ -206,7 +206,10 @@ static void prove(struct visit *v, const char *nonce)
 
 static void want_drain(struct visit *v)
 {
-    v->response->drain_wanted = v->app->config.drain_after && drain_is_wanted(v->app);
+    if (v->app->config.drain_after)
+        v->response->drain_wanted = drain_is_wanted(v->app);
+    else
+        heartbeat_tell_spool(v->app, false);
 }
 
 static void take_delivery(struct visit *v)

@@ -12,8 +12,8 @@
 
 #define PROBE "ready" /* the value that is written to see whether the store takes one */
 #define PROBE_MS 60000
-#define DRAINS "metrics/drains" /* the value that keeps a family of the metrics */
-#define DRAINS_MS 30000
+#define MACHINES "metrics/machines" /* the value that keeps what the metrics tell of all machines */
+#define MACHINES_MS 30000
 #define BEARER "Bearer "
 
 bool watch_is_allowed(const struct app *app, const struct request *request, struct response *response)
@@ -130,40 +130,48 @@ static void label_value(struct buf *out, const char *text)
             (void)buf_addc(out, *text);
 }
 
-/* A list of values costs Redis a look at all of its keys: one in so long is enough, whoever asks. */
-static bool list_drains(struct app *app, struct buf *out)
+static void of_machine(struct buf *out, const char *name, const struct heartbeat *beat, int64_t value)
 {
-    struct buf values;
-
-    buf_init(&values, STORE_BLOB_MAX);
-    bool good = store_values(app->store, HEARTBEAT_VALUE, &values) == STORE_OK;
-    for (const char *at = values.data; good && at < values.data + values.len;) {
-        const char *value = at + strlen(at) + 1;
-        (void)buf_adds(out, "woo_ghl_drain_age_seconds{machine=\"");
-        label_value(out, at + sizeof HEARTBEAT_VALUE - 1);
-        (void)buf_addf(out, "\"} %lld\n", (store_now_ms(app->store) - strtoll(value, NULL, 10)) / 1000);
-        at = value + strlen(value) + 1;
-    }
-    buf_free(&values);
-    return good;
+    (void)buf_addf(out, "woo_ghl_%s{machine=\"", name);
+    label_value(out, beat->machine);
+    (void)buf_addf(out, "\"} %" PRId64 "\n", value);
 }
 
-static bool drains(struct app *app, struct buf *out)
+static void list_machines(const struct buf *all, int64_t now_ms, struct buf *out)
 {
-    char *kept = NULL;
-    size_t begin;
+    struct heartbeat beat;
 
     head(out, "drain_age_seconds", "gauge",
          "How long ago a drain last ran on this machine, as of half a minute ago at most.");
-    enum store_result result = store_get(app->store, DRAINS, &kept);
+    for (size_t at = 0; heartbeat_next(all, &at, &beat);)
+        if (beat.drained_ms)
+            of_machine(out, "drain_age_seconds", &beat, (now_ms - beat.drained_ms) / 1000);
+    head(out, "spool_files", "gauge", "What lies in this machine's spool, as it last told.");
+    for (size_t at = 0; heartbeat_next(all, &at, &beat);)
+        of_machine(out, "spool_files", &beat, beat.files);
+    head(out, "spool_oldest_seconds", "gauge", "How old the oldest of it is that can be moved.");
+    for (size_t at = 0; heartbeat_next(all, &at, &beat);)
+        of_machine(out, "spool_oldest_seconds", &beat, beat.oldest_ms ? (now_ms - beat.oldest_ms) / 1000 : 0);
+}
+
+/* A list of values costs Redis a look at all of its keys: one in so long is enough, whoever asks. */
+static bool machines(struct app *app, struct buf *out)
+{
+    char *kept = NULL;
+    size_t begin = out->len;
+    struct buf all;
+    enum store_result result = store_get(app->store, MACHINES, &kept);
     bool good = result == STORE_OK || result == STORE_NONE;
-    begin = out->len;
-    if (result == STORE_OK)
+
+    buf_init(&all, STORE_BLOB_MAX);
+    if (result == STORE_OK) {
         (void)buf_adds(out, kept);
-    else if (good)
-        good = list_drains(app, out);
-    if (good && result == STORE_NONE && out->len > begin && out->len - begin < STORE_VALUE_MAX)
-        good = store_put(app->store, DRAINS, out->data + begin, DRAINS_MS) == STORE_OK;
+    } else if (good && (good = heartbeat_read(app, &all) == STORE_OK)) {
+        list_machines(&all, store_now_ms(app->store), out);
+        if (all.len && out->len - begin < STORE_VALUE_MAX)
+            good = store_put(app->store, MACHINES, out->data + begin, MACHINES_MS) == STORE_OK;
+    }
+    buf_free(&all);
     free(kept);
     return good;
 }
@@ -238,7 +246,7 @@ void watch_metrics(struct app *app, struct response *response)
         (void)buf_adds(out, "woo_ghl_info{version=\"" WOO_GHL_VERSION "\"} 1\n");
         counters(out, &sums);
         queue(out, &sizes);
-        good = holds(app, out) && drains(app, out) && !out->failed;
+        good = holds(app, out) && machines(app, out) && !out->failed;
     }
     if (!good) {
         response_unavailable(response);

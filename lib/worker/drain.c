@@ -147,9 +147,10 @@ static void move_spool(struct app *app)
 {
     long moved = unspool(app);
 
-    if (moved > 0)
-        log_event(app->log, LOG_LEVEL_INFO, "unspooled", NULL, "%ld files of the spool are in the store",
-                  moved);
+    if (moved <= 0)
+        return;
+    log_event(app->log, LOG_LEVEL_INFO, "unspooled", NULL, "%ld files of the spool are in the store", moved);
+    heartbeat_tell_spool(app, true);
 }
 
 /* What is to be done now and then. False if the store does not answer. */

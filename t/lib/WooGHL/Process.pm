@@ -11,6 +11,7 @@ package WooGHL::Process;
 #   WooGHL::Process->user;   # (uid, gid) of the web server's user when we are root, else ()
 #   WooGHL::Process::until_true(sub { ... });     # asks until it is, for $PATIENCE s; is it?
 #   WooGHL::Process::within_an_hour();               # what is counted by the hour comes in one: it waits if its last minute runs
+#   WooGHL::Process::on_machine('web2');             # what is started from now on runs on a machine of that name; false: not here
 #   $WooGHL::Process::PATIENCE;                  # s: what must come is waited for so long, however slow the machine is
 use strict;
 use warnings;
@@ -32,6 +33,15 @@ sub until_true {
 }
 
 sub within_an_hour { return until_true(sub { time % 3600 < 3540 }) }
+
+# For root: a name space of its own, so that nobody else's machine is renamed.
+my $apart;
+sub on_machine {
+    my ($name) = @_;
+    my $number = { x86_64 => { unshare => 272, sethostname => 170 }, aarch64 => { unshare => 97, sethostname => 161 } }->{(POSIX::uname())[4]} or return 0;
+    $apart ||= syscall($number->{unshare}, 0x04000000) == 0 or return 0;    # CLONE_NEWUTS
+    return syscall($number->{sethostname}, $name, length $name) == 0;
+}
 
 sub user {
     return if $> != 0;
