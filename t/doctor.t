@@ -5,6 +5,7 @@ use warnings;
 use FindBin;
 use lib "$FindBin::Bin/lib";
 use FakeGHL::Client;
+use FakeWoo::Client;
 use JSON::PP qw(decode_json);
 use Test::More;
 use WooGHL::Server;
@@ -129,6 +130,38 @@ subtest 'clocks and versions' => sub {
     found($found, 'GHL.clock', 'warn', qr/clock is \d+ s ahead of GHL's/);
     found($found, 'GHL.sunset', 'warn', qr/ends API version 2021-07-28: Wed, 01 Sep 2027/);
     ok !examine($server)->{'GHL.clock'}, 'a clock that is right is not mentioned';
+};
+
+subtest "the shop's clock" => sub {
+    my $woo = FakeWoo::Client->start;
+    my $server = new_server($woo->wiring);
+    found(examine($server), 'shop.shop', 'ok', qr/shows its orders/);
+    ok !examine($server)->{'shop.clock'}, 'a clock that is right is not mentioned';
+    for my $case ([-360, 'ahead of'], [360, 'behind']) {
+        my ($off, $words) = @$case;
+        $woo->settings({ clock_ahead_s => $off });
+        found(examine($server), 'shop.clock', 'warn', qr/^This machine's clock is 3[56]\d s $words the shop's$/);
+    }
+    $woo->stop;
+};
+
+subtest "a webhook's owner that may not read orders" => sub {
+    my $server = new_server();
+    my $error = sub { return qq({"code":"$_[0]","message":"Sorry","data":{"status":401}}) };
+    my $deliver = sub { is $server->deliver($error->($_[0]))->{body}, '{"status":"ignored","reason":"rest_error"}', "given $_[0]" };
+    $deliver->('woocommerce_rest_shop_order_invalid_id');
+    found(examine($server), 'deliveries.last', 'ok', qr/no order has come yet/);
+    $deliver->('rest_no_route');
+    found(examine($server), 'deliveries.rest_error', 'warn', qr/an error in an order's place .* ago, and no order since$/);
+    $deliver->('woocommerce_rest_cannot_view');
+    my $found = examine($server);
+    found($found, 'deliveries.webhook_owner', 'FAIL', qr/"cannot view" .* ago, and no order since: the webhook's owner lost the right to read orders, or was deleted$/);
+    like $found->{'deliveries.webhook_owner'}[0]{mend}, qr/as an administrator and save it again.* woo_ghl connect.* woo_ghl reconcile/, 'what mends it';
+    is $found->{code}, 1, 'no order arrives';
+    select undef, undef, undef, 1.1;
+    like $server->deliver('{"id":7,"status":"processing","total":"10.00","billing":{"first_name":"Ann","email":"ann@example.com"}}')->{body}, qr/synced/, 'then an order, by another webhook';
+    found(examine($server), 'deliveries.webhook_owner', 'warn', qr/ago: the webhook's owner lost the right/);
+    $ghl->reset;
 };
 
 subtest 'files' => sub {

@@ -18,7 +18,7 @@ struct visit {
     const char *packed; /* headers and bytes, as they are kept; NULL = not packed yet */
     size_t packed_len;
     char bytes[RECORD_SHORT_SIZE];   /* hash of the exact body */
-    char status[RECORD_STATUS_SIZE]; /* the order's */
+    char status[RECORD_STATUS_SIZE]; /* the order's; the code of what came in its place */
     bool ready;                      /* orders can be claimed; if not, `trouble` says why */
     struct error trouble;
     int64_t began_mono_ms;
@@ -133,6 +133,7 @@ static void ignore_not_order(struct visit *v, const struct order_verdict *verdic
         }
         accept_alert_not_order(v->app, verdict);
     }
+    (void)text_copy(v->status, sizeof v->status, verdict->code ? verdict->code : "");
     end(v, ACCEPTED_IGNORED, verdict->reason);
     accept_log_ignored(v->app, v->delivery, v->out, LOG_LEVEL_WARN, verdict->advice);
 }

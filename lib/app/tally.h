@@ -42,7 +42,9 @@ struct tally_event {
     char what[24];          /* "synced", "queued", "retry" */
     char why[40];           /* a word: "paused" */
     char id[64];            /* received: a hash of the body. sent: GHL's id of the opportunity */
-    char parts[64]; /* received: the order's status. sent: what GHL was told of: "contact,opportunity" */
+    /* received: the order's status, or which REST error came in its place. sent: what GHL was told of:
+     * "contact,opportunity" */
+    char parts[64];
 };
 
 /* Into a word of the event; what no word may hold becomes "_". */

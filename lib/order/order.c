@@ -11,14 +11,15 @@
 
 static struct order_verdict not_order(const char *reason, const char *advice)
 {
-    struct order_verdict verdict = {ORDER_NOT_ORDER, reason, ""};
+    struct order_verdict verdict = {.kind = ORDER_NOT_ORDER, .reason = reason};
     (void)text_copy(verdict.advice, sizeof verdict.advice, advice);
     return verdict;
 }
 
 static struct order_verdict out_of_memory(void)
 {
-    return (struct order_verdict){ORDER_BAD_JSON, "out_of_memory", "out of memory while reading an order"};
+    return (struct order_verdict){
+        .kind = ORDER_BAD_JSON, .reason = "out_of_memory", .advice = "out of memory while reading an order"};
 }
 
 /* A code of WordPress's form, which may be quoted in a log. */
@@ -31,12 +32,14 @@ static bool is_known_form(const char *code)
 /* What WordPress answers in the place of an order, when the webhook's job asks its own REST API for it. */
 static struct order_verdict rest_error(const char *code)
 {
+    static const char owner[] =
+        "the webhook's owner may not read orders (deleted, or lost rights): open the webhook in "
+        "WooCommerce as an administrator and save it again";
     static const struct {
         const char *part, *advice;
     } known[] = {
-        {"cannot_view",
-         "the webhook's owner may not read orders (deleted, or lost rights): open the webhook in "
-         "WooCommerce as an administrator and save it again"},
+        {"cannot_view", owner},
+        {"cannot_read", owner},
         {"invalid_id", "the order was deleted before its webhook ran: nothing is to be done"},
         {"rest_no_route",
          "the shop built the webhook inside another request, before its REST API was loaded: "
@@ -45,13 +48,14 @@ static struct order_verdict rest_error(const char *code)
          "the shop's REST API refuses its own webhook: open the webhook in WooCommerce as an "
          "administrator and save it again"},
     };
-    const char *advice = "save the webhook again in WooCommerce as an administrator";
+    const char *advice = "save the webhook again in WooCommerce as an administrator", *part = NULL;
     for (size_t i = 0; i < sizeof known / sizeof *known; i++)
         if (strstr(code, known[i].part)) {
             advice = known[i].advice;
+            part = known[i].part;
             break;
         }
-    struct order_verdict verdict = {ORDER_NOT_ORDER, "rest_error", ""};
+    struct order_verdict verdict = {.kind = ORDER_NOT_ORDER, .reason = "rest_error", .code = part};
     (void)text_format(verdict.advice, sizeof verdict.advice,
                       "WooCommerce sent the REST error %s instead of an order: %s",
                       is_known_form(code) ? code : "(of unknown form)", advice);
@@ -167,7 +171,7 @@ bool order_read_id(const json_t *body, const char *key, char out[24])
 
 static struct order_verdict judge(struct order *order, const struct order_headers *headers)
 {
-    struct order_verdict verdict = {ORDER_FULL, "", ""};
+    struct order_verdict verdict = {.kind = ORDER_FULL, .reason = ""};
     const json_t *body = order->json;
     bool deleted = headers && present(headers->topic) && !strcasecmp(headers->topic, "order.deleted") &&
                    json_object_size(body) == 1 && has(body, "id");
@@ -210,8 +214,8 @@ struct order_verdict order_parse(const char *bytes, size_t len, const struct ord
     if (!out->json && strstr(e.text, JSON_NO_MEMORY))
         return out_of_memory();
     if (!out->json) {
-        struct order_verdict verdict = {ORDER_BAD_JSON,
-                                        strstr(e.text, JSON_TOO_MANY) ? "too_many_values" : "bad_json", ""};
+        struct order_verdict verdict = {
+            .kind = ORDER_BAD_JSON, .reason = strstr(e.text, JSON_TOO_MANY) ? "too_many_values" : "bad_json"};
         (void)text_copy(verdict.advice, sizeof verdict.advice, e.text);
         return verdict;
     }

@@ -70,6 +70,9 @@ struct order {
 struct order_verdict {
     enum order_kind kind;
     const char *reason;
+    /* "rest_error": "cannot_view" or "cannot_read" (the webhook's owner may not), "invalid_id" (it was deleted since), ...;
+     * NULL = none that is known. Static. */
+    const char *code;
     char advice[256];
 };
 

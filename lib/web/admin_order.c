@@ -27,6 +27,7 @@ static const struct {
     {"status_not_mapped", "GHL_STATUS_MAP does not name its status"},
     {"store_unavailable", "the store was away"},
     {"sub_order", "its parent order counts"},
+    {"rest_error", "the shop sent an error in an order's place; woo_ghl check says more"},
 };
 
 static void print_why(struct admin *a, const char *why)
