@@ -111,7 +111,7 @@ for my $mode (qw(cgi nginx)) {
     }
     my $done = get('?order=' . encode('Ab&7'));
     is_page($done, 200, 'an order by its number');
-    like $done->{body}, qr{Order shop:1002.*in GoHighLevel.*<a href="https://app\.gohighlevel\.com/v2/location/fakeLocation00000000/opportunities/\w+"}s,
+    like $done->{body}, qr{Order shop:1002.*in GoHighLevel.*<a href="https://app\.gohighlevel\.com/v2/location/fakeLocation00000000/opportunities/\w+\?tab=Opportunity\+details"}s,
         'with a link to its opportunity';
     is_page(get('?order=99'), 404, 'an order that is none');
     my $markup = get('?order=' . encode('<b>"\'&'));

@@ -5,6 +5,8 @@
 #include <stdio.h>
 #include <string.h>
 
+/* GHL documents no addresses of its app. These stand in many public programs that link into it; the tab opens the
+ * opportunity's card over the list. A white-label domain of an agency serves the same ones. */
 #define GHL_APP "https://app.gohighlevel.com/v2/location/"
 
 /* -- events in words -- */
@@ -172,13 +174,15 @@ static void print_links(struct admin *a, const char *key, const struct order_rec
 
     id_of(key, id);
     html(a->out, "<p>");
+    /* An address of before WooCommerce's own tables; where these are used, PostsRedirectionController redirects it. */
     if (*id && (*c->woo_url || *site))
         html(a->out,
              "<a href=\"%s%s/wp-admin/post.php?post=%s&amp;action=edit\" rel=noreferrer>In WooCommerce</a> ",
              *c->woo_url ? "" : "https://", *c->woo_url ? c->woo_url : site, id);
     if (*r->link.opportunity && !r->link.gone_ms)
         html(a->out,
-             "<a href=\"" GHL_APP "%s/opportunities/%s\" rel=noreferrer>Opportunity in GoHighLevel</a> ",
+             "<a href=\"" GHL_APP
+             "%s/opportunities/%s?tab=Opportunity+details\" rel=noreferrer>Opportunity in GoHighLevel</a> ",
              c->ghl_location_id, r->link.opportunity);
     if (*r->link.contact)
         html(a->out, "<a href=\"" GHL_APP "%s/contacts/detail/%s\" rel=noreferrer>Contact in GoHighLevel</a>",
