@@ -16,6 +16,12 @@ static inline bool is_letter(char c)
     return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z');
 }
 
+/* What JSON calls white space. */
+static inline bool is_blank(char c)
+{
+    return c == ' ' || c == '\t' || c == '\r' || c == '\n';
+}
+
 static inline bool is_space(char c)
 {
     return c == ' ' || (c >= '\t' && c <= '\r');

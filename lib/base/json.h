@@ -12,10 +12,10 @@
 #include <jansson.h>
 
 /* Decodes len bytes; numbers arrive as JSON strings holding their literal. NULL with the error set when the
- * bytes are not JSON (RFC 8259; the error names position and reason, never content). Depth is limited
- * (JSON_PARSER_MAX_DEPTH). One UTF-8 byte order mark before the text is skipped. Of equal keys the last wins. \u0000 and
- * lone surrogates become U+FFFD. The error ends with JSON_NO_MEMORY if memory is what was missing: the bytes may be fine. It
- * has JSON_TOO_MANY in it if they hold more names and values than json_values_max says. */
+ * bytes are not JSON (RFC 8259; the error names position and reason, never content). One UTF-8 byte order mark before the
+ * text is skipped. Of equal keys the last wins. \u0000 and lone surrogates become U+FFFD. The error ends with JSON_NO_MEMORY
+ * if memory is what was missing: the bytes may be fine. It has JSON_TOO_MANY in it if they hold more names and values than
+ * json_values_max says, or more than JSON_PARSER_MAX_DEPTH of them inside each other. */
 #define JSON_NO_MEMORY "out of memory"
 #define JSON_TOO_MANY "too many names and values"
 json_t *json_decode_exact(const char *bytes, size_t len, struct error *e);

@@ -1,5 +1,6 @@
 #include "base/ascii.h"
 #include "base/json.h"
+#include "base/text.h"
 #include "base/utf8.h"
 #include <errno.h>
 #include <stdlib.h>
@@ -25,6 +26,12 @@ struct reader {
 
 static json_t *read_value(struct reader *r);
 
+/* RFC 8259 lets a parser skip a byte order mark. */
+static size_t bom_length(const char *bytes, size_t len)
+{
+    return len >= strlen(BOM) && !memcmp(bytes, BOM, strlen(BOM)) ? strlen(BOM) : 0;
+}
+
 static bool fail(struct reader *r, const char *wrong)
 {
     r->wrong = wrong;
@@ -49,11 +56,6 @@ static bool no_text(struct reader *r, bool ascii)
     return ascii || errno == ENOMEM ? no_memory(r) : fail(r, "it is not UTF-8");
 }
 
-static bool is_blank(char c)
-{
-    return c == ' ' || c == '\t' || c == '\r' || c == '\n';
-}
-
 /* The next byte that is no blank; NUL at the end. */
 static char next(struct reader *r)
 {
@@ -73,19 +75,10 @@ static bool count(struct reader *r, size_t weight)
 /* The number of a \uXXXX at s; -1 when it is none. */
 static long escape_code(const char *s, size_t left)
 {
-    long code = 0;
     if (left < 6 || s[0] != '\\' || s[1] != 'u')
         return -1;
-    for (int i = 2; i < 6; i++) {
-        char c = s[i];
-        if (is_digit(c))
-            code = code * 16 + (c - '0');
-        else if ((c >= 'a' && c <= 'f') || (c >= 'A' && c <= 'F'))
-            code = code * 16 + ((c | 0x20) - 'a' + 10);
-        else
-            return -1;
-    }
-    return code;
+    int high = text_octet(s + 2), low = text_octet(s + 4);
+    return high < 0 || low < 0 ? -1 : high << 8 | low;
 }
 
 /* half 0 comes first in a pair of surrogates, half 1 second. */
@@ -273,21 +266,13 @@ static size_t weight(char c)
     return c == '{' ? 4 : c == '[' ? 2 : 1;
 }
 
-/* That brackets are too many is said first, as of all other values. */
-static bool too_deep(struct reader *r)
-{
-    for (const char *s = r->at; s < r->end; s++)
-        if ((*s == '{' || *s == '[') && !count(r, weight(*s)))
-            return false;
-    return fail(r, "it is nested too deeply");
-}
-
 static json_t *read_value(struct reader *r)
 {
     char c = next(r);
     json_t *value;
 
-    if (!count(r, weight(c)) || (r->depth == JSON_PARSER_MAX_DEPTH && !too_deep(r)))
+    if (!count(r, weight(c)) ||
+        (r->depth == JSON_PARSER_MAX_DEPTH && !fail(r, JSON_TOO_MANY " inside each other")))
         return NULL;
     r->depth++;
     switch (c) {
@@ -331,9 +316,7 @@ json_t *json_decode_exact(const char *bytes, size_t len, struct error *e)
 
     errno = 0;
     buf_init(&r.text, len + JSON_PARSER_MAX_DEPTH); /* no escape is shorter than what it stands for */
-    /* RFC 8259 lets a parser skip a byte order mark; the signature was over it. */
-    if (len >= strlen(BOM) && !memcmp(bytes, BOM, strlen(BOM)))
-        r.at += strlen(BOM);
+    r.at += bom_length(bytes, len);
     json_t *value = read_value(&r);
     if (value && (next(&r), r.at < r.end)) {
         (void)fail(&r, *r.at ? "something follows its end" : "there is a NUL byte in it");
@@ -397,8 +380,8 @@ enum json_slice json_slice(struct json_slices *s)
 {
     bool first = s->at == 0;
 
-    if (first && s->len >= 3 && !memcmp(s->text, "\xEF\xBB\xBF", 3))
-        s->at = 3;
+    if (first)
+        s->at = bom_length(s->text, s->len);
     skip_blanks(s);
     if (s->at >= s->len)
         return JSON_SLICE_BROKEN;

@@ -134,7 +134,7 @@ static void test_depth(void)
     ok(value != NULL, "%d levels are read", JSON_PARSER_MAX_DEPTH);
     json_decref(value);
     memset(deep, '[', n);
-    ok(!json_decode_exact(deep, 45000, &e) && strstr(e.text, "too deeply"), "45,000 brackets are an error");
+    ok(!json_decode_exact(deep, 45000, &e) && strstr(e.text, JSON_TOO_MANY), "45,000 levels are too many");
     ok(!json_decode_exact(deep, n, &e) && strstr(e.text, JSON_TOO_MANY), "a million are too many");
     free(deep);
 }
