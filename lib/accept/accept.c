@@ -111,13 +111,6 @@ static void keep_unread(struct visit *v, const struct order_verdict *verdict)
     accept_log_unread(v->app, v->out, v->delivery->len);
 }
 
-static bool wish_rule(struct location_record *location, int64_t now_ms, void *context)
-{
-    (void)context;
-    location->reconcile_ms = now_ms > location->reconcile_ms ? now_ms : location->reconcile_ms + 1;
-    return true;
-}
-
 /* Nothing of it is worth keeping but that it came: a reconcile is wanted. That survives a store that is away. */
 static void ignore_not_order(struct visit *v, const struct order_verdict *verdict)
 {
@@ -125,8 +118,8 @@ static void ignore_not_order(struct visit *v, const struct order_verdict *verdic
 
     if (v->delivery->origin != ORIGIN_FETCHED) {
         snprintf(counter, sizeof counter, "count/%s", verdict->reason);
-        if (!v->ready || store_count(v->app->store, counter, 0, NULL) != STORE_OK ||
-            orders_location(&v->app->orders, wish_rule, NULL) != STORE_OK) {
+        if (!v->ready || store_count(v->app->store, counter) != STORE_OK ||
+            orders_want_reconcile(&v->app->orders) != STORE_OK) {
             spool(v, why_not_kept(v));
             if (v->delivery->origin == ORIGIN_SPOOL)
                 return; /* it stays there */
@@ -140,16 +133,7 @@ static void ignore_not_order(struct visit *v, const struct order_verdict *verdic
 
 /* -- orders that are not for GHL -- */
 
-/* Counted for `status`; a counter that is lost costs nothing. */
-static void count(struct visit *v, const char *word)
-{
-    char name[80];
-
-    snprintf(name, sizeof name, "count/%s", word);
-    if (store_count(v->app->store, name, 0, NULL) != STORE_OK)
-        log_event(v->app->log, LOG_LEVEL_WARN, "store", NULL, "The store did not count this: %s",
-                  store_trouble(v->app->store));
-}
+#define BEFORE_START "count/before_start" /* a counter, for `status` */
 
 static void ignore(struct visit *v, enum log_level level, const char *reason, const char *advice)
 {
@@ -210,7 +194,7 @@ static void work_now(struct visit *v, struct order_work *work)
         accept_rescue(v->app, work, outcome.reason);
     take_outcome(v, &outcome);
     if (v->out->result == ACCEPTED_IGNORED && !strcmp(v->out->reason, "before_start"))
-        count(v, "before_start");
+        app_count(v->app, BEFORE_START);
     accept_log_worked(v->app, v->out, &about);
     order_work_free(work);
 }
@@ -273,10 +257,10 @@ static void take_claimed(struct visit *v, const struct orders_claimed *claimed, 
     case CLAIM_STALE: end(v, ACCEPTED_STALE, "stale"); break;
     case CLAIM_IGNORED:
         if (is_past(v))
-            count(v, "before_start");
+            app_count(v->app, BEFORE_START);
         /* A deletion names nothing to look for; a reconcile finds the whole order in the bin. */
         if (v->planned.plan.status_only && v->app->orders.location.lost_ms &&
-            orders_location(&v->app->orders, wish_rule, NULL) != STORE_OK) {
+            orders_want_reconcile(&v->app->orders) != STORE_OK) {
             spool(v, store_trouble(v->app->store));
             return;
         }

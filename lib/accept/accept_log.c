@@ -211,9 +211,7 @@ void accept_note_plan(struct app *app, const struct planned *planned)
     if (*plan->amount_note)
         log_event(app->log, LOG_LEVEL_WARN, "amount", &about, "%s", plan->amount_note);
     if (plan->erased) {
-        if (store_count(app->store, "count/erased", 0, NULL) != STORE_OK)
-            log_event(app->log, LOG_LEVEL_WARN, "store", NULL, "The store did not count this: %s",
-                      store_trouble(app->store));
+        app_count(app, "count/erased");
         log_event(app->log, LOG_LEVEL_WARN, "erased", &about,
                   "The shop erased this order's personal data: GHL gets none of the values that replaced it");
         (void)alert_raise(app, ALERT_ERASED,
@@ -231,9 +229,7 @@ void accept_alert_unmapped(struct app *app, const struct planned *planned)
     struct log_about about = {.order = planned->plan.key};
     char name[80];
     snprintf(name, sizeof name, "unmapped/%.32s", planned->order.status);
-    if (store_count(app->store, name, 0, NULL) != STORE_OK)
-        log_event(app->log, LOG_LEVEL_WARN, "store", NULL, "The store did not count this status: %s",
-                  store_trouble(app->store));
+    app_count(app, name);
     log_event(
         app->log, LOG_LEVEL_WARN, "unmapped", &about,
         "A paid order has the status \"%.32s\", which GHL_STATUS_MAP does not name: it makes no opportunity. "

@@ -3,7 +3,6 @@
 #include "app/left_behind.h"
 #include "base/clock.h"
 #include "base/text.h"
-#include <inttypes.h>
 #include <stdio.h>
 #include <stdlib.h>
 
@@ -38,15 +37,13 @@ static void look_at_pause(struct app *app, const struct location_record *locatio
 void alert_not_silent(struct app *app)
 {
     int64_t now = clock_mono_ms(), every_ms = app->config.alert_silence_ms / 10;
-    char text[24];
 
     if (every_ms > DELIVERED_EVERY_MS)
         every_ms = DELIVERED_EVERY_MS;
     if (app->config.alert_silence_ms <= 0 || !app->store ||
         (app->delivered_mono_ms && now - app->delivered_mono_ms < every_ms))
         return;
-    (void)text_format(text, sizeof text, "%" PRId64, store_now_ms(app->store));
-    if (store_put(app->store, DELIVERED, text, 0) == STORE_OK)
+    if (app_put_number(app, DELIVERED, store_now_ms(app->store), 0) == STORE_OK)
         app->delivered_mono_ms = now;
 }
 
@@ -162,10 +159,11 @@ static void look_left_behind(struct app *app)
 static void look_at_limits(struct app *app)
 {
     struct limiter_record limiter;
-    int64_t now_ms;
 
-    if (store_read_limiter(app->store, &limiter, &now_ms) == STORE_OK && limiter.hold_until_ms <= now_ms &&
-        !(limiter.day_until_ms > now_ms && limiter.day_left <= 0))
+    if (store_read_limiter(app->store, &limiter) != STORE_OK)
+        return;
+    int64_t now_ms = store_now_ms(app->store);
+    if (limiter.hold_until_ms <= now_ms && !(limiter.day_until_ms > now_ms && limiter.day_left <= 0))
         alert_over(app, ALERT_LIMIT);
 }
 
@@ -173,7 +171,6 @@ void alert_look(struct app *app)
 {
     struct store_sizes sizes;
     struct location_record location;
-    int64_t now_ms;
 
     alert_again(app);
     alert_over(app, ALERT_STORE);     /* it answered the drain, */
@@ -181,9 +178,9 @@ void alert_look(struct app *app)
     look_at_spool(app);
     look_left_behind(app);
     look_at_limits(app);
-    if (store_read_location(app->store, &location, &now_ms) != STORE_OK ||
-        store_sizes(app->store, &sizes) != STORE_OK)
+    if (store_read_location(app->store, &location) != STORE_OK || store_sizes(app->store, &sizes) != STORE_OK)
         return;
+    int64_t now_ms = sizes.now_ms;
     look_at_pause(app, &location, now_ms);
     look_for_silence(app, &location, now_ms);
     if (sizes.count[INDEX_DEAD] > 0)

@@ -3,6 +3,7 @@
 #include "base/text.h"
 #include <errno.h>
 #include <grp.h>
+#include <inttypes.h>
 #include <poll.h>
 #include <pwd.h>
 #include <stdio.h>
@@ -280,6 +281,32 @@ enum store_result app_number(struct app *app, const char *name, int64_t *number)
     return result == STORE_NONE ? STORE_OK : result;
 }
 
+enum store_result app_put_number(struct app *app, const char *name, int64_t number, int64_t ttl_ms)
+{
+    char text[24];
+
+    snprintf(text, sizeof text, "%" PRId64, number);
+    return store_put(app->store, name, text, ttl_ms);
+}
+
+static void tell_lost(const struct app *app, const char *name)
+{
+    log_event(app->log, LOG_LEVEL_WARN, "store", NULL, "The store did not keep %s: %s", name,
+              store_trouble(app->store));
+}
+
+void app_keep(struct app *app, const char *name, const char *value, int64_t ttl_ms)
+{
+    if (app->store && store_put(app->store, name, value, ttl_ms) != STORE_OK)
+        tell_lost(app, name);
+}
+
+void app_count(struct app *app, const char *name)
+{
+    if (store_count(app->store, name) != STORE_OK)
+        tell_lost(app, name);
+}
+
 static char *cache_get(void *context, const char *name)
 {
     struct app *app = context;
@@ -289,10 +316,7 @@ static char *cache_get(void *context, const char *name)
 
 static void cache_put(void *context, const char *name, const char *value, int64_t ttl_ms)
 {
-    struct app *app = context;
-    if (app->store && store_put(app->store, name, value, ttl_ms) != STORE_OK)
-        log_event(app->log, LOG_LEVEL_WARN, "store", NULL, "The store did not keep %s: %s", name,
-                  store_trouble(app->store));
+    app_keep(context, name, value, ttl_ms);
 }
 
 struct ghl_cache app_cache(struct app *app)

@@ -71,6 +71,13 @@ bool app_take_turn(struct app *app, const char *name, int64_t ttl_ms, bool *turn
 
 /* The number that the store's value of this name is; 0 = there is none. OK, UNAVAILABLE. */
 enum store_result app_number(struct app *app, const char *name, int64_t *number) MUST_CHECK;
+/* Puts it, for ttl_ms; 0 = it stays. */
+enum store_result app_put_number(struct app *app, const char *name, int64_t number,
+                                 int64_t ttl_ms) MUST_CHECK;
+
+/* What nothing depends on: puts the store's value (NULL: it goes), or adds 1 to its counter. The log tells a loss. */
+void app_keep(struct app *app, const char *name, const char *value, int64_t ttl_ms);
+void app_count(struct app *app, const char *name);
 
 /* The store's key/values, as GHL's lookups use them. The app must outlive it. */
 struct ghl_cache app_cache(struct app *app);

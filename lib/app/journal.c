@@ -1,6 +1,5 @@
 #include "app/journal.h"
 #include "base/clock.h"
-#include <inttypes.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -122,7 +121,6 @@ static enum store_result write_leaf(struct app *app, const struct leaf *leaf)
 static enum store_result add_events(struct app *app, const struct buf *events)
 {
     struct leaf leaf = {0};
-    char number[24];
     enum store_result result = app_number(app, NEWEST, &leaf.number);
 
     buf_init(&leaf.text, STORE_VALUE_MAX);
@@ -141,9 +139,8 @@ static enum store_result add_events(struct app *app, const struct buf *events)
     }
     if (result == STORE_OK && events->len)
         result = write_leaf(app, &leaf);
-    snprintf(number, sizeof number, "%" PRId64, leaf.number);
     if (result == STORE_OK && events->len)
-        result = store_put(app->store, NEWEST, number, 0);
+        result = app_put_number(app, NEWEST, leaf.number, 0);
     buf_free(&leaf.text);
     return result;
 }

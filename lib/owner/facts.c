@@ -11,13 +11,12 @@
 static bool read_limits(struct app *app, struct facts *f)
 {
     const struct limiter_terms terms = orders_limiter_terms(&app->config);
-    int64_t now_ms;
 
-    if (store_read_limiter(app->store, &f->limiter, &now_ms) != STORE_OK)
+    if (store_read_limiter(app->store, &f->limiter) != STORE_OK)
         return false;
     struct limiter_record copy = f->limiter; /* nothing is taken */
     memcpy(f->held_reason, f->limiter.hold_reason, sizeof f->held_reason);
-    f->held_ms = *f->held_reason ? limiter_take(&copy, &terms, -1, now_ms) : 0;
+    f->held_ms = *f->held_reason ? limiter_take(&copy, &terms, -1, store_now_ms(app->store)) : 0;
     return true;
 }
 
@@ -42,15 +41,13 @@ static void still(struct facts *f)
 bool facts_read(struct app *app, struct facts *f)
 {
     struct store *store = app->store;
-    int64_t now_ms;
 
     buf_init(&f->counts, STORE_BLOB_MAX);
     buf_init(&f->unmapped, STORE_BLOB_MAX);
     buf_init(&f->machines, STORE_BLOB_MAX);
     buf_init(&f->gone, STORE_BLOB_MAX);
     buf_init(&f->left, STORE_BLOB_MAX);
-    if (store_sizes(store, &f->sizes) != STORE_OK ||
-        store_read_location(store, &f->location, &now_ms) != STORE_OK ||
+    if (store_sizes(store, &f->sizes) != STORE_OK || store_read_location(store, &f->location) != STORE_OK ||
         store_about(store, &f->about) != STORE_OK || !read_limits(app, f) || !read_late(app, f) ||
         store_values(store, FACTS_COUNTS, &f->counts) != STORE_OK ||
         store_values(store, FACTS_UNMAPPED, &f->unmapped) != STORE_OK ||

@@ -140,6 +140,11 @@ bool location_saw_shop(struct location_record *l, const char *shop, const char *
     return changed;
 }
 
+void location_want_reconcile(struct location_record *l, int64_t now_ms)
+{
+    l->reconcile_ms = now_ms > l->reconcile_ms ? now_ms : l->reconcile_ms + 1;
+}
+
 /* -- the rate limiter -- */
 
 #define BURST 2

@@ -49,6 +49,8 @@ enum memory memory_check(struct location_record *location, const char *known_id,
 bool location_saw_shop(struct location_record *location, const char *shop, const char *site);
 /* Was an order ever accepted under this name? */
 bool location_has_shop(const struct location_record *location, const char *shop);
+/* A reconcile is wanted: of two wishes in one ms the later one counts. */
+void location_want_reconcile(struct location_record *location, int64_t now_ms);
 
 /* -- the rate limiter -- */
 

@@ -236,7 +236,6 @@ enum reconcile_result reconcile_run(struct app *app, const struct reconcile_opti
 {
     struct location_record location;
     struct last last;
-    int64_t now_ms;
     int lock;
     struct run run = {.app = app,
                       .options = options,
@@ -246,7 +245,7 @@ enum reconcile_result reconcile_run(struct app *app, const struct reconcile_opti
                       .foreign_s = UNKNOWN_S};
 
     *counts = (struct reconcile_counts){0};
-    if (store_read_location(app->store, &location, &now_ms) != STORE_OK || !read_last(app, &last))
+    if (store_read_location(app->store, &location) != STORE_OK || !read_last(app, &last))
         return store_failed(&run);
     if (options->if_wanted && !location.reconcile_ms)
         return RECONCILE_NOT_WANTED;

@@ -42,9 +42,7 @@ static void record(struct app *app, const char *trouble)
     char value[512];
 
     (void)text_format(value, sizeof value, "%" PRId64 " %s", store_now_ms(app->store), trouble);
-    if (store_put(app->store, WEBHOOKS_SEEN, value, 0) != STORE_OK)
-        log_event(app->log, LOG_LEVEL_WARN, "store", NULL, "The store did not keep how the webhooks are: %s",
-                  store_trouble(app->store));
+    app_keep(app, WEBHOOKS_SEEN, value, 0);
 }
 
 bool webhooks_watch(struct app *app, struct woo *woo)

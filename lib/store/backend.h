@@ -20,7 +20,7 @@ struct backend_commit {
     const char *drop_blob[RECORD_BLOBS]; /* those that go; NULL = none */
     int64_t index_ms[INDEXES];           /* order_index_ms(after); -1 = not in it */
     int64_t expires_ms;                  /* 0 = never */
-    const struct store_commit *order;    /* blobs (sealed), values, client; NULL for the others */
+    const struct store_commit *order;    /* blob (sealed), values, client; NULL for the others */
     int64_t decided_ms, deadline_ms;     /* of orders; deadline 0 = the backend's own timeout */
 };
 
@@ -55,7 +55,7 @@ struct backend {
     enum store_result (*values)(void *state, const char *prefix, struct buf *out);
     enum store_result (*lock)(void *state, const char *name, const char *token, int64_t ttl_ms);
     enum store_result (*unlock)(void *state, const char *name, const char *token);
-    enum store_result (*count)(void *state, const char *name, int64_t ttl_ms, int64_t *count);
+    enum store_result (*count)(void *state, const char *name);
     enum store_result (*count_client)(void *state, const char *client, int64_t *count);
     enum store_result (*expire)(void *state, long max, long *n);
     enum store_result (*about)(void *state, struct store_about *);

@@ -48,17 +48,6 @@ enum store_result orders_known_bytes(struct orders *orders, const char *bytes, c
     return result;
 }
 
-static enum store_result look_at_location(struct orders *orders)
-{
-    struct location_record location;
-    int64_t now_ms;
-    enum store_result result = store_read_location(orders->store, &location, &now_ms);
-
-    if (result == STORE_OK)
-        orders->location = location;
-    return result;
-}
-
 /* The place in orders->met of this key, and what stands there if it was claimed here before. */
 static uint32_t *met(struct orders *orders, const char *key, uint32_t *mark)
 {
@@ -128,7 +117,7 @@ enum store_result orders_claim(struct orders *orders, const struct orders_claim 
     change.arrival.body_id = body_id;
     enum store_result result = STORE_OK;
     if (claim->work && location_hold(&orders->location) != HOLD_NONE) /* another process may have lifted it */
-        result = look_at_location(orders);
+        result = orders_look(orders);
     if (result == STORE_OK)
         result = orders_run(orders, &change, &claimed->record);
     if (result == STORE_OK && change.claim == CLAIM_OTHER_ORDER)

@@ -141,10 +141,14 @@ enum store_result orders_delete_body(struct orders *, const char *key) MUST_CHEC
 
 /* -- the location -- */
 
+/* Hears of the location anew. OK, UNAVAILABLE. */
+enum store_result orders_look(struct orders *) MUST_CHECK;
 /* Runs a rule on the location's record until it is committed. `change` returns false if there is nothing to commit;
  * it may run more than once. */
 typedef bool orders_rule(struct location_record *location, int64_t now_ms, void *context);
 enum store_result orders_location(struct orders *, orders_rule *change, void *context) MUST_CHECK;
+/* A reconcile is wanted (location_record.reconcile_ms). */
+enum store_result orders_want_reconcile(struct orders *) MUST_CHECK;
 
 /* Waits are at most max_wait_ms: then the call's slot is taken. */
 enum store_result orders_limit(struct orders *, int64_t max_wait_ms, int64_t *wait_ms) MUST_CHECK;

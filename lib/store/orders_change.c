@@ -161,7 +161,7 @@ static enum store_result commit_change(struct orders *orders, struct change *cha
 
     set_key(orders, before, after, &commit, name);
     if (needs(after, change->blob.id) && !needs(before, change->blob.id))
-        commit.blob[0] = change->blob;
+        commit.blob = change->blob;
     enum store_result result = store_commit(orders->store, &commit, reply);
     if (change->client && (result == STORE_OK || result == STORE_CHANGED || result == STORE_TOO_LATE)) {
         change->client_count = reply->client_count;
@@ -215,28 +215,75 @@ out:
     return result;
 }
 
-/* -- the location -- */
+/* -- what all orders share: the location and the rate limiter -- */
 
-enum store_result orders_location(struct orders *orders, orders_rule *change, void *context)
+/* Changes the record; false: there is nothing to commit. May run more than once. */
+typedef bool change_shared(void *record, int64_t now_ms, void *context);
+
+/* Runs the change until it is committed; *known, of that type, becomes what the store has. */
+static enum store_result run_shared(struct orders *orders, const struct record_type *type, void *known,
+                                    change_shared *change, void *context)
 {
-    struct location_record before, after;
-    int64_t now_ms;
-    enum store_result result = store_read_location(orders->store, &before, &now_ms);
+    union {
+        struct location_record location;
+        struct limiter_record limiter;
+    } before, after;
+    enum store_result result = store_read_shared(orders->store, type, &before);
 
     for (int tries = 0; result == STORE_OK && tries < TRIES; tries++) {
-        after = orders->location = before;
+        after = before;
+        memcpy(known, &before, type->size);
         if (!change(&after, store_now_ms(orders->store), context))
             return STORE_OK;
-        result = store_commit_location(orders->store, &before, &after);
-        if (result != STORE_OK && result != STORE_CHANGED)
+        result = store_commit_shared(orders->store, type, &before, &after);
+        if (result == STORE_OK || result == STORE_CHANGED)
+            memcpy(known, &after, type->size);
+        if (result != STORE_CHANGED)
             return result;
-        orders->location = before = after;
-        if (result == STORE_OK)
-            return STORE_OK;
+        before = after;
         result = STORE_OK;
         pause_a_little(tries);
     }
     return result == STORE_OK ? STORE_UNAVAILABLE : result;
+}
+
+enum store_result orders_look(struct orders *orders)
+{
+    struct location_record location;
+    enum store_result result = store_read_location(orders->store, &location);
+
+    if (result == STORE_OK)
+        orders->location = location;
+    return result;
+}
+
+struct ruling {
+    orders_rule *rule;
+    void *context;
+};
+
+static bool change_location(void *record, int64_t now_ms, void *context)
+{
+    const struct ruling *r = context;
+    return r->rule(record, now_ms, r->context);
+}
+
+enum store_result orders_location(struct orders *orders, orders_rule *rule, void *context)
+{
+    return run_shared(orders, &location_record_type, &orders->location, change_location,
+                      &(struct ruling){rule, context});
+}
+
+static bool want_reconcile(struct location_record *location, int64_t now_ms, void *context)
+{
+    (void)context;
+    location_want_reconcile(location, now_ms);
+    return true;
+}
+
+enum store_result orders_want_reconcile(struct orders *orders)
+{
+    return orders_location(orders, want_reconcile, NULL);
 }
 
 struct limiter_terms orders_limiter_terms(const struct config *config)
@@ -253,9 +300,11 @@ struct limiting {
     bool release;
 };
 
-/* False: nothing is to be committed. */
-static bool change_limiter(struct limiter_record *limiter, struct limiting *l, int64_t now_ms)
+static bool change_limiter(void *record, int64_t now_ms, void *context)
 {
+    struct limiter_record *limiter = record;
+    struct limiting *l = context;
+
     if (l->release)
         return limiter_release(limiter, now_ms);
     if (l->heard) {
@@ -266,28 +315,10 @@ static bool change_limiter(struct limiter_record *limiter, struct limiting *l, i
     return l->wait_ms <= l->max_wait_ms;
 }
 
-/* Runs the change on the limiter's record until it is committed. */
 static enum store_result on_limiter(struct orders *orders, struct limiting *l)
 {
-    struct limiter_record before, after;
-    int64_t now_ms;
-    enum store_result result = store_read_limiter(orders->store, &before, &now_ms);
-
     l->terms = orders_limiter_terms(orders->config);
-    for (int tries = 0; result == STORE_OK && tries < TRIES; tries++) {
-        after = orders->limiter = before;
-        if (!change_limiter(&after, l, store_now_ms(orders->store)))
-            return STORE_OK;
-        result = store_commit_limiter(orders->store, &before, &after);
-        if (result == STORE_OK)
-            orders->limiter = after;
-        if (result != STORE_CHANGED)
-            return result;
-        before = after;
-        result = STORE_OK;
-        pause_a_little(tries);
-    }
-    return result == STORE_OK ? STORE_UNAVAILABLE : result;
+    return run_shared(orders, &limiter_record_type, &orders->limiter, change_limiter, l);
 }
 
 enum store_result orders_limit(struct orders *orders, int64_t max_wait_ms, int64_t *wait_ms)

@@ -141,24 +141,20 @@ static const char *sealed_for(char about[ABOUT_SIZE], const char *key, const cha
     return about;
 }
 
-/* The commit's blobs in their sealed form, whose bytes are in `sealed`. */
-static bool seal(struct store *store, struct store_commit *commit, struct buf sealed[STORE_COMMIT_BLOBS])
+/* The blob, if there is one, in its sealed form, whose bytes are in `sealed`. */
+static bool seal(struct store *store, const char *key, struct store_blob *blob, struct buf *sealed)
 {
     char about[ABOUT_SIZE];
 
-    for (size_t i = 0; i < STORE_COMMIT_BLOBS; i++) {
-        struct store_blob *blob = &commit->blob[i];
-        if (!blob->id)
-            continue;
-        if (!crypt_seal(store->crypt, "blob", sealed_for(about, commit->key, blob->id), blob->bytes,
-                        blob->len, &sealed[i])) {
-            error_set(&store->own_trouble, "%s: %zu bytes cannot be sealed: out of memory, or over %ld bytes",
-                      commit->key, blob->len, STORE_BLOB_MAX);
-            return false;
-        }
-        blob->bytes = sealed[i].data;
-        blob->len = sealed[i].len;
+    if (!blob->id)
+        return true;
+    if (!crypt_seal(store->crypt, "blob", sealed_for(about, key, blob->id), blob->bytes, blob->len, sealed)) {
+        error_set(&store->own_trouble, "%s: %zu bytes cannot be sealed: out of memory, or over %ld bytes",
+                  key, blob->len, STORE_BLOB_MAX);
+        return false;
     }
+    blob->bytes = sealed->data;
+    blob->len = sealed->len;
     return true;
 }
 
@@ -226,7 +222,7 @@ enum store_result store_commit(struct store *store, const struct store_commit *c
                                struct store_reply *reply)
 {
     struct store_commit sealed = *commit;
-    struct buf bytes[STORE_COMMIT_BLOBS];
+    struct buf bytes;
     int64_t version = 0;
     enum store_result result = STORE_UNAVAILABLE;
     struct backend_commit c = {.type = &order_record_type,
@@ -240,74 +236,63 @@ enum store_result store_commit(struct store *store, const struct store_commit *c
                                .deadline_ms = commit->deadline_ms};
 
     *reply = (struct store_reply){0};
-    for (size_t i = 0; i < STORE_COMMIT_BLOBS; i++)
-        buf_init(&bytes[i], STORE_BLOB_MAX + CRYPT_OVERHEAD);
+    buf_init(&bytes, STORE_BLOB_MAX + CRYPT_OVERHEAD);
     find_dropped(commit, c.drop_blob);
     for (int i = 0; i < INDEXES; i++)
         c.index_ms[i] = order_index_ms(commit->after, (enum order_index)i);
-    if (!is_trusted(store) || !seal(store, &sealed, bytes))
-        goto out;
-    result = ASK(commit, store->state, &c, &reply->order, &version, &reply->location, &reply->client_count,
-                 &reply->now_ms);
+    if (is_trusted(store) && seal(store, commit->key, &sealed.blob, &bytes))
+        result = ASK(commit, store->state, &c, &reply->order, &version, &reply->location,
+                     &reply->client_count, &reply->now_ms);
     note_time(store, reply->now_ms);
     if (result == STORE_OK) {
         reply->order = *commit->after;
         reply->order.version = version;
     }
-out:
-    for (size_t i = 0; i < STORE_COMMIT_BLOBS; i++)
-        buf_free(&bytes[i]);
+    buf_free(&bytes);
     return result;
 }
 
-/* Location and rate limiter: *after becomes what the store has. */
-static enum store_result commit_shared(struct store *store, const struct record_type *type, bool durable,
-                                       const void *before, void *after, void *current)
+enum store_result store_read_shared(struct store *store, const struct record_type *type, void *record)
 {
-    struct backend_commit c = {.type = type, .before = before, .after = after, .durable = durable};
-    int64_t version = 0, now_ms = 0, client_count = 0;
+    int64_t now_ms = 0;
+    enum store_result result =
+        ASK_AS(type == &location_record_type ? "store_read_location" : "store_read_limiter", read,
+               store->state, type, NULL, NULL, record, NULL, NULL, &now_ms);
 
-    enum store_result result = ASK_AS(durable ? "store_commit_location" : "store_commit_limiter", commit,
-                                      store->state, &c, current, &version, NULL, &client_count, &now_ms);
+    note_time(store, now_ms);
+    return result;
+}
+
+enum store_result store_commit_shared(struct store *store, const struct record_type *type, const void *before,
+                                      void *after)
+{
+    struct backend_commit c = {
+        .type = type, .before = before, .after = after, .durable = type == &location_record_type};
+    int64_t version = 0, now_ms = 0;
+    union {
+        struct location_record location;
+        struct limiter_record limiter;
+    } current;
+    enum store_result result =
+        ASK_AS(type == &location_record_type ? "store_commit_location" : "store_commit_limiter", commit,
+               store->state, &c, &current, &version, NULL, NULL, &now_ms);
+
     note_time(store, now_ms);
     if (result == STORE_OK)
         memcpy(after, &version, sizeof version);
     else if (result == STORE_CHANGED)
-        memcpy(after, current, type->size);
+        memcpy(after, &current, type->size);
     return result;
 }
 
-static enum store_result read_shared(struct store *store, const struct record_type *type, void *record,
-                                     int64_t *now_ms)
+enum store_result store_read_location(struct store *store, struct location_record *location)
 {
-    *now_ms = 0;
-    enum store_result result =
-        ASK_AS(type == &location_record_type ? "store_read_location" : "store_read_limiter", read,
-               store->state, type, NULL, NULL, record, NULL, NULL, now_ms);
-    note_time(store, *now_ms);
-    return result;
+    return store_read_shared(store, &location_record_type, location);
 }
 
-enum store_result store_read_location(struct store *store, struct location_record *location, int64_t *now_ms)
+enum store_result store_read_limiter(struct store *store, struct limiter_record *limiter)
 {
-    return read_shared(store, &location_record_type, location, now_ms);
-}
-
-enum store_result store_commit_location(struct store *store, const struct location_record *before,
-                                        struct location_record *after)
-{
-    return commit_shared(store, &location_record_type, true, before, after, &(struct location_record){0});
-}
-
-enum store_result store_read_limiter(struct store *store, struct limiter_record *limiter, int64_t *now_ms)
-{
-    return read_shared(store, &limiter_record_type, limiter, now_ms);
-}
-
-enum store_result store_commit_limiter(struct store *store, const struct limiter_record *before,
-                                       struct limiter_record *after)
-{
-    return commit_shared(store, &limiter_record_type, false, before, after, &(struct limiter_record){0});
+    return store_read_shared(store, &limiter_record_type, limiter);
 }
 
 /* -- indexes -- */
@@ -364,10 +349,9 @@ enum store_result store_unlock(struct store *store, const char *name, const char
     return ASK(unlock, store->state, name, token);
 }
 
-enum store_result store_count(struct store *store, const char *name, int64_t ttl_ms, int64_t *count)
+enum store_result store_count(struct store *store, const char *name)
 {
-    int64_t ignored;
-    return ASK(count, store->state, name, ttl_ms, count ? count : &ignored);
+    return ASK(count, store->state, name);
 }
 
 enum store_result store_count_client(struct store *store, const char *client, int64_t *count)

@@ -98,15 +98,13 @@ struct store_value {
     int64_t ttl_ms;    /* 0 = it stays */
 };
 
-#define STORE_COMMIT_BLOBS 2
 #define STORE_COMMIT_VALUES 3
 
 struct store_commit {
     const char *key;
     const struct order_record *before; /* as read; its version is the expected one. NULL = version 0 */
     const struct order_record *after;  /* its version is ignored: the store counts */
-    struct store_blob
-        blob[STORE_COMMIT_BLOBS]; /* new ones; id NULL = none. Those that `after` needs no more go */
+    struct store_blob blob;            /* a new one; id NULL = none. Those that `after` needs no more go */
     struct store_value value[STORE_COMMIT_VALUES]; /* name NULL = none. Done only if the commit is */
     const char
         *count_client;   /* hash of a client's address: counted whatever becomes of the commit. NULL = none */
@@ -124,14 +122,14 @@ enum store_result store_blob(struct store *, const char *key, const char *id, st
 /* The same if it was sealed with another key than the one that seals now; NONE if not. */
 enum store_result store_old_blob(struct store *, const char *key, const char *id, struct buf *out) MUST_CHECK;
 
-/* The location's record. read: OK also if there is none (version 0). */
-enum store_result store_read_location(struct store *, struct location_record *, int64_t *now_ms) MUST_CHECK;
+/* What all orders share: records of the types location_record_type and limiter_record_type. read: OK also if there is
+ * none (version 0). */
+enum store_result store_read_shared(struct store *, const struct record_type *, void *record) MUST_CHECK;
+enum store_result store_read_location(struct store *, struct location_record *) MUST_CHECK;
+enum store_result store_read_limiter(struct store *, struct limiter_record *) MUST_CHECK;
 /* OK, CHANGED, UNAVAILABLE. On OK and CHANGED *after is what the store has. */
-enum store_result store_commit_location(struct store *, const struct location_record *before,
-                                        struct location_record *after) MUST_CHECK;
-enum store_result store_read_limiter(struct store *, struct limiter_record *, int64_t *now_ms) MUST_CHECK;
-enum store_result store_commit_limiter(struct store *, const struct limiter_record *before,
-                                       struct limiter_record *after) MUST_CHECK;
+enum store_result store_commit_shared(struct store *, const struct record_type *, const void *before,
+                                      void *after) MUST_CHECK;
 
 /* -- indexes -- */
 
@@ -172,9 +170,8 @@ enum store_result store_lock(struct store *, const char *name, const char *token
 /* Gives it back if it is the token's. OK, NONE. */
 enum store_result store_unlock(struct store *, const char *name, const char *token) MUST_CHECK;
 
-/* Adds 1 to the counter, which lives ttl_ms from its first count (0 = it stays); *count (may be NULL) is its
- * value. Counters are values: store_values lists them, too. */
-enum store_result store_count(struct store *, const char *name, int64_t ttl_ms, int64_t *count) MUST_CHECK;
+/* Adds 1 to the counter, a value that stays. */
+enum store_result store_count(struct store *, const char *name) MUST_CHECK;
 
 /* Counts a request of a client (hash of its address; its first digit is one of these letters if the request was signed, or
  * is a login) today. The counters need no more room, however many clients there are. Not durable; on SQLite it never waits for a writer. */

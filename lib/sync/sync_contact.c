@@ -63,9 +63,8 @@ static void tell_note(struct sync_work *w, const char *contact, const char *text
         if (result != GHL_OK)
             log_event(w->app->log, LOG_LEVEL_WARN, "degraded", &about, "A contact is without a note: %s",
                       words.text);
-        else if (store_put(w->app->store, name, "1", TOLD_TTL_MS) != STORE_OK)
-            log_event(w->app->log, LOG_LEVEL_WARN, "store", &about,
-                      "The store did not keep that a note is written: %s", store_trouble(w->app->store));
+        else
+            app_keep(w->app, name, "1", TOLD_TTL_MS);
         ghl_answer_free(&answer);
     }
     free(kept);
@@ -303,9 +302,7 @@ static enum step tell_both(struct sync_work *w, const char *known)
               "The order has another customer's email now. GHL's API cannot move its opportunity: it stays "
               "with the "
               "contact that it has, and both contacts have a note");
-    if (store_count(w->app->store, "count/other_customer", 0, NULL) != STORE_OK)
-        log_event(w->app->log, LOG_LEVEL_WARN, "store", &about, "The store did not count this: %s",
-                  store_trouble(w->app->store));
+    app_count(w->app, "count/other_customer");
     sync_holds(w, PLAN_CONTACT);
     return STEP_NEXT;
 }

@@ -122,10 +122,7 @@ void sync_customer_wrote(struct sync_work *w, const struct sync_customer *c)
     snprintf(text, sizeof text, "%" PRId64, wrote_s);
     for (size_t i = 0; i < c->n; i++) {
         snprintf(name, sizeof name, "wrote/%s", c->hash[i]);
-        if (store_put(w->app->store, name, text, w->app->config.link_ttl_ms) != STORE_OK)
-            log_event(w->app->log, LOG_LEVEL_WARN, "store", NULL,
-                      "The store did not keep which order wrote this customer last: %s",
-                      store_trouble(w->app->store));
+        app_keep(w->app, name, text, w->app->config.link_ttl_ms);
     }
 }
 

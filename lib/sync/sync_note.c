@@ -49,9 +49,7 @@ static void written(struct sync_work *w, const char *mark)
 
     written_name(w, mark, name);
     sync_holds(w, PLAN_NOTE);
-    if (store_put(w->app->store, name, "1", WRITTEN_TTL_MS) != STORE_OK)
-        log_event(w->app->log, LOG_LEVEL_WARN, "store", &(struct log_about){.order = w->work->key},
-                  "That this state's note is written could not be kept: %s", store_trouble(w->app->store));
+    app_keep(w->app, name, "1", WRITTEN_TTL_MS);
 }
 
 /* -- the note -- */

@@ -66,9 +66,7 @@ static void list_gone(const struct sync_work *w, const char *opportunity)
     char name[RECORD_KEY_SIZE + sizeof SYNC_GONE];
 
     (void)text_format(name, sizeof name, SYNC_GONE "%s", w->work->key);
-    if (store_put(w->app->store, name, opportunity, w->app->config.link_ttl_ms) != STORE_OK)
-        log_event(w->app->log, LOG_LEVEL_WARN, "store", NULL, "The store did not keep %s: %s", name,
-                  store_trouble(w->app->store));
+    app_keep(w->app, name, opportunity, w->app->config.link_ttl_ms);
 }
 
 /* One "not found" may be a trouble of GHL's: it is asked for by its id, and again later. */

@@ -58,10 +58,9 @@ void watch_ready(struct app *app, struct response *response)
     struct store_sizes sizes = {0};
     struct location_record location = {0};
     char missing[128] = "";
-    int64_t now_ms;
     bool store = app_ready(app, &e) && store_put(app->store, PROBE, "", PROBE_MS) == STORE_OK &&
                  store_sizes(app->store, &sizes) == STORE_OK &&
-                 store_read_location(app->store, &location, &now_ms) == STORE_OK;
+                 store_read_location(app->store, &location) == STORE_OK;
 
     add_word(missing, sizeof missing, !store, "store");
     add_word(missing, sizeof missing, store && !heartbeat_anywhere(app), "drain");
@@ -207,11 +206,11 @@ static bool holds(struct app *app, struct buf *out)
     const struct limiter_terms terms = orders_limiter_terms(&app->config);
     struct location_record location;
     struct limiter_record limiter;
-    int64_t now_ms;
 
-    if (store_read_location(app->store, &location, &now_ms) != STORE_OK ||
-        store_read_limiter(app->store, &limiter, &now_ms) != STORE_OK)
+    if (store_read_location(app->store, &location) != STORE_OK ||
+        store_read_limiter(app->store, &limiter) != STORE_OK)
         return false;
+    int64_t now_ms = store_now_ms(app->store);
     gauge(out, "paused", location.paused_ms != 0,
           "Whether a refused token or setting stops all work, 1 or 0.");
     gauge(out, "breaker_open", breaker_open_ms(&location, now_ms) > 0,

@@ -14,13 +14,6 @@ struct other {
     long moved;
 };
 
-static bool wish_rule(struct location_record *location, int64_t now_ms, void *context)
-{
-    (void)context;
-    location->reconcile_ms = now_ms > location->reconcile_ms ? now_ms : location->reconcile_ms + 1;
-    return true;
-}
-
 /* This store, or the spool, has it. */
 static bool is_kept(const struct acceptance *acceptance)
 {
@@ -52,7 +45,7 @@ static bool deliver_status(struct other *o, const struct order_work *work)
     if (!body->status[0] || body->follows)
         return true;
     if (strcmp(body->status, "trash") != 0)
-        return orders_location(&o->app->orders, wish_rule, NULL) == STORE_OK;
+        return orders_want_reconcile(&o->app->orders) == STORE_OK;
     snprintf(bytes, sizeof bytes, "{\"id\":%.*s}", (int)strspn(id, "0123456789"), id);
     accept_delivery(o->app,
                     &(struct accept_delivery){.bytes = bytes,

@@ -91,10 +91,9 @@ static enum store_result release(struct drain *d)
 {
     struct orders *orders = &d->app->orders;
     enum store_result result = orders_limiter_release(orders);
-    int64_t now_ms;
 
     if (result == STORE_OK)
-        result = store_read_location(orders->store, &orders->location, &now_ms);
+        result = orders_look(orders);
     if (result == STORE_OK)
         (void)hold_lift(d->app, location_hold(&orders->location),
                         true); /* the orders are tried in any case */

@@ -6,8 +6,7 @@
 /* Asked after a file was not taken: if the store answers this, it was the file, not the store. */
 static bool store_answers(struct app *app)
 {
-    int64_t now_ms;
-    return store_read_location(app->store, &app->orders.location, &now_ms) == STORE_OK;
+    return orders_look(&app->orders) == STORE_OK;
 }
 
 static bool move_ids(struct app *app, const struct spool_ids *ids)

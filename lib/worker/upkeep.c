@@ -1,21 +1,9 @@
 #include "worker/upkeep.h"
-#include "base/text.h"
-#include <inttypes.h>
-#include <stdio.h>
-#include <stdlib.h>
 
 #define EXPIRE_MAX 1000 /* records in one go */
 #define EMPTY_MAX 1000  /* dead letters */
 #define PAGE 50
 #define EMPTIED "dead/emptied" /* the age up to which all dead letters lost their content, ms since 1970 */
-
-static enum store_result keep_until(struct app *app, int64_t ms)
-{
-    char text[24];
-
-    snprintf(text, sizeof text, "%" PRId64, ms);
-    return store_put(app->store, EMPTIED, text, 0);
-}
 
 /* Empties the page's letters that are older than until_ms. */
 static enum store_result empty_page(struct app *app, const struct store_entry *list, size_t n,
@@ -53,7 +41,7 @@ static enum store_result empty_dead_letters(struct app *app)
             emptied);
     int64_t reached_ms = last.at_ms < until_ms ? last.at_ms : until_ms;
     if (result == STORE_OK && emptied > 0 && reached_ms > began_ms)
-        result = keep_until(app, reached_ms);
+        result = app_put_number(app, EMPTIED, reached_ms, 0);
     return result;
 }
 

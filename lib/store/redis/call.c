@@ -12,9 +12,8 @@
 
 static const struct {
     const char *text, *sha1;
-} scripts[SCRIPTS] = {[SCRIPT_COMMIT] = {LUA_COMMIT, LUA_COMMIT_SHA1},
-                      [SCRIPT_COUNT] = {LUA_COUNT, LUA_COUNT_SHA1},
-                      [SCRIPT_VALUE] = {LUA_VALUE, LUA_VALUE_SHA1}};
+} scripts[SCRIPTS] = {
+    [SCRIPT_COMMIT] = {LUA_COMMIT, LUA_COMMIT_SHA1}, [SCRIPT_VALUE] = {LUA_VALUE, LUA_VALUE_SHA1}};
 
 /* -- words -- */
 

@@ -172,7 +172,7 @@ static bool has_work(const struct backend_commit *c)
     for (size_t i = 0; c->order && i < STORE_COMMIT_VALUES; i++)
         if (c->order->value[i].name)
             return true;
-    return c->order && (c->order->blob[0].id || c->order->blob[1].id || c->drop_blob[0]);
+    return c->order && (c->order->blob.id || c->drop_blob[0]);
 }
 
 /* A command that lua/commit.lua does. So many words follow in r->args. */
@@ -217,16 +217,10 @@ static void add_fields(struct redis *r, const struct backend_commit *c)
     redis_word_number(&r->args, version + 1);
 }
 
-/* The bodies, or the notes on attempts. */
-static void add_blobs(struct redis *r, const struct backend_commit *c, bool bodies)
+static void add_blob(struct redis *r, const struct store_blob *blob)
 {
-    for (size_t i = 0; c->order && i < STORE_COMMIT_BLOBS; i++) {
-        const struct store_blob *blob = &c->order->blob[i];
-        if (!blob->id || (strcmp(blob->id, c->order->after->attempt.blob) != 0) != bodies)
-            continue;
-        command(r, "SET", "blob", blob->id, 1);
-        redis_word_bytes(&r->args, blob->bytes, blob->len);
-    }
+    command(r, "SET", "blob", blob->id, 1);
+    redis_word_bytes(&r->args, blob->bytes, blob->len);
 }
 
 /* An order that waits, or is a dead letter, never expires by itself: its body and its place in the indexes
@@ -276,8 +270,8 @@ static void add_terms(struct redis *r, const struct backend_commit *c)
 {
     int64_t earliest = 0, latest = EVER_MS, extra = 0;
 
-    for (size_t i = 0; c->order && i < STORE_COMMIT_BLOBS; i++)
-        extra += c->order->blob[i].id ? redis_extra_ms(c->order->blob[i].len) : 0;
+    if (c->order && c->order->blob.id)
+        extra = redis_extra_ms(c->order->blob.len);
     if (c->decided_ms > 0) {
         int64_t wait = c->deadline_ms > 0 ? STORE_CLOCK_SLACK_MS : r->timeout_ms;
         earliest = c->decided_ms - STORE_CLOCK_SLACK_MS - r->shift_ms;
@@ -297,9 +291,15 @@ static void add_terms(struct redis *r, const struct backend_commit *c)
  * which never is: what ends work, and frees memory, goes on. */
 static void add_commands(struct redis *r, const struct backend_commit *c)
 {
-    add_blobs(r, c, true);
+    const struct store_blob *blob = c->order && c->order->blob.id ? &c->order->blob : NULL;
+    bool is_body =
+        blob && strcmp(blob->id, c->order->after->attempt.blob) != 0; /* not a note on an attempt */
+
+    if (is_body)
+        add_blob(r, blob);
     command(r, "PERSIST", c->type->name, c->key, 0);
-    add_blobs(r, c, false);
+    if (blob && !is_body)
+        add_blob(r, blob);
     add_fields(r, c);
     if (c->order) {
         add_indexes(r, c);

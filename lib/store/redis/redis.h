@@ -45,7 +45,7 @@ struct redis_words {
     size_t count;
 };
 
-enum redis_script { SCRIPT_NONE, SCRIPT_COMMIT, SCRIPT_COUNT, SCRIPT_VALUE, SCRIPTS };
+enum redis_script { SCRIPT_NONE, SCRIPT_COMMIT, SCRIPT_VALUE, SCRIPTS };
 
 struct redis_address {
     struct sockaddr_storage address;
@@ -196,7 +196,7 @@ enum store_result redis_put(void *, const char *name, const char *value, int64_t
 enum store_result redis_values(void *, const char *prefix, struct buf *out);
 enum store_result redis_lock(void *, const char *name, const char *token, int64_t ttl_ms);
 enum store_result redis_unlock(void *, const char *name, const char *token);
-enum store_result redis_count(void *, const char *name, int64_t ttl_ms, int64_t *count);
+enum store_result redis_count(void *, const char *name);
 /* about.c */
 enum store_result redis_about(void *, struct store_about *);
 

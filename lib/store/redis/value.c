@@ -95,18 +95,14 @@ enum store_result redis_unlock(void *state, const char *name, const char *token)
     return run_value(state, "lock", name, "mine", token, -1, NULL);
 }
 
-enum store_result redis_count(void *state, const char *name, int64_t ttl_ms, int64_t *count)
+enum store_result redis_count(void *state, const char *name)
 {
     struct redis *r = state;
     redisReply *reply;
 
     redis_begin(r);
-    redis_word_key(&r->keys, r->base, "val", name);
-    redis_word_number(&r->args, ttl_ms > 0 ? ttl_ms : 0);
-    redis_add_script(r, SCRIPT_COUNT);
+    redis_add(r, "INCR %k", "val", name);
     enum store_result result = redis_ask(r, &reply, REDIS_REPLY_INTEGER);
-    if (result == STORE_OK)
-        *count = reply->integer;
     redis_free(&reply, 1);
     return result;
 }

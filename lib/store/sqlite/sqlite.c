@@ -181,19 +181,16 @@ static enum store_result sqlite_unlock(void *state, const char *name, const char
                         "itti", db->namespace_id, name, token, db->now_ms) > 0);
 }
 
-static enum store_result sqlite_count(void *state, const char *name, int64_t ttl_ms, int64_t *count)
+static enum store_result sqlite_count(void *state, const char *name)
 {
     struct db *db = &((struct sqlite *)state)->db;
 
     if (!db_begin(db, DB_WRITE_LAZY, 0))
         return db_failure(db);
-    *count = db_integer(
-        db, 0,
-        "INSERT INTO vals(namespace, name, value, until) VALUES(?1, ?2, 1, ?3) ON CONFLICT DO UPDATE"
-        " SET value=CASE WHEN until<=?4 THEN 1 ELSE CAST(value AS INTEGER)+1 END,"
-        " until=CASE WHEN until<=?4 THEN excluded.until ELSE until END"
-        " RETURNING CAST(value AS INTEGER)",
-        "itni", db->namespace_id, name, ttl_ms ? db->now_ms + ttl_ms : 0, db->now_ms);
+    db_run(db,
+           "INSERT INTO vals(namespace, name, value) VALUES(?, ?, 1) ON CONFLICT DO UPDATE"
+           " SET value=CAST(value AS INTEGER)+1",
+           "it", db->namespace_id, name);
     return db_end(db);
 }
 
@@ -255,10 +252,9 @@ static void commit_order(struct db *db, const struct backend_commit *c)
         if (c->drop_blob[i])
             db_run(db, "DELETE FROM blobs WHERE namespace=? AND id=?", "it", db->namespace_id,
                    c->drop_blob[i]);
-    for (size_t i = 0; i < STORE_COMMIT_BLOBS; i++)
-        if (c->order->blob[i].id)
-            db_run(db, "INSERT OR REPLACE INTO blobs(namespace, id, bytes) VALUES(?, ?, ?)", "itb",
-                   db->namespace_id, c->order->blob[i].id, c->order->blob[i].bytes, c->order->blob[i].len);
+    if (c->order->blob.id)
+        db_run(db, "INSERT OR REPLACE INTO blobs(namespace, id, bytes) VALUES(?, ?, ?)", "itb",
+               db->namespace_id, c->order->blob.id, c->order->blob.bytes, c->order->blob.len);
     for (size_t i = 0; i < STORE_COMMIT_VALUES; i++)
         if (c->order->value[i].name)
             put(db, c->order->value[i].name, c->order->value[i].value, c->order->value[i].ttl_ms, false);

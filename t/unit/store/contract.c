@@ -263,12 +263,12 @@ static void blobs_come_and_go_with_their_record(struct rig *rig)
 
     buf_init(&out, 1 << 20);
     rig_commit_init(&commit, "shop:1", NULL, &order, now);
-    commit.order.blob[0] = (struct store_blob){BODY, "sealed\0body", 12};
+    commit.order.blob = (struct store_blob){BODY, "sealed\0body", 12};
     is_result(rig_commit_run(rig, &commit), STORE_OK, "given an order with a body");
     is_str(blob(rig, BODY, &out), "sealed", "it is there");
     is_int(out.len, 12, "with all its bytes");
     rig_commit_init(&commit, "shop:1", NULL, &next, now);
-    commit.order.blob[0] = (struct store_blob){OTHER_BODY, "other", 5};
+    commit.order.blob = (struct store_blob){OTHER_BODY, "other", 5};
     commit.c.drop_blob[0] = BODY;
     is_result(rig_commit_run(rig, &commit), STORE_CHANGED, "a commit that is refused");
     is_str(blob(rig, OTHER_BODY, &out), "NONE", "brings none");
@@ -276,7 +276,7 @@ static void blobs_come_and_go_with_their_record(struct rig *rig)
     order = rig_read(rig, "shop:1");
     snprintf(next.current.id, sizeof next.current.id, "%s", OTHER_BODY);
     rig_commit_init(&commit, "shop:1", &order, &next, rig_now(rig));
-    commit.order.blob[1] = (struct store_blob){OTHER_BODY, "other", 5};
+    commit.order.blob = (struct store_blob){OTHER_BODY, "other", 5};
     commit.c.drop_blob[2] = BODY;
     is_result(rig_commit_run(rig, &commit), STORE_OK, "one that is done");
     is_str(blob(rig, OTHER_BODY, &out), "other", "brings the new one");
@@ -296,7 +296,7 @@ static void a_large_blob_is_kept(struct rig *rig)
     for (size_t i = 0; bytes && i < len; i++)
         bytes[i] = (char)(i * 2654435761U >> 24);
     rig_commit_init(&commit, "shop:1", NULL, &order, rig_now(rig));
-    commit.order.blob[0] = (struct store_blob){BODY, bytes, len};
+    commit.order.blob = (struct store_blob){BODY, bytes, len};
     is_result(rig_commit_run(rig, &commit), STORE_OK, "given 6 MB (%s)", rig->backend->trouble(rig->state));
     is_result(rig->backend->blob(rig->state, BODY, &out), STORE_OK, "they come back");
     ok(bytes && out.len == len && !memcmp(out.data, bytes, len), "as they were");

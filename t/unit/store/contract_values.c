@@ -87,23 +87,13 @@ static void a_lock_is_the_holders(struct rig *rig)
 static void counters_count(struct rig *rig)
 {
     char value[64];
-    int64_t count = 0;
 
-    for (int i = 1; i <= 3; i++) {
-        is_result(rig->backend->count(rig->state, "calls", MINUTE_MS, &count), STORE_OK, "counted");
-        is_int(count, i, "so often");
-    }
-    is_str(rig_value(rig, "calls", value), "3", "it is a value");
-    rig_shift(rig, MINUTE_MS - 5 * SECOND_MS);
-    is_result(rig->backend->count(rig->state, "calls", MINUTE_MS, &count), STORE_OK, "its time");
-    rig_shift(rig, 6 * SECOND_MS);
-    is_result(rig->backend->count(rig->state, "calls", MINUTE_MS, &count), STORE_OK,
-              "runs from its first count");
-    is_int(count, 1, "and then it begins anew");
-    is_result(rig->backend->count(rig->state, "ever", 0, &count), STORE_OK, "one without a time");
+    for (int i = 1; i <= 3; i++)
+        is_result(rig->backend->count(rig->state, "calls"), STORE_OK, "counted");
+    is_str(rig_value(rig, "calls", value), "3", "it is a value: how often");
     rig_shift(rig, 400 * DAY_MS);
-    is_result(rig->backend->count(rig->state, "ever", 0, &count), STORE_OK, "goes on");
-    is_int(count, 2, "for ever");
+    is_result(rig->backend->count(rig->state, "calls"), STORE_OK, "later");
+    is_str(rig_value(rig, "calls", value), "4", "it goes on for ever");
 }
 
 static void clients_are_counted_each_day(struct rig *rig)
@@ -147,7 +137,7 @@ static void namespaces_are_apart(struct rig *rig)
     if (!other.state)
         return;
     rig_commit_init(&commit, "shop:1", NULL, &order, rig_now(rig));
-    commit.order.blob[0] = (struct store_blob){BODY, "mine", 4};
+    commit.order.blob = (struct store_blob){BODY, "mine", 4};
     is_result(rig_commit_run(rig, &commit), STORE_OK, "given an order in one");
     is_result(rig->backend->put(rig->state, "v", "1", 0, false, NULL), STORE_OK, "and a value");
     is_result(rig->backend->lock(rig->state, "l", "mine", HOUR_MS), STORE_OK, "and a lock");

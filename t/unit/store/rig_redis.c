@@ -280,6 +280,6 @@ enum store_result rig_put_body(struct rig *rig, const char *key, const void *byt
     struct rig_commit commit;
 
     rig_commit_init(&commit, key, NULL, &order, now);
-    commit.order.blob[0] = (struct store_blob){RIG_BODY, bytes, len};
+    commit.order.blob = (struct store_blob){RIG_BODY, bytes, len};
     return rig_commit_run(rig, &commit);
 }

@@ -79,7 +79,7 @@ static enum store_result put_order(struct rig *rig, const char *key, const void 
     struct rig_commit commit;
 
     rig_commit_init(&commit, key, NULL, &order, now);
-    commit.order.blob[0] = (struct store_blob){BODY, body, len};
+    commit.order.blob = (struct store_blob){BODY, body, len};
     return rig_commit_run(rig, &commit);
 }
 

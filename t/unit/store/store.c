@@ -59,7 +59,7 @@ static enum store_result commit(struct front *f, const struct order_record *befo
         const struct store_commit c = {.key = "shop:1",
                                        .before = before,
                                        .after = after,
-                                       .blob = {{blob, bytes, bytes ? strlen(bytes) : 0}},
+                                       .blob = {blob, bytes, bytes ? strlen(bytes) : 0},
                                        .decided_ms = store_now_ms(f->store)};
         result = store_commit(f->store, &c, reply);
     }
@@ -153,21 +153,23 @@ static void shared_records_are_committed(struct front *f)
 {
     struct location_record here, next, late;
     struct limiter_record limiter, slower;
-    int64_t now_ms;
 
-    is_result(store_read_location(f->store, &here, &now_ms), STORE_OK, "the location");
+    is_result(store_read_location(f->store, &here), STORE_OK, "the location");
     is_int(here.version, 0, "is not there");
     next = late = here;
     next.failures = 3;
-    is_result(store_commit_location(f->store, &here, &next), STORE_OK, "it is committed");
+    is_result(store_commit_shared(f->store, &location_record_type, &here, &next), STORE_OK,
+              "it is committed");
     is_int(next.version, 1, "and has its version");
-    is_result(store_commit_location(f->store, &here, &late), STORE_CHANGED, "another one");
+    is_result(store_commit_shared(f->store, &location_record_type, &here, &late), STORE_CHANGED,
+              "another one");
     is_int(late.failures, 3, "gets what is there");
     is_int(late.version, 1, "with its version");
-    is_result(store_read_limiter(f->store, &limiter, &now_ms), STORE_OK, "the limiter");
+    is_result(store_read_limiter(f->store, &limiter), STORE_OK, "the limiter");
     slower = limiter;
     slower.day_left = 5;
-    is_result(store_commit_limiter(f->store, &limiter, &slower), STORE_OK, "is committed, too");
+    is_result(store_commit_shared(f->store, &limiter_record_type, &limiter, &slower), STORE_OK,
+              "is committed, too");
     is_int(slower.version, 1, "with a version");
 }
 
