@@ -6,7 +6,6 @@
 #include <stdio.h>
 #include <stdlib.h>
 
-#define PAGE 100
 #define NAMED 5                         /* late orders that an alert names */
 #define SPOOL_OLD_MS (15LL * 60 * 1000) /* a drain should have moved a file by then */
 #define DELIVERED                                                                                            \
@@ -90,27 +89,20 @@ static void look_at_spool(struct app *app)
 /* Dead letters whose content goes within the notice. */
 static void look_for_expiry(struct app *app, int64_t now_ms)
 {
-    int64_t ttl_ms = app->config.dead_letter_ttl_ms, expiring = 0;
-    struct store_entry list[PAGE], last = {.at_ms = now_ms - ttl_ms + 1};
-    size_t n = PAGE;
+    int64_t before_ms = now_ms - app->config.dead_letter_ttl_ms, expiring = 0;
+    struct store_walk walk;
+    const struct store_entry *entry;
     struct error text;
 
-    if (ttl_ms <= EXPIRY_NOTICE_MS)
+    if (app->config.dead_letter_ttl_ms <= EXPIRY_NOTICE_MS)
         return;
-    while (n == PAGE) {
-        if (store_list(app->store, INDEX_DEAD, last.at_ms, last.key, PAGE, list, &n) != STORE_OK)
-            return;
-        for (size_t i = 0; i < n; i++)
-            expiring += list[i].at_ms <= now_ms - ttl_ms + EXPIRY_NOTICE_MS;
-        if (n)
-            last = list[n - 1];
-        if (last.at_ms > now_ms - ttl_ms + EXPIRY_NOTICE_MS)
-            break;
-    }
+    store_walk_begin(&walk, app->store, INDEX_DEAD, before_ms + 1);
+    while ((entry = store_walk_next(&walk)) && entry->at_ms <= before_ms + EXPIRY_NOTICE_MS)
+        expiring++;
     error_set(&text,
               "%lld dead letters lose their content within 3 days (DEAD_LETTER_TTL): see `woo_ghl failed`",
               (long long)expiring);
-    if (expiring > 0)
+    if (expiring > 0 && walk.result == STORE_OK)
         tell(app, ALERT_EXPIRING, "expiring", text.text);
 }
 

@@ -105,10 +105,10 @@ enum store_result heartbeat_read(struct app *app, struct buf *all)
 
 bool heartbeat_next(const struct buf *all, size_t *at, struct heartbeat *beat)
 {
-    if (*at >= all->len)
+    const char *value, *name = store_next_value(all, at, &value);
+
+    if (!name)
         return false;
-    const char *name = all->data + *at, *value = name + strlen(name) + 1;
-    *at = (size_t)(value - all->data) + strlen(value) + 1;
     beat->machine = name + sizeof VALUE - 1;
     beat->drained_ms = text_number(value, &value);
     beat->told_ms = text_number(value, &value);

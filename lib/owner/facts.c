@@ -73,12 +73,10 @@ void facts_free(struct facts *f)
 
 const char *facts_next(const struct buf *values, const char *prefix, size_t *at, int64_t *number)
 {
-    if (*at >= values->len)
-        return NULL;
-    const char *name = values->data + *at, *value = name + strlen(name) + 1;
-    *at = (size_t)(value - values->data) + strlen(value) + 1;
-    *number = text_number(value, NULL);
-    return name + strlen(prefix);
+    const char *value, *name = store_next_value(values, at, &value);
+
+    *number = name ? text_number(value, NULL) : 0;
+    return name ? name + strlen(prefix) : NULL;
 }
 
 int64_t facts_oldest_s(const struct facts *f)

@@ -4,8 +4,6 @@
 #include "shop/reconcile.h"
 #include <string.h>
 
-#define PAGE 100
-
 /* -- reading -- */
 
 void letter_free(struct letter *letter)
@@ -31,21 +29,18 @@ enum store_result letter_read(struct app *app, const char *key, struct letter *l
 
 bool letters_each(struct app *app, int64_t since_ms, letter_visit *take, void *context)
 {
-    struct store_entry page[PAGE], last = {.at_ms = since_ms};
+    struct store_walk walk;
+    const struct store_entry *entry;
     int64_t until_ms = 0;
 
-    for (size_t n = PAGE; n == PAGE;) {
-        if (store_list(app->store, INDEX_DEAD, last.at_ms, last.key, PAGE, page, &n) != STORE_OK)
-            return false;
+    store_walk_begin(&walk, app->store, INDEX_DEAD, since_ms);
+    while ((entry = store_walk_next(&walk))) {
         if (!until_ms)
             until_ms = store_now_ms(app->store);
-        for (size_t i = 0; i < n; i++)
-            if (page[i].at_ms > until_ms || !take(app, &page[i], context))
-                return true;
-        if (n)
-            last = page[n - 1];
+        if (entry->at_ms > until_ms || !take(app, entry, context))
+            break;
     }
-    return true;
+    return walk.result == STORE_OK;
 }
 
 /* -- retry, drop -- */

@@ -53,13 +53,13 @@ static enum reconcile_result read_due(struct run *run, const struct buf *values)
 {
     enum reconcile_result result = RECONCILE_DONE;
     int64_t now_s = store_now_ms(run->app->store) / 1000;
+    const char *name, *value;
+    size_t at = 0;
     int read = 0;
 
-    for (size_t at = 0; result == RECONCILE_DONE && at < values->len && read < MAX;) {
-        const char *name = values->data + at, *value = name + strlen(name) + 1;
+    while (result == RECONCILE_DONE && read < MAX && (name = store_next_value(values, &at, &value))) {
         char *rest;
         int64_t noted_s = strtoll(value, &rest, 10), read_s = strtoll(rest, NULL, 10);
-        at = (size_t)(value - values->data) + strlen(value) + 1;
         if (run->app->stop && *run->app->stop)
             return RECONCILE_STOPPED;
         if (now_s - (read_s ? read_s : noted_s) < EVERY_S)

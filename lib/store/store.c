@@ -303,6 +303,27 @@ enum store_result store_list(struct store *store, enum order_index index, int64_
     return ASK(list, store->state, index, from_ms, after, max, list, n);
 }
 
+void store_walk_begin(struct store_walk *walk, struct store *store, enum order_index index, int64_t from_ms)
+{
+    *walk = (struct store_walk){.store = store,
+                                .index = index,
+                                .last = {.at_ms = from_ms},
+                                .at = STORE_WALK_PAGE,
+                                .n = STORE_WALK_PAGE};
+}
+
+const struct store_entry *store_walk_next(struct store_walk *walk)
+{
+    if (walk->at == STORE_WALK_PAGE) {
+        walk->result = store_list(walk->store, walk->index, walk->last.at_ms, walk->last.key, STORE_WALK_PAGE,
+                                  walk->page, &walk->n);
+        walk->at = 0;
+        if (walk->n == STORE_WALK_PAGE)
+            walk->last = walk->page[walk->n - 1];
+    }
+    return walk->result == STORE_OK && walk->at < walk->n ? &walk->page[walk->at++] : NULL;
+}
+
 enum store_result store_sizes(struct store *store, struct store_sizes *sizes)
 {
     *sizes = (struct store_sizes){0};
@@ -337,6 +358,16 @@ enum store_result store_values(struct store *store, const char *prefix, struct b
 
     text_still(out->data, out->len);
     return result;
+}
+
+const char *store_next_value(const struct buf *values, size_t *at, const char **value)
+{
+    if (*at >= values->len)
+        return NULL;
+    const char *name = values->data + *at;
+    *value = name + strlen(name) + 1;
+    *at = (size_t)(*value - values->data) + strlen(*value) + 1;
+    return name;
 }
 
 enum store_result store_lock(struct store *store, const char *name, const char *token, int64_t ttl_ms)

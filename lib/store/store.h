@@ -144,6 +144,19 @@ struct store_entry {
 enum store_result store_list(struct store *, enum order_index index, int64_t from_ms, const char *after,
                              size_t max, struct store_entry *list, size_t *n) MUST_CHECK;
 
+/* An index from its beginning, or from a time on. After the end `result` tells whether it was all. */
+#define STORE_WALK_PAGE 64
+struct store_walk {
+    struct store *store;
+    enum order_index index;
+    enum store_result result;
+    struct store_entry last, page[STORE_WALK_PAGE];
+    size_t at, n;
+};
+void store_walk_begin(struct store_walk *, struct store *, enum order_index index, int64_t from_ms);
+/* The next entry, good until the next call; NULL at the end. Entries may be changed and removed meanwhile. */
+const struct store_entry *store_walk_next(struct store_walk *) MUST_CHECK;
+
 struct store_sizes {
     int64_t count[INDEXES];    /* entries of each index */
     int64_t due;               /* of INDEX_DUE: those that are due now */
@@ -164,6 +177,8 @@ enum store_result store_put_absent(struct store *, const char *name, const char 
 /* All values whose names begin so, as name NUL value NUL ...; at most 1,000. For status and alerts: control characters
  * are spaces. */
 enum store_result store_values(struct store *, const char *prefix, struct buf *out) MUST_CHECK;
+/* The next name of them, and its value. NULL = there is no other. *at begins as 0. */
+const char *store_next_value(const struct buf *values, size_t *at, const char **value) MUST_CHECK;
 
 /* A lock for ttl_ms. token is the holder's; who has it already renews it. OK, NONE = another has it. */
 enum store_result store_lock(struct store *, const char *name, const char *token, int64_t ttl_ms) MUST_CHECK;

@@ -29,6 +29,8 @@ static bool may_have_forgotten(const struct sync_work *w)
 static enum store_result has_only_erased(struct sync_work *w)
 {
     char prefix[PREFIX_SIZE], own[PREFIX_SIZE + RECORD_KEY_SIZE];
+    const char *value;
+    size_t at = 0;
     struct buf orders;
 
     snprintf(prefix, sizeof prefix, ORDERS_OF_CONTACT "%s/", w->link.contact);
@@ -37,12 +39,9 @@ static enum store_result has_only_erased(struct sync_work *w)
     enum store_result result = store_put(w->app->store, own, ORDERS_ERASED, w->app->config.link_ttl_ms);
     if (result == STORE_OK)
         result = store_values(w->app->store, prefix, &orders);
-    for (size_t at = 0; result == STORE_OK && at < orders.len;) {
-        const char *name = orders.data + at, *value = name + strlen(name) + 1;
-        at = (size_t)(value - orders.data) + strlen(value) + 1;
+    while (result == STORE_OK && store_next_value(&orders, &at, &value))
         if (strcmp(value, ORDERS_ERASED) != 0)
             result = STORE_NONE;
-    }
     buf_free(&orders);
     return result;
 }

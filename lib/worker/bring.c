@@ -4,7 +4,6 @@
 #include <stdio.h>
 #include <string.h>
 
-#define PAGE 64
 #define WHENEVER (INT64_MAX / 2) /* when it was tried last says nothing */
 
 /* The other store. */
@@ -128,20 +127,16 @@ static bool bring_dead(struct other *o, const char *key)
 /* Each once: what has to wait there stands further behind then. */
 static void bring_all(struct other *o, enum order_index index, bool (*bring)(struct other *, const char *key))
 {
-    struct store_entry page[PAGE], last = {.at_ms = 0};
+    struct store_walk walk;
+    const struct store_entry *entry;
     struct store_sizes sizes;
 
     if (store_sizes(o->orders.store, &sizes) != STORE_OK)
         return;
-    for (size_t n = PAGE; n == PAGE;) {
-        if (store_list(o->orders.store, index, last.at_ms, last.key, PAGE, page, &n) != STORE_OK)
+    store_walk_begin(&walk, o->orders.store, index, 0);
+    while (sizes.count[index]-- > 0 && (entry = store_walk_next(&walk)))
+        if ((o->app->stop && *o->app->stop) || !bring(o, entry->key))
             return;
-        for (size_t i = 0; i < n; i++)
-            if (sizes.count[index]-- <= 0 || (o->app->stop && *o->app->stop) || !bring(o, page[i].key))
-                return;
-        if (n)
-            last = page[n - 1];
-    }
 }
 
 static void bring_from(const struct app *app, const struct config *there, void *context)

@@ -1,7 +1,4 @@
 #include "worker/rekey.h"
-#include <string.h>
-
-#define PAGE 64
 
 static bool seal_order(struct app *app, const char *key, struct rekey_counts *counts)
 {
@@ -19,20 +16,16 @@ static bool seal_order(struct app *app, const char *key, struct rekey_counts *co
 /* What comes meanwhile is sealed with the current key as it comes. */
 static bool seal_orders(struct app *app, enum order_index index, struct rekey_counts *counts)
 {
-    struct store_entry page[PAGE], last = {.at_ms = 0};
+    struct store_walk walk;
+    const struct store_entry *entry;
 
-    for (size_t n = PAGE; n == PAGE;) {
-        if (store_list(app->store, index, last.at_ms, last.key, PAGE, page, &n) != STORE_OK) {
-            error_set(&counts->why, "%s", store_trouble(app->store));
+    store_walk_begin(&walk, app->store, index, 0);
+    while ((entry = store_walk_next(&walk)))
+        if ((app->stop && *app->stop) || !seal_order(app, entry->key, counts))
             return false;
-        }
-        for (size_t i = 0; i < n; i++)
-            if ((app->stop && *app->stop) || !seal_order(app, page[i].key, counts))
-                return false;
-        if (n)
-            last = page[n - 1];
-    }
-    return true;
+    if (walk.result != STORE_OK)
+        error_set(&counts->why, "%s", store_trouble(app->store));
+    return walk.result == STORE_OK;
 }
 
 static enum spool_fate seal_file(const struct app *app, struct spool_item *item)

@@ -90,7 +90,7 @@ static void ask(struct redis *r, unsigned call)
     case 7: (void)redis_put(r, "name", "value", 5, true, &text); break;
     case 8: (void)redis_values(r, "alert/", &out); break;
     case 9: (void)redis_lock(r, "name", "token", 5); break;
-    case 10: (void)redis_count(r, "name", 5, &number); break;
+    case 10: (void)redis_count(r, "name"); break;
     case 11: (void)redis_count_client(r, "c1", &number); break;
     case 12: (void)redis_about(r, &about); break;
     default: (void)redis_blob(r, "0123456789abcdef", &out);
