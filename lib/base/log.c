@@ -86,10 +86,8 @@ void log_close(struct log *log)
         closelog();
     if (log->path && log->fd >= 0)
         close(log->fd);
-    for (size_t i = 0; i < log->secret_count; i++) {
-        explicit_bzero(log->secret[i], strlen(log->secret[i]));
-        free(log->secret[i]);
-    }
+    for (size_t i = 0; i < log->secret_count; i++)
+        text_free_secret(log->secret[i]);
     free(log->secret);
     free(log->path);
     free(log);
@@ -377,10 +375,7 @@ void log_event(struct log *log, enum log_level level, const char *event, const s
     if (buf_addc(&line, '\n'))
         write_line(log, level, &line);
 out:
-    if (message) {
-        explicit_bzero(message, strlen(message));
-        free(message);
-    }
+    text_free_secret(message);
     buf_wipe(&line);
     errno = saved_errno;
 }

@@ -18,7 +18,7 @@ static bool take_value(const struct option *o, const char *value, struct error *
         error_set(e, "%s: it needs a value", o->name);
         return value;
     }
-    if (!value || !unit_read_count(value, &number) || number < o->least || number > o->most) {
+    if (!value || !unit_read(value, unit_count, &number) || number < o->least || number > o->most) {
         error_set(e, "%s takes a whole number from %ld to %ld", o->name, o->least, o->most);
         return false;
     }

@@ -21,7 +21,7 @@ static bool parse_ago(const char *text, int64_t now_s, int64_t *out_s)
 {
     int64_t ago_ms;
 
-    if (!text[strspn(text, "0123456789")] || !unit_read_duration(text, &ago_ms))
+    if (!text[strspn(text, "0123456789")] || !unit_read(text, unit_duration, &ago_ms))
         return false;
     *out_s = now_s - ago_ms / 1000;
     return true;

@@ -3,6 +3,8 @@
 #include <stddef.h>
 #include <string.h>
 
+#define VALUE_MAX (1024L * 1024) /* bytes of one that is printed */
+
 #define SECOND 1000LL
 #define MINUTE (60 * SECOND)
 #define HOUR (60 * MINUTE)
@@ -221,7 +223,19 @@ bool settings_print(const struct setting *s, const struct config *config, struct
 
 bool settings_same(const struct setting *s, const struct config *a, const struct config *b)
 {
-    return s->type->same(s, field_of(s, a), field_of(s, b));
+    struct buf first, second;
+
+    if (s->type->hidden) { /* what is printed does not tell */
+        const char *one = *(char **)field_of(s, a), *other = *(char **)field_of(s, b);
+        return !strcmp(one ? one : "", other ? other : "");
+    }
+    buf_init(&first, VALUE_MAX);
+    buf_init(&second, VALUE_MAX);
+    bool same =
+        settings_print(s, a, &first) && settings_print(s, b, &second) && !strcmp(first.data, second.data);
+    buf_free(&first);
+    buf_free(&second);
+    return same;
 }
 
 void settings_clear(const struct setting *s, struct config *config)

@@ -8,6 +8,7 @@
 #define WOO_GHL_SETTINGS_H
 
 #include "config/config.h"
+#include "config/unit.h"
 
 struct setting;
 
@@ -18,17 +19,16 @@ struct setting_type {
      * setting's name, and never with the value of a secret. */
     bool (*parse)(const struct setting *setting, const char *text, void *field, struct error *e);
     bool (*print)(const struct setting *setting, const void *field, struct buf *out);
-    bool (*same)(const struct setting *setting, const void *a, const void *b);
     void (*clear)(const struct setting *setting, void *field); /* frees, wipes secrets, leaves zeros */
 
     /* What tells types apart that share the functions above. */
     bool hidden;                                      /* the value is a secret */
     bool (*check)(const char *text, struct error *e); /* a text that is not empty; a pair's value */
-    bool (*read)(const char *text, int64_t *out);     /* a number */
-    bool (*write)(int64_t n, struct buf *out);
-    const char *form; /* what a value looks like, for messages */
-    char separator;   /* between a pair's key and value */
-    bool unique;      /* a key may be given once */
+    const struct unit *units;                         /* of a number; NULL = it is a day */
+    bool off;                                         /* 0 is written "off" */
+    const char *form;                                 /* what a value looks like, for messages */
+    char separator;                                   /* between a pair's key and value */
+    bool unique;                                      /* a key may be given once */
 };
 
 extern const struct setting_type type_text, type_secret, type_template,

@@ -91,18 +91,6 @@ static bool print_pairs(const struct setting *s, const void *field, struct buf *
     return good;
 }
 
-static bool same_pairs(const struct setting *s, const void *a, const void *b)
-{
-    const struct pair_list *first = a, *second = b;
-    bool same = first->count == second->count;
-
-    (void)s;
-    for (size_t i = 0; same && i < first->count; i++)
-        same = !strcmp(first->item[i].key, second->item[i].key) &&
-               !strcmp(first->item[i].value, second->item[i].value);
-    return same;
-}
-
 static void clear_pairs(const struct setting *s, void *field)
 {
     struct pair_list *list = field;
@@ -221,26 +209,6 @@ static bool print_shops(const struct setting *s, const void *field, struct buf *
     return good;
 }
 
-static bool same_shop(const struct shop_rule *a, const struct shop_rule *b)
-{
-    bool same = !strcmp(a->name, b->name) && a->alias_count == b->alias_count;
-
-    for (size_t i = 0; same && i < a->alias_count; i++)
-        same = !strcmp(a->alias[i], b->alias[i]);
-    return same;
-}
-
-static bool same_shops(const struct setting *s, const void *a, const void *b)
-{
-    const struct shop_list *first = a, *second = b;
-    bool same = first->count == second->count;
-
-    (void)s;
-    for (size_t i = 0; same && i < first->count; i++)
-        same = same_shop(&first->item[i], &second->item[i]);
-    return same;
-}
-
 static void clear_shops(const struct setting *s, void *field)
 {
     struct shop_list *list = field;
@@ -259,8 +227,7 @@ static void clear_shops(const struct setting *s, void *field)
 /* -- the table -- */
 
 #define PAIRS_TYPE                                                                                           \
-    .size = sizeof(struct pair_list), .parse = parse_list, .print = print_pairs, .same = same_pairs,         \
-    .clear = clear_pairs
+    .size = sizeof(struct pair_list), .parse = parse_list, .print = print_pairs, .clear = clear_pairs
 
 /* clang-format off */
 const struct setting_type
@@ -268,5 +235,5 @@ const struct setting_type
     type_stage_map = {PAIRS_TYPE, .unique = true, .separator = ':', .form = "status:stage"},
     type_status_tags = {PAIRS_TYPE, .separator = ':', .check = settings_check_template, .form = "status:tag"},
     type_fields = {PAIRS_TYPE, .unique = true, .separator = '=', .check = settings_check_template, .form = "field={template}"},
-    type_shops = {.size = sizeof(struct shop_list), .parse = parse_list, .print = print_shops, .same = same_shops, .clear = clear_shops};
+    type_shops = {.size = sizeof(struct shop_list), .parse = parse_list, .print = print_shops, .clear = clear_shops};
 /* clang-format on */

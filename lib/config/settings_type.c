@@ -1,12 +1,11 @@
 /* The table of types: how a value of each type is parsed, printed, compared and cleared. Lists: settings_list.c. */
 #include "base/http_client.h"
 #include "base/redis_url.h"
+#include "base/text.h"
 #include "config/settings.h"
-#include "config/unit.h"
 #include "order/phone.h"
 #include "order/template.h"
 #include <ctype.h>
-#include <openssl/crypto.h>
 #include <stdlib.h>
 #include <string.h>
 #include <strings.h>
@@ -38,22 +37,12 @@ static bool print_text(const struct setting *s, const void *field, struct buf *o
     return s->type->hidden ? buf_addf(out, "set, %zu characters", strlen(text)) : buf_adds(out, text);
 }
 
-static bool same_text(const struct setting *s, const void *a, const void *b)
-{
-    const char *first = *(char *const *)a, *second = *(char *const *)b;
-
-    (void)s;
-    return !strcmp(first ? first : "", second ? second : "");
-}
-
 static void clear_text(const struct setting *s, void *field)
 {
     char **text = field;
 
     (void)s;
-    if (*text)
-        OPENSSL_cleanse(*text, strlen(*text));
-    free(*text);
+    text_free_secret(*text);
     *text = NULL;
 }
 
@@ -132,11 +121,6 @@ static bool check_log(const char *text, struct error *e)
 
 /* -- plain values: bool, word, number -- */
 
-static bool same_bytes(const struct setting *s, const void *a, const void *b)
-{
-    return !memcmp(a, b, s->type->size);
-}
-
 static void clear_bytes(const struct setting *s, void *field)
 {
     memset(field, 0, s->type->size);
@@ -188,6 +172,20 @@ static bool print_word(const struct setting *s, const void *field, struct buf *o
     return buf_adds(out, s->words[i]);
 }
 
+static bool read_number(const struct setting_type *type, const char *text, int64_t *n)
+{
+    *n = 0;
+    return (type->off && !strcasecmp(text, "off")) ||
+           (type->units ? unit_read(text, type->units, n) : unit_read_day(text, n));
+}
+
+static bool write_number(const struct setting_type *type, int64_t n, struct buf *out)
+{
+    if (type->off && !n)
+        return buf_adds(out, "off");
+    return type->units ? unit_write(n, type->units, out) : unit_write_day(n, out);
+}
+
 static bool check_range(const struct setting *s, const char *text, int64_t n, struct error *e)
 {
     struct buf range;
@@ -195,7 +193,8 @@ static bool check_range(const struct setting *s, const char *text, int64_t n, st
     if (n >= s->min && n <= s->max)
         return true;
     buf_init(&range, sizeof e->text);
-    bool good = s->type->write(s->min, &range) && buf_adds(&range, " to ") && s->type->write(s->max, &range);
+    bool good = write_number(s->type, s->min, &range) && buf_adds(&range, " to ") &&
+                write_number(s->type, s->max, &range);
     error_set(e, "'%s' is out of range%s%s", text, good ? "; allowed is " : "", good ? range.data : "");
     buf_free(&range);
     return false;
@@ -207,7 +206,7 @@ static bool parse_number(const struct setting *s, const char *text, void *field,
 
     if (!*text && !s->fallback)
         return true; /* not set: 0 */
-    if (!s->type->read(text, &n)) {
+    if (!read_number(s->type, text, &n)) {
         error_set(e, "'%s' is not %s", text, s->type->form);
         return false;
     }
@@ -219,7 +218,7 @@ static bool parse_number(const struct setting *s, const char *text, void *field,
 
 static bool print_number(const struct setting *s, const void *field, struct buf *out)
 {
-    return s->type->write(*(const int64_t *)field, out);
+    return write_number(s->type, *(const int64_t *)field, out);
 }
 
 static bool parse_rate(const struct setting *s, const char *text, void *field, struct error *e)
@@ -228,7 +227,7 @@ static bool parse_rate(const struct setting *s, const char *text, void *field, s
     struct rate rate;
 
     if (!unit_take_number(&rest, &rate.count) || *rest != '/' ||
-        !unit_read_duration(rest + 1, &rate.window_ms) || rate.window_ms < 100) {
+        !unit_read(rest + 1, unit_duration, &rate.window_ms) || rate.window_ms < 100) {
         error_set(e, "'%s' is not a rate; write calls per time, for example 100/10s", text);
         return false;
     }
@@ -243,15 +242,14 @@ static bool print_rate(const struct setting *s, const void *field, struct buf *o
     const struct rate *rate = field;
 
     (void)s;
-    return unit_write_count(rate->count, out) && buf_addc(out, '/') &&
-           unit_write_duration(rate->window_ms, out);
+    return unit_write(rate->count, unit_count, out) && buf_addc(out, '/') &&
+           unit_write(rate->window_ms, unit_duration, out);
 }
 
 /* -- the table -- */
 
-#define TEXT_TYPE(parser)                                                                                    \
-    .size = sizeof(char *), .parse = (parser), .print = print_text, .same = same_text, .clear = clear_text
-#define PLAIN_TYPE(c_type) .size = sizeof(c_type), .same = same_bytes, .clear = clear_bytes
+#define TEXT_TYPE(parser) .size = sizeof(char *), .parse = (parser), .print = print_text, .clear = clear_text
+#define PLAIN_TYPE(c_type) .size = sizeof(c_type), .clear = clear_bytes
 #define NUMBER_TYPE PLAIN_TYPE(int64_t), .parse = parse_number, .print = print_number
 #define DURATION_FORM "a duration such as 10s, 5m, 24h, 400d or 500ms"
 
@@ -269,10 +267,10 @@ const struct setting_type
     type_log = {TEXT_TYPE(parse_text), .check = check_log},
     type_bool = {PLAIN_TYPE(bool), .parse = parse_bool, .print = print_bool},
     type_word = {PLAIN_TYPE(unsigned), .parse = parse_word, .print = print_word},
-    type_count = {NUMBER_TYPE, .read = unit_read_count, .write = unit_write_count, .form = "a whole number"},
-    type_duration = {NUMBER_TYPE, .read = unit_read_duration, .write = unit_write_duration, .form = DURATION_FORM},
-    type_off_duration = {NUMBER_TYPE, .read = unit_read_off_duration, .write = unit_write_off_duration, .form = DURATION_FORM ", or off"},
-    type_size = {NUMBER_TYPE, .read = unit_read_size, .write = unit_write_size, .form = "a size such as 64k or 8m"},
-    type_day = {NUMBER_TYPE, .read = unit_read_day, .write = unit_write_day, .form = "a day; write it as 2026-11-01"},
-    type_rate = {PLAIN_TYPE(struct rate), .parse = parse_rate, .print = print_rate, .write = unit_write_count};
+    type_count = {NUMBER_TYPE, .units = unit_count, .form = "a whole number"},
+    type_duration = {NUMBER_TYPE, .units = unit_duration, .form = DURATION_FORM},
+    type_off_duration = {NUMBER_TYPE, .units = unit_duration, .off = true, .form = DURATION_FORM ", or off"},
+    type_size = {NUMBER_TYPE, .units = unit_size, .form = "a size such as 64k or 8m"},
+    type_day = {NUMBER_TYPE, .form = "a day; write it as 2026-11-01"},
+    type_rate = {PLAIN_TYPE(struct rate), .parse = parse_rate, .print = print_rate, .units = unit_count};
 /* clang-format on */

@@ -5,7 +5,6 @@
 #include <string.h>
 #include <strings.h>
 
-/* Digits at *text, which moves behind them; false without digits or over what fits. */
 bool unit_take_number(const char **text, int64_t *out)
 {
     const char *p = *text;
@@ -23,26 +22,12 @@ bool unit_take_number(const char **text, int64_t *out)
     return true;
 }
 
-bool unit_read_count(const char *text, int64_t *out)
-{
-    return unit_take_number(&text, out) && !*text;
-}
+const struct unit unit_count[] = {{"", 1}, {NULL, 0}};
+const struct unit unit_duration[] = {{"d", 86400000}, {"h", 3600000}, {"m", 60000}, {"s", 1000},
+                                     {"", 1000},      {"ms", 1},      {NULL, 0}};
+const struct unit unit_size[] = {{"g", 1 << 30}, {"m", 1 << 20}, {"k", 1 << 10}, {"", 1}, {NULL, 0}};
 
-bool unit_write_count(int64_t n, struct buf *out)
-{
-    return buf_addf(out, "%" PRId64, n);
-}
-
-/* Units from large to small; a number without a unit has the one named "". */
-struct unit {
-    const char *name;
-    int64_t factor;
-};
-static const struct unit durations[] = {{"d", 86400000}, {"h", 3600000}, {"m", 60000}, {"s", 1000},
-                                        {"", 1000},      {"ms", 1},      {NULL, 0}};
-static const struct unit sizes[] = {{"g", 1 << 30}, {"m", 1 << 20}, {"k", 1 << 10}, {"", 1}, {NULL, 0}};
-
-static bool read_unit(const char *text, const struct unit *unit, int64_t *out)
+bool unit_read(const char *text, const struct unit *unit, int64_t *out)
 {
     int64_t n;
 
@@ -56,44 +41,11 @@ static bool read_unit(const char *text, const struct unit *unit, int64_t *out)
     return true;
 }
 
-static bool write_unit(int64_t n, const struct unit *unit, struct buf *out)
+bool unit_write(int64_t n, const struct unit *unit, struct buf *out)
 {
     while (unit->factor > 1 && (n % unit->factor || n == 0))
         unit++;
     return buf_addf(out, "%" PRId64 "%s", n / unit->factor, unit->name);
-}
-
-bool unit_read_duration(const char *text, int64_t *out_ms)
-{
-    return read_unit(text, durations, out_ms);
-}
-
-bool unit_write_duration(int64_t ms, struct buf *out)
-{
-    return write_unit(ms, durations, out);
-}
-
-bool unit_read_off_duration(const char *text, int64_t *out_ms)
-{
-    if (strcasecmp(text, "off") != 0)
-        return unit_read_duration(text, out_ms);
-    *out_ms = 0;
-    return true;
-}
-
-bool unit_write_off_duration(int64_t ms, struct buf *out)
-{
-    return ms ? unit_write_duration(ms, out) : buf_adds(out, "off");
-}
-
-bool unit_read_size(const char *text, int64_t *out_bytes)
-{
-    return read_unit(text, sizes, out_bytes);
-}
-
-bool unit_write_size(int64_t bytes, struct buf *out)
-{
-    return write_unit(bytes, sizes, out);
 }
 
 bool unit_read_day(const char *text, int64_t *out_s)

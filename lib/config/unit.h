@@ -12,21 +12,20 @@
 /* Digits at *text, which moves behind them; false without digits or over what fits. */
 bool unit_take_number(const char **text, int64_t *out) MUST_CHECK;
 
-bool unit_read_count(const char *text, int64_t *out) MUST_CHECK;
-bool unit_write_count(int64_t n, struct buf *out);
+/* Units from large to small; a number without a unit has the one named "". The last has no name. */
+struct unit {
+    const char *name;
+    int64_t factor;
+};
+extern const struct unit unit_count[], /* 100 */
+    unit_duration[],                   /* 500ms 10s 5m 24h 400d, into ms; without a unit: seconds */
+    unit_size[];                       /* 64k 8m 1g, into bytes; without a unit: bytes */
 
-/* 500ms 10s 5m 24h 400d, into ms; a number without a unit is seconds. "off" is 0. */
-bool unit_read_duration(const char *text, int64_t *out_ms) MUST_CHECK;
-bool unit_read_off_duration(const char *text, int64_t *out_ms) MUST_CHECK;
-bool unit_write_duration(int64_t ms, struct buf *out);
-bool unit_write_off_duration(int64_t ms, struct buf *out);
+bool unit_read(const char *text, const struct unit *units, int64_t *out) MUST_CHECK;
+bool unit_write(int64_t n, const struct unit *units, struct buf *out);
 
 /* 2026-11-01, into its first second (UTC, since 1970); 0 is written as "-". */
 bool unit_read_day(const char *text, int64_t *out_s) MUST_CHECK;
 bool unit_write_day(int64_t day_s, struct buf *out);
-
-/* 64k 8m 1g, into bytes; a number without a unit is bytes. */
-bool unit_read_size(const char *text, int64_t *out_bytes) MUST_CHECK;
-bool unit_write_size(int64_t bytes, struct buf *out);
 
 #endif

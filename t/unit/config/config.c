@@ -374,17 +374,18 @@ static void values(void)
 {
     int64_t n = 0;
 
-    ok(unit_read_duration("500ms", &n) && n == 500, "500ms");
-    ok(unit_read_duration("10s", &n) && n == 10000, "10s");
-    ok(unit_read_duration("7", &n) && n == 7000, "a bare number is seconds");
-    ok(unit_read_duration("400d", &n) && n == 400LL * 86400000, "400d");
-    ok(!unit_read_duration("", &n) && !unit_read_duration("s", &n) && !unit_read_duration("1 s", &n) &&
-           !unit_read_duration("1.5s", &n) && !unit_read_duration("99999999999999999999d", &n) &&
-           !unit_read_duration("9999999999999999d", &n),
+    ok(unit_read("500ms", unit_duration, &n) && n == 500, "500ms");
+    ok(unit_read("10s", unit_duration, &n) && n == 10000, "10s");
+    ok(unit_read("7", unit_duration, &n) && n == 7000, "a bare number is seconds");
+    ok(unit_read("400d", unit_duration, &n) && n == 400LL * 86400000, "400d");
+    ok(!unit_read("", unit_duration, &n) && !unit_read("s", unit_duration, &n) &&
+           !unit_read("1 s", unit_duration, &n) && !unit_read("1.5s", unit_duration, &n) &&
+           !unit_read("99999999999999999999d", unit_duration, &n) &&
+           !unit_read("9999999999999999d", unit_duration, &n),
        "no durations");
-    ok(unit_read_size("64k", &n) && n == 65536, "64k");
-    ok(unit_read_size("8M", &n) && n == 8 * 1024 * 1024, "8M");
-    ok(!unit_read_size("8mb", &n) && !unit_read_size("-1", &n), "no sizes");
+    ok(unit_read("64k", unit_size, &n) && n == 65536, "64k");
+    ok(unit_read("8M", unit_size, &n) && n == 8 * 1024 * 1024, "8M");
+    ok(!unit_read("8mb", unit_size, &n) && !unit_read("-1", unit_size, &n), "no sizes");
 }
 
 static void sample(void)
