@@ -1,6 +1,7 @@
 #include "web/environment.h"
 #include "base/clock.h"
 #include "base/text.h"
+#include <stddef.h>
 #include <stdlib.h>
 #include <string.h>
 #include <strings.h>
@@ -8,94 +9,71 @@
 #define ROUTE "/woo-order"
 #define LATEST_MS (24LL * 3600 * 1000)
 
-enum variable {
-    METHOD,
-    ADDRESS,
-    TYPE,
-    LENGTH,
-    ENCODING,
-    SIGNATURE,
-    TOPIC,
-    RESOURCE,
-    SOURCE,
-    ACCEPT,
-    QUERY,
-    COOKIE,
-    AUTHORIZATION,
-    AUTHORIZATION_KEPT,
-    HTTPS,
-    SCHEME,
-    PROTOCOL_BEFORE,
-    FORWARDED_FOR,
-    FORWARDED,
-    REAL_IP,
-    VIA,
-    CLOUDFLARE,
-    ROOT,
-    ARRIVED,
-    SCRIPT,
-    INFO,
-    FILE_NAME,
-    REDIRECTED,
-    VARIABLES
+/* The request, and what else the variables tell of it. */
+struct told {
+    struct request request;
+    const char *forwarded; /* not empty: another server handed it on */
+    const char *https, *scheme, *scheme_before, *arrived, *script, *info, *file, *redirected;
 };
 
-#define NAME(text)                                                                                           \
+#define VARIABLE(text, field)                                                                                \
     {                                                                                                        \
-        text, sizeof(text) - 1                                                                               \
+        text, sizeof(text) - 1, offsetof(struct told, field)                                                 \
     }
 static const struct {
-    const char *text;
-    size_t len;
-} names[VARIABLES] = {
-    [METHOD] = NAME("REQUEST_METHOD"),
-    [ADDRESS] = NAME("REMOTE_ADDR"),
-    [TYPE] = NAME("CONTENT_TYPE"),
-    [LENGTH] = NAME("CONTENT_LENGTH"),
-    [ENCODING] = NAME("HTTP_TRANSFER_ENCODING"),
-    [SIGNATURE] = NAME("HTTP_X_WC_WEBHOOK_SIGNATURE"),
-    [TOPIC] = NAME("HTTP_X_WC_WEBHOOK_TOPIC"),
-    [RESOURCE] = NAME("HTTP_X_WC_WEBHOOK_RESOURCE"),
-    [SOURCE] = NAME("HTTP_X_WC_WEBHOOK_SOURCE"),
-    [ACCEPT] = NAME("HTTP_ACCEPT"),
-    [QUERY] = NAME("QUERY_STRING"),
-    [COOKIE] = NAME("HTTP_COOKIE"),
-    [AUTHORIZATION] = NAME("HTTP_AUTHORIZATION"),
+    const char *name;
+    size_t len, offset;
+} variables_known[] = {
+    VARIABLE("REQUEST_METHOD", request.method),
+    VARIABLE("REMOTE_ADDR", request.remote_addr),
+    VARIABLE("CONTENT_TYPE", request.content_type),
+    VARIABLE("CONTENT_LENGTH", request.content_length),
+    VARIABLE("HTTP_TRANSFER_ENCODING", request.transfer_encoding),
+    VARIABLE("HTTP_X_WC_WEBHOOK_SIGNATURE", request.signature),
+    VARIABLE("HTTP_X_WC_WEBHOOK_TOPIC", request.topic),
+    VARIABLE("HTTP_X_WC_WEBHOOK_RESOURCE", request.resource),
+    VARIABLE("HTTP_X_WC_WEBHOOK_SOURCE", request.source),
+    VARIABLE("HTTP_ACCEPT", request.accept),
+    VARIABLE("QUERY_STRING", request.query),
+    VARIABLE("HTTP_COOKIE", request.cookie),
+    VARIABLE("HTTP_AUTHORIZATION", request.authorization),
     /* Many hosts keep it from CGI programs; a rewrite rule brings it so. */
-    [AUTHORIZATION_KEPT] = NAME("REDIRECT_HTTP_AUTHORIZATION"),
-    [HTTPS] = NAME("HTTPS"),
-    [SCHEME] = NAME("REQUEST_SCHEME"),
-    [PROTOCOL_BEFORE] = NAME("HTTP_X_FORWARDED_PROTO"),
-    [FORWARDED_FOR] = NAME("HTTP_X_FORWARDED_FOR"),
-    [FORWARDED] = NAME("HTTP_FORWARDED"),
-    [REAL_IP] = NAME("HTTP_X_REAL_IP"),
-    [VIA] = NAME("HTTP_VIA"),
-    [CLOUDFLARE] = NAME("HTTP_CF_CONNECTING_IP"),
-    [ROOT] = NAME("DOCUMENT_ROOT"),
-    [ARRIVED] = NAME("REQUEST_ARRIVED"),
-    [SCRIPT] = NAME("SCRIPT_NAME"),
-    [INFO] = NAME("PATH_INFO"),
-    [FILE_NAME] = NAME("SCRIPT_FILENAME"),
-    [REDIRECTED] = NAME("REDIRECT_URL"),
+    VARIABLE("REDIRECT_HTTP_AUTHORIZATION", request.authorization),
+    VARIABLE("DOCUMENT_ROOT", request.document_root),
+    VARIABLE("HTTPS", https),
+    VARIABLE("REQUEST_SCHEME", scheme),
+    VARIABLE("HTTP_X_FORWARDED_PROTO", scheme_before),
+    VARIABLE("HTTP_X_FORWARDED_FOR", forwarded),
+    VARIABLE("HTTP_FORWARDED", forwarded),
+    VARIABLE("HTTP_X_REAL_IP", forwarded),
+    VARIABLE("HTTP_VIA", forwarded),
+    VARIABLE("HTTP_CF_CONNECTING_IP", forwarded),
+    VARIABLE("REQUEST_ARRIVED", arrived),
+    VARIABLE("SCRIPT_NAME", script),
+    VARIABLE("PATH_INFO", info),
+    VARIABLE("SCRIPT_FILENAME", file),
+    VARIABLE("REDIRECT_URL", redirected),
 };
+#define KNOWN (sizeof variables_known / sizeof *variables_known)
 
-/* Of a variable that is there twice the first counts. */
-static void find_values(char *const *variables, const char *value[VARIABLES])
+static const char **field_of(struct told *told, size_t variable)
 {
-    memset(value, 0, VARIABLES * sizeof *value);
+    return (const char **)(void *)((char *)told + variables_known[variable].offset);
+}
+
+/* Of several for one field the first that is not empty counts. */
+static void read_variables(char *const *variables, struct told *told)
+{
+    for (size_t i = 0; i < KNOWN; i++)
+        *field_of(told, i) = "";
     for (; *variables; variables++) {
-        const char *at = *variables;
-        const char *equals = strchr(at, '=');
-        size_t len = equals ? (size_t)(equals - at) : 0;
-        for (int i = 0; i < VARIABLES; i++)
-            if (names[i].len == len && !value[i] && !memcmp(at, names[i].text, len)) {
-                value[i] = equals + 1;
-                break;
-            }
+        const char *at = *variables, *equals = strchr(at, '=');
+        size_t len = equals ? (size_t)(equals - at) : 0, i = 0;
+        while (i < KNOWN && (variables_known[i].len != len || memcmp(at, variables_known[i].name, len) != 0))
+            i++;
+        if (i < KNOWN && !**field_of(told, i))
+            *field_of(told, i) = equals + 1;
     }
-    for (int i = 0; i < VARIABLES; i++)
-        if (!value[i])
-            value[i] = "";
 }
 
 /*
@@ -103,9 +81,9 @@ static void find_values(char *const *variables, const char *value[VARIABLES])
  * (/cgi-bin/woo_ghl/health is /woo-order/health); otherwise SCRIPT_NAME is the location that the server was told to hand
  * over. A script name that ends in the route is the route wherever it is mounted.
  */
-static bool find_path(const char *const value[VARIABLES], char path[ENVIRONMENT_PATH_SIZE])
+static bool find_path(const struct told *t, char path[ENVIRONMENT_PATH_SIZE])
 {
-    const char *script = value[SCRIPT], *info = value[INFO];
+    const char *script = t->script, *info = t->info;
     const char *route = strstr(script, ROUTE);
 
     /* The last occurrence, so that a folder of the same name above changes nothing. */
@@ -114,11 +92,11 @@ static bool find_path(const char *const value[VARIABLES], char path[ENVIRONMENT_
     /* A folder of that name that holds the program: /woo-order/woo_ghl.cgi. No route has a dot. */
     if (route)
         return text_format(path, ENVIRONMENT_PATH_SIZE, "%s%s", strchr(route, '.') ? ROUTE : route, info);
-    const char *const told[] = {info, value[REDIRECTED]}; /* what was asked for before a rewriting */
+    const char *const told[] = {info, t->redirected}; /* what was asked for before a rewriting */
     for (size_t i = 0; i < sizeof told / sizeof *told; i++)
         if ((route = strstr(told[i], ROUTE)))
             return text_copy(path, ENVIRONMENT_PATH_SIZE, route);
-    const char *file = strrchr(value[FILE_NAME], '/'), *name = strrchr(script, '/');
+    const char *file = strrchr(t->file, '/'), *name = strrchr(script, '/');
     bool itself = file && name && file[1] && !strcmp(file, name);
     return text_format(path, ENVIRONMENT_PATH_SIZE, "%s%s", itself ? ROUTE : script, info);
 }
@@ -141,29 +119,14 @@ static int64_t arrived(const char *told)
 
 void environment_read(char *const *variables, struct request *request, char path[ENVIRONMENT_PATH_SIZE])
 {
-    const char *value[VARIABLES];
+    struct told t = {.request = *request};
 
-    find_values(variables, value);
-    request->path = find_path(value, path) ? path : "";
-    request->method = value[METHOD];
-    request->remote_addr = value[ADDRESS];
-    request->content_type = value[TYPE];
-    request->content_length = value[LENGTH];
-    request->transfer_encoding = value[ENCODING];
-    request->signature = value[SIGNATURE];
-    request->topic = value[TOPIC];
-    request->resource = value[RESOURCE];
-    request->source = value[SOURCE];
-    request->accept = value[ACCEPT];
-    request->query = value[QUERY];
-    request->cookie = value[COOKIE];
-    request->authorization = *value[AUTHORIZATION] ? value[AUTHORIZATION] : value[AUTHORIZATION_KEPT];
+    read_variables(variables, &t);
+    *request = t.request;
+    request->path = find_path(&t, path) ? path : "";
     /* As the web server says, or the one before it. */
-    request->is_tls = !strcasecmp(value[HTTPS], "on") || !strcmp(value[SCHEME], "https") ||
-                      !strcasecmp(value[PROTOCOL_BEFORE], "https");
-    /* Did another server hand it on? Its clients are not this machine's, though its address is. */
-    request->is_forwarded =
-        *value[FORWARDED_FOR] || *value[FORWARDED] || *value[REAL_IP] || *value[VIA] || *value[CLOUDFLARE];
-    request->document_root = value[ROOT];
-    request->arrived_mono_ms = arrived(value[ARRIVED]);
+    request->is_tls =
+        !strcasecmp(t.https, "on") || !strcmp(t.scheme, "https") || !strcasecmp(t.scheme_before, "https");
+    request->is_forwarded = *t.forwarded; /* its clients are not this machine's, though its address is */
+    request->arrived_mono_ms = arrived(t.arrived);
 }

@@ -275,28 +275,6 @@ static void receive(struct visit *v)
 
 /* -- routes -- */
 
-static void health(struct visit *v)
-{
-    watch_health(v->app, v->response);
-    want_drain(v); /* where there is no cron, a monitor that looks is one */
-}
-
-static void ready(struct visit *v)
-{
-    if (!watch_is_allowed(v->app, v->request, v->response))
-        return;
-    watch_ready(v->app, v->response);
-    want_drain(v);
-}
-
-static void metrics(struct visit *v)
-{
-    if (!watch_is_allowed(v->app, v->request, v->response))
-        return;
-    watch_metrics(v->app, v->response);
-    want_drain(v);
-}
-
 static void admin(struct visit *v)
 {
     admin_handle(v->app, v->request, v->response);
@@ -308,12 +286,17 @@ static void admin(struct visit *v)
 struct route {
     const char *path, *method; /* a second one may follow after ", " */
     void (*handle)(struct visit *);
+    void (*watch)(struct app *, struct response *); /* instead: for a monitor */
+    bool open;                                      /* ... and for everybody */
 };
 
 static const struct route routes[] = {
-    {"/woo-order", "POST", receive},        {"/woo-order/", "POST", receive},
-    {"/woo-order/health", "GET", health},   {"/woo-order/ready", "GET", ready},
-    {"/woo-order/metrics", "GET", metrics}, {"/woo-order/admin", "GET, POST", admin},
+    {"/woo-order", "POST", .handle = receive},
+    {"/woo-order/", "POST", .handle = receive},
+    {"/woo-order/health", "GET", .watch = watch_health, .open = true},
+    {"/woo-order/ready", "GET", .watch = watch_ready},
+    {"/woo-order/metrics", "GET", .watch = watch_metrics},
+    {"/woo-order/admin", "GET, POST", .handle = admin},
 };
 
 static const struct route *find_route(const char *path)
@@ -368,8 +351,11 @@ void routes_handle(struct app *app, const struct request *request, struct respon
         response_unavailable(response); /* app_open has logged why */
     } else if (is_served(app, request->document_root)) {
         response_unavailable(response);
-    } else {
+    } else if (route->handle) {
         route->handle(&v);
+    } else if (route->open || watch_is_allowed(app, request, response)) {
+        route->watch(app, response);
+        want_drain(&v); /* where there is no cron, a monitor that looks is one */
     }
     if (!response->status) /* no answer is one that loses the order */
         response_unavailable(response);
