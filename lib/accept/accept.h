@@ -4,8 +4,7 @@
  * It knows no web server. What was signed, lay in the spool, was lost by a worker or was read from the shop goes the same
  * way. A delivery with a valid signature is kept as long as it can be kept anywhere: in the store, else in the spool.
  */
-#ifndef WOO_GHL_ACCEPT_ACCEPT_H
-#define WOO_GHL_ACCEPT_ACCEPT_H
+#pragma once
 
 #include "accept/acceptance.h"
 
@@ -20,5 +19,3 @@ bool accept_packed(struct app *app, const char *packed, size_t len, struct accep
  * in the spool. If another worker has it, nothing changes. One whose key is not its plan's any more (WOO_SHOPS changed)
  * is claimed anew under the right one. */
 void accept_rescue(struct app *app, struct order_work *work, const char *reason);
-
-#endif

@@ -1,8 +1,7 @@
 /*
  * accept_log: what the log and the owner are told about a delivery. Only lib/accept includes this.
  */
-#ifndef WOO_GHL_ACCEPT_ACCEPT_LOG_H
-#define WOO_GHL_ACCEPT_ACCEPT_LOG_H
+#pragma once
 
 #include "accept/acceptance.h"
 
@@ -41,5 +40,3 @@ void accept_alert_unmapped(struct app *app, const struct planned *planned);
 void accept_alert_not_order(struct app *app, const struct order_verdict *verdict);
 void accept_alert_sub_order(struct app *app);
 void accept_alert_api_v1(struct app *app); /* logs it as well, as often */
-
-#endif

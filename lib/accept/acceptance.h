@@ -1,8 +1,7 @@
 /*
  * acceptance: what came, and what became of it.
  */
-#ifndef WOO_GHL_ACCEPT_ACCEPTANCE_H
-#define WOO_GHL_ACCEPT_ACCEPTANCE_H
+#pragma once
 
 #include "sync/sync.h"
 
@@ -59,5 +58,3 @@ struct acceptance {
     bool read;                 /* it had to be parsed */
     struct error trouble;
 };
-
-#endif

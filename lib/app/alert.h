@@ -5,8 +5,7 @@
  * The same kind of alert is told at most once in ALERT_EVERY by all processes of the store together. Nobody waits for it.
  * The text never reaches the shell as code, and holds nothing personal.
  */
-#ifndef WOO_GHL_ALERT_H
-#define WOO_GHL_ALERT_H
+#pragma once
 
 #include "app/app.h"
 
@@ -61,5 +60,3 @@ void alert_not_silent(struct app *app);
 /* What no event tells: silence, dead letters that are about to lose their content, and trouble that lasts. The drain
  * looks now and then. */
 void alert_look(struct app *app);
-
-#endif

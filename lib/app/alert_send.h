@@ -7,8 +7,7 @@
  *
  * An alert is a JSON object of texts: kind, shop, host, what, since, costs, mend; `over` (a boolean) with an all-clear.
  */
-#ifndef WOO_GHL_APP_ALERT_SEND_H
-#define WOO_GHL_APP_ALERT_SEND_H
+#pragma once
 
 #include "base/json.h"
 #include "base/log.h"
@@ -36,5 +35,3 @@ void alert_deliver(const struct config *config, const json_t *alert, struct aler
 json_t *alert_last(const struct config *config);
 /* How many wait to be tried again; *due: one of them may be tried now. */
 long alert_waiting(const struct config *config, bool *due);
-
-#endif

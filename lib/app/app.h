@@ -1,8 +1,7 @@
 /*
  * app: what one process holds from start to end. main makes it and hands it down; nothing below main makes another.
  */
-#ifndef WOO_GHL_APP_APP_H
-#define WOO_GHL_APP_APP_H
+#pragma once
 
 #include "app/tally.h"
 #include "base/clients.h"
@@ -81,5 +80,3 @@ void app_count(struct app *app, const char *name);
 
 /* The store's key/values, as GHL's lookups use them. The app must outlive it. */
 struct ghl_cache app_cache(struct app *app);
-
-#endif

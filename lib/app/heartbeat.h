@@ -6,8 +6,7 @@
  * the store has a copy of each machine's, with what lies in its spool, for `status` and for orders that another machine
  * drains. A machine that cannot reach the store is silent there.
  */
-#ifndef WOO_GHL_APP_HEARTBEAT_H
-#define WOO_GHL_APP_HEARTBEAT_H
+#pragma once
 
 #include "app/app.h"
 
@@ -47,5 +46,3 @@ bool heartbeat_anywhere(struct app *app);
 bool drain_is_wanted(struct app *app);
 /* An order is due, or a file lies in the spool, for more than 10 minutes, no drain ran meanwhile and nothing holds. */
 bool drain_is_overdue(struct app *app, const struct store_sizes *sizes);
-
-#endif

@@ -5,8 +5,7 @@
  * sent, and a probe lifts the pause when GHL answers well again. Failures of the transport open the breaker; a probe, or
  * any answer, closes it.
  */
-#ifndef WOO_GHL_APP_HOLD_H
-#define WOO_GHL_APP_HOLD_H
+#pragma once
 
 #include "app/app.h"
 
@@ -33,5 +32,3 @@ void hold_pause(struct app *app, const struct ghl_answer *answer, const char *wh
 /* Something holds: if a probe is due (or `now`), GHL is asked one neutral question; lifts the pause or closes the
  * breaker if GHL answers well. True if work may go on. */
 bool hold_lift(struct app *app, enum hold hold, bool now);
-
-#endif

@@ -7,8 +7,7 @@
  * 10,000 events of 30 days at most. A process that dies between the steps loses what it had in hand: counts and lines of
  * history, never an order.
  */
-#ifndef WOO_GHL_APP_JOURNAL_H
-#define WOO_GHL_APP_JOURNAL_H
+#pragma once
 
 #include "app/app.h"
 
@@ -34,5 +33,3 @@ enum store_result journal_day(struct app *app, int days_ago, struct tally_counts
 /* Called for each event, the newest first. False = stop. */
 typedef bool journal_visit(const struct tally_event *event, void *context);
 enum store_result journal_each(struct app *app, journal_visit *take, void *context) MUST_CHECK;
-
-#endif

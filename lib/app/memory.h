@@ -7,8 +7,7 @@
  * and orders that it does not know are looked for in GHL (queue/rules.h). Those of before wait two minutes if they are not
  * found there (sync_look): GHL's search lags.
  */
-#ifndef WOO_GHL_APP_MEMORY_H
-#define WOO_GHL_APP_MEMORY_H
+#pragma once
 
 #include "app/app.h"
 
@@ -17,5 +16,3 @@
 /* Compares, records and tells; the store then takes commits from this server. False with the error set: the store does
  * not answer, or the settings do not fit what it holds. */
 bool memory_is_checked(struct app *app, const char *server, struct error *e);
-
-#endif

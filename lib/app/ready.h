@@ -1,8 +1,7 @@
 /*
  * ready: may orders be claimed now?
  */
-#ifndef WOO_GHL_APP_READY_H
-#define WOO_GHL_APP_READY_H
+#pragma once
 
 #include "app/app.h"
 
@@ -12,5 +11,3 @@ bool app_open_store(struct app *app, struct error *e);
 /* Opens store and spool if they are not open yet, and compares the store's memory with this machine's. True if orders
  * can be claimed; false, with the error set, if they can only be spooled. Cheap if all is well. */
 bool app_ready(struct app *app, struct error *e);
-
-#endif

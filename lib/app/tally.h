@@ -4,8 +4,7 @@
  * It holds ids, times, outcomes and hashes, never a person's data. The counters are a fixed list, so that they stay
  * bounded whatever comes.
  */
-#ifndef WOO_GHL_APP_TALLY_H
-#define WOO_GHL_APP_TALLY_H
+#pragma once
 
 #include "config/config.h"
 
@@ -82,5 +81,3 @@ int64_t tally_keep(struct tally *tally, const struct config *config);
 bool tally_is_kept(const struct config *config);
 /* Takes the lines out of it: those of tally_print with "+", and of events. False if there are none. */
 bool tally_take(const struct config *config, struct buf *lines);
-
-#endif

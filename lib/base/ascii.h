@@ -1,8 +1,7 @@
 /*
  * ascii: which character of ASCII a byte is, whatever the locale. What lies beyond ASCII is none of these.
  */
-#ifndef WOO_GHL_BASE_ASCII_H
-#define WOO_GHL_BASE_ASCII_H
+#pragma once
 
 #include <stdbool.h>
 
@@ -26,5 +25,3 @@ static inline bool is_space(char c)
 {
     return c == ' ' || (c >= '\t' && c <= '\r');
 }
-
-#endif

@@ -6,8 +6,7 @@
  * ran over its maximum or out of memory is `failed`: it keeps what it had, takes nothing more, and says so
  * at every call, so that a chain of additions needs one check at its end.
  */
-#ifndef WOO_GHL_BUF_H
-#define WOO_GHL_BUF_H
+#pragma once
 
 #include "base/error.h"
 #include <stdarg.h>
@@ -40,5 +39,3 @@ char *buf_room(struct buf *b, size_t n);
 void buf_wrote(struct buf *b, size_t n);
 /* Shortens it to len bytes. */
 void buf_cut(struct buf *b, size_t len);
-
-#endif

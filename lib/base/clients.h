@@ -6,8 +6,7 @@
  * compare-and-swap only, so that no process ever sees half of one. Counts are lost if the machine crashes, and one
  * client may displace another if its neighbourhood of 8 words is full.
  */
-#ifndef WOO_GHL_BASE_CLIENTS_H
-#define WOO_GHL_BASE_CLIENTS_H
+#pragma once
 
 #include "base/error.h"
 #include <stdatomic.h>
@@ -24,5 +23,3 @@ void clients_close(struct clients *clients);
  * is missing; DIR must exist. False with the error set if it cannot be mapped. */
 bool clients_count(struct clients *clients, const char *dir, const char *name, const char *client,
                    int64_t period, int64_t *count, struct error *e) MUST_CHECK;
-
-#endif

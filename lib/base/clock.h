@@ -4,8 +4,7 @@
  * Work inside one process is timed by the monotonic clock. What several processes share is timed by the store
  * (store.h), never by these.
  */
-#ifndef WOO_GHL_CLOCK_H
-#define WOO_GHL_CLOCK_H
+#pragma once
 
 #include "base/clock_date.h"
 #include <stdbool.h>
@@ -28,5 +27,3 @@ int64_t clock_left_ms(int64_t deadline_mono_ms);
 
 /* Sleeps ms, or shorter when a signal handler has set *stop (may be NULL). False when it was stopped. */
 bool clock_sleep_ms(int64_t ms, const volatile int *stop);
-
-#endif

@@ -1,8 +1,7 @@
 /*
  * clock_date: the date forms that the peers use. It asks no clock, so that pure rules may read dates.
  */
-#ifndef WOO_GHL_CLOCK_DATE_H
-#define WOO_GHL_CLOCK_DATE_H
+#pragma once
 
 #include <stdbool.h>
 #include <stdint.h>
@@ -24,5 +23,3 @@ void clock_format_iso(int64_t wall_ms, char out[32]);
 /* How long, for people: "12 s", "5 min", "3 h 20 min", "2 days". */
 #define CLOCK_WORDS_SIZE 32
 const char *clock_in_words(int64_t ms, char out[CLOCK_WORDS_SIZE]);
-
-#endif

@@ -5,8 +5,7 @@
  * is made, traced or killed, no kernel interface is used that a worker has no use for, and files are reached only
  * where they were allowed. What the kernel has not is left out. It cannot be undone.
  */
-#ifndef WOO_GHL_BASE_CONFINE_H
-#define WOO_GHL_BASE_CONFINE_H
+#pragma once
 
 #include "base/error.h"
 #include <stdbool.h>
@@ -26,5 +25,3 @@ bool confine_end(struct confine *confine, bool may_fork, struct error *e) MUST_C
 
 /* What is missing here, as a sentence for people; false and "" = nothing. */
 bool confine_lacks(struct error *what);
-
-#endif

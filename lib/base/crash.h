@@ -14,8 +14,7 @@
  * _exit and not kill: nothing is flushed, given back or answered either way, and the status tells a wanted
  * death from any other. t/crash-points.t records a run, then dies at each point of it.
  */
-#ifndef WOO_GHL_CRASH_H
-#define WOO_GHL_CRASH_H
+#pragma once
 
 #ifdef WOO_GHL_CRASH
 
@@ -34,6 +33,4 @@ void crash_point(const char *step, const char *when);
 
 #else
 #define CRASH_AROUND(step, ...) (__VA_ARGS__)
-#endif
-
 #endif

@@ -4,8 +4,7 @@
  * A value is an integer of up to 30 digits with 0 to 12 decimals kept. What WooCommerce or a plugin sends
  * beyond that ("19.989999999999998") is rounded half up (away from zero) at the 12th decimal.
  */
-#ifndef WOO_GHL_DECIMAL_H
-#define WOO_GHL_DECIMAL_H
+#pragma once
 
 #include <stdbool.h>
 #include <stddef.h>
@@ -26,5 +25,3 @@ struct decimal decimal_negate(struct decimal a);
 /* Rounded half up (away from zero) to `places` decimals (0..12), trailing zeros and a bare point cut: "150",
  * "21.7601", "-0.5"; never "-0". This text is the JSON number that GHL receives. */
 void decimal_format(struct decimal value, int places, char out[DECIMAL_TEXT_SIZE]);
-
-#endif

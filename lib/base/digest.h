@@ -2,8 +2,7 @@
  * digest: the keyed hashes of this program, over OpenSSL 3's libcrypto, which is started only at the first
  * use (a plain CGI start pays 0.9 ms for it otherwise).
  */
-#ifndef WOO_GHL_DIGEST_H
-#define WOO_GHL_DIGEST_H
+#pragma once
 
 #include "base/error.h"
 #include <stdbool.h>
@@ -31,5 +30,3 @@ bool digest_random(void *out, size_t n) MUST_CHECK;
 bool digest_token(char *out, size_t size) MUST_CHECK;
 
 void digest_hex(const unsigned char *bytes, size_t n, char *out /* 2n + 1 */);
-
-#endif

@@ -6,8 +6,7 @@
  *   bare    runs to the end of the line, trimmed
  * `#` begins a comment only at a line's start; `export ` before a name is taken.
  */
-#ifndef WOO_GHL_DOTENV_H
-#define WOO_GHL_DOTENV_H
+#pragma once
 
 #include "base/buf.h"
 
@@ -22,5 +21,3 @@ bool dotenv_quote(const char *value, struct buf *out);
 
 /* Parses the text; a wrong line is reported and passed over. False when out of memory. */
 bool dotenv_parse(const char *text, dotenv_take *take, dotenv_complain *complain, void *context) MUST_CHECK;
-
-#endif

@@ -4,8 +4,7 @@
  * Every message names the thing, what is wrong with it, and what would be right. Cases that callers must
  * tell apart are enums of their own module; this is only the text beside them.
  */
-#ifndef WOO_GHL_ERROR_H
-#define WOO_GHL_ERROR_H
+#pragma once
 
 #define PRINTF_LIKE(fmt, args) __attribute__((format(printf, fmt, args)))
 #define MUST_CHECK __attribute__((warn_unused_result))
@@ -26,5 +25,3 @@ void error_set(struct error *e, const char *fmt, ...) PRINTF_LIKE(2, 3);
 
 /* Puts "prefix: " before the text that is there. */
 void error_prefix(struct error *e, const char *fmt, ...) PRINTF_LIKE(2, 3);
-
-#endif

@@ -4,8 +4,7 @@
  * A file is written under a temporary name (FILES_TEMP), fsynced, put in place by one atomic step, and the
  * directory is fsynced. Directories are 0700, files 0600. Errors name the path.
  */
-#ifndef WOO_GHL_FILES_H
-#define WOO_GHL_FILES_H
+#pragma once
 
 #include "base/buf.h"
 #include <stdint.h>
@@ -51,5 +50,3 @@ bool files_each(int dir, void (*visit)(void *context, int dir, const char *name)
 
 /* Removes temporary files that nobody has touched for an hour: left by a crash. How many. */
 long files_clean(int dir);
-
-#endif

@@ -4,8 +4,7 @@
  * `woo_ghl check` prints findings; whoever examines something (store, shop, GHL) adds them. Nothing here knows what is
  * examined. Texts may come from elsewhere: control characters and marks that disguise a text are dropped.
  */
-#ifndef WOO_GHL_BASE_FINDING_H
-#define WOO_GHL_BASE_FINDING_H
+#pragma once
 
 #include "base/buf.h"
 #include "base/json.h"
@@ -40,5 +39,3 @@ size_t findings_count(const struct findings *findings, enum finding_level level)
 bool findings_print(const struct findings *findings, struct buf *out);
 /* The same for scripts; the man page documents it. NULL when out of memory. */
 json_t *findings_json(const struct findings *findings);
-
-#endif

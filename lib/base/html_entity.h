@@ -4,8 +4,7 @@
  * WordPress stores some of what people type with HTML's entities. They are decoded once, never again over
  * the result; what is no known entity stays as it is.
  */
-#ifndef WOO_GHL_ENTITY_H
-#define WOO_GHL_ENTITY_H
+#pragma once
 
 enum entity_set {
     ENTITY_SPECIAL, /* &amp; &lt; &gt; &quot; &apos; and numeric ones: what WordPress makes of a secret */
@@ -15,5 +14,3 @@ enum entity_set {
 
 /* malloc'ed, and not longer than the text; NULL when out of memory. */
 char *entity_decode(const char *text, enum entity_set set);
-
-#endif

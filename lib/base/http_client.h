@@ -5,8 +5,7 @@
  * never follows a redirect, never takes a proxy from the environment (HTTP_PROXY is a request header under
  * CGI), never speaks plain http but to a loopback address, and caps what it reads.
  */
-#ifndef WOO_GHL_HTTP_H
-#define WOO_GHL_HTTP_H
+#pragma once
 
 #include "base/buf.h"
 #include <stdint.h>
@@ -76,5 +75,3 @@ bool http_check_base(const char *url, struct error *e) MUST_CHECK;
 
 /* Percent-encodes one query value or path segment onto out. */
 bool http_escape(struct buf *out, const char *value);
-
-#endif

@@ -5,8 +5,7 @@
  * surrogates, which shops send, and takes four times as long. This one gives number literals as strings: no amount ever
  * becomes a binary number, and no id loses a digit.
  */
-#ifndef WOO_GHL_JSON_H
-#define WOO_GHL_JSON_H
+#pragma once
 
 #include "base/buf.h"
 #include <jansson.h>
@@ -71,5 +70,3 @@ char *json_canonical(const json_t *value);
  * written by json_canonical or with JSON_REAL_PRECISION(15): 21.76 is sent as 21.76. NULL when out of memory.
  */
 json_t *json_decimal(const char *text);
-
-#endif

@@ -6,8 +6,7 @@
  * by
  * "[secret]" wherever they appear. Names and street addresses must not be passed at all.
  */
-#ifndef WOO_GHL_LOG_H
-#define WOO_GHL_LOG_H
+#pragma once
 
 #include "base/error.h"
 #include <stdbool.h>
@@ -52,5 +51,3 @@ const char *log_printable(const struct log *log, const char *text, char *out, si
  * A log that cannot be written loses the line, never the caller. log == NULL writes nothing. */
 void log_event(struct log *log, enum log_level level, const char *event, const struct log_about *about,
                const char *fmt, ...) PRINTF_LIKE(5, 6);
-
-#endif

@@ -4,8 +4,7 @@
  * It never keeps enough to find the person: an email keeps two letters and its domain's end stays whole
  * ("jo***@example.com"), a phone its last four digits ("***-7890").
  */
-#ifndef WOO_GHL_MASK_H
-#define WOO_GHL_MASK_H
+#pragma once
 
 #include "base/buf.h"
 
@@ -20,5 +19,3 @@ void mask_phone(const char *phone, char *out, size_t out_size);
  * and 7 or more digits, or 10 or more digits broken by spaces, dots, brackets or hyphens) masked, and every
  * control character and newline made a space. Plain runs of digits (order numbers) and ISO dates stay. */
 bool mask_text(const char *text, struct buf *out);
-
-#endif

@@ -11,8 +11,7 @@
  * Users, passwords and the name may be percent-encoded, and must be where they contain / @ : ? # & or %.
  * "redis://:password@" is the default user. An IPv6 address stands in brackets.
  */
-#ifndef WOO_GHL_STORE_REDIS_URL_H
-#define WOO_GHL_STORE_REDIS_URL_H
+#pragma once
 
 #include "base/error.h"
 #include <stdbool.h>
@@ -46,5 +45,3 @@ struct redis_url {
 /* False with the error set, which never holds the URL: it may hold the password. */
 bool redis_url_parse(const char *text, struct redis_url *out, struct error *e) MUST_CHECK;
 void redis_url_free(struct redis_url *url); /* wipes the passwords */
-
-#endif

@@ -1,8 +1,7 @@
 /*
  * secrecy: nobody reads this process's memory, and what it is done with does not stay there.
  */
-#ifndef WOO_GHL_BASE_SECRECY_H
-#define WOO_GHL_BASE_SECRECY_H
+#pragma once
 
 #include <stdbool.h>
 
@@ -16,5 +15,3 @@ void secrecy_begin(void);
  * they went deep. If the request was large, memory that is free goes back to the system, so that the next one does not add
  * to it. */
 void secrecy_end(bool deep, bool large);
-
-#endif

@@ -4,8 +4,7 @@
  * HTML entities are decoded once, but for those of < and >. Control characters and invisible marks that could
  * disguise a text are dropped, white space is one space between words, and nothing is cut inside a character.
  */
-#ifndef WOO_GHL_TEXT_H
-#define WOO_GHL_TEXT_H
+#pragma once
 
 #include <stdarg.h>
 #include <stdbool.h>
@@ -64,5 +63,3 @@ int text_octet(const char *digits);
 
 /* FNV-1a: for places in a table, no secret. */
 uint32_t text_hash(const char *text);
-
-#endif

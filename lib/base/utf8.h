@@ -1,8 +1,7 @@
 /*
  * utf8: one character of UTF-8 at a time.
  */
-#ifndef WOO_GHL_UTF8_H
-#define WOO_GHL_UTF8_H
+#pragma once
 
 #include <stddef.h>
 #include <stdint.h>
@@ -13,5 +12,3 @@ uint32_t utf8_read(const char *s, size_t *len);
 
 /* Writes the code point's 1 to 4 bytes, without NUL; the place behind them. It is at most 0x10FFFF. */
 char *utf8_write(char *at, uint32_t code);
-
-#endif

@@ -1,8 +1,7 @@
 /*
  * ask: questions to the person at the terminal. Without one the answers are read from standard input, a line each.
  */
-#ifndef WOO_GHL_CLI_ASK_H
-#define WOO_GHL_CLI_ASK_H
+#pragma once
 
 #include "base/buf.h"
 
@@ -12,5 +11,3 @@ bool ask_line(const char *question, bool hidden, struct buf *answer) MUST_CHECK;
 
 /* Is there somebody who can say yes, and does? */
 bool ask_yes(const char *question) MUST_CHECK;
-
-#endif

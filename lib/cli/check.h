@@ -3,8 +3,7 @@
  *
  * One table (check.c) names the areas in their order. Each looks for itself and adds what it found (base/finding.h).
  */
-#ifndef WOO_GHL_CHECK_H
-#define WOO_GHL_CHECK_H
+#pragma once
 
 #include "app/app.h"
 #include "base/finding.h"
@@ -43,5 +42,3 @@ bool check_failed(const struct findings *findings, const char *area);
 void check_clock(struct findings *findings, const char *whose, int64_t date_s, int64_t at_s);
 
 #define CHECK_CALL_MS 15000 /* of a call to GHL that a person waits for */
-
-#endif

@@ -1,10 +1,7 @@
 /*
  * commands: what the program does when a person calls it. One table: name, what it is for, function.
  */
-#ifndef WOO_GHL_COMMANDS_H
-#define WOO_GHL_COMMANDS_H
+#pragma once
 
 /* Runs argv[1]; exit codes from sysexits.h. `stop` is set by a signal. */
 int commands_main(int argc, char **argv, volatile int *stop);
-
-#endif

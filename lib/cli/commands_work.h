@@ -2,8 +2,7 @@
  * commands_work: what the files of commands share: the table, what each command does, and the help that is made of it.
  * Nobody else includes it.
  */
-#ifndef WOO_GHL_CLI_COMMANDS_WORK_H
-#define WOO_GHL_CLI_COMMANDS_WORK_H
+#pragma once
 
 #include "app/app.h"
 #include <stdbool.h>
@@ -57,5 +56,3 @@ int run_connect(int argc, char **argv, volatile int *stop);
 int run_pipelines(int argc, char **argv, volatile int *stop);
 int run_fields(int argc, char **argv, volatile int *stop);
 int run_version(int argc, char **argv, volatile int *stop);
-
-#endif

@@ -1,8 +1,7 @@
 /*
  * failed_work: what the files of failed share. Nobody else includes it.
  */
-#ifndef WOO_GHL_CLI_FAILED_WORK_H
-#define WOO_GHL_CLI_FAILED_WORK_H
+#pragma once
 
 #include <stdbool.h>
 #include <stdint.h>
@@ -20,5 +19,3 @@ struct failed_options {
 
 /* argv is what follows "failed". EX_OK, or EX_USAGE with what is wrong on standard error. */
 int failed_parse(int argc, char **argv, struct failed_options *options);
-
-#endif

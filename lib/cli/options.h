@@ -1,8 +1,7 @@
 /*
  * options: a command's arguments, by a table. What is wrong with them goes to standard error.
  */
-#ifndef WOO_GHL_CLI_OPTIONS_H
-#define WOO_GHL_CLI_OPTIONS_H
+#pragma once
 
 #include <stdbool.h>
 #include <stdint.h>
@@ -20,5 +19,3 @@ struct option {
 /* Reads all of argv, which is what follows the command's name. A {0} ends the table. `word` gets the one argument that is
  * no option; NULL = none may be. EX_OK or EX_USAGE. */
 int options_read(const char *command, int argc, char **argv, const struct option *table, const char **word);
-
-#endif

@@ -1,8 +1,7 @@
 /*
  * status: what waits, the dead letters, what holds the work, and this machine's spool, in words or as JSON.
  */
-#ifndef WOO_GHL_STATUS_H
-#define WOO_GHL_STATUS_H
+#pragma once
 
 #include "app/app.h"
 #include "base/finding.h"
@@ -13,5 +12,3 @@ int status_print(struct app *app, bool json);
 
 /* For `check`: a finding for each status of paid orders that GHL_STATUS_MAP does not name. */
 void status_unmapped(struct app *app, struct findings *findings);
-
-#endif

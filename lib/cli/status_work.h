@@ -1,6 +1,5 @@
 /* status_work: what the files of status share. Nobody else includes it. */
-#ifndef WOO_GHL_CLI_STATUS_WORK_H
-#define WOO_GHL_CLI_STATUS_WORK_H
+#pragma once
 
 #include "app/journal.h"
 #include "owner/facts.h"
@@ -29,5 +28,3 @@ struct status {
 const char *status_state_name(enum facts_state state); /* "well", "attention", "risk" */
 /* status_json.c. NULL when out of memory. */
 json_t *status_json(const struct status *status);
-
-#endif

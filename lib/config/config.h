@@ -6,8 +6,7 @@
  * One table (settings.c) holds name, type, default and help of every setting. config_load reports every
  * problem, not only the first. A running process loads again if it is stale.
  */
-#ifndef WOO_GHL_CONFIG_H
-#define WOO_GHL_CONFIG_H
+#pragma once
 
 #include "base/buf.h"
 #include "base/log.h"
@@ -165,5 +164,3 @@ bool config_print_manual(struct buf *out); /* the man page's section on settings
 bool config_add_manual(struct buf *out, const char *text); /* plain text in man(7) markup */
 /* One line a setting: name and value (secrets as "set, N characters"). */
 bool config_print_values(const struct config *config, struct buf *out);
-
-#endif

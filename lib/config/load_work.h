@@ -1,6 +1,5 @@
 /* One load of the settings on its way: shared by the files of config, and nobody else's. */
-#ifndef WOO_GHL_LOAD_WORK_H
-#define WOO_GHL_LOAD_WORK_H
+#pragma once
 
 #include "config/settings.h"
 
@@ -35,5 +34,3 @@ void load_look_at_owner(struct load *l, const char *setting, const char *path);
 
 /* load_check.c: what no setting alone can tell. */
 void load_check(struct load *l);
-
-#endif

@@ -12,8 +12,7 @@
  *
  * Paths are absolute. Every `out` has PATH_MAX bytes; a path that does not fit counts as unknown.
  */
-#ifndef WOO_GHL_PLACES_H
-#define WOO_GHL_PLACES_H
+#pragma once
 
 #include "base/buf.h"
 
@@ -48,5 +47,3 @@ void places_set_certificates(const char *settings_file);
  * NULL or ""), what the environment of a CGI program names, or a directory that only a web server uses: public_html,
  * htdocs, httpdocs, www/html, one that holds WordPress. The path need not exist yet. */
 bool places_is_served(const char *path, const char *document_root, char *root) MUST_CHECK;
-
-#endif

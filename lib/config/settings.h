@@ -4,8 +4,7 @@
  * A setting is one row in settings.c and one field of struct config. Everything that is done for every setting
  * (parse, print, compare, clear, .env.sample, `woo_ghl check`, the man page) goes through these two tables.
  */
-#ifndef WOO_GHL_SETTINGS_H
-#define WOO_GHL_SETTINGS_H
+#pragma once
 
 #include "config/config.h"
 #include "config/unit.h"
@@ -85,5 +84,3 @@ bool settings_parse(const struct setting *setting, const char *text, struct conf
 bool settings_print(const struct setting *setting, const struct config *config, struct buf *out);
 bool settings_same(const struct setting *setting, const struct config *a, const struct config *b);
 void settings_clear(const struct setting *setting, struct config *config);
-
-#endif

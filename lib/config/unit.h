@@ -3,8 +3,7 @@
  *
  * Reading is strict: the whole text is the number, or it is refused. What is written reads back the same.
  */
-#ifndef WOO_GHL_UNIT_H
-#define WOO_GHL_UNIT_H
+#pragma once
 
 #include "base/buf.h"
 #include <stdint.h>
@@ -27,5 +26,3 @@ bool unit_write(int64_t n, const struct unit *units, struct buf *out);
 /* 2026-11-01, into its first second (UTC, since 1970); 0 is written as "-". */
 bool unit_read_day(const char *text, int64_t *out_s) MUST_CHECK;
 bool unit_write_day(int64_t day_s, struct buf *out);
-
-#endif

@@ -2,8 +2,7 @@
  * write: puts values into a settings file. The rest of the file stays as it is, its owner and its rights, too; a file
  * that is made is 0600.
  */
-#ifndef WOO_GHL_CONFIG_WRITE_H
-#define WOO_GHL_CONFIG_WRITE_H
+#pragma once
 
 #include "base/error.h"
 #include <stdbool.h>
@@ -16,5 +15,3 @@ struct config_value {
 /* Whole or not at all. The directory must exist. False with the error set. */
 bool config_write(const char *path, const struct config_value *values, size_t count,
                   struct error *e) MUST_CHECK;
-
-#endif

@@ -12,8 +12,7 @@
  *
  * A random nonce is good for some 2^32 blobs of one key (NIST SP 800-38D, 8.3): years at twenty a second.
  */
-#ifndef WOO_GHL_CRYPT_H
-#define WOO_GHL_CRYPT_H
+#pragma once
 
 #include "base/buf.h"
 #include "base/digest.h"
@@ -74,5 +73,3 @@ bool crypt_hash_key(const struct crypt *crypt, const char *label, unsigned char 
  * a change of the secret. How many; 0 if libcrypto fails. */
 size_t crypt_hash_keys(const struct crypt *crypt, const char *label,
                        unsigned char out[CRYPT_SECRETS_MAX][DIGEST_LEN]) MUST_CHECK;
-
-#endif

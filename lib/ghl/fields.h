@@ -5,8 +5,7 @@
  * key ("contact.utm_source", or "utm_source") or its name. One that is unknown, or that a value does not fit,
  * is logged and left out: it never holds up an order.
  */
-#ifndef WOO_GHL_FIELDS_H
-#define WOO_GHL_FIELDS_H
+#pragma once
 
 #include "ghl/ghl.h"
 
@@ -35,5 +34,3 @@ const char *fields_value(const json_t *opportunity, const char *id);
 
 /* GHL refused an id: the list is asked for anew at the next need. */
 void fields_forget(const struct ghl_cache *);
-
-#endif

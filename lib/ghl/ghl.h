@@ -6,8 +6,7 @@
  * state between calls but connections. Facts from the vendor's OpenAPI files and from integrators' reports,
  * November 2026.
  */
-#ifndef WOO_GHL_GHL_H
-#define WOO_GHL_GHL_H
+#pragma once
 
 #include "base/digest.h"
 #include "base/http_client.h"
@@ -176,5 +175,3 @@ enum ghl_result ghl_custom_fields(struct ghl *, const struct ghl_call *,
 /* Makes one of name, dataType and model: json is the field. Needs the scope locations/customFields.write. */
 enum ghl_result ghl_custom_field_create(struct ghl *, const struct ghl_call *, const json_t *field,
                                         struct ghl_answer *);
-
-#endif

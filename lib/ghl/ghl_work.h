@@ -4,8 +4,7 @@
  * ghl.c says what each call is, ghl_try.c carries one out (limits, lease, time, retries), ghl_answer.c judges
  * an answer, ghl_words.c says what of it may be logged, ghl_dry.c answers for a dry run.
  */
-#ifndef WOO_GHL_GHL_WORK_H
-#define WOO_GHL_GHL_WORK_H
+#pragma once
 
 #include "ghl/ghl.h"
 
@@ -58,5 +57,3 @@ bool ghl_known_message(const char *message, struct buf *out);
 /* -- ghl_dry.c -- */
 enum ghl_result ghl_dry_run(struct ghl *ghl, const struct ghl_call *call, const struct ghl_request *request,
                             struct ghl_answer *answer);
-
-#endif

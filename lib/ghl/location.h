@@ -2,8 +2,7 @@
  * location: whether the GHL sub-account lets a contact have several opportunities ("allow duplicate
  * opportunities").
  */
-#ifndef WOO_GHL_LOCATION_H
-#define WOO_GHL_LOCATION_H
+#pragma once
 
 #include "base/finding.h"
 #include "ghl/ghl.h"
@@ -15,5 +14,3 @@ void location_explain_duplicates(struct ghl *, const struct ghl_call *, const st
 
 /* For `woo_ghl check`. */
 void location_check_duplicates(struct ghl *, const struct ghl_call *, struct findings *);
-
-#endif

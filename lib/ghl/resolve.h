@@ -4,8 +4,7 @@
  * 20 letters or digits are an id and are sent without a look-up. Anything else is looked up, by id, then by
  * name, in the location's list, which is kept in the cache for an hour.
  */
-#ifndef WOO_GHL_RESOLVE_H
-#define WOO_GHL_RESOLVE_H
+#pragma once
 
 #include "ghl/ghl.h"
 
@@ -24,5 +23,3 @@ enum ghl_result resolve_pipeline(struct ghl *, const struct ghl_call *, const st
  * they are not; or what GHL answered. */
 enum ghl_result resolve_check(struct ghl *, const struct ghl_call *, const struct ghl_cache *,
                               const char *stage, struct ghl_answer *answer) MUST_CHECK;
-
-#endif

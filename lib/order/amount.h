@@ -4,8 +4,7 @@
  * WooCommerce writes "149.90". Plugins also write it as people read it: "149,90", "1.234,56", "$ 1,234.56".
  * Only what has one meaning is read.
  */
-#ifndef WOO_GHL_AMOUNT_H
-#define WOO_GHL_AMOUNT_H
+#pragma once
 
 #include "base/decimal.h"
 
@@ -19,5 +18,3 @@ enum amount_result {
 
 /* *places: how many decimals are written. Both are set only if OK. */
 enum amount_result amount_parse(const char *text, struct decimal *out, int *places);
-
-#endif

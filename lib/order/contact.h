@@ -4,8 +4,7 @@
  * Only fields that have a value, and none that GHL would refuse: its validation throws the whole contact away
  * for one bad country.
  */
-#ifndef WOO_GHL_CONTACT_H
-#define WOO_GHL_CONTACT_H
+#pragma once
 
 #include "order/order.h"
 
@@ -39,5 +38,3 @@ char *contact_name(const struct order *order);
 /* Would GHL take it as an email? One "@", a local part of dot-separated atoms (RFC 5321 without quotes), a
  * domain name with a top level of letters. */
 bool contact_is_email(const char *text);
-
-#endif

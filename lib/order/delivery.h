@@ -5,8 +5,7 @@
  * The form is four lines ("woo_ghl delivery 1", topic, resource, source) and then the body's bytes. A
  * header's line break becomes a space.
  */
-#ifndef WOO_GHL_DELIVERY_H
-#define WOO_GHL_DELIVERY_H
+#pragma once
 
 #include "base/buf.h"
 #include "order/order.h"
@@ -25,5 +24,3 @@ struct delivery {
 /* False when the bytes are no packed delivery. Free in every case; the packed bytes must outlive it. */
 bool delivery_unpack(const char *packed, size_t len, struct delivery *out) MUST_CHECK;
 void delivery_free(struct delivery *delivery);
-
-#endif

@@ -4,8 +4,7 @@
  * It knows WooCommerce's types and nothing of configuration or GHL. Nothing in a body is trusted: every type
  * may be any other type, every string may be empty or huge.
  */
-#ifndef WOO_GHL_ORDER_H
-#define WOO_GHL_ORDER_H
+#pragma once
 
 #include "base/decimal.h"
 #include "base/json.h"
@@ -107,5 +106,3 @@ const json_t *order_meta(const json_t *meta_data, const char *key);
 
 /* The billing field ("email"), trimmed by the caller; "" when missing. Borrowed. */
 const char *order_billing(const struct order *order, const char *field);
-
-#endif

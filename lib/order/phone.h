@@ -3,8 +3,7 @@
  *
  * GHL wants E.164, and a wrong number is worse than none: when in doubt there is none.
  */
-#ifndef WOO_GHL_PHONE_H
-#define WOO_GHL_PHONE_H
+#pragma once
 
 #include <stdbool.h>
 #include <stddef.h>
@@ -25,5 +24,3 @@ bool phone_has_extension(const char *typed);
 
 /* Is there a country of this ISO code, in any case? */
 bool phone_knows_country(const char *country);
-
-#endif

@@ -5,8 +5,7 @@
  * answer is the nonce's HMAC under the secret, with a label of its own, so that it is a signature of nothing else.
  * Only who has the secret can ask, so the answer tells a stranger nothing.
  */
-#ifndef WOO_GHL_ORDER_PROOF_H
-#define WOO_GHL_ORDER_PROOF_H
+#pragma once
 
 #include "base/buf.h"
 #include "base/digest.h"
@@ -22,5 +21,3 @@ bool proof_is_asked(const char *body, size_t len, char nonce[PROOF_NONCE_SIZE]) 
 
 /* The answer, as hex. False if libcrypto fails. */
 bool proof_answer(const char *secret, const char *nonce, char out[DIGEST_HEX_SIZE]) MUST_CHECK;
-
-#endif

@@ -4,11 +4,8 @@
  * WooCommerce sends a state's code, and GHL's contact shows the text that it was given. Codes of the United
  * States, Canada and Australia become names; other countries' stay as they are sent.
  */
-#ifndef WOO_GHL_REGION_H
-#define WOO_GHL_REGION_H
+#pragma once
 
 /* The state's name, or `code` itself if it is no code of this country (ISO 3166-1 alpha-2, capitals).
  * Borrowed. */
 const char *region_name(const char *country, const char *code);
-
-#endif

@@ -4,8 +4,7 @@
  * Each secret is tried as it is, entity-decoded, and as WordPress cleans it. The header is base64 of the raw
  * HMAC: exactly those 44 characters (white space around them is allowed, nothing else). Compared in constant time.
  */
-#ifndef WOO_GHL_SIGNATURE_H
-#define WOO_GHL_SIGNATURE_H
+#pragma once
 
 #include "base/digest.h"
 
@@ -42,5 +41,3 @@ const char *signature_tried(const struct signature_keys *keys);
 /* The header's value for a body (used by `trigger` and tests). */
 #define SIGNATURE_SIZE 45 /* base64 of an HMAC: 43 characters, one '=', NUL */
 bool signature_make(const char *secret, const void *body, size_t len, char out[SIGNATURE_SIZE]) MUST_CHECK;
-
-#endif

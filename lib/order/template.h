@@ -17,8 +17,7 @@
  *   {date_paid}, {date_created}  the day, "2026-11-25"
  *   {attribution}    where the customer came from: "newsletter / email", "www.example.org"
  */
-#ifndef WOO_GHL_TEMPLATE_H
-#define WOO_GHL_TEMPLATE_H
+#pragma once
 
 #include "order/order.h"
 
@@ -67,5 +66,3 @@ json_t *template_list(const char *text, const struct template_scope *scope) MUST
 /* The same of one template, where commas are literal and upper case stays: the values of a custom field that
  * takes several. */
 json_t *template_values(const char *text, const struct template_scope *scope) MUST_CHECK;
-
-#endif

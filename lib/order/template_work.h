@@ -1,8 +1,7 @@
 /*
  * template_work: what the template language and its helpers share. Only template*.c include this.
  */
-#ifndef WOO_GHL_TEMPLATE_WORK_H
-#define WOO_GHL_TEMPLATE_WORK_H
+#pragma once
 
 #include "order/template.h"
 
@@ -18,5 +17,3 @@ bool template_find(json_t *values, json_t *each, const json_t *at, const char *p
 /* A computed name: adds its values. */
 typedef bool template_helper(json_t *values, const struct template_scope *scope);
 template_helper *template_find_helper(const char *name); /* NULL = there is none */
-
-#endif

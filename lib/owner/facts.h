@@ -1,8 +1,7 @@
 /*
  * facts: the state of an installation, as `woo_ghl status` and the owner's page tell it, and one sentence about it.
  */
-#ifndef WOO_GHL_OWNER_FACTS_H
-#define WOO_GHL_OWNER_FACTS_H
+#pragma once
 
 #include "app/heartbeat.h"
 
@@ -52,5 +51,3 @@ const char *facts_next(const struct buf *values, const char *prefix, size_t *at,
 
 int64_t facts_oldest_s(const struct facts *facts); /* for how long the oldest has waited */
 int64_t facts_gone(const struct facts *facts);     /* orders whose opportunity is gone in GHL */
-
-#endif

@@ -3,8 +3,7 @@
  *
  * It prints nothing; what a function found wrong is in letter_change.why, in words for people.
  */
-#ifndef WOO_GHL_OWNER_LETTER_H
-#define WOO_GHL_OWNER_LETTER_H
+#pragma once
 
 #include "app/app.h"
 #include "shop/woo.h"
@@ -38,5 +37,3 @@ void letter_change_free(struct letter_change *change);
 enum store_result letter_retry(struct app *app, struct letter_change *change, const char *key) MUST_CHECK;
 /* It never reaches GHL. OK, NONE with `why`, UNAVAILABLE. */
 enum store_result letter_drop(struct app *app, struct letter_change *change, const char *key) MUST_CHECK;
-
-#endif

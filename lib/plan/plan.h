@@ -4,8 +4,7 @@
  * Pure: no clock, no store, no network. Names (pipeline, stage, custom field) are still names here; sync
  * resolves them.
  */
-#ifndef WOO_GHL_PLAN_H
-#define WOO_GHL_PLAN_H
+#pragma once
 
 #include "base/digest.h"
 #include "config/config.h"
@@ -82,5 +81,3 @@ bool plan_name_new_contact(struct plan *plan) MUST_CHECK;
 /* The contact's own email and E.164 phone as planned; "" = none. Borrowed. */
 const char *plan_email(const struct plan *plan);
 const char *plan_phone(const struct plan *plan);
-
-#endif

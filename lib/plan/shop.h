@@ -1,8 +1,7 @@
 /*
  * shop: which of the configured shops an order belongs to, so that a staging copy never writes into GHL.
  */
-#ifndef WOO_GHL_SHOP_H
-#define WOO_GHL_SHOP_H
+#pragma once
 
 #include "config/config.h"
 #include "order/order.h"
@@ -17,5 +16,3 @@
  * An alias that is the very address comes first. Then "www." makes no difference, nor does a language's
  * directory (order_site_normalise) that the alias does not have; of several the longest alias counts. */
 const char *shop_of(const struct order *order, const char *source, const struct config *config);
-
-#endif

@@ -4,8 +4,7 @@
  * One table describes a record's struct. Redis keeps each field under its name in a hash; SQLite keeps it in the
  * column of that name. A field at its default (0, "") is not kept. Pure.
  */
-#ifndef WOO_GHL_QUEUE_FIELD_H
-#define WOO_GHL_QUEUE_FIELD_H
+#pragma once
 
 #include "base/error.h"
 #include <stdbool.h>
@@ -53,5 +52,3 @@ bool field_is_default(const struct field *field, const void *record);
 int64_t field_number(const struct field *field, const void *record);
 bool field_set_number(const struct field *field, void *record, int64_t number) MUST_CHECK;
 bool field_same(const struct field *field, const void *a, const void *b);
-
-#endif

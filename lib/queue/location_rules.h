@@ -2,8 +2,7 @@
  * location_rules: the decisions that all workers of a GHL location share: circuit breaker, pause, rate limiter, and
  * what the store remembers. Pure functions over their records; times in ms by the store's clock.
  */
-#ifndef WOO_GHL_QUEUE_LOCATION_RULES_H
-#define WOO_GHL_QUEUE_LOCATION_RULES_H
+#pragma once
 
 #include "queue/record.h"
 
@@ -82,5 +81,3 @@ void limiter_hear(struct limiter_record *limiter, const struct limiter_terms *te
                   const struct limiter_heard *heard, int64_t now_ms);
 /* A person asks for a try now. True if something held the calls. */
 bool limiter_release(struct limiter_record *limiter, int64_t now_ms);
-
-#endif

@@ -6,8 +6,7 @@
  * rules (rules.h) change it; a store only keeps it. Times are ms since 1970 by the store's clock, unless the name
  * says otherwise. Nothing in a record identifies a person: bodies and notes are sealed and lie apart, under an id.
  */
-#ifndef WOO_GHL_QUEUE_RECORD_H
-#define WOO_GHL_QUEUE_RECORD_H
+#pragma once
 
 #include "queue/field.h"
 
@@ -150,5 +149,3 @@ const char *order_known_bytes(const struct order_record *record);
 /* The ids of the blobs that the record needs, at most 3; returns how many. */
 #define RECORD_BLOBS 3
 size_t order_blobs(const struct order_record *record, const char *id[RECORD_BLOBS]);
-
-#endif

@@ -16,8 +16,7 @@
  *
  * At most one body is current and one waits behind a leased one; the newest version wins.
  */
-#ifndef WOO_GHL_QUEUE_RULES_H
-#define WOO_GHL_QUEUE_RULES_H
+#pragma once
 
 #include "queue/record.h"
 
@@ -202,5 +201,3 @@ bool order_move_blob(struct order_record *record, const char *from, const char *
                      const struct queue_terms *terms);
 /* Its body is deleted (DEAD_LETTER_TTL, or a person was erased); reason and key stay. False: it has none. */
 bool order_delete_body(struct order_record *record);
-
-#endif

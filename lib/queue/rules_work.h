@@ -1,8 +1,7 @@
 /*
  * rules_work: what the rules share. Only this folder includes it.
  */
-#ifndef WOO_GHL_QUEUE_RULES_WORK_H
-#define WOO_GHL_QUEUE_RULES_WORK_H
+#pragma once
 
 #include "base/text.h"
 #include "queue/rules.h"
@@ -22,5 +21,3 @@ void rules_take_over(struct order_record *record, const struct queue_terms *term
 void rules_look_after_loss(struct order_record *record, int64_t up_ms);
 /* What GHL holds is unknown. */
 void rules_forget_parts(struct order_record *record);
-
-#endif

@@ -5,8 +5,7 @@
  * name. What is right gets no step. A webhook's secret cannot be read: it is written with each change, and to all if it
  * is wished.
  */
-#ifndef WOO_GHL_SHOP_CONNECT_H
-#define WOO_GHL_SHOP_CONNECT_H
+#pragma once
 
 #include "app/app.h"
 #include "shop/woo.h"
@@ -40,5 +39,3 @@ bool connect_plan_fields(const struct config *config, const json_t *fields,
 /* Does one step. False with the error set. */
 bool connect_do(struct app *app, struct woo *woo, const struct connect_step *step,
                 struct error *e) MUST_CHECK;
-
-#endif

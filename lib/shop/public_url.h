@@ -6,8 +6,7 @@
  * and a signed question of 200 KB that only this program with our secret can answer (order/proof.h). Certificates are
  * verified and no redirect is followed: WooCommerce takes one for success, and the order is lost.
  */
-#ifndef WOO_GHL_SHOP_PUBLIC_URL_H
-#define WOO_GHL_SHOP_PUBLIC_URL_H
+#pragma once
 
 #include "base/finding.h"
 #include "config/config.h"
@@ -19,5 +18,3 @@ char *public_url(const struct config *config, const json_t *webhooks) MUST_CHECK
 
 /* Asks all four; what answers them is one finding, with what to do. */
 void public_url_look(const struct config *config, const char *url, struct findings *findings);
-
-#endif

@@ -20,8 +20,7 @@
  * second. What changes while it is read moves to the end; whatever changes after the run began is the next
  * run's at the latest.
  */
-#ifndef WOO_GHL_RECONCILE_H
-#define WOO_GHL_RECONCILE_H
+#pragma once
 
 #include "app/app.h"
 #include "shop/woo.h"
@@ -69,5 +68,3 @@ bool reconcile_order(struct app *app, struct woo *woo, const char *key, struct e
 /* For people: how long ago the last run began that went well, s; -1 = there was none, or the store does not
  * tell. */
 int64_t reconcile_age_s(struct app *app);
-
-#endif

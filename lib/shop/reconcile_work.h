@@ -2,8 +2,7 @@
  * reconcile_work: what the two files of reconcile share: the run, and the walk over the shop's orders. Only they include
  * this.
  */
-#ifndef WOO_GHL_SHOP_RECONCILE_WORK_H
-#define WOO_GHL_SHOP_RECONCILE_WORK_H
+#pragma once
 
 #include "shop/reconcile.h"
 
@@ -30,5 +29,3 @@ enum reconcile_result reconcile_result_of(enum woo_result result);
 /* Takes one of them, if its key is only_key (NULL = any; *other: it is not). False, with the run's error set, if it could not be kept. */
 bool reconcile_take(struct run *run, const struct woo_page *page, const struct woo_item *item,
                     const char *only_key, bool *other) MUST_CHECK;
-
-#endif

@@ -1,8 +1,7 @@
 /*
  * webhooks: does the shop still deliver? WooCommerce disables a webhook after the seventh failure in a row and tells nobody.
  */
-#ifndef WOO_GHL_SHOP_WEBHOOKS_H
-#define WOO_GHL_SHOP_WEBHOOKS_H
+#pragma once
 
 #include "base/finding.h"
 #include "order/order.h"
@@ -31,5 +30,3 @@ void webhooks_look(const struct config *config, const json_t *list, struct findi
 /* The delivery URL of the shop's webhook for updated orders (else for created ones) that delivers to /woo-order; "" if
  * there is none. Borrowed from the list, which may be NULL. */
 const char *webhooks_url(const struct config *config, const json_t *list);
-
-#endif

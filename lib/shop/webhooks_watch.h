@@ -1,8 +1,7 @@
 /*
  * webhooks_watch: a webhook that WooCommerce disabled is told to a person, and set active again if WOO_REENABLE says so.
  */
-#ifndef WOO_GHL_SHOP_WEBHOOKS_WATCH_H
-#define WOO_GHL_SHOP_WEBHOOKS_WATCH_H
+#pragma once
 
 #include "app/app.h"
 #include "shop/woo.h"
@@ -13,5 +12,3 @@
 /* Looks at the shop's webhooks; logs and raises what is wrong. True if one was set active: what it missed is to be read.
  * Each is set active at most once a day: one whose cause lasts is disabled again. */
 bool webhooks_watch(struct app *app, struct woo *woo);
-
-#endif

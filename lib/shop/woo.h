@@ -20,8 +20,7 @@
  *   ping (class-wc-rest-webhooks-v1-controller.php). Setting it active leaves its count of failures.
  * - A page's orders are read after the list was made: one that is changed in between shows its later time.
  */
-#ifndef WOO_GHL_WOO_H
-#define WOO_GHL_WOO_H
+#pragma once
 
 #include "base/http_client.h"
 #include "base/json.h"
@@ -84,5 +83,3 @@ enum woo_result woo_webhook_write(struct woo *woo, json_int_t id, const json_t *
                                   struct error *e) MUST_CHECK;
 /* One order, by its decimal digits; also from the bin. */
 enum woo_result woo_order(struct woo *woo, const char *id, struct woo_page *page, struct error *e) MUST_CHECK;
-
-#endif

@@ -18,8 +18,7 @@
  * the store has it, removes it; a crash between the two repeats it, and the store's claim dedupes. A process
  * must not fork between spool_next and spool_end: the child would keep the lock.
  */
-#ifndef WOO_GHL_SPOOL_H
-#define WOO_GHL_SPOOL_H
+#pragma once
 
 #include "spool/spool_name.h"
 
@@ -113,5 +112,3 @@ struct spool_stats {
     long foreign;         /* of other namespaces, of any kind */
 };
 bool spool_stats(const struct spool *spool, struct spool_stats *stats, struct error *e) MUST_CHECK;
-
-#endif

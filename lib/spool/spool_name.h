@@ -7,8 +7,7 @@
  * Names sort by arrival. The letters keep digits apart, which the log would take for a phone number and hide
  * (redact.h).
  */
-#ifndef WOO_GHL_SPOOL_NAME_H
-#define WOO_GHL_SPOOL_NAME_H
+#pragma once
 
 #include "crypt/crypt.h"
 
@@ -50,5 +49,3 @@ bool spool_name_is_due(const struct spool_name *name, int64_t now_s);
 /* Calls visit for each file of this form, in no order. False with errno if the directory cannot be read. */
 typedef void (*spool_name_visit)(void *context, const struct spool_name *name);
 bool spool_name_each(int dir, void *context, spool_name_visit visit) MUST_CHECK;
-
-#endif

@@ -1,8 +1,7 @@
 /*
  * What spool's files share among themselves: spool.c puts and counts, spool_move.c moves.
  */
-#ifndef WOO_GHL_SPOOL_WORK_H
-#define WOO_GHL_SPOOL_WORK_H
+#pragma once
 
 #include "base/clock.h"
 #include "spool/spool.h"
@@ -31,5 +30,3 @@ void spool_about(const struct spool_name *name, char out[SPOOL_NAME_SIZE]);
 bool spool_is_locked(const struct spool *spool, const struct spool_name *name, struct error *needs);
 
 void spool_end_pass(struct spool *spool);
-
-#endif

@@ -4,8 +4,7 @@
  * The same meaning as the calls of store.h; blobs come and go sealed. A backend says what is wrong in
  * backend->trouble ("" = nothing) and reports the store's time with every reply that it got.
  */
-#ifndef WOO_GHL_STORE_BACKEND_H
-#define WOO_GHL_STORE_BACKEND_H
+#pragma once
 
 #include "store/store.h"
 
@@ -66,5 +65,3 @@ void *sqlite_open(const struct config *config, const char *space, struct log *lo
                   struct error *e) MUST_CHECK;
 void *redis_open(const struct config *config, const char *space, struct log *log, struct error *e) MUST_CHECK;
 extern const struct backend sqlite_backend, redis_backend;
-
-#endif

@@ -5,8 +5,7 @@
  * To claim a new order costs one round trip, a duplicate one, a new version of a known order two; orders_known_bytes
  * costs one before.
  */
-#ifndef WOO_GHL_STORE_ORDERS_H
-#define WOO_GHL_STORE_ORDERS_H
+#pragma once
 
 #include "base/clock.h"
 #include "queue/location_rules.h"
@@ -156,5 +155,3 @@ enum store_result orders_limits_heard(struct orders *, const struct limiter_hear
 /* What holds the calls is forgotten: a person asks for a try now. */
 enum store_result orders_limiter_release(struct orders *) MUST_CHECK;
 struct limiter_terms orders_limiter_terms(const struct config *config);
-
-#endif

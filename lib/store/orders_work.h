@@ -1,8 +1,7 @@
 /*
  * orders_work: one change of one order, for orders.c.
  */
-#ifndef WOO_GHL_STORE_ORDERS_WORK_H
-#define WOO_GHL_STORE_ORDERS_WORK_H
+#pragma once
 
 #include "store/orders.h"
 
@@ -60,5 +59,3 @@ struct change {
  * now. */
 enum store_result orders_run(struct orders *orders, struct change *change,
                              struct order_record *record) MUST_CHECK;
-
-#endif

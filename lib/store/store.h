@@ -22,8 +22,7 @@
  * DURABLE: what a commit did is on disk when it returns; Redis as its configuration says. Values, locks, counters
  * and the limiter's record may be lost if the machine crashes, never if a process dies.
  */
-#ifndef WOO_GHL_STORE_STORE_H
-#define WOO_GHL_STORE_STORE_H
+#pragma once
 
 #include "base/buf.h"
 #include "config/config.h"
@@ -205,5 +204,3 @@ struct store_about {
     char problem[RECORD_REASON_SIZE]; /* a setting that breaks a promise (maxmemory-policy); "" = none */
 };
 enum store_result store_about(struct store *, struct store_about *) MUST_CHECK;
-
-#endif

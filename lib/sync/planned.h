@@ -2,8 +2,7 @@
  * planned: a delivery as it is worked on: its headers and body, the order in it, and the plan for that order under
  * today's settings. accept makes one of what came; the drain makes one of what was stored.
  */
-#ifndef WOO_GHL_SYNC_PLANNED_H
-#define WOO_GHL_SYNC_PLANNED_H
+#pragma once
 
 #include "app/app.h"
 #include "order/delivery.h"
@@ -40,5 +39,3 @@ void planned_free(struct planned *planned);
 /* The hash of a part, as records keep it; "" = the plan has none. Of tags, one half is of those to add. */
 void planned_part(const struct planned *planned, enum plan_part part, char out[RECORD_SHORT_SIZE]);
 #define PLANNED_TAGS_HALF ((RECORD_SHORT_SIZE - 1) / 2)
-
-#endif

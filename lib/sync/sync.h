@@ -5,8 +5,7 @@
  * records it; whoever continues reads that. sync calls GHL only for parts whose hash differs from what GHL holds, and
  * never without the lease. A part counts as unknown from before it is written until its answer is recorded.
  */
-#ifndef WOO_GHL_SYNC_SYNC_H
-#define WOO_GHL_SYNC_SYNC_H
+#pragma once
 
 #include "sync/planned.h"
 
@@ -37,5 +36,3 @@ struct sync_outcome sync_order(struct app *app, struct order_work *work, struct 
 
 /* What is before this was the shop's past when this was installed: s since 1970. */
 int64_t sync_start_s(const struct app *app);
-
-#endif

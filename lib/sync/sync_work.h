@@ -5,8 +5,7 @@
  * step that stops has said how the work ends. Steps never call each other: one that finds the contact gone says so, and
  * sync begins again with the contact.
  */
-#ifndef WOO_GHL_SYNC_WORK_H
-#define WOO_GHL_SYNC_WORK_H
+#pragma once
 
 #include "app/hold.h"
 #include "ghl/fields.h"
@@ -157,5 +156,3 @@ enum step sync_contact_settle(struct sync_work *w);
 
 /* GHL showed the contact as it is: tags that are right already need no call. */
 void sync_tags_seen(struct sync_work *w, const json_t *contact);
-
-#endif

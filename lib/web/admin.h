@@ -3,8 +3,7 @@
  *
  * It needs no script and no other resource. It is given over https alone, or to a browser on this machine.
  */
-#ifndef WOO_GHL_WEB_ADMIN_H
-#define WOO_GHL_WEB_ADMIN_H
+#pragma once
 
 #include "app/app.h"
 #include "web/request.h"
@@ -12,5 +11,3 @@
 
 /* Fills the response. */
 void admin_handle(struct app *app, const struct request *request, struct response *response);
-
-#endif

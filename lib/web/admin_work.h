@@ -1,8 +1,7 @@
 /*
  * admin_work: what the files of the owner's page share. Only they include this.
  */
-#ifndef WOO_GHL_WEB_ADMIN_WORK_H
-#define WOO_GHL_WEB_ADMIN_WORK_H
+#pragma once
 
 #include "app/journal.h"
 #include "web/html.h"
@@ -34,5 +33,3 @@ const char *admin_age(int64_t ms, char out[ADMIN_AGE_SIZE]);
 void admin_order(struct admin *a, const char *asked);
 /* A line of the journal; its order is a link if `link`. */
 void admin_event(struct admin *a, const struct tally_event *event, bool link);
-
-#endif

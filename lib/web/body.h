@@ -4,8 +4,7 @@
  * It takes the length as the web server told it, strictly, and never reads past it; what the bytes mean is
  * for others.
  */
-#ifndef WOO_GHL_BODY_H
-#define WOO_GHL_BODY_H
+#pragma once
 
 #include "web/request.h"
 
@@ -20,5 +19,3 @@ enum body_result {
 /* Appends the body, of max bytes at most, which must fit the buffer's own maximum. Without a length the body
  * is empty (RFC 3875, 4.1.2), but where the server has put it together from chunks it lasts until its end. */
 enum body_result body_read(const struct request *request, int64_t max, struct buf *into) MUST_CHECK;
-
-#endif

@@ -1,8 +1,7 @@
 /*
  * client: who sends the request, as far as that matters.
  */
-#ifndef WOO_GHL_WEB_CLIENT_H
-#define WOO_GHL_WEB_CLIENT_H
+#pragma once
 
 #include "app/app.h"
 #include "web/request.h"
@@ -14,5 +13,3 @@ bool client_hash(const struct app *app, const char *address, const char *label,
 
 /* Does it run on this machine? What another server handed on does not count as that. */
 bool client_is_local(const struct request *request);
-
-#endif

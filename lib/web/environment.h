@@ -1,8 +1,7 @@
 /*
  * environment: the variables that a web server sets (CGI/1.1, RFC 3875; FastCGI hands over the same) -> struct request.
  */
-#ifndef WOO_GHL_WEB_ENVIRONMENT_H
-#define WOO_GHL_WEB_ENVIRONMENT_H
+#pragma once
 
 #include "web/request.h"
 
@@ -11,5 +10,3 @@
 /* Fills in all of it but the body. `variables`, "NAME=value" until NULL, and `path`, which is written, are borrowed. A path
  * that does not fit is "", which no route has. */
 void environment_read(char *const *variables, struct request *request, char path[ENVIRONMENT_PATH_SIZE]);
-
-#endif

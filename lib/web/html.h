@@ -1,8 +1,7 @@
 /*
  * html: markup whose values cannot become markup, and the fields of a form.
  */
-#ifndef WOO_GHL_WEB_HTML_H
-#define WOO_GHL_WEB_HTML_H
+#pragma once
 
 #include "base/buf.h"
 
@@ -13,5 +12,3 @@ void html(struct buf *out, const char *markup, ...) PRINTF_LIKE(2, 3);
 /* The value of a field in the form's body or the URL's query ("a=1&b=2"), decoded, into out. False, and "": it is not
  * there, does not fit, or holds a control character. */
 bool form_field(const char *form, size_t len, const char *name, char *out, size_t size) MUST_CHECK;
-
-#endif

@@ -1,8 +1,7 @@
 /*
  * request: one HTTP request, as the routes see it. Tests make them from memory.
  */
-#ifndef WOO_GHL_WEB_REQUEST_H
-#define WOO_GHL_WEB_REQUEST_H
+#pragma once
 
 #include "base/buf.h"
 #include <stdint.h>
@@ -26,5 +25,3 @@ struct request {
     void *context;
     int64_t arrived_mono_ms; /* when the request began */
 };
-
-#endif

@@ -1,8 +1,7 @@
 /*
  * response: what goes back to the client, and the forms that answers have.
  */
-#ifndef WOO_GHL_WEB_RESPONSE_H
-#define WOO_GHL_WEB_RESPONSE_H
+#pragma once
 
 #include "base/buf.h"
 
@@ -32,5 +31,3 @@ void response_json(struct response *response, int status, const char *name, cons
                    const char *name2, const char *value2);
 void response_error(struct response *response, int status, const char *error);
 void response_unavailable(struct response *response); /* 503 */
-
-#endif

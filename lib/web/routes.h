@@ -4,8 +4,7 @@
  * A delivery with a valid signature is never answered with 4xx or 5xx while it can be kept anywhere, except that
  * undecodable JSON gets its 400 (the bytes are kept).
  */
-#ifndef WOO_GHL_WEB_ROUTES_H
-#define WOO_GHL_WEB_ROUTES_H
+#pragma once
 
 #include "app/app.h"
 #include "web/request.h"
@@ -13,5 +12,3 @@
 
 /* Fills the response; it always holds a complete answer afterwards. */
 void routes_handle(struct app *app, const struct request *request, struct response *response);
-
-#endif

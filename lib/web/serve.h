@@ -6,8 +6,7 @@
  * the worker may drain for a while if the response asks for it. A client that goes away, EMFILE at accept, or
  * a signal harm nothing: SIGTERM and SIGUSR1 finish the request in hand and leave.
  */
-#ifndef WOO_GHL_SERVE_H
-#define WOO_GHL_SERVE_H
+#pragma once
 
 #include "web/request.h"
 #include "web/response.h"
@@ -32,5 +31,3 @@ struct serve_handler {
 int serve_fastcgi(const struct serve_handler *handler, volatile int *stop);
 /* Serves the one request of the environment. The exit code. */
 int serve_cgi(const struct serve_handler *handler);
-
-#endif

@@ -5,8 +5,7 @@
  * bound to the password, for 12 hours. A form carries a hash of the token, so that no other site can send it. A client
  * address may try 20 times a day to log in, as the shared store counts.
  */
-#ifndef WOO_GHL_WEB_SESSION_H
-#define WOO_GHL_WEB_SESSION_H
+#pragma once
 
 #include "app/app.h"
 #include "web/request.h"
@@ -32,5 +31,3 @@ void session_end(struct app *app, const struct request *request, const struct se
 
 /* Does the form come from a page of this session? */
 bool session_sent(const struct session *session, const char *csrf);
-
-#endif

@@ -1,8 +1,7 @@
 /*
  * watch: what monitoring reads. health and ready are one JSON object, metrics is Prometheus's text format.
  */
-#ifndef WOO_GHL_WEB_WATCH_H
-#define WOO_GHL_WEB_WATCH_H
+#pragma once
 
 #include "app/app.h"
 #include "web/request.h"
@@ -18,5 +17,3 @@ void watch_health(struct app *app, struct response *response);
 void watch_ready(struct app *app, struct response *response);
 /* 503 if the store is away. */
 void watch_metrics(struct app *app, struct response *response);
-
-#endif

@@ -3,12 +3,9 @@
  * accepted anew by the store that the settings name, and end there. Nothing is worked on in the old one: this store may
  * know newer versions, and opportunities.
  */
-#ifndef WOO_GHL_WORKER_BRING_H
-#define WOO_GHL_WORKER_BRING_H
+#pragma once
 
 #include "app/app.h"
 
 /* Brings what it can, and logs how many. The rest stays, and is named. */
 void bring_left_behind(struct app *app);
-
-#endif

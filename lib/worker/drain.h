@@ -2,8 +2,7 @@
  * drain: works the queue off. For cron (once), as a service (watch), and for idle workers (a few seconds after an
  * answer).
  */
-#ifndef WOO_GHL_WORKER_DRAIN_H
-#define WOO_GHL_WORKER_DRAIN_H
+#pragma once
 
 #include "app/app.h"
 
@@ -31,5 +30,3 @@ struct drain_counts {
 /* False if the store cannot be used (it was logged); but a drain that watches ends well if it is told to stop. Takes over
  * changed settings between two orders. */
 bool drain_run(struct app *app, const struct drain_options *options, struct drain_counts *counts);
-
-#endif

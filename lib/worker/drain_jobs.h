@@ -2,8 +2,7 @@
  * drain_jobs: several drains at once, each a process of its own with its own connections. GHL's answers take
  * most of the time; its limits hold for all of them together.
  */
-#ifndef WOO_GHL_WORKER_DRAIN_JOBS_H
-#define WOO_GHL_WORKER_DRAIN_JOBS_H
+#pragma once
 
 #include "worker/drain.h"
 
@@ -13,5 +12,3 @@
  * and makes it false. False if a store could not be used, or a process not be made. */
 bool drain_jobs(int jobs, const struct drain_options *options, volatile int *stop,
                 struct drain_counts *counts);
-
-#endif

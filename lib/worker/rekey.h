@@ -1,8 +1,7 @@
 /*
  * rekey: what is stored is sealed anew with the key that seals now, so that an older secret opens nothing any more.
  */
-#ifndef WOO_GHL_WORKER_REKEY_H
-#define WOO_GHL_WORKER_REKEY_H
+#pragma once
 
 #include "app/app.h"
 
@@ -17,5 +16,3 @@ struct rekey_counts {
 /* All of this location and this machine's spool. What is under the current key already is left as it is, so that it may
  * be run again. False with `why`: the store or the spool failed. app_ready must be true. */
 bool rekey(struct app *app, struct rekey_counts *counts) MUST_CHECK;
-
-#endif

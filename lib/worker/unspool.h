@@ -3,13 +3,10 @@
  *
  * At least once: a file goes only after the store has it, and the store's claim dedupes.
  */
-#ifndef WOO_GHL_UNSPOOL_H
-#define WOO_GHL_UNSPOOL_H
+#pragma once
 
 #include "app/app.h"
 
 /* How many files were moved. A file that the store refuses waits, and the next one is tried; only a store that
  * does not answer ends it. -1: the spool cannot be read (logged). */
 long unspool(struct app *app);
-
-#endif

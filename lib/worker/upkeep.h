@@ -2,12 +2,9 @@
  * upkeep: what a drain does to the store now and then, so that it does not grow for ever: records and values that
  * expired go, and dead letters older than DEAD_LETTER_TTL lose their content. Their key and reason stay.
  */
-#ifndef WOO_GHL_WORKER_UPKEEP_H
-#define WOO_GHL_WORKER_UPKEEP_H
+#pragma once
 
 #include "app/app.h"
 
 /* A bounded piece of it. False if the store does not answer. */
 bool upkeep(struct app *app);
-
-#endif

@@ -5,8 +5,7 @@
  * must not happen. `make fuzz` gives them to libFuzzer; t/unit/fuzz/replay.c replays the seeds in t/fuzz/seeds/NAME, and
  * variations of them, with every `make check`.
  */
-#ifndef WOO_GHL_FUZZ_RIG_H
-#define WOO_GHL_FUZZ_RIG_H
+#pragma once
 
 #include <setjmp.h>
 #include <stdbool.h>
@@ -44,5 +43,3 @@ bool fuzz_is_utf8(const char *text);
 
 /* A directory in memory, if the machine has one: nothing waits for a disk. It is removed at exit. */
 const char *fuzz_directory(void);
-
-#endif

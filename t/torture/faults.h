@@ -7,8 +7,7 @@
  *   WOO_GHL_FAIL_AT=lost#7        ... it is done, and reported as failed
  *   WOO_GHL_FAIL_COUNT=FILE       how many of each kind there were: lines "memory 4711"
  */
-#ifndef WOO_GHL_TORTURE_FAULTS_H
-#define WOO_GHL_TORTURE_FAULTS_H
+#pragma once
 
 #include <stdbool.h>
 
@@ -27,5 +26,3 @@ void faults_end(void);
 void faults_at(enum fault_kind kind, long n, bool on);
 /* Until here; how many of this kind there were. */
 long faults_stop(enum fault_kind kind);
-
-#endif

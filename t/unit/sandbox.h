@@ -1,8 +1,7 @@
 /*
  * sandbox: a temporary directory in which a test opens the whole app, as the program would, on the embedded store.
  */
-#ifndef WOO_GHL_SANDBOX_H
-#define WOO_GHL_SANDBOX_H
+#pragma once
 
 #include "app/app.h"
 
@@ -37,5 +36,3 @@ struct store_sizes sandbox_sizes(struct app *app);
 int64_t sandbox_value(struct app *app, const char *name);
 /* Does the log hold this text? */
 bool sandbox_log_has(const struct sandbox *sandbox, const char *text);
-
-#endif

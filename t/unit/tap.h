@@ -3,8 +3,7 @@
  *
  * A test program calls these and ends with `return tap_done();`.
  */
-#ifndef WOO_GHL_TAP_H
-#define WOO_GHL_TAP_H
+#pragma once
 
 #include <stdbool.h>
 
@@ -21,5 +20,3 @@ bool tap_is_int(long long got, long long want, const char *file, int line, const
     __attribute__((format(printf, 5, 6)));
 void tap_note(const char *fmt, ...) __attribute__((format(printf, 1, 2)));
 int tap_done(void); /* prints the plan; the exit code */
-
-#endif

@@ -27,8 +27,7 @@
  * address of a node is resolved once; it is resolved anew if the server is a replica now, or if the known addresses have
  * not worked for a minute.
  */
-#ifndef WOO_GHL_STORE_REDIS_REDIS_H
-#define WOO_GHL_STORE_REDIS_REDIS_H
+#pragma once
 
 #include "base/redis_url.h"
 #include "base/text.h"
@@ -199,5 +198,3 @@ enum store_result redis_unlock(void *, const char *name, const char *token);
 enum store_result redis_count(void *, const char *name);
 /* about.c */
 enum store_result redis_about(void *, struct store_about *);
-
-#endif

@@ -5,8 +5,7 @@
  * db_end, whether all of them worked. A connection is closed after any failure; the next transaction opens a new
  * one, also if the file was replaced. The file is never deleted and never repaired here.
  */
-#ifndef WOO_GHL_STORE_SQLITE_DB_H
-#define WOO_GHL_STORE_SQLITE_DB_H
+#pragma once
 
 #include "base/clock.h"
 #include "config/config.h"
@@ -123,5 +122,3 @@ int64_t store_clock_now(const struct store_clock *clock);
 bool db_connect(struct db *db, struct error *e) MUST_CHECK; /* open.c */
 const char *db_advice(int code);         /* what to do about this SQLite error; "" = nothing known */
 bool db_is_network(int64_t statfs_type); /* NFS, SMB, FUSE, 9P and the like */
-
-#endif

@@ -6,8 +6,7 @@
  * and its place in each index (by_due, by_dead, by_age). Location and rate limiter have the same columns, and the
  * key ''. Rows are found by an index of their own (no WITHOUT ROWID): with rows this long that is flatter and smaller.
  */
-#ifndef WOO_GHL_STORE_SQLITE_TABLE_H
-#define WOO_GHL_STORE_SQLITE_TABLE_H
+#pragma once
 
 #include "store/backend.h"
 #include "store/sqlite/db.h"
@@ -34,5 +33,3 @@ void table_read(struct db *db, struct tables *tables, const struct record_type *
 bool table_write(struct db *db, struct tables *tables, const struct backend_commit *commit) MUST_CHECK;
 /* Removes an order with its blobs, whatever its version. */
 void table_remove(struct db *db, struct tables *tables, int64_t namespace_id, const char *key);
-
-#endif

@@ -5,8 +5,7 @@
  * so that a writer that has just finished cannot overtake those that wait. With one lock 16 writers waited up to
  * 108 ms, with the turnstile 16 ms; SQLite's own busy handler let some wait for seconds.
  */
-#ifndef WOO_GHL_STORE_SQLITE_WRITER_LOCK_H
-#define WOO_GHL_STORE_SQLITE_WRITER_LOCK_H
+#pragma once
 
 #include "base/error.h"
 #include <stdbool.h>
@@ -36,5 +35,3 @@ void writer_lock_release(struct writer_lock *lock);
  * backup has another. Noted under the lock; lost if it can't be written. */
 int64_t writer_lock_noted(const struct writer_lock *lock);
 void writer_lock_note(const struct writer_lock *lock, int64_t number);
-
-#endif

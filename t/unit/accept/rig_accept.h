@@ -1,8 +1,7 @@
 /*
  * rig_accept: deliveries from memory, each of one origin, and what became of them.
  */
-#ifndef WOO_GHL_ACCEPT_RIG_ACCEPT_H
-#define WOO_GHL_ACCEPT_RIG_ACCEPT_H
+#pragma once
 
 #include "accept/accept.h"
 #include "sandbox.h"
@@ -52,5 +51,3 @@ bool has_body(struct app *app, const char *key, const char *text);
 long spooled(struct app *app);
 /* Does something to the store behind its back. */
 void sql(const struct house *house, const char *text);
-
-#endif

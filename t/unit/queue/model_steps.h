@@ -10,8 +10,7 @@
  * than its window when the search began, or was refused by an answer that says why. It writes only while its
  * lease is confirmed. A part is unknown from before its write until it is answered.
  */
-#ifndef WOO_GHL_MODEL_STEPS_H
-#define WOO_GHL_MODEL_STEPS_H
+#pragma once
 
 #include "model_world.h"
 
@@ -468,5 +467,3 @@ static void take(struct world *w, const struct model *m, const struct step *s)
     case STEP_TICK: tick(w); break;
     }
 }
-
-#endif

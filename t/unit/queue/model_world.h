@@ -6,8 +6,7 @@
  * ticks from now: a tick makes them smaller. The rules see whole records, which are made from the small one
  * and read back.
  */
-#ifndef WOO_GHL_MODEL_WORLD_H
-#define WOO_GHL_MODEL_WORLD_H
+#pragma once
 
 #include "queue/rules.h"
 #include <stdio.h>
@@ -312,5 +311,3 @@ static bool may_tick(const struct world *w)
             return false;
     return true;
 }
-
-#endif

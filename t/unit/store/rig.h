@@ -3,8 +3,7 @@
  *
  * rig_main runs each case against each backend of rig_kinds, in a namespace of its own.
  */
-#ifndef WOO_GHL_T_STORE_RIG_H
-#define WOO_GHL_T_STORE_RIG_H
+#pragma once
 
 #include "store/backend.h"
 #include "tap.h"
@@ -96,5 +95,3 @@ const char *rig_value(struct rig *rig, const char *name, char out[64]);
 
 const char *result_word(enum store_result result);
 #define is_result(got, want, ...) is_str(result_word(got), result_word(want), __VA_ARGS__)
-
-#endif

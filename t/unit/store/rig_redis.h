@@ -1,6 +1,5 @@
 /* rig_redis: a private redis-server on a unix socket in the rig's directory. */
-#ifndef WOO_GHL_T_STORE_RIG_REDIS_H
-#define WOO_GHL_T_STORE_RIG_REDIS_H
+#pragma once
 
 #include "store/rig.h"
 
@@ -33,5 +32,3 @@ const char *rig_trouble(const struct rig *rig);
 enum store_result rig_try_read(struct rig *rig, const char *key, struct order_record *order);
 /* Commits a new order with a body, decided now. */
 enum store_result rig_put_body(struct rig *rig, const char *key, const void *bytes, size_t len);
-
-#endif

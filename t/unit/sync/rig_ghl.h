@@ -3,8 +3,7 @@
  *
  * And what the tests of sync need around it: an app that calls this GHL, an order that waits, a worker that takes it.
  */
-#ifndef WOO_GHL_SYNC_RIG_GHL_H
-#define WOO_GHL_SYNC_RIG_GHL_H
+#pragma once
 
 #include "sandbox.h"
 #include "sync/sync.h"
@@ -64,5 +63,3 @@ void order(struct app *app, int id);
 /* The next worker takes the order, as far as it gets. */
 struct sync_outcome work_on(struct app *app, const char *key, int64_t within_ms);
 struct sync_outcome work(struct app *app, int id);
-
-#endif

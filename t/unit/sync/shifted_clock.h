@@ -2,8 +2,7 @@
  * shifted_clock: this process's clocks go forward when the test says so, and sleeping only moves them. For one test
  * program, in whose place of the C library's functions these stand.
  */
-#ifndef WOO_GHL_SYNC_SHIFTED_CLOCK_H
-#define WOO_GHL_SYNC_SHIFTED_CLOCK_H
+#pragma once
 
 #include <stdatomic.h>
 #include <stdint.h>
@@ -36,5 +35,3 @@ int nanosleep(const struct timespec *wanted, struct timespec *left)
     time_passes(wanted->tv_sec * 1000 + (wanted->tv_nsec > 0 ? 1000 : 0));
     return 0;
 }
-
-#endif
