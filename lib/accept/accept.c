@@ -5,7 +5,6 @@
 #include "base/clock.h"
 #include "base/text.h"
 #include <stdio.h>
-#include <stdlib.h>
 #include <string.h>
 
 /* One delivery on its way. */

@@ -3,13 +3,11 @@
 #include "base/clock.h"
 #include "base/files.h"
 #include "base/text.h"
-#include <fcntl.h>
 #include <inttypes.h>
 #include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/file.h>
 #include <sys/stat.h>
 #include <time.h>
 #include <unistd.h>

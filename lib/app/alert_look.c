@@ -2,9 +2,6 @@
 #include "app/alert.h"
 #include "app/left_behind.h"
 #include "base/clock.h"
-#include "base/text.h"
-#include <stdio.h>
-#include <stdlib.h>
 
 #define NAMED 5                         /* late orders that an alert names */
 #define SPOOL_OLD_MS (15LL * 60 * 1000) /* a drain should have moved a file by then */

@@ -10,7 +10,6 @@
 #pragma once
 
 #include "base/json.h"
-#include "base/log.h"
 #include "config/config.h"
 
 #define ALERT_SENDER ".send-alert" /* argv[1] of the process */

@@ -3,7 +3,6 @@
 #include "app/ready.h"
 #include "base/clock.h"
 #include "base/text.h"
-#include <string.h>
 
 #define PROBE_BUDGET_MS 5000
 #define BREAKER_LONG_MS (4LL * 60 * 1000) /* it opens for so long only after minutes without an answer */

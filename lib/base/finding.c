@@ -1,7 +1,6 @@
 #include "base/finding.h"
 #include "base/text.h"
 #include <stdlib.h>
-#include <string.h>
 
 #define TEXT_MAX 2000 /* bytes of one text */
 

@@ -3,7 +3,6 @@
 #include "base/text.h"
 #include "base/utf8.h"
 #include <errno.h>
-#include <stdlib.h>
 #include <string.h>
 
 #define BOM "\xEF\xBB\xBF"

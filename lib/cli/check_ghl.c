@@ -4,7 +4,6 @@
 #include "cli/check.h"
 #include "ghl/location.h"
 #include <stdlib.h>
-#include <string.h>
 
 #define DAY_S (24LL * 3600)
 #define TOKEN_OLD_DAYS 80 /* GHL advises a new token every 90 days */

@@ -1,7 +1,6 @@
 /* The doctor's look at this machine: files that the workers must be able to use, and what drains the queue. */
 #include "app/heartbeat.h"
 #include "app/ready.h"
-#include "base/clock.h"
 #include "base/text.h"
 #include "cli/check.h"
 #include <dirent.h>

@@ -2,7 +2,6 @@
 #include "cli/check.h"
 #include "ghl/fields.h"
 #include "ghl/resolve.h"
-#include <string.h>
 
 #define WAITS "Orders that need it wait; none is lost."
 

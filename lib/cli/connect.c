@@ -1,6 +1,5 @@
 /* Makes shop and GHL fit for orders (shop/connect.h): says its plan, then does it. */
 #include "shop/connect.h"
-#include "base/clock.h"
 #include "base/http_client.h"
 #include "cli/ask.h"
 #include "cli/check.h"

@@ -1,4 +1,3 @@
-#include "base/text.h"
 #include "cli/status_work.h"
 
 static json_t *values_json(const struct buf *values, const char *prefix)

@@ -1,5 +1,4 @@
 /* The settings table as text: .env.sample, the man page, and what `check` shows. */
-#include "base/clock.h"
 #include "base/dotenv.h"
 #include "config/settings.h"
 #include <string.h>

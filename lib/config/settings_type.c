@@ -6,7 +6,6 @@
 #include "order/phone.h"
 #include "order/template.h"
 #include <ctype.h>
-#include <stdlib.h>
 #include <string.h>
 #include <strings.h>
 

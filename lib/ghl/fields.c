@@ -3,7 +3,6 @@
 #include "base/decimal.h"
 #include "base/text.h"
 #include "ghl/ghl_work.h"
-#include <stdlib.h>
 #include <string.h>
 #include <strings.h>
 

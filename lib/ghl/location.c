@@ -2,7 +2,6 @@
 #include "base/clock.h"
 #include "ghl/ghl_work.h"
 #include <stdlib.h>
-#include <string.h>
 
 #define EXPLAINED_TTL_MS (24LL * 3600 * 1000)
 #define ASK_MS 2000 /* an order waits */

@@ -1,7 +1,6 @@
 #include "ghl/resolve.h"
 #include "base/text.h"
 #include "ghl/ghl_work.h"
-#include <stdlib.h>
 #include <string.h>
 #include <strings.h>
 

@@ -1,6 +1,5 @@
 #include "base/text.h"
 #include "order/order_work.h"
-#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <strings.h>

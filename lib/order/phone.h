@@ -6,7 +6,6 @@
 #pragma once
 
 #include <stdbool.h>
-#include <stddef.h>
 
 #define PHONE_SIZE 24 /* "+" and 15 digits (ITU-T E.164) with room */
 

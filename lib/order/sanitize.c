@@ -4,7 +4,6 @@
 #include "base/ascii.h"
 #include "base/buf.h"
 #include "base/text.h"
-#include <stdlib.h>
 #include <string.h>
 
 #define LONGEST_ENTITY 6 /* "&quot;" for one byte */

@@ -1,7 +1,6 @@
 #include "queue/rules_work.h"
 #include <inttypes.h>
 #include <stdio.h>
-#include <stdlib.h>
 #include <string.h>
 
 #define PART_NOTE (RECORD_PARTS - 1)

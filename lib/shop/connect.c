@@ -1,5 +1,4 @@
 #include "shop/connect.h"
-#include "base/clock.h"
 #include "base/text.h"
 #include "ghl/fields.h"
 #include "shop/webhooks.h"

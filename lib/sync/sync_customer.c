@@ -1,10 +1,8 @@
 /* The lock of a customer, and which order wrote it last. */
 #include "base/clock.h"
-#include "base/text.h"
 #include "sync/sync_work.h"
 #include <inttypes.h>
 #include <stdio.h>
-#include <stdlib.h>
 #include <string.h>
 
 #define LEASE_MARGIN_MS 5000 /* beyond the end of the work's last call */

@@ -2,7 +2,6 @@
 #include "base/text.h"
 #include "ghl/resolve.h"
 #include "sync/sync_work.h"
-#include <string.h>
 
 #define BACKOFF_MIN_MS (30LL * 1000)
 #define BACKOFF_MAX_MS (4LL * 3600 * 1000)

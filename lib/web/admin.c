@@ -6,7 +6,6 @@
 #include "web/admin_work.h"
 #include "web/body.h"
 #include "web/client.h"
-#include <stdio.h>
 #include <string.h>
 
 #define FORM_MAX 4096           /* bytes */

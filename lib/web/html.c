@@ -1,6 +1,5 @@
 #include "web/html.h"
 #include "base/text.h"
-#include <stdlib.h>
 #include <string.h>
 
 static void escape(struct buf *out, const char *text)

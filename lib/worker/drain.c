@@ -11,7 +11,6 @@
 #include "worker/bring.h"
 #include "worker/unspool.h"
 #include "worker/upkeep.h"
-#include <stdio.h>
 #include <string.h>
 
 #define ORDER_BUDGET_MS 45000 /* less than a lease, so that most work needs no renewal */

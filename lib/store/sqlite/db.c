@@ -2,7 +2,6 @@
 #include "base/log.h"
 #include <errno.h>
 #include <stdarg.h>
-#include <stdio.h>
 #include <string.h>
 
 /* -- failures -- */
