@@ -5,7 +5,6 @@
 #include "base/utf8.h"
 #include "order/phone.h"
 #include "order/region.h"
-#include <ctype.h>
 #include <stdlib.h>
 #include <string.h>
 #include <strings.h>
@@ -21,7 +20,8 @@ static bool set(json_t *contact, const char *key, const char *value)
 
 /* -- what is typed for nothing -- */
 
-static const char *const no_names[] = {"guest", "none", "null", "unknown", "noname", "no name", NULL};
+static const char *const no_names[] = {"guest", "none",    "null",         "unknown",       "noname",
+                                       "na",    "no name", "not provided", "not available", NULL};
 
 static bool is_one_in_any_case(const char *text, const char *const *list)
 {
@@ -30,13 +30,30 @@ static bool is_one_in_any_case(const char *text, const char *const *list)
     return *list != NULL;
 }
 
+/* Marks, and what looks like a blank: those of ASCII, of all scripts in common, of Chinese and Japanese, full-width
+ * ones, and the letters of Korean and Braille that show nothing. */
+static bool is_mark(uint32_t code)
+{
+    static const struct {
+        uint16_t first, last;
+    } marks[] = {{0xA1, 0xA9},     {0xAB, 0xB4},     {0xB6, 0xB9},     {0xBB, 0xBF},     {0x115F, 0x1160},
+                 {0x2000, 0x206F}, {0x2190, 0x25FF}, {0x2800, 0x2800}, {0x2E00, 0x2E7F}, {0x3000, 0x3004},
+                 {0x3008, 0x3020}, {0x3164, 0x3164}, {0x30FB, 0x30FC}, {0xFE00, 0xFE6F}, {0xFF00, 0xFF0F},
+                 {0xFF1A, 0xFF20}, {0xFF3B, 0xFF40}, {0xFF5B, 0xFF65}, {0xFFA0, 0xFFA0}, {0xFFE0, 0xFFFF}};
+    bool found = code < 0x80 && !is_letter((char)code) && !is_digit((char)code);
+    for (size_t i = 0; !found && i < sizeof marks / sizeof *marks; i++)
+        found = code >= marks[i].first && code <= marks[i].last;
+    return found;
+}
+
 /* Marks alone, "N/A", and words for nothing in small letters: "Null" and "Guest" are names of people. */
 static bool is_nothing(const char *text)
 {
-    static const char *const marks[] = {"n/a", "n.a.", "n.a", "undefined", NULL};
+    static const char *const marks[] = {"n/a", "n.a.", "n.a", "n\\a", "undefined", NULL};
     bool says_nothing = true;
-    for (const char *p = text; *p; p++)
-        says_nothing = says_nothing && (unsigned char)*p < 0x80 && !isalnum((unsigned char)*p);
+    size_t len;
+    for (const char *s = text; *s; s += len)
+        says_nothing = is_mark(utf8_read(s, &len)) && says_nothing;
     return says_nothing || is_one_in_any_case(text, marks) || text_is_one_of(text, no_names);
 }
 
@@ -77,7 +94,8 @@ static bool address_read(const struct order *order, const char *group, struct ad
             address_free(out);
             return false;
         }
-        if (is_nothing(out->field[i]))
+        /* "NA" is a place, too: Namibia, Naples */
+        if (is_nothing(out->field[i]) || (i <= COMPANY && !strcmp(out->field[i], "NA")))
             forget(out, i);
     }
     if (is_no_name(out->field[FIRST]) && is_no_name(out->field[LAST])) {

@@ -103,10 +103,22 @@ static void test_standin_name(void)
 /* What is typed for nothing overwrites nothing. */
 static void test_stand_ins(void)
 {
-    static const char *const nothing[] = {"",    " ",    "-",    "--",      ".",       "...",      "?",
-                                          "N/A", "n.a.", "none", "guest",   "null",    "(-)",      "unknown",
-                                          "*",   "_",    "#",    "no name", "\\u200b", "undefined"};
-    static const char *const names[] = {"Na", "X", "Null", "Guest", "None", "Li", "\xC3\x98", "\xE6\x9D\x8E"};
+    static const char *const nothing[] = {
+        "",        " ",       "-",       "--",        ".",           "...",     "?",       "N/A",
+        "n.a.",    "none",    "guest",   "null",      "(-)",         "unknown", "*",       "_",
+        "#",       "no name", "\\u200b", "undefined", "\\u2014",     "\\u2026", "\\u3002", "\\uff0d",
+        "\\u3164", "\\u2800", "na",      "n\\\\a",    "not provided"};
+    static const char *const names[] = {"Na",
+                                        "X",
+                                        "Null",
+                                        "Guest",
+                                        "None",
+                                        "Li",
+                                        "\xC3\x98",
+                                        "\xE6\x9D\x8E",
+                                        "\xE3\x80\x87",
+                                        "\xE0\xA4\x85",
+                                        "\xF0\x9F\x98\x80"};
     char members[200], want[100];
     for (size_t i = 0; i < sizeof nothing / sizeof *nothing; i++) {
         snprintf(members, sizeof members, "'billing':{'first_name':'Ann','last_name':'%s','city':'%s'}",
@@ -118,6 +130,8 @@ static void test_stand_ins(void)
         snprintf(want, sizeof want, "{'firstName':'Ann','lastName':'%s'}", names[i]);
         is_person(members, want);
     }
+    is_person("'billing':{'first_name':'Ann','last_name':'NA','city':'NA','state':'NA','country':'NA'}",
+              "{'city':'NA','country':'NA','firstName':'Ann','state':'NA'}");
     /* the only name there is */
     is_person("'billing':{'first_name':'Guest','last_name':'','company':'None'}", "{}");
     is_person("'billing':{'first_name':'GUEST','last_name':'guest'}", "{}");
