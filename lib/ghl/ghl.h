@@ -61,6 +61,8 @@ struct ghl_answer {
     char trace_id[80];
     int64_t retry_after_ms;          /* as GHL says it, however long; -1 = not told */
     bool transport_failed;           /* network, timeout or 5xx: what the breaker counts */
+    bool says_why;                   /* an error with more words than the status's own */
+    bool is_read;                    /* of a call that writes nothing */
     bool names_access;               /* AUTH: its words speak of token, scope, version or location */
     unsigned char words[DIGEST_LEN]; /* of an error: a hash of status, code and GHL's words as they came */
 };
@@ -118,7 +120,8 @@ bool ghl_uses_next(const struct ghl *ghl);
 
 /* -- contacts -- */
 /* Needs email or phone. Repeatable. id, created, and json["contact"]["tags"] if told. A CONTACT duplicate is
- * adopted: OK with its id. */
+ * adopted: OK with its id, also as existing_id, and nothing of the contact was written; `field` is what it was found by,
+ * "" = not told. */
 enum ghl_result ghl_contact_upsert(struct ghl *, const struct ghl_call *, const json_t *contact,
                                    struct ghl_answer *);
 /* For a contact with neither. Never repeated blindly: UNKNOWN when it may have happened. Fresh connection. */

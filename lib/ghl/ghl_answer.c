@@ -228,6 +228,7 @@ static enum ghl_result judge_refusal(const struct ghl_request *request, const js
     }
     if (strstr(text, "duplicated contact") || strstr(text, "duplicate contact")) {
         (void)ghl_take_id(json_text(meta, "contactId"), answer->existing_id);
+        keep_field(json_text(meta, "matchingField"), request->body, answer);
         return GHL_DUPLICATE;
     }
     if (request->subject && missing && names(text, request->subject))
@@ -247,10 +248,12 @@ static enum ghl_result judge_refusal(const struct ghl_request *request, const js
 
 static void keep_words(const json_t *words, struct ghl_answer *answer)
 {
-    static const char *const access[] = {"token", "jwt", "scope", "version", "location"};
+    static const char *const access[] = {"token", "jwt", "scope", "version", "location"},
+                             *const only_status[] = {"", "bad request\n", "unprocessable entity\n", NULL};
     char text[WORDS_MAX], key[128];
 
     lower_words(words, text);
+    answer->says_why = !text_is_one_of(text, only_status);
     for (size_t i = 0; i < sizeof access / sizeof *access; i++)
         answer->names_access = answer->names_access || strstr(text, access[i]);
     int n = snprintf(key, sizeof key, "%d %s", answer->status, answer->code);
@@ -374,6 +377,7 @@ void ghl_judge(const struct ghl_request *request, enum http_result sent, const s
     *answer = GHL_ANSWER(GHL_RETRY);
     answer->retry_after_ms = heard->retry_after_ms;
     answer->status = (int)heard->status;
+    answer->is_read = request->kind == GHL_READ;
     if (sent == HTTP_ANSWERED)
         answer->result = judge_answer(request, heard, answer);
     else

@@ -138,28 +138,6 @@ static void take_contact(struct sync_work *w, json_t *sent, const struct ghl_ans
         tell_source(w);
 }
 
-/* Upserts; an optional field that GHL does not take is left out, once each. *bare: neither email nor phone is left. */
-static enum step upsert(struct sync_work *w, json_t *body, bool *bare)
-{
-    struct ghl_answer answer;
-    struct ghl_call call = sync_call(w);
-
-    *bare = !json_object_get(body, "email") && !json_object_get(body, "phone");
-    if (*bare)
-        return STEP_NEXT;
-    sync_writes(w, PLAN_CONTACT);
-    enum ghl_result result = ghl_contact_upsert(w->app->ghl, &call, body, &answer);
-    sync_wrote(w, PLAN_CONTACT, &answer);
-    bool again = result != GHL_OK && sync_drop_refused(w, "contact", body, &answer);
-    enum step step = STEP_NEXT;
-    if (result == GHL_OK)
-        take_contact(w, body, &answer);
-    else if (!again)
-        step = sync_stop_answer(w, "contact", &answer);
-    ghl_answer_free(&answer);
-    return again ? upsert(w, body, bare) : step;
-}
-
 /* GHL says that another contact has one of these: the known contact goes without it, first without the phone. */
 static bool drop_taken(const struct sync_work *w, json_t *body)
 {
@@ -199,6 +177,35 @@ static enum step update(struct sync_work *w, json_t *body)
         step = sync_stop_answer(w, "contact update", &answer);
     ghl_answer_free(&answer);
     return again ? update(w, body) : step;
+}
+
+/* Upserts; an optional field that GHL does not take is left out, once each. *bare: neither email nor phone is left. */
+static enum step upsert(struct sync_work *w, json_t *body, bool *bare)
+{
+    struct ghl_answer answer;
+    struct ghl_call call = sync_call(w);
+
+    *bare = !json_object_get(body, "email") && !json_object_get(body, "phone");
+    if (*bare)
+        return STEP_NEXT;
+    sync_writes(w, PLAN_CONTACT);
+    enum ghl_result result = ghl_contact_upsert(w->app->ghl, &call, body, &answer);
+    sync_wrote(w, PLAN_CONTACT, &answer);
+    bool adopted = result == GHL_OK && answer.existing_id[0], email = json_object_get(body, "email") != NULL;
+    /* Email is identity: whoever has the phone alone is another. */
+    bool again = adopted ? email && json_object_get(body, "phone") && strcmp(answer.field, "email") != 0 &&
+                               drop_taken(w, body)
+                         : result != GHL_OK && sync_drop_refused(w, "contact", body, &answer);
+    enum step step = STEP_NEXT;
+    if (result == GHL_OK && !again) {
+        take_contact(w, body, &answer);
+        if (adopted && email) /* it has nothing of the order yet */
+            step = update(w, body);
+    } else if (!again) {
+        step = sync_stop_answer(w, "contact", &answer);
+    }
+    ghl_answer_free(&answer);
+    return again ? upsert(w, body, bare) : step;
 }
 
 /* -- who the customer is -- */
@@ -241,6 +248,8 @@ static enum step first_contact(struct sync_work *w, json_t *body, bool *bare)
         return upsert(w, body, bare);
     if (sync_find_contact(w, "", phone, &by_phone) == STEP_STOP)
         return STEP_STOP;
+    if (by_phone.refused)
+        json_object_del(body, "phone");
     if (!*by_phone.id || (*email && !strcasecmp(by_phone.email, email)) || (!*email && !*by_phone.email))
         return upsert(w, body, bare);
     if (!*email) { /* it is found by its phone, and keeps what it has */

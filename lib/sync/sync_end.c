@@ -2,6 +2,7 @@
 #include "base/text.h"
 #include "ghl/resolve.h"
 #include "sync/sync_work.h"
+#include <string.h>
 
 #define BACKOFF_MIN_MS (30LL * 1000)
 #define BACKOFF_MAX_MS (4LL * 3600 * 1000)
@@ -131,8 +132,12 @@ enum step sync_stop_answer(struct sync_work *w, const char *what, const struct g
     case GHL_CONFIG: return stop_configuration(w, answer);
     case GHL_OK:
     case GHL_GONE:
-    case GHL_DUPLICATE:
-    case GHL_REFUSED: break;
+    case GHL_DUPLICATE: break;
+    case GHL_REFUSED:
+        /* One unclear answer is no verdict, and no look-up is refused for the order's data. */
+        if (answer->is_read || (!answer->says_why && strcmp(w->why, w->work->record.reason) != 0))
+            return stop_later(w, answer, "ghl_refused");
+        break;
     }
     return sync_stop(w, SYNC_END_REFUSE, "dead_letter");
 }

@@ -112,7 +112,14 @@ enum step sync_find_contact(struct sync_work *w, const char *email, const char *
     *known = (struct sync_known){0};
     if (!*email && !*phone)
         return STEP_NEXT;
-    if (ghl_contact_find(w->app->ghl, &call, email, phone, &answer) == GHL_OK) {
+    enum ghl_result result = ghl_contact_find(w->app->ghl, &call, email, phone, &answer);
+    if (result == GHL_REFUSED && answer.says_why) {
+        struct log_about about = {
+            .order = w->work->key, .status = answer.status, .trace_id = answer.trace_id};
+        known->refused = true;
+        log_event(w->app->log, LOG_LEVEL_WARN, "degraded", &about,
+                  "GHL looks for no contact with this %s: %s", *email ? "email" : "phone", answer.message);
+    } else if (result == GHL_OK) {
         memcpy(known->id, answer.id, sizeof answer.id);
         text_copy(known->email, sizeof known->email,
                   json_text(json_object_get(answer.json, "contact"), "email"));

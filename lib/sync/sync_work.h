@@ -124,6 +124,7 @@ enum step sync_search(struct sync_work *w, const struct sync_wanted *wanted, str
 struct sync_known {
     char id[GHL_ID_SIZE];
     char email[320];
+    bool refused; /* GHL does not look for such an email or phone; that is logged */
 };
 /* The one with this email or, if that is "", with this phone now, without touching it. */
 enum step sync_find_contact(struct sync_work *w, const char *email, const char *phone,
