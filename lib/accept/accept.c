@@ -4,7 +4,9 @@
 #include "app/ready.h"
 #include "base/clock.h"
 #include "base/text.h"
+#include "plan/shop.h"
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 
 /* One delivery on its way. */
@@ -134,12 +136,6 @@ static void ignore_not_order(struct visit *v, const struct order_verdict *verdic
 
 #define BEFORE_START "count/before_start" /* a counter, for `status` */
 
-static void ignore(struct visit *v, enum log_level level, const char *reason, const char *advice)
-{
-    end(v, ACCEPTED_IGNORED, reason);
-    accept_log_ignored(v->app, v->delivery, v->out, level, advice);
-}
-
 /* -- an order -- */
 
 /* An older version that lies in the spool must be known before the order's end is judged: without it the end is that of an
@@ -156,7 +152,7 @@ static enum arrival_kind kind_of(const struct visit *v)
 
     if (plan->outcome == OUTCOME_IGNORE)
         return ARRIVAL_FOLLOWS;
-    if (!outcome_creates(plan->outcome) || plan->erased ||
+    if (!outcome_creates(plan->outcome) || plan->erased || plan->sub_order ||
         (!v->delivery->past_too && plan_is_before(plan, sync_start_s(v->app))))
         return ARRIVAL_ENDS;
     return ARRIVAL_SELLS;
@@ -164,7 +160,9 @@ static enum arrival_kind kind_of(const struct visit *v)
 
 static bool is_past(const struct visit *v)
 {
-    return outcome_creates(v->planned.plan.outcome) && !v->planned.plan.erased && kind_of(v) == ARRIVAL_ENDS;
+    const struct plan *plan = &v->planned.plan;
+
+    return outcome_creates(plan->outcome) && !plan->erased && !plan->sub_order && kind_of(v) == ARRIVAL_ENDS;
 }
 
 static void take_outcome(struct visit *v, const struct sync_outcome *outcome)
@@ -219,6 +217,8 @@ static const char *why_queued(const struct orders_claimed *claimed)
 
 static const char *why_ignored(const struct visit *v)
 {
+    if (v->planned.plan.sub_order)
+        return "sub_order";
     if (v->planned.plan.outcome == OUTCOME_IGNORE)
         return "status_not_mapped";
     return is_past(v) ? "before_start" : "never_sold";
@@ -255,7 +255,9 @@ static void take_claimed(struct visit *v, const struct orders_claimed *claimed, 
         break;
     case CLAIM_STALE: end(v, ACCEPTED_STALE, "stale"); break;
     case CLAIM_IGNORED:
-        if (is_past(v))
+        if (v->planned.plan.sub_order)
+            accept_alert_sub_order(v->app);
+        else if (is_past(v))
             app_count(v->app, BEFORE_START);
         /* A deletion names nothing to look for; a reconcile finds the whole order in the bin. */
         if (v->planned.plan.status_only && v->app->orders.location.lost_ms &&
@@ -291,6 +293,7 @@ static void claim(struct visit *v)
                     .erased = plan->erased,
                     .sold = v->delivery->sold,
                     .moved = v->delivery->moved,
+                    .part = plan->sub_order,
                     .order_key = order_key,
                     .created_s = plan->created_s,
                     .modified_s = plan->modified_s,
@@ -333,16 +336,17 @@ static void keep_foreign(struct visit *v, const char *why)
 /* Without WOO_SHOPS the first site whose order is accepted is the shop; a copy of it has the same secret. */
 static bool is_other_site(const struct visit *v, struct error *e)
 {
-    const char *site = v->planned.order.site, *known = v->app->orders.location.site;
+    const char *known = v->app->orders.location.site;
+    char *site = shop_site(&v->planned.order, v->delivery->headers.source);
+    bool other = v->app->config.shops.count == 0 && site && *site && *known && strcmp(site, known) != 0;
 
-    if (v->app->config.shops.count > 0 || !*site || !*known || !strcmp(site, known))
-        return false;
-    error_set(e,
-              "The order's links name %.100s, but the orders of %.100s are the ones that count. If both are "
-              "your shop, set "
-              "WOO_SHOPS='%s=%.100s,%.100s'; the order is kept: see `woo_ghl failed`",
-              site, known, v->app->config.shop, known, site);
-    return true;
+    if (other)
+        error_set(e,
+                  "The delivery names %.100s, but the orders of %.100s are the ones that count. If both are "
+                  "your shop, set WOO_SHOPS='%s=%.100s,%.100s'; the order is kept: see `woo_ghl failed`",
+                  site, known, v->app->config.shop, known, site);
+    free(site);
+    return other;
 }
 
 static bool saw_rule(struct location_record *location, int64_t now_ms, void *context)
@@ -377,13 +381,9 @@ static void accept_order(struct visit *v)
     }
     if (v->planned.order.api_v1)
         accept_alert_api_v1(v->app);
-    if (plan->sub_order && v->app->config.sub_orders == SUB_ORDERS_IGNORE) {
-        accept_alert_sub_order(v->app);
-        ignore(v, LOG_LEVEL_INFO, "sub_order", "SUB_ORDERS=ignore: its parent order counts");
-        return;
-    }
     if (plan->outcome == OUTCOME_IGNORE && !plan->follows) { /* a draft: nothing was bought */
-        ignore(v, LOG_LEVEL_INFO, "status_not_mapped", "GHL_STATUS_MAP does not name this order status");
+        end(v, ACCEPTED_IGNORED, "status_not_mapped");
+        accept_log_claimed(v->app, v->delivery, v->out, &v->planned);
         return;
     }
     if (!v->ready) {

@@ -141,6 +141,7 @@ void accept_log_claimed(const struct app *app, const struct accept_delivery *del
         accept_log_ignored(app, delivery, a, LOG_LEVEL_INFO,
                            !strcmp(a->reason, "status_not_mapped")
                                ? "GHL_STATUS_MAP does not name this order status"
+                           : !strcmp(a->reason, "sub_order") ? "SUB_ORDERS=ignore: its parent order counts"
                            : !strcmp(a->reason, "before_start")
                                ? "Its sale is from before woo_ghl was installed (SALES_SINCE)"
                                : "This order was never sold, so its end makes no opportunity");
@@ -235,8 +236,8 @@ void accept_alert_unmapped(struct app *app, const struct planned *planned)
         "A paid order has the status \"%.32s\", which GHL_STATUS_MAP does not name: it makes no opportunity. "
         "To count it, add %.32s:won to GHL_STATUS_MAP",
         planned->order.status, planned->order.status);
-    (void)alert_raise(
-        app, ALERT_UNMAPPED,
+    (void)alert_raise_of(
+        app, ALERT_UNMAPPED, planned->order.status,
         "Paid orders have the status \"%.32s\", which GHL_STATUS_MAP does not name: they make no "
         "opportunity. To count them, add %.32s:won to GHL_STATUS_MAP",
         planned->order.status, planned->order.status);
@@ -244,8 +245,8 @@ void accept_alert_unmapped(struct app *app, const struct planned *planned)
 
 void accept_alert_not_order(struct app *app, const struct order_verdict *verdict)
 {
-    (void)alert_raise(
-        app, ALERT_NOT_ORDER,
+    (void)alert_raise_of(
+        app, ALERT_NOT_ORDER, verdict->reason,
         "The webhook delivers something that is no order, so orders may be lost until somebody acts: %s",
         verdict->advice);
 }

@@ -135,12 +135,12 @@ static bool take_turn_by_file(const struct app *app, const char *kind)
     return mine;
 }
 
-static bool take_turn(struct app *app, enum alert_kind kind)
+static bool take_turn(struct app *app, enum alert_kind kind, const char *subject)
 {
-    char name[64];
+    char name[128];
     bool turn;
 
-    snprintf(name, sizeof name, "alert/%s", kinds[kind].name);
+    (void)text_format(name, sizeof name, "alert/%s%s%s", kinds[kind].name, *subject ? "/" : "", subject);
     if (kind != ALERT_STORE && app_take_turn(app, name, app->config.alert_every_ms, &turn))
         return turn;
     return take_turn_by_file(app, kinds[kind].name);
@@ -230,22 +230,42 @@ static int64_t note_raised(struct app *app, enum alert_kind kind, bool told)
     return raised.since_ms;
 }
 
-bool alert_raise(struct app *app, enum alert_kind kind, const char *fmt, ...)
+static bool raise_of(struct app *app, enum alert_kind kind, const char *subject, const char *fmt,
+                     va_list args) PRINTF_LIKE(4, 0);
+static bool raise_of(struct app *app, enum alert_kind kind, const char *subject, const char *fmt,
+                     va_list args)
 {
     char said[TEXT_MAX], shown[TEXT_MAX];
-    va_list args;
 
-    bool turn = take_turn(app, kind);
+    bool turn = take_turn(app, kind, subject);
     int64_t since_ms = is_wanted(app) ? note_raised(app, kind, turn) : 0;
     if (!turn || !is_wanted(app))
         return turn;
-    va_start(args, fmt);
     (void)text_vformat(said, sizeof said, fmt, args);
-    va_end(args);
     start(app, kinds[kind].name,
           make_alert(app, kinds[kind].name, log_printable(app->log, said, shown, sizeof shown), since_ms,
                      kinds[kind].costs, kinds[kind].mend));
     return true;
+}
+
+bool alert_raise(struct app *app, enum alert_kind kind, const char *fmt, ...)
+{
+    va_list args;
+
+    va_start(args, fmt);
+    bool told = raise_of(app, kind, "", fmt, args);
+    va_end(args);
+    return told;
+}
+
+bool alert_raise_of(struct app *app, enum alert_kind kind, const char *subject, const char *fmt, ...)
+{
+    va_list args;
+
+    va_start(args, fmt);
+    bool told = raise_of(app, kind, subject, fmt, args);
+    va_end(args);
+    return told;
 }
 
 void alert_over(struct app *app, enum alert_kind kind)

@@ -39,6 +39,9 @@ void alert_begin_apart(struct app *app);
 
 /* True when this kind was due: it was told, if the settings say how. Never waits. */
 bool alert_raise(struct app *app, enum alert_kind kind, const char *fmt, ...) PRINTF_LIKE(3, 4);
+/* The same for each subject of the kind by itself; for what does not last. */
+bool alert_raise_of(struct app *app, enum alert_kind kind, const char *subject, const char *fmt, ...)
+    PRINTF_LIKE(4, 5);
 /* It is not there now. If it was told, and stays away for 5 minutes, an all-clear follows, once. For what lasts. */
 void alert_over(struct app *app, enum alert_kind kind);
 

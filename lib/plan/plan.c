@@ -301,9 +301,10 @@ static void plan_kind(struct plan *plan, const struct order *order, const struct
     plan->status_only = !json_object_get(order->json, "status");
     plan->follows = !plan->status_only && !text_is_one_of(order->status, drafts) &&
                     !pair_find(&config->status_map, order->status);
-    plan->unmapped_paid = plan->follows && (order->paid_s || !text_is_one_of(order->status, unpaid));
+    plan->sub_order = order->sub_order && config->sub_orders == SUB_ORDERS_IGNORE;
+    plan->unmapped_paid =
+        plan->follows && !plan->sub_order && (order->paid_s || !text_is_one_of(order->status, unpaid));
     plan->erased = order->erased;
-    plan->sub_order = order->sub_order;
     plan->sale_s = order->paid_s ? order->paid_s : order->created_s;
 }
 

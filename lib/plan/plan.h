@@ -28,7 +28,7 @@ struct plan {
     /* The shop erased the person: no contact, tags, note, source, fields. An opportunity that the order has
      * follows in status, stage and value. */
     bool erased;
-    bool sub_order; /* a part of another order: SUB_ORDERS says whether it counts */
+    bool sub_order; /* a part of another order, which does not count (SUB_ORDERS): it makes nothing */
 
     char *key;          /* owned; "shop:1001", what the store and the log call this order */
     char *shop;         /* owned; the shop's name */

@@ -80,3 +80,11 @@ const char *shop_of(const struct order *order, const char *source, const struct 
     free(of_source);
     return name;
 }
+
+char *shop_site(const struct order *order, const char *source)
+{
+    char *site = *order->site || !source ? strdup(order->site) : order_site(source);
+    if (site)
+        order_site_normalise(site);
+    return site;
+}

@@ -16,3 +16,7 @@
  * An alias that is the very address comes first. Then "www." makes no difference, nor does a language's
  * directory (order_site_normalise) that the alias does not have; of several the longest alias counts. */
 const char *shop_of(const struct order *order, const char *source, const struct config *config);
+
+/* Where the delivery comes from (order_site, normalised): by the links, or, without any, by `source` (NULL = absent),
+ * which is not signed, so that it may only refuse. "" = neither says. malloc'ed; NULL when out of memory. */
+char *shop_site(const struct order *order, const char *source);

@@ -154,7 +154,7 @@ static bool is_nothing(const struct order_record *r, const struct arrival *a)
         r->attempt.kind != ATTEMPT_NONE)
         return false;
     /* A deletion names nothing to look for. */
-    return a->kind == ARRIVAL_FOLLOWS || a->status_only || !r->look;
+    return a->kind == ARRIVAL_FOLLOWS || a->status_only || a->part || !r->look;
 }
 
 static bool is_latest(const struct order_record *r, const struct arrival *a, const struct timing *t)
@@ -274,7 +274,7 @@ enum claim order_claim(struct order_record *r, const struct arrival *a, const st
         return CLAIM_DUPLICATE;
     }
     /* A deletion of an unknown order has no time: a sale that comes later must not look older than it. */
-    if (a->status_only && !r->arrived_ms && is_nothing(r, a))
+    if ((a->status_only || a->part) && !r->arrived_ms && is_nothing(r, a))
         return CLAIM_IGNORED;
     identify(r, a, terms);
     if (is_nothing(r, a)) {

@@ -47,14 +47,15 @@ enum arrival_kind {
 struct arrival {
     enum origin origin;
     enum arrival_kind kind;
-    bool status_only;      /* order.deleted: nothing but an id; what is known of the order's content stays */
-    bool erased;           /* the shop erased the order's person */
-    bool moved;            /* it stood under another key before: it may have an opportunity */
-    bool sold;             /* RECOVERED: the order was sold, whatever this body says */
-    const char *order_key; /* hash; "" = the body has none: the newest order of that id is meant */
-    int64_t created_s;     /* 0 = the body does not say: now */
-    int64_t modified_s;    /* 0 = it does not say: as it arrived */
-    int64_t arrived_ms;    /* by the store's clock */
+    bool status_only; /* order.deleted: nothing but an id; what is known of the order's content stays */
+    bool erased;      /* the shop erased the order's person */
+    bool part;  /* a sub-order that does not count: nothing of it is kept or looked for if it is not known */
+    bool moved; /* it stood under another key before: it may have an opportunity */
+    bool sold;  /* RECOVERED: the order was sold, whatever this body says */
+    const char *order_key;   /* hash; "" = the body has none: the newest order of that id is meant */
+    int64_t created_s;       /* 0 = the body does not say: now */
+    int64_t modified_s;      /* 0 = it does not say: as it arrived */
+    int64_t arrived_ms;      /* by the store's clock */
     const char *fingerprint; /* what the plan says, hashed */
     const char *hash_id;     /* of the key that it was hashed with */
     const char *bytes;       /* hash of the exact body */
