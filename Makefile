@@ -9,7 +9,7 @@
 #   make cluster   the long way of t/cluster.t, ROUNDS=4; WOO_GHL_REDIS=valkey-server tests another server
 #   make coverage  lines and branches of lib/ that the tests run   make analyze       gcc -fanalyzer
 #   make valgrind  C tests and the corpus as CGI                   make reproducible  two builds, the same bytes
-#   make torture   allocations and calls fail; TORTURE=100 of each kind a scenario
+#   make torture   each allocation and each call of an order's ways fails
 #   make fuzz      each fuzzer of t/fuzz for SECONDS=10 (clang)
 #   make portable  build/portable/woo_ghl: one static file for any Linux on x86-64; ARCH=arm64: build/portable-arm64/woo_ghl
 #   make release   it with what shared hosting needs, as .tar.gz and .zip    make deb   a package of it
@@ -154,8 +154,9 @@ $(BUILD)/t/driver/%: $(BUILD)/t/driver/%.o $(BUILD)/libwoo_ghl.a
 FAULTY   = malloc calloc realloc strdup strndup asprintf vasprintf fsync write renameat linkat unlinkat mkdir flock read \
            pread64 pwrite64 fstat64 socket connect open64 openat64 curl_easy_perform redisBufferWrite redisBufferRead \
            buf_add buf_adds buf_addc buf_addf
-$(BUILD)/t/unit/fuzz/starved $(BUILD)/t/unit/cli/starved: $(BUILD)/t/torture/faults.o
-$(BUILD)/t/unit/fuzz/starved $(BUILD)/t/unit/cli/starved: private LDHARDEN += $(FAULTY:%=-Wl,--wrap=%)
+STARVED  = $(filter %/starved,$(UNIT))
+$(STARVED): $(BUILD)/t/torture/faults.o
+$(STARVED): private LDHARDEN += $(FAULTY:%=-Wl,--wrap=%)
 ifneq ($(CRASH),)
 $(BUILD)/t/driver/crash-points: $(BUILD)/t/torture/faults.o
 $(BUILD)/t/driver/crash-points: LDHARDEN += $(FAULTY:%=-Wl,--wrap=%)
@@ -220,15 +221,19 @@ ROUNDS ?= 4
 cluster: $(PROGRAM) $(DRIVERS)
 	@BUILD=$(BUILD) WOO_GHL_PROGRAM=$(abspath $(PROGRAM)) CLUSTER_ROUNDS=$(ROUNDS) prove -v t/cluster.t
 
-# What the program asks the machine for fails (t/torture.t), under the sanitizers. TORTURE=100 faults of each kind in each
-# scenario: 4,200, half a second each on a busy machine. TORTURE=all: some 150,000.
-TORTURE ?= 100
+# What the program asks the machine for fails, under the sanitizers: first TORTURE faults of each kind in each scenario of
+# t/torture.t, then each single one in those of t/unit/worker/starved.c, which are the marked part.
+TORTURE ?= 20
+TORTURED = BUILD=build/torture SANITIZE=address,undefined CFLAGS='-O1 -g'
 torture:
-	@$(MAKE) -j$(JOBS) --no-print-directory CRASH=1 BUILD=build/torture/crash SANITIZE=address,undefined CFLAGS='-O1 -g' \
-	  build/torture/crash/t/driver/crash-points
-	@$(MAKE) --no-print-directory tortured BUILD=build/torture SANITIZE=address,undefined CFLAGS='-O1 -g'
+	@$(MAKE) -j$(JOBS) --no-print-directory CRASH=1 $(TORTURED) BUILD=build/torture/crash build/torture/crash/t/driver/crash-points
+	@$(MAKE) -j$(JOBS) --no-print-directory $(TORTURED) build/torture/t/unit/worker/starved
+	@$(MAKE) --no-print-directory $(TORTURED) tortured
+tortured: export UBSAN_OPTIONS=halt_on_error=1:abort_on_error=1
 tortured:
-	@ASAN_OPTIONS=fast_unwind_on_malloc=0 LSAN_OPTIONS=suppressions=$(CURDIR)/t/torture/leaks.supp:print_suppressions=0 BUILD=$(BUILD) WOO_GHL_PROGRAM=$(abspath $(PROGRAM)) TORTURE='$(TORTURE)' SEED=$(SEED) prove -v t/torture.t
+	@$(IN_MEMORY) LSAN_OPTIONS=suppressions=$(CURDIR)/t/torture/leaks.supp:print_suppressions=0 BUILD=$(BUILD) \
+	  WOO_GHL_PROGRAM=$(abspath $(PROGRAM)) TORTURE='$(TORTURE)' SEED=$(SEED) prove -v t/torture.t
+	@$(IN_MEMORY) printf '%s\n' sqlite redis | xargs -P $(JOBS) -I STORE env CASE=STORE STARVED=all $(BUILD)/t/unit/worker/starved
 
 # -- long ones --
 

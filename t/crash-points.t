@@ -114,9 +114,10 @@ sub body {
 sub run {
     my ($world, $env, $in) = @_;
     my ($lane, $out) = ($world->{lane}, $world->{lane}{server}->dir . '/run.out');
+    my $driver = $lane->{ $world->{slow} ? 'slow' : 'driver' } ||= driver($lane, $world->{slow});
     my %all = (%{ $world->{env} }, %$env);
-    print { $lane->{to} } map({"$_\t"} $world->{at}, $in // '/dev/null', $out, map {"$_=$all{$_}"} sort keys %all), "\n";
-    my $status = readline $lane->{from};
+    print { $driver->{to} } map({"$_\t"} $world->{at}, $in // '/dev/null', $out, map {"$_=$all{$_}"} sort keys %all), "\n";
+    my $status = readline $driver->{from};
     die "the driver ended: " . $lane->{server}->errors unless defined $status;
     return ($status + 0, WooGHL::Server::_slurp($out));
 }
@@ -317,12 +318,14 @@ if ($ENV{TORTURE}) {
 }
 
 my @KINDS = qw(call lost memory);    # t/torture/faults.h
+my $LEAK  = 98;
 
 # One fault; what is wrong, or undef. A fault is no signal and no leak, and what was answered with 2xx is kept.
 sub torture_once {
     my ($world, $fault) = @_;
     my $reads = $world->{scenario}{dies} =~ /^(?:drain|read)/;
     my ($code, $status, $answer) = begin($world, WOO_GHL_FAIL_AT => $fault);
+    return slowly(@_) if $code == $LEAK && !$world->{slow};
     return "it ended with $code: $answer" if $code > 1;
     return "it was answered: $answer" if $answer && !$reads && $status !~ /^(?:200|202|5\d\d)$/ && $answer !~ /"Incomplete Body"/;
     my $kept = $world->{scenario}{dies} eq 'drain' || (!$reads && $code == 0 && $status =~ /^20/);
@@ -333,6 +336,15 @@ sub torture_once {
         return "sent again, it was answered: $answer" if $code || $status !~ /^20[02]$/;
     }
     return end($world, 1);
+}
+
+# A leak is a library's own, or not: only a driver that looks at each allocation's whole stack tells (t/torture/leaks.supp).
+sub slowly {
+    my ($world, $fault) = @_;
+    truncate $world->{lane}{server}->dir . '/stderr', 0 or die "stderr: $!";
+    my $again = world(@$world{qw(lane store scenario)});
+    $again->{slow} = 1;
+    return torture_once($again, $fault);
 }
 
 # So many faults of each kind, spread over all that there are; 0 = all.
@@ -388,25 +400,34 @@ my @jobs = map { my $store = $_; map { [$store, $_] } grep { (!defined $ENV{CASE
 my $results = File::Temp->newdir('woo-ghl-XXXXXX', TMPDIR => 1);
 my $json = JSON::PP->new->canonical;
 
+sub driver {
+    my ($lane, $slow) = @_;
+    my %driver;
+    local $ENV{ASAN_OPTIONS} = 'fast_unwind_on_malloc=0' if $slow;
+    pipe my $in, $driver{to} or die "pipe: $!";
+    pipe $driver{from}, my $out or die "pipe: $!";
+    $driver{to}->autoflush;
+    $driver{process} = $lane->{server}->_spawn([$lane->{server}->program], in => $in, out => $out);
+    close $_ for $in, $out;
+    return \%driver;
+}
+
 sub lane {
     my ($next) = @_;
     my ($ghl, $woo) = (FakeGHL::Client->start, FakeWoo::Client->start);
     my $lane = { ghl => $ghl, woo => $woo, redis => WooGHL::Server->redis, server => WooGHL::Server->new(settings => {
         WOO_WEBHOOK_SECRET => $SECRET, GHL_API_BASE => $ghl->url, GHL_API_KEY => $ghl->token,
         GHL_LOCATION_ID => $ghl->location_id, GHL_PIPELINE_ID => 'fakePipelineAAAAAAAA', GHL_TAGS => 'shop', $woo->wiring }) };
-    pipe my $in, $lane->{to} or die "pipe: $!";
-    pipe $lane->{from}, my $out or die "pipe: $!";
-    $lane->{to}->autoflush;
-    my $driver = $lane->{server}->_spawn([$lane->{server}->program], in => $in, out => $out);
-    close $_ for $in, $out;
     while (sysread $next, my $byte, 1) {
         my $i = ord $byte;
         open my $file, '>', "$results/$i" or die "result: $!";
         print {$file} $json->encode(examine($lane, @{ $jobs[$i] }));
         close $file or die "result: $!";
     }
-    close $lane->{to};
-    $driver->wait // die 'the driver did not end';
+    for my $driver (grep {$_} @$lane{qw(driver slow)}) {
+        close $driver->{to};
+        $driver->{process}->wait // die 'the driver did not end';
+    }
     return;
 }
 

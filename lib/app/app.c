@@ -165,8 +165,8 @@ static void take_over(struct app *app, struct config *fresh, struct config_repor
                   "The settings were changed and count from now on: %s", names.data);
     buf_free(&names);
     close_parts(app);
-    if (strcmp(app->config.log_to, fresh->log_to) != 0 || app->config.log_level != fresh->log_level ||
-        app->config.log_max != fresh->log_max)
+    if (!app->config.log_to || strcmp(app->config.log_to, fresh->log_to) != 0 ||
+        app->config.log_level != fresh->log_level || app->config.log_max != fresh->log_max)
         move_log(app, fresh);
     config_report_free(&app->report);
     config_free(&app->config);
@@ -243,14 +243,16 @@ bool app_hash(const struct app *app, const char *label, const char *text, char o
 
 bool app_tells(struct app *app, const char *event, int64_t *count)
 {
-    int dir = *app->config.data_dir && !app->told.words ? files_open_dir(app->config.data_dir, NULL) : -1;
+    const char *data_dir =
+        app->config.data_dir ? app->config.data_dir : ""; /* NULL: no memory for settings */
+    int dir = *data_dir && !app->told.words ? files_open_dir(data_dir, NULL) : -1;
 
     if (dir >= 0)
         close(dir); /* it is there now */
     *count = 1;
     /* Without DATA_DIR each is told: that there is none is worse. */
-    if (!*app->config.data_dir || !clients_count(&app->told, app->config.data_dir, "told.map", event,
-                                                 clock_wall_ms() / HOUR_MS, count, NULL))
+    if (!*data_dir ||
+        !clients_count(&app->told, data_dir, "told.map", event, clock_wall_ms() / HOUR_MS, count, NULL))
         return true;
     int64_t round = 1;
     while (round < *count)

@@ -314,6 +314,9 @@ int __lsan_do_recoverable_leak_check(void);
 void faults_end(void)
 {
     const char *path = getenv("WOO_GHL_FAIL_COUNT");
+#if defined(__SANITIZE_ADDRESS__)
+    bool tortured = counts;
+#endif
 
     counts = false;
     if (path) {
@@ -324,7 +327,7 @@ void faults_end(void)
             abort();
     }
 #if defined(__SANITIZE_ADDRESS__)
-    if (__lsan_do_recoverable_leak_check())
+    if (tortured && __lsan_do_recoverable_leak_check())
         _exit(FAULTS_LEAK);
 #endif
 }

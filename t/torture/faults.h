@@ -17,7 +17,7 @@ enum fault_kind { FAULT_MEMORY, FAULT_CALL, FAULT_LOST, FAULT_KINDS };
 void faults_install(void);
 /* From here on it counts. */
 void faults_begin(void);
-/* Until here. Exits with FAULTS_LEAK if the sanitizer knows of a leak. */
+/* Until here. If it counted and the sanitizer knows of a leak, it exits with FAULTS_LEAK. */
 void faults_end(void);
 
 #define FAULTS_LEAK 98

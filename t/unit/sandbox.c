@@ -10,8 +10,10 @@
 
 bool sandbox_begin(struct sandbox *sandbox)
 {
-    *sandbox = (struct sandbox){.dir = "/tmp/woo_ghl.XXXXXX"};
-    if (mkdtemp(sandbox->dir))
+    const char *in = getenv("TMPDIR");
+    int n = snprintf(sandbox->dir, sizeof sandbox->dir, "%s/woo_ghl.XXXXXX", in ? in : "/tmp");
+
+    if (n < (int)sizeof sandbox->dir && mkdtemp(sandbox->dir))
         return true;
     tap_note("no temporary directory");
     return false;

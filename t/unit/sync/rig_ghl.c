@@ -23,6 +23,7 @@ static struct {
     char told[65536]; /* "POST /contacts/upsert {...}\n" ... */
     void (*during)(const struct reply *, void *);
     void *context;
+    struct ghl_kept *kept;
 } ghl;
 
 /* -- what it answers -- */
@@ -116,9 +117,68 @@ static bool hear(int fd, char *text, size_t size)
     return true;
 }
 
+/* -- what it keeps -- */
+
+/* The member's value in the call's body, if it is there; a number as it stands. */
+static void take_member(const char *text, const char *member, char *out, size_t size)
+{
+    const char *at = strstr(text, member);
+
+    if (!at)
+        return;
+    at += strlen(member);
+    at += strspn(at, ": \"");
+    snprintf(out, size, "%.*s", (int)strcspn(at, "\",}"), at);
+}
+
+static const char *tell_opportunity(const char *call, char *out, size_t size)
+{
+    const struct ghl_kept *kept = ghl.kept;
+    bool search = !strncmp(call, "GET /opportunities/search", 25);
+    char one[256];
+
+    if (!strncmp(call, "GET /opportunities/pipelines", 28))
+        return "{\"pipelines\":[{\"id\":\"fakePipelineAAAAAAAA\",\"name\":\"Sales\","
+               "\"stages\":[{\"id\":\"stage1\",\"name\":\"New\"}]}]}";
+    snprintf(one, sizeof one,
+             "{\"id\":\"opportunity1\",\"name\":\"%s\",\"status\":\"%s\",\"monetaryValue\":%s,"
+             "\"contactId\":\"contact1\",\"pipelineId\":\"fakePipelineAAAAAAAA\"}",
+             kept->name, kept->status, kept->value);
+    snprintf(out, size, search ? "{\"opportunities\":[%s],\"meta\":{\"total\":%d}}" : "{\"opportunity\":%s}",
+             !search || kept->creates ? one : "", kept->creates ? 1 : 0);
+    return out;
+}
+
+/* The answer to a call of an opportunity; NULL = it is none. */
+static const char *keep(const char *call, char *out, size_t size)
+{
+    const char *of = strstr(call, " /opportunities/");
+    struct ghl_kept *kept = ghl.kept;
+
+    if (!kept || !of || of > call + 6)
+        return NULL;
+    if (*call == 'P') {
+        kept->creates += call[1] == 'O';
+        take_member(call, "\"name\"", kept->name, sizeof kept->name);
+        take_member(call, "\"status\"", kept->status, sizeof kept->status);
+        take_member(call, "\"monetaryValue\"", kept->value, sizeof kept->value);
+    }
+    return tell_opportunity(call, out, size);
+}
+
+void ghl_keeps(struct ghl_kept *kept)
+{
+    ghl.kept = kept;
+}
+
+const char *ghl_base(void)
+{
+    return ghl.base;
+}
+
 static void answer(int fd)
 {
-    char text[16384], sent[4096];
+    char text[16384], sent[4096], kept[512];
 
     if (!hear(fd, text, sizeof text))
         return;
@@ -128,7 +188,9 @@ static void answer(int fd)
         ghl.during(reply, ghl.context);
     if (!reply->status)
         return;
+    const char *told = reply->status < 300 ? keep(text, kept, sizeof kept) : NULL;
     const char *body = reply->body            ? reply->body
+                       : told                 ? told
                        : reply->status < 300  ? good_answer(text)
                        : reply->status == 422 ? "{\"statusCode\":422,\"message\":[\"amiss\"]}"
                                               : "{}";

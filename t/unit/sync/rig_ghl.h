@@ -32,6 +32,15 @@ void ghl_does(struct reply *reply, size_t n);
 /* Called in its thread before each answer; NULL = nobody. */
 void ghl_during(void (*during)(const struct reply *reply, void *context), void *context);
 
+/* A GHL that keeps the opportunity it was told of, and tells it; kept is the caller's, NULL = it keeps none. */
+struct ghl_kept {
+    int creates;
+    char name[64], status[16], value[16]; /* as sent last */
+};
+void ghl_keeps(struct ghl_kept *kept);
+/* "GHL_API_BASE=http://127.0.0.1:4711" */
+const char *ghl_base(void);
+
 /* Method and path of each call, and the question of a search: "GET /contacts/search/duplicate?number\n". */
 const char *ghl_calls(void);
 /* How many calls began so. */

@@ -1,0 +1,474 @@
+/*
+ * An order's way while the machine has no more to give. In a world of its own, a delivery comes or a drain runs, and the
+ * n-th allocation or addition to a buffer fails, or the n-th call of a file, SQLite, Redis or GHL, or only that call's
+ * answer is lost; alone, or with all that come after it. The program does not crash and loses no memory; what it
+ * answered with 2xx is kept; in the end GHL has one opportunity, and a last version changes it.
+ *
+ * t/torture.t asks the same of the whole program; this is one process, with GHL in a thread, so that each n can be tried.
+ * The scenarios are those of the same names in t/crash-points.t.
+ *
+ *   STARVED=N           N faults of each kind in each scenario (default: 1; 20 in `make coverage`)
+ *   STARVED=all         each fault alone; each call, and each tenth allocation, also with all that come after it
+ *   STARVED='memory#7'  this one
+ *   CASE=TEXT           the scenarios in whose name this is: "sqlite", "redis: a drain"
+ */
+#include "../../torture/faults.h"
+#include "app/ready.h"
+#include "base/clock.h"
+#include "store/rig_redis.h"
+#include "sync/rig_ghl.h"
+#include "sync/shifted_clock.h"
+#include "tap.h"
+#include "web/routes.h"
+#include "worker/drain.h"
+#include <dirent.h>
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/mman.h>
+#include <sys/stat.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#define HANG_S 60
+#define LATER_MS (300 * 1000LL) /* leases, an attempt's window, waits are over */
+#define DRAINS 5                /* at most, until nothing waits */
+#define LOOK_EACH 100           /* faults: then leaks are looked for */
+#define EACH_ON 10
+#define WRONG_MAX 20
+#define LEAKED 3
+#define NAME_SIZE 64
+
+#if defined(__SANITIZE_ADDRESS__)
+int __lsan_do_recoverable_leak_check(void);
+#endif
+
+static const char *const kind_names[FAULT_KINDS] = {"memory", "call", "lost"};
+static const char *told, *only;
+
+static const struct scenario {
+    const char *name;
+    enum { PAID, MORE, DRAIN } dies;
+    bool waits; /* the first version is only queued, before */
+    bool away;  /* the store cannot be reached by the first version */
+    const char *status, *value;
+} scenarios[] = {
+    {"a new order", PAID, false, false, "won", "10"},
+    {"a new version", MORE, false, false, "won", "12.5"},
+    {"a drain", DRAIN, true, false, "won", "10"},
+    {"the store is away", PAID, false, true, "won", "10"},
+    {"a drain that moves the spool", DRAIN, false, true, "won", "10"},
+};
+
+/* What a child of the test tells it, however it ends. */
+struct progress {
+    long all[FAULT_KINDS];
+    int kind;
+    long at; /* what is tried now */
+    int on;
+    long passed, tried, wrong;
+    bool done;
+};
+
+struct world {
+    const struct scenario *scenario;
+    const struct rig *redis; /* NULL = the embedded store */
+    struct sandbox sandbox;
+    struct ghl_kept ghl;
+    int64_t shift_ms;
+    bool is_away;
+};
+
+/* -- one world -- */
+
+#define ORDER(status, total, hour, name)                                                                     \
+    "{\"id\":7,\"number\":\"7\",\"status\":\"" status "\",\"total\":\"" total                                \
+    "\",\"date_modified_gmt\":\"2026-03-01T" hour                                                            \
+    ":00:00\",\"billing\":{\"first_name\":\"Ann\",\"last_name\":\"" name                                     \
+    "\",\"email\":\"ann@example.com\",\"phone\":\"+12025550143\"}}"
+static const char paid[] = ORDER("processing", "10.00", "10", "Lee"),
+                  more[] = ORDER("completed", "12.50", "11", "Leeson"),
+                  last[] = ORDER("cancelled", "7.00", "13", "Lee");
+
+static void open_app(struct world *world, struct app *app, bool now)
+{
+    const struct error none = ERROR_NONE;
+    struct error e = none;
+    char url[256];
+    const char *settings[] = {ghl_base(),
+                              "GHL_API_KEY=pit-token",
+                              "GHL_DRY_RUN=no",
+                              "GHL_PIPELINE_ID=fakePipelineAAAAAAAA",
+                              "GHL_TAGS=shop",
+                              "SALES_SINCE=2000-01-01",
+                              "DRAIN_AFTER=off",
+                              "REDIS_TIMEOUT=10s",
+                              now ? "SYNC_BUDGET=50s" : "SYNC_BUDGET=0",
+                              world->redis ? url : NULL,
+                              NULL};
+
+    snprintf(url, sizeof url, "REDIS_URL=%s%s", world->redis ? world->redis->redis_url : "",
+             world->is_away ? ".nobody" : "");
+    bool good = sandbox_open(&world->sandbox, settings, app);
+    app->shift_ms = world->shift_ms;
+    if (good) /* a store that is away is the spool's business */
+        (void)app_ready(app, &e);
+}
+
+static long read_body(void *context, char *into, size_t n)
+{
+    const char **at = context;
+    size_t left = strlen(*at);
+
+    n = n < left ? n : left;
+    memcpy(into, *at, n);
+    *at += n;
+    return (long)n;
+}
+
+/* The status of its answer. */
+static int deliver(struct world *world, const char *body, bool now)
+{
+    struct app app;
+    struct response response;
+    char signature[SIGNATURE_SIZE], length[24];
+    const char *left = body;
+
+    open_app(world, &app, now);
+    snprintf(length, sizeof length, "%zu", strlen(body));
+    bool is_signed = signature_make(SANDBOX_SECRET, body, strlen(body), signature);
+    const struct request request = {.method = "POST",
+                                    .path = "/woo-order",
+                                    .remote_addr = "127.0.0.1",
+                                    .content_type = "application/json",
+                                    .content_length = length,
+                                    .transfer_encoding = "",
+                                    .signature = is_signed ? signature : "",
+                                    .topic = "order.updated",
+                                    .resource = "order",
+                                    .source = "",
+                                    .accept = "*/*",
+                                    .query = "",
+                                    .cookie = "",
+                                    .authorization = "",
+                                    .document_root = "",
+                                    .read = read_body,
+                                    .context = &left,
+                                    .arrived_mono_ms = clock_mono_ms()};
+    response_init(&response);
+    routes_handle(&app, &request, &response);
+    int status = is_signed ? response.status : 0;
+    response_free(&response);
+    app_close(&app);
+    return status;
+}
+
+static bool is_kept(int status)
+{
+    return status == 200 || status == 202;
+}
+
+/* How many wait; -1 = it failed. */
+static long drain(struct world *world)
+{
+    static const struct drain_options options = {.budget_ms = CLOCK_NEVER, .heartbeat = true};
+    struct drain_counts counts = {0};
+    struct app app;
+    struct error e = ERROR_NONE;
+
+    open_app(world, &app, true);
+    bool good = app.config_ok && app_ready(&app, &e) && drain_run(&app, &options, &counts);
+    app_close(&app);
+    return good ? counts.left : -1;
+}
+
+/* The embedded store: its file is not to be opened. Redis: nobody listens there. */
+static bool put_away(struct world *world, bool away)
+{
+    char file[128], aside[128];
+
+    if (world->is_away == away)
+        return true;
+    world->is_away = away;
+    sandbox_path(&world->sandbox, "data/store.db", file);
+    sandbox_path(&world->sandbox, "data/store.db.aside", aside);
+    return world->redis || (away ? rename(file, aside) == 0 && mkdir(file, 0700) == 0
+                                 : rmdir(file) == 0 && rename(aside, file) == 0);
+}
+
+/* Leases and waits are over. A file of the spool waits by the wall's clock. */
+static void pass_time(struct world *world)
+{
+    char path[128], from[400], to[400];
+    struct dirent *entry;
+
+    world->shift_ms += LATER_MS;
+    if (world->redis)
+        rig_redis.shift((struct rig *)(uintptr_t)world->redis, LATER_MS);
+    sandbox_path(&world->sandbox, "data/spool", path);
+    DIR *dir = opendir(path);
+    while (dir && (entry = readdir(dir))) {
+        snprintf(from, sizeof from, "%s/%s", path, entry->d_name);
+        snprintf(to, sizeof to, "%s", from);
+        char *until = strrchr(to, 'u'), *end = strrchr(to, '.');
+        if (!until || !end || end - until != 11)
+            continue;
+        memset(until + 1, '0', 10);
+        if (rename(from, to) != 0)
+            tap_note("%s stays", from);
+    }
+    if (dir)
+        closedir(dir);
+}
+
+static const char *drain_all(struct world *world)
+{
+    if (!put_away(world, false))
+        return "the store does not come back";
+    for (int i = 0; i < DRAINS; i++) {
+        pass_time(world);
+        long left = drain(world);
+        if (left < 0)
+            return "a drain failed";
+        if (left == 0)
+            return NULL;
+    }
+    return "something waits after all drains";
+}
+
+static const char *look(const struct world *world, const char *status, const char *value)
+{
+    static char wrong[256];
+    const struct ghl_kept *ghl = &world->ghl;
+
+    if (ghl->creates == 1 && !strcmp(ghl->name, "Order #7") && !strcmp(ghl->status, status) &&
+        strtod(ghl->value, NULL) == strtod(value, NULL))
+        return NULL;
+    snprintf(wrong, sizeof wrong, "%d opportunities, the last %s is %s %s, not %s %s", ghl->creates,
+             ghl->name, ghl->status, ghl->value, status, value);
+    return wrong;
+}
+
+/* What comes before, then what meets the fault; its answer's status, of a drain 202. */
+static int begin(struct world *world, enum fault_kind kind, long at, bool on, long counts[FAULT_KINDS],
+                 const char **wrong)
+{
+    const struct scenario *scenario = world->scenario;
+    int status = 202;
+
+    *wrong = scenario->away && (drain(world) != 0 || !put_away(world, true)) ? "the first drain" : NULL;
+    if (scenario->dies != PAID && !is_kept(deliver(world, paid, !scenario->waits)))
+        *wrong = "the first delivery";
+    if (scenario->dies == DRAIN) {
+        if (!put_away(world, false))
+            *wrong = "the store's return";
+        pass_time(world);
+    }
+    if (*wrong)
+        return 0;
+    faults_at(kind, at, on);
+    if (scenario->dies == DRAIN)
+        (void)drain(world);
+    else
+        status = deliver(world, scenario->dies == PAID ? paid : more, true);
+    for (int i = 0; i < FAULT_KINDS; i++)
+        counts[i] = faults_stop((enum fault_kind)i);
+    return status;
+}
+
+/* What is wrong in the end, or NULL. */
+static const char *live(struct world *world, enum fault_kind kind, long at, bool on, long counts[FAULT_KINDS])
+{
+    const struct scenario *scenario = world->scenario;
+    const char *wrong;
+    int status = begin(world, kind, at, on, counts, &wrong);
+
+    if (wrong)
+        return wrong;
+    if (!is_kept(status)) {
+        if (status && status < 500)
+            return "it was refused";
+        pass_time(world);
+        if (!put_away(world, false) || !is_kept(deliver(world, scenario->dies == MORE ? more : paid, true)))
+            return "sent again, it was not taken";
+    }
+    wrong = drain_all(world);
+    if (!wrong)
+        wrong = look(world, scenario->status, scenario->value);
+    if (wrong)
+        return wrong;
+    pass_time(world);
+    status = deliver(world, last, true);
+    wrong = !is_kept(status) ? "the last version was not taken" : status == 202 ? drain_all(world) : NULL;
+    return wrong ? wrong : look(world, "abandoned", "7");
+}
+
+/* -- many of them -- */
+
+static void name_fault(const struct progress *progress, char out[32])
+{
+    snprintf(out, 32, "%s#%ld%s", kind_names[progress->kind], progress->at, progress->on ? "+" : "");
+}
+
+static void try_one(const struct scenario *scenario, const struct rig *redis, struct progress *progress,
+                    long counts[FAULT_KINDS])
+{
+    struct world world = {.scenario = scenario, .redis = redis};
+    char name[32], answer[16];
+
+    (void)alarm(HANG_S); /* what waits for ever ends by a signal */
+    if (!sandbox_begin(&world.sandbox))
+        _exit(EXIT_FAILURE);
+    if (redis)
+        rig_ask(redis, "FLUSHALL", answer, sizeof answer);
+    ghl_does(NULL, 0);
+    ghl_keeps(&world.ghl);
+    const char *wrong = live(&world, (enum fault_kind)progress->kind, progress->at, progress->on, counts);
+    ghl_keeps(NULL);
+    if (wrong) {
+        name_fault(progress, name);
+        tap_note("%s: %s: %s", scenario->name, name, wrong);
+        progress->wrong++;
+    }
+    sandbox_end(&world.sandbox);
+}
+
+/* Is it one of those that STARVED names? */
+static bool is_chosen(const struct progress *progress)
+{
+    long all = progress->all[progress->kind], tries = strtol(told, NULL, 10);
+    char name[32];
+
+    if (!strcmp(told, "all"))
+        return !progress->on || progress->kind != FAULT_MEMORY || progress->at % EACH_ON == 0;
+    if (strchr(told, '#')) {
+        name_fault(progress, name);
+        return !strcmp(told, name);
+    }
+    long step = all > tries && tries > 0 ? all / tries : 1;
+    return progress->at % step == step / 2 && progress->on == (progress->at / step + progress->kind) % 2;
+}
+
+/* Of the last ones. */
+static void look_for_leaks(struct progress *progress)
+{
+    bool leak = false;
+#if defined(__SANITIZE_ADDRESS__)
+    leak = __lsan_do_recoverable_leak_check() != 0;
+#endif
+    if (!leak)
+        return;
+    char name[32];
+    name_fault(progress, name);
+    tap_note("a leak, at %s or in the %d before", name, LOOK_EACH);
+    progress->wrong++;
+    (void)fflush(stdout);
+    _exit(LEAKED);
+}
+
+/* All from behind `passed` on; then done is set. */
+static void try_all(const struct scenario *scenario, const struct rig *redis, struct progress *progress)
+{
+    long counts[FAULT_KINDS], passed = progress->passed, i = 0;
+
+    if (!ghl_begin())
+        _exit(EXIT_FAILURE);
+    *progress = (struct progress){.passed = passed, .tried = progress->tried, .wrong = progress->wrong};
+    for (int warm = 0; warm < 2; warm++) /* what libraries keep is there then */
+        try_one(scenario, redis, progress, counts);
+    memcpy(progress->all, counts, sizeof counts);
+    for (; progress->kind < FAULT_KINDS; progress->kind++)
+        for (progress->at = 1; progress->at <= progress->all[progress->kind]; progress->at++)
+            for (progress->on = 0; progress->on < 2; progress->on++) {
+                if (!is_chosen(progress) || ++i <= passed)
+                    continue;
+                progress->passed = i;
+                progress->tried++;
+                try_one(scenario, redis, progress, counts);
+                if (progress->tried % LOOK_EACH == 0)
+                    look_for_leaks(progress);
+            }
+    look_for_leaks(progress);
+    progress->done = true;
+}
+
+static void starve(const struct scenario *scenario, const struct rig *redis, const char *name)
+{
+    struct progress *progress =
+        mmap(NULL, sizeof *progress, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0);
+    int status = 0;
+    char fault[32];
+
+    if (progress == MAP_FAILED) {
+        ok(false, "memory that is shared");
+        return;
+    }
+    while (!progress->done && progress->wrong < WRONG_MAX) {
+        (void)fflush(stdout);
+        pid_t pid = fork();
+        if (pid == 0) {
+            try_all(scenario, redis, progress);
+            (void)fflush(stdout);
+            _exit(EXIT_SUCCESS);
+        }
+        if (pid < 0 || waitpid(pid, &status, 0) != pid)
+            break;
+        if (progress->done || (WIFEXITED(status) && WEXITSTATUS(status) == LEAKED))
+            continue;
+        name_fault(progress, fault);
+        tap_note("%s: %s: it ended with %x", name, fault, (unsigned)status);
+        progress->wrong++;
+    }
+    ok(progress->done && progress->tried > 0 && !progress->wrong,
+       "%s: %ld faults of %ld allocations, %ld calls, %ld lost", name, progress->tried,
+       progress->all[FAULT_MEMORY], progress->all[FAULT_CALL], progress->all[FAULT_LOST]);
+    (void)munmap(progress, sizeof *progress);
+}
+
+static void starve_each(const struct rig *redis)
+{
+    char name[NAME_SIZE];
+
+    for (size_t i = 0; i < sizeof scenarios / sizeof *scenarios; i++) {
+        snprintf(name, sizeof name, "%s: %s", redis ? "redis" : "sqlite", scenarios[i].name);
+        if (strstr(name, only))
+            starve(&scenarios[i], redis, name);
+    }
+}
+
+/* As the environment has it, which a sandbox clears. */
+static const char *keep_variable(const char *name, const char *otherwise, char copy[NAME_SIZE])
+{
+    const char *value = getenv(name);
+
+    snprintf(copy, NAME_SIZE, "%s", value ? value : otherwise);
+    return copy;
+}
+
+int main(void)
+{
+    static char copies[2][NAME_SIZE];
+    struct rig redis;
+    struct app none = {0};
+    int64_t count;
+
+    told = keep_variable("STARVED", getenv("COVERAGE") ? "20" : "1", copies[0]);
+    only = keep_variable("CASE", "", copies[1]);
+    faults_install();
+    signal(SIGPIPE, SIG_IGN); /* as the program does */
+#if !defined(__SANITIZE_ADDRESS__)
+    if (!freopen("/dev/null", "w", stderr)) /* a log that cannot be opened is written there */
+        return EXIT_FAILURE;
+#endif
+    ok(app_tells(&none, "an event", &count) && count == 1,
+       "without memory for the settings each event is told");
+    starve_each(NULL);
+    really_sleeps = true;
+    bool begun = rig_begin(&redis, &rig_redis);
+    really_sleeps = false;
+    if (begun)
+        starve_each(&redis);
+    rig_end(&redis);
+    return tap_done();
+}
