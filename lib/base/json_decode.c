@@ -1,5 +1,6 @@
 #include "base/ascii.h"
 #include "base/json.h"
+#include "base/json_memory.h"
 #include "base/text.h"
 #include "base/utf8.h"
 #include <errno.h>
@@ -316,7 +317,9 @@ json_t *json_decode_exact(const char *bytes, size_t len, struct error *e)
     errno = 0;
     buf_init(&r.text, len + JSON_PARSER_MAX_DEPTH); /* no escape is shorter than what it stands for */
     r.at += bom_length(bytes, len);
+    json_memory_begin();
     json_t *value = read_value(&r);
+    json_memory_end();
     if (value && (next(&r), r.at < r.end)) {
         (void)fail(&r, *r.at ? "something follows its end" : "there is a NUL byte in it");
         json_decref(value);

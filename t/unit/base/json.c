@@ -340,6 +340,41 @@ static void written_whole_or_not_at_all(void)
     json_decref(value);
 }
 
+/* Values of one text stay what they are while others are decoded, and in whatever order all of them go (json_memory.h). */
+static void values_live_as_long_as_they_are_held(void)
+{
+    static const char one[] = "{\"name\":\"Jane\",\"list\":[\"a\",{\"b\":\"c\"}]}",
+                      other[] = "{\"x\":[\"y\",\"z\"]}";
+    struct buf large;
+    bool same = true;
+
+    buf_init(&large, 4000000);
+    buf_addc(&large, '[');
+    for (int i = 0; i < 20000; i++)
+        buf_addf(&large, "%s\"%d\"", i ? "," : "", i);
+    buf_addc(&large, ']');
+    for (int round = 0; round < 3; round++) {
+        json_t *first = json_decode_exact(one, strlen(one), NULL);
+        json_t *held = json_incref(json_object_get(first, "list"));
+        json_t *second = round == 1 ? json_decode_exact(large.data, large.len, NULL)
+                                    : json_decode_exact(other, strlen(other), NULL);
+        json_decref(first);
+        json_t *third =
+            json_decode_exact(round == 2 ? large.data : other, round == 2 ? large.len : strlen(other), NULL);
+        json_t *const values[] = {held, second, third};
+        const char *const texts[] = {"[\"a\",{\"b\":\"c\"}]", round == 1 ? large.data : other,
+                                     round == 2 ? large.data : other};
+        for (int i = 0; i < 3; i++) {
+            char *text = json_canonical(values[(round + i) % 3]);
+            same = same && text && !strcmp(text, texts[(round + i) % 3]);
+            free(text);
+            json_decref(values[(round + i) % 3]);
+        }
+    }
+    ok(same, "values stay what they are, whatever is decoded meanwhile");
+    buf_free(&large);
+}
+
 int main(void)
 {
     test_too_many();
@@ -355,5 +390,6 @@ int main(void)
     test_slices();
     test_from_text();
     written_whole_or_not_at_all();
+    values_live_as_long_as_they_are_held();
     return tap_done();
 }
