@@ -57,9 +57,9 @@ static void drain_after(void *context)
                     &counts); /* what went wrong is in the log; the next worker tries again */
 }
 
-static void rest(void *context)
+static int64_t rest(void *context)
 {
-    (void)journal_keep_now_and_then(context);
+    return journal_keep_now_and_then(context);
 }
 
 /* One of this machine works on at a time, however many requests come; the child holds the lock until it ends. */

@@ -5,7 +5,8 @@
 #include <string.h>
 
 #define FILE_LARGE (64L * 1024) /* who makes it larger folds it */
-#define KEEP_EVERY_MS 1000
+#define KEEP_EVERY_MS 1000      /* counts are written down so often at most, */
+#define KEEP_EVENTS_EVERY_MS 20 /* and events: a burst of deliveries shares the writes */
 #define LOCK_MS 10000
 #define LEAF_EVENTS 40 /* events that one value of the store holds at most */
 #define LEAVES (JOURNAL_EVENTS / LEAF_EVENTS)
@@ -25,11 +26,17 @@ void journal_keep(struct app *app)
         journal_fold(app);
 }
 
-bool journal_keep_now_and_then(struct app *app)
+int64_t journal_keep_now_and_then(struct app *app)
 {
-    if (app->tally.events.len || clock_mono_ms() - app->tally.kept_mono_ms >= KEEP_EVERY_MS)
+    struct tally *tally = &app->tally;
+    int64_t every_ms = tally->events.len ? KEEP_EVENTS_EVERY_MS : KEEP_EVERY_MS,
+            left_ms = tally->kept_mono_ms + every_ms - clock_mono_ms();
+
+    if (left_ms <= 0) {
         journal_keep(app);
-    return app->tally.counted || app->tally.events.len;
+        left_ms = KEEP_EVERY_MS; /* if that failed */
+    }
+    return tally->counted || tally->events.len ? left_ms : 0;
 }
 
 /* -- the store -- */

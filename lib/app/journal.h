@@ -1,8 +1,8 @@
 /*
  * journal: what became of the orders, for the owner's page, `status` and the metrics. No decision is made by it.
  *
- * Three steps, so that a delivery pays for none of them. A process collects (tally.h). After its answer is out it
- * appends what it has to a file of this machine, DATA_DIR/journal.*: one write, no round trip. The drain, a page that is
+ * Three steps, so that a delivery pays for none of them. A process collects (tally.h). After its answer is out, or
+ * some ms later, it appends what it has to a file of this machine, DATA_DIR/journal.*: one write, no round trip. The drain, a page that is
  * looked at, or who finds the file large folds it into the store: sums for ever, sums of a day for 9 days, and the last
  * 10,000 events of 30 days at most. A process that dies between the steps loses what it had in hand: counts and lines of
  * history, never an order.
@@ -18,8 +18,9 @@
 
 /* Appends what this process has collected to the machine's file. If that fails, it is kept in hand. */
 void journal_keep(struct app *app);
-/* The same, but counts alone at most once a second. True if something is left in hand: call again. */
-bool journal_keep_now_and_then(struct app *app);
+/* The same, but events at most every 20 ms, and counts alone at most once a second. 0, or something is left in hand: in how
+ * many ms to call again. */
+int64_t journal_keep_now_and_then(struct app *app);
 /* Moves the machine's file into the store; nothing if another process does it now. app_ready must have said yes. */
 void journal_fold(struct app *app);
 

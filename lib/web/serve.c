@@ -204,18 +204,18 @@ static bool watch_arrivals(struct fcgi *fcgi)
 }
 
 /* True if a connection may be there. So it may if nobody was woken for it: who was may have been killed before it accepted. */
-static bool wait_for_arrival(struct fcgi *fcgi)
+static bool wait_for_arrival(struct fcgi *fcgi, int64_t ms)
 {
     struct epoll_event event;
 
-    return epoll_pwait(fcgi->arrivals, &event, 1, LOOK_MS, &fcgi->hearing) >= 0;
+    return epoll_pwait(fcgi->arrivals, &event, 1, (int)ms, &fcgi->hearing) >= 0;
 }
 
 /* True if a request is there, on the kept connection or on another. The kept one goes if only another one has something:
  * who comes new never waits for an idle one. */
-static bool wait_on_kept(struct fcgi *fcgi)
+static bool wait_on_kept(struct fcgi *fcgi, int64_t ms)
 {
-    const struct timespec wait = {.tv_sec = LOOK_MS / 1000};
+    const struct timespec wait = {.tv_sec = ms / 1000, .tv_nsec = ms % 1000 * 1000000};
     struct pollfd from[] = {{.fd = STDIN_FILENO, .events = POLLIN},
                             {.fd = fcgi->request.ipcFd, .events = POLLIN}};
 
@@ -235,9 +235,10 @@ static bool wait_for_request(const struct serve_handler *handler, struct fcgi *f
     bool there = false;
 
     while (!there && !*stop) {
-        if (handler->rest)
-            handler->rest(handler->context);
-        there = fcgi->request.ipcFd < 0 ? wait_for_arrival(fcgi) : wait_on_kept(fcgi);
+        int64_t ms = handler->rest ? handler->rest(handler->context) : 0;
+        if (ms <= 0 || ms > LOOK_MS)
+            ms = LOOK_MS;
+        there = fcgi->request.ipcFd < 0 ? wait_for_arrival(fcgi, ms) : wait_on_kept(fcgi, ms);
     }
     if (fcgi->request.ipcFd < 0)
         fcgi->limit_ms = 0;

@@ -21,7 +21,8 @@ struct serve_handler {
     void *context;
     void (*handle)(void *context, const struct request *, struct response *);
     void (*drain)(void *context); /* called after the answer is out when response.drain_wanted */
-    void (*rest)(void *context);  /* FastCGI: called after each answer, and every second; may be NULL */
+    /* FastCGI: called after each answer, and every second; sooner if it returns in how many ms. May be NULL. */
+    int64_t (*rest)(void *context);
     /* CGI drains in a child: connections must not be shared with it. A descriptor that only the child keeps, in the place
      * of standard input: a lock; -1: no child is to be made. */
     int (*before_fork)(void *context);

@@ -162,6 +162,25 @@ static void locked(struct app *app)
     is_int(sum(app, "received/ping"), before + 2, "and nothing is lost");
 }
 
+/* Events that follow each other closely share a write; what waits says for how long. */
+static void burst(struct app *app)
+{
+    int writes = 0, most = 0;
+
+    for (int i = 0; i < 200; i++) {
+        struct tally_event e = an_event(i, clock_wall_ms());
+        tally_note(&app->tally, &e);
+        int64_t left_ms = journal_keep_now_and_then(app);
+        writes += !left_ms;
+        most = left_ms > most ? (int)left_ms : most;
+    }
+    ok(writes < 100, "200 events at once take %d writes", writes);
+    ok(writes == 200 || (most > 0 && most <= 20), "what is left is called for in %d ms", most);
+    journal_keep(app);
+    ok(!app->tally.events.len, "and kept then");
+    journal_fold(app);
+}
+
 /* Nothing folds: the file grows to its end, and no further. */
 static void full(struct app *app)
 {
@@ -237,6 +256,7 @@ int main(void)
     events(&app);
     locked(&app);
     together(&sandbox, &app);
+    burst(&app);
     full(&app);
     app_close(&app);
     sandbox_end(&sandbox);
