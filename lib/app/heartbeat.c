@@ -88,9 +88,13 @@ bool heartbeat_beat(struct app *app)
 
 void heartbeat_tell_spool(struct app *app, bool moved)
 {
-    int64_t age_ms = heartbeat_age_ms(app);
+    int64_t now = clock_mono_ms();
     struct spool_stats spool;
 
+    if (!moved && now < app->drains_until_mono_ms)
+        return;
+    app->drains_until_mono_ms = now + LOOK_MS;
+    int64_t age_ms = heartbeat_age_ms(app);
     if ((moved || age_ms < 0 || age_ms >= FRESH_MS) && (look_at_spool(app, &spool) || moved))
         (void)tell(app, age_ms, &spool); /* if it cannot, this machine is silent */
 }
