@@ -1,6 +1,7 @@
 #include "base/digest.h"
 #include "base/text.h"
 #include "store/orders_work.h"
+#include <inttypes.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -24,12 +25,16 @@ void order_work_free(struct order_work *work)
 
 static bool make_token(char out[RECORD_TOKEN_SIZE])
 {
-    unsigned char random[(RECORD_TOKEN_SIZE - 1) / 2];
+    return digest_token(out, RECORD_TOKEN_SIZE);
+}
 
-    if (!digest_random(random, sizeof random))
-        return false;
-    digest_hex(random, sizeof random, out);
-    return true;
+/* Its time, ms, in 11 digits (until the year 2527), and random ones (store.h). */
+static bool make_blob_id(const struct orders *orders, char out[RECORD_TOKEN_SIZE])
+{
+    char random[RECORD_TOKEN_SIZE];
+
+    return make_token(random) && text_format(out, RECORD_TOKEN_SIZE, "%011" PRIx64 "%.21s",
+                                             (uint64_t)store_now_ms(orders->store), random);
 }
 
 /* -- claim -- */
@@ -112,7 +117,7 @@ enum store_result orders_claim(struct orders *orders, const struct orders_claim 
     *known = mark;
     *claimed = (struct orders_claimed){0};
     snprintf(claimed->key, sizeof claimed->key, "%s", claim->key);
-    if (!make_token(body_id) || !make_token(work->token))
+    if (!make_blob_id(orders, body_id) || !make_token(work->token))
         return STORE_UNAVAILABLE;
     change.arrival.body_id = body_id;
     enum store_result result = STORE_OK;
@@ -146,7 +151,7 @@ enum store_result orders_keep_bytes(struct orders *orders, const char *key, cons
     char id[RECORD_TOKEN_SIZE];
     struct change change = {.key = key, .rule = RULE_KEEP_BYTES, .reason = reason, .blob = {id, bytes, len}};
 
-    return make_token(id) ? orders_run(orders, &change, NULL) : STORE_UNAVAILABLE;
+    return make_blob_id(orders, id) ? orders_run(orders, &change, NULL) : STORE_UNAVAILABLE;
 }
 
 /* -- taking work -- */
@@ -269,7 +274,8 @@ enum store_result orders_attempt(struct orders *orders, struct order_work *work,
     struct change change = {
         .rule = RULE_ATTEMPT, .kind = kind, .window_ms = window_ms, .blob = {id, note, strlen(note)}};
 
-    enum store_result result = make_token(id) ? take_step(orders, work, &change) : STORE_UNAVAILABLE;
+    enum store_result result =
+        make_blob_id(orders, id) ? take_step(orders, work, &change) : STORE_UNAVAILABLE;
     return result == STORE_OK && strcmp(work->record.attempt.blob, id) != 0 ? STORE_NONE : result;
 }
 
@@ -406,7 +412,8 @@ static enum store_result move_blob(struct orders *orders, const char *key, const
     char fresh[RECORD_TOKEN_SIZE];
     struct change change = {
         .key = key, .rule = RULE_MOVE_BLOB, .from_blob = id, .blob = {fresh, bytes->data, bytes->len}};
-    enum store_result result = make_token(fresh) ? orders_run(orders, &change, NULL) : STORE_UNAVAILABLE;
+    enum store_result result =
+        make_blob_id(orders, fresh) ? orders_run(orders, &change, NULL) : STORE_UNAVAILABLE;
 
     return result == STORE_OK && !change.done ? STORE_NONE : result;
 }

@@ -17,7 +17,7 @@
  * a column of each table. A dry run has its own ("dry:" before the location).
  *
  * SEALING: blobs are sealed here (crypt.h) before they reach the backend, and opened when they are read. A blob's
- * id is random and never used twice.
+ * id begins with its time, so that SQLite adds it at its table's end, has 84 random bits, and is never used twice.
  *
  * DURABLE: what a commit did is on disk when it returns; Redis as its configuration says. Values, locks, counters
  * and the limiter's record may be lost if the machine crashes, never if a process dies.

@@ -250,11 +250,11 @@ static void commit_order(struct db *db, const struct backend_commit *c)
 {
     for (size_t i = 0; i < RECORD_BLOBS; i++)
         if (c->drop_blob[i])
-            db_run(db, "DELETE FROM blobs WHERE namespace=? AND id=?", "it", db->namespace_id,
-                   c->drop_blob[i]);
+            table_drop_blob(db, db->namespace_id, c->drop_blob[i]);
     if (c->order->blob.id)
-        db_run(db, "INSERT OR REPLACE INTO blobs(namespace, id, bytes) VALUES(?, ?, ?)", "itb",
-               db->namespace_id, c->order->blob.id, c->order->blob.bytes, c->order->blob.len);
+        db_run(db, "INSERT INTO blobs(number, namespace, id, bytes) VALUES(?, ?, ?, ?)", "iitb",
+               table_blob_number(c->order->blob.id), db->namespace_id, c->order->blob.id,
+               c->order->blob.bytes, c->order->blob.len);
     for (size_t i = 0; i < STORE_COMMIT_VALUES; i++)
         if (c->order->value[i].name)
             put(db, c->order->value[i].name, c->order->value[i].value, c->order->value[i].ttl_ms, false);
@@ -326,8 +326,8 @@ static enum store_result sqlite_blob(void *state, const char *id, struct buf *se
 
     if (!db_begin(db, DB_READ, 0))
         return db_failure(db);
-    sqlite3_stmt *row =
-        db_query(db, "SELECT bytes FROM blobs WHERE namespace=? AND id=?", "it", db->namespace_id, id);
+    sqlite3_stmt *row = db_query(db, "SELECT bytes FROM blobs WHERE number=? AND namespace=? AND id=?", "iit",
+                                 table_blob_number(id), db->namespace_id, id);
     if (db_next(db, row)) {
         found = true;
         if (!buf_add(sealed, sqlite3_column_blob(row, 0), (size_t)sqlite3_column_bytes(row, 0)))

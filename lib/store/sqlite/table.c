@@ -1,4 +1,5 @@
 #include "store/sqlite/table.h"
+#include "base/text.h"
 #include <stdlib.h>
 #include <string.h>
 
@@ -16,11 +17,13 @@ static const struct record_type *const types[TABLE_TYPES] = {&order_record_type,
 static const char *const index_columns[INDEXES] = {
     [INDEX_DUE] = "by_due", [INDEX_DEAD] = "by_dead", [INDEX_AGE] = "by_age"};
 
-/* `lost`: how often the file came back older than it was. */
+/* A blob's number follows from its id. A row with a number keeps its bytes together, and at the end of the table; under
+ * the id as a key, each step of a search read all the bytes of the blob that it met.
+ * `lost`: how often the file came back older than it was. */
 static const char other_tables[] =
     "CREATE TABLE namespaces(id INTEGER PRIMARY KEY, name TEXT NOT NULL UNIQUE);"
     "CREATE TABLE clock(id INTEGER PRIMARY KEY, boot TEXT, ahead INTEGER, last INTEGER, lost INTEGER);"
-    "CREATE TABLE blobs(namespace INTEGER, id TEXT, bytes BLOB, PRIMARY KEY(namespace, id)) WITHOUT ROWID;"
+    "CREATE TABLE blobs(number INTEGER PRIMARY KEY, namespace INTEGER, id TEXT, bytes BLOB);"
     "CREATE TABLE vals(namespace INTEGER, name TEXT, value TEXT, until INTEGER, PRIMARY KEY(namespace, name))"
     " WITHOUT ROWID;"
     "CREATE INDEX vals_until ON vals(until) WHERE until IS NOT NULL;";
@@ -229,6 +232,20 @@ void table_remove(struct db *db, struct tables *tables, int64_t namespace_id, co
 
     table_read(db, tables, &order_record_type, namespace_id, key, true, &record);
     for (size_t n = order_blobs(&record, blob); n > 0; n--)
-        db_run(db, "DELETE FROM blobs WHERE namespace=? AND id=?", "it", namespace_id, blob[n - 1]);
+        table_drop_blob(db, namespace_id, blob[n - 1]);
     db_run(db, sql_of(db, tables, &order_record_type, DELETE), "it", namespace_id, key);
+}
+
+int64_t table_blob_number(const char *id)
+{
+    char digits[17];
+
+    (void)text_copy(digits, sizeof digits, id);
+    return (int64_t)(strtoull(digits, NULL, 16) >> 1);
+}
+
+void table_drop_blob(struct db *db, int64_t namespace_id, const char *id)
+{
+    db_run(db, "DELETE FROM blobs WHERE number=? AND namespace=? AND id=?", "iit", table_blob_number(id),
+           namespace_id, id);
 }

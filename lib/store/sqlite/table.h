@@ -31,5 +31,9 @@ void table_read(struct db *db, struct tables *tables, const struct record_type *
                 const char *key, bool expired, void *record);
 /* Writes after with the version before + 1, if what is there has before's version. False: it has not. */
 bool table_write(struct db *db, struct tables *tables, const struct backend_commit *commit) MUST_CHECK;
+/* What a blob is found by: its id's first 63 bits, so its time and some random ones. Two blobs of one ms have the same once in
+ * half a million times; the second is refused then (a primary key), and spooled. */
+int64_t table_blob_number(const char *id);
+void table_drop_blob(struct db *db, int64_t namespace_id, const char *id);
 /* Removes an order with its blobs, whatever its version. */
 void table_remove(struct db *db, struct tables *tables, int64_t namespace_id, const char *key);

@@ -1,5 +1,6 @@
 /* store: what only the embedded store has: its file, its clock, its disk. */
 #include "base/clock.h"
+#include "base/text.h"
 #include "store/rig.h"
 #include "store/sqlite/db.h"
 #include <fcntl.h>
@@ -71,16 +72,25 @@ static bool begin(struct rig *rig)
     return rig_begin(rig, &rig_sqlite) && rig_reopen(rig);
 }
 
-/* An order that waits with a body of this size. */
-static enum store_result put_order(struct rig *rig, const char *key, const void *body, size_t len)
+/* An order that waits with a body of this size, and this id. */
+static enum store_result put_body(struct rig *rig, const char *key, const char *id, const void *body,
+                                  size_t len)
 {
     int64_t now = rig_now(rig);
-    struct order_record order = rig_queued(now, BODY);
+    struct order_record order = rig_queued(now, id);
     struct rig_commit commit;
 
     rig_commit_init(&commit, key, NULL, &order, now);
-    commit.order.blob = (struct store_blob){BODY, body, len};
+    commit.order.blob = (struct store_blob){id, body, len};
     return rig_commit_run(rig, &commit);
+}
+
+static enum store_result put_order(struct rig *rig, const char *key, const void *body, size_t len)
+{
+    char id[RECORD_TOKEN_SIZE];
+
+    snprintf(id, sizeof id, "%08x%.24s", text_hash(key), BODY);
+    return put_body(rig, key, id, body, len);
 }
 
 /* What opening says that is wrong; "" = nothing. */
@@ -332,7 +342,7 @@ static void what_is_removed_is_gone_from_the_disk(void)
     struct order_record before = rig_read(&rig, "shop:1"), after = rig_done(rig_now(&rig));
     struct rig_commit commit;
     rig_commit_init(&commit, "shop:1", &before, &after, rig_now(&rig));
-    commit.c.drop_blob[0] = BODY;
+    commit.c.drop_blob[0] = before.current.id;
     is_result(rig_commit_run(&rig, &commit), STORE_OK, "and its body goes");
     rig_close(&rig);
     ok(system(command) != 0, "nothing of it is left");
@@ -496,6 +506,31 @@ out:
     rig_end(&rig);
 }
 
+/* Blobs are found by a part of their ids: of two that have it in common the second is refused, and takes nothing away. */
+static void ids_that_are_half_the_same(void)
+{
+    struct rig rig;
+    struct buf out;
+
+    buf_init(&out, 1000);
+    if (!begin(&rig))
+        goto out;
+    is_result(put_body(&rig, "shop:1", "0a0b0c0d0e0f0a0b0000000000000001", "mine", 4), STORE_OK,
+              "given a body");
+    is_result(put_body(&rig, "shop:2", "0a0b0c0d0e0f0a0b0000000000000002", "other", 5), STORE_UNAVAILABLE,
+              "when the half of another's id is the same, then it is refused");
+    is_int(rig_read(&rig, "shop:2").version, 0, "with its order");
+    is_result(rig.backend->blob(rig.state, "0a0b0c0d0e0f0a0b0000000000000001", &out), STORE_OK,
+              "the first one stays");
+    is_str(out.data, "mine", "as it was");
+    is_result(rig.backend->blob(rig.state, "0a0b0c0d0e0f0a0b0000000000000002", &out), STORE_NONE,
+              "and is not the other");
+    is_result(put_order(&rig, "shop:2", "other", 5), STORE_OK, "under another id it is taken");
+out:
+    buf_free(&out);
+    rig_end(&rig);
+}
+
 int main(void)
 {
     the_clock_runs_with_the_boots();
@@ -511,5 +546,6 @@ int main(void)
     a_killed_process_leaves_a_whole_file();
     a_commit_waits_as_long_as_it_may();
     no_log_on_a_network();
+    ids_that_are_half_the_same();
     return tap_done();
 }
