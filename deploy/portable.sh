@@ -2,7 +2,7 @@
 # What `make portable` does: build/portable/woo_ghl, one static file for any Linux on x86-64, with musl as its C library. Every
 # library is built from Debian's source package; apt verifies what it fetches. What is built once stays in build/portable.
 # With ARCH=arm64: build/portable-arm64/woo_ghl, by Debian's cross compiler; dpkg must know that architecture
-# (dpkg --add-architecture arm64, apt-get update).
+# (dpkg --add-architecture arm64, apt-get update). It exits with 75 if a package cannot be fetched.
 set -eu
 
 cd "$(dirname "$0")/.."
@@ -13,15 +13,15 @@ prefix=$work/libs
 jobs=${JOBS:-2}
 log=$work/log
 
-deploy/deps.sh dpkg-dev tcl gperf perl make gcc
+deploy/deps.sh dpkg-dev tcl gperf perl make gcc || exit 75
 case ${ARCH:-} in
     '')
         machine=x86_64 cross='' cc=musl-gcc headers=/usr/include
-        deploy/deps.sh musl-tools linux-libc-dev
+        deploy/deps.sh musl-tools linux-libc-dev || exit 75
         ;;
     arm64)
         machine=aarch64 cross=aarch64-linux-gnu- cc=$work/cc headers=/usr/aarch64-linux-gnu/include
-        deploy/deps.sh gcc-aarch64-linux-gnu linux-libc-dev-arm64-cross musl-dev:arm64
+        deploy/deps.sh gcc-aarch64-linux-gnu linux-libc-dev-arm64-cross musl-dev:arm64 || exit 75
         ;;
     *)
         echo "make portable: ARCH is arm64 or not set, not $ARCH" >&2
@@ -47,7 +47,7 @@ list_sources() {
 fetch() { # NAME
     local name=$1 version
     [[ ! -d $src/$name ]] || return 0
-    [[ -s $work/apt/sources.list ]] || list_sources
+    [[ -n $(find "$work/apt/lists" -name '*_Sources*' -print -quit) ]] || list_sources || exit 75
     for version in $(apt-cache "${apt[@]}" showsrc "$name" | sed -n 's/^Version: //p' | sort -Vru); do
         if (cd "$src" && apt-get "${apt[@]}" -qq source --download-only "$name=$version" >>"$log" 2>&1); then
             echo "  FETCH $name $version"
@@ -58,7 +58,7 @@ fetch() { # NAME
         fi
     done
     echo "make portable: Debian's source package $name cannot be fetched; see $log" >&2
-    return 1
+    exit 75
 }
 
 # -- the libraries --
@@ -84,10 +84,11 @@ build_openssl() {
     # TLS 1.2 and 1.3, SHA-2, AES-GCM, ChaCha20, HKDF, X.509. Without: ciphers and protocols that no server of today needs
     # (they are more to attack), engines and modules (a static program loads none), the machine's openssl.cnf.
     ./Configure "linux-$machine" --prefix=/usr --libdir=lib --openssldir=/etc/ssl CC="$cc" CFLAGS="$small" \
-        no-shared no-module no-dso no-engine no-async no-tests no-autoload-config no-ui-console no-comp no-legacy \
-        no-ssl3 no-tls1 no-tls1_1 no-dtls no-srtp no-srp no-psk no-nextprotoneg no-ct no-cms no-cmp no-ts no-gost \
-        no-aria no-bf no-blake2 no-camellia no-cast no-idea no-md4 no-mdc2 no-ocb no-rc2 no-rc4 no-rmd160 no-scrypt \
-        no-seed no-siphash no-sm2 no-sm3 no-sm4 no-whirlpool no-ec2m
+        no-shared no-module no-dso no-engine no-async no-tests no-makedepend no-autoload-config no-ui-console no-comp \
+        no-legacy no-ssl3 no-tls1 no-tls1_1 no-dtls no-dgram no-srtp no-srp no-psk no-nextprotoneg no-ssl-trace no-ct \
+        no-ocsp no-cms no-cmp no-ts no-rfc3779 no-gost no-aria no-bf no-blake2 no-camellia no-cast no-cmac no-des no-dsa \
+        no-idea no-md4 no-mdc2 no-ocb no-rc2 no-rc4 no-rmd160 no-scrypt no-seed no-siphash no-siv no-sm2 no-sm3 no-sm4 \
+        no-whirlpool no-ec2m
     make -j"$jobs" build_libs
     cp libssl.a libcrypto.a "$prefix/lib/"
     cp -r include/openssl "$prefix/include/"
@@ -163,29 +164,48 @@ build_libseccomp() {
     cp include/seccomp.h include/seccomp-syscalls.h "$prefix/include/"
 }
 
-# What is there is built anew only if its recipe changes.
-for name in openssl curl jansson hiredis sqlite3 libfcgi libseccomp; do
-    recipe=$({ declare -f "build_$name" archive && echo "$small"; } | sha256sum | cut -c1-16)
-    [[ ! -e $prefix/$name.$recipe ]] || continue
-    rm -rf "${src:?}/$name"
-    fetch "$name"
+recipe() { { declare -f "build_$1" archive && echo "$small"; } | sha256sum | cut -c1-16; }
+
+# What is there is built anew only if its recipe changes. What it prints goes to a file of its own: log.NAME.
+build() { # NAME
+    local name=$1 status
     echo "  BUILD $name"
     set +e
     (
         set -e
         cd "$src/$name"
         "build_$name"
-    ) >>"$log" 2>&1
+    ) >"$log.$name" 2>&1
     status=$?
     set -e
     ((status == 0)) || {
-        tail -n 30 "$log" >&2
-        echo "make portable: $name cannot be built; see $log" >&2
+        tail -n 30 "$log.$name" >&2
+        echo "make portable: $name cannot be built; see $log.$name" >&2
         exit 1
     }
     rm -f "$prefix/$name".*
-    touch "$prefix/$name.$recipe"
+    touch "$prefix/$name.$(recipe "$name")"
+}
+
+# curl asks the compiler for OpenSSL. The others take a processor each while OpenSSL, by far the largest, is built.
+missing=()
+for name in sqlite3 libseccomp jansson hiredis libfcgi openssl curl; do
+    [[ ! -e $prefix/$name.$(recipe "$name") ]] || continue
+    rm -rf "${src:?}/$name"
+    fetch "$name"
+    missing+=("$name")
 done
+build_all() { # NAME...
+    local name
+    for name in "$@"; do
+        [[ " ${missing[*]} " != *" $name "* ]] || build "$name"
+    done
+}
+trap wait EXIT
+build_all sqlite3 libseccomp jansson hiredis libfcgi &
+others=$!
+build_all openssl curl
+wait "$others"
 
 # -- the program --
 
