@@ -14,19 +14,20 @@
 use strict;
 use warnings;
 use Digest::SHA qw(hmac_sha256_base64);
-use File::Temp ();
 use IO::Handle;
 use FindBin;
-use JSON::PP ();
 use lib "$FindBin::Bin/lib";
+use FakeGHL;
 use FakeGHL::Client;
+use FakeWoo;
 use FakeWoo::Client;
 use Test::More;
 use WooGHL::Driver;
+use WooGHL::Lanes;
 use WooGHL::Server;
 
 my $test   = $$;
-my $LANES  = 2;
+my $LANES  = 4;
 my $CRASH  = 70;     # lib/base/crash.h
 my $LATER  = 300;    # seconds: leases, an attempt's window, waits are over
 my $DRAINS = 5;      # at most, until nothing waits
@@ -397,8 +398,6 @@ sub examine {
 
 my @jobs = map { my $store = $_; map { [$store, $_] } grep { (!defined $ENV{CASE} || $_->{name} =~ /$ENV{CASE}/) && (!$ENV{TORTURE} || $_->{torture}) } @SCENARIOS } qw(sqlite redis);
 @jobs or BAIL_OUT("no scenario matches CASE=$ENV{CASE}");
-my $results = File::Temp->newdir('woo-ghl-XXXXXX', TMPDIR => 1);
-my $json = JSON::PP->new->canonical;
 
 sub driver {
     my ($lane, $slow) = @_;
@@ -412,42 +411,21 @@ sub driver {
     return \%driver;
 }
 
-sub lane {
+WooGHL::Lanes->run($LANES, \@jobs, sub {
     my ($next) = @_;
     my ($ghl, $woo) = (FakeGHL::Client->start, FakeWoo::Client->start);
     my $lane = { ghl => $ghl, woo => $woo, redis => WooGHL::Server->redis, server => WooGHL::Server->new(settings => {
         WOO_WEBHOOK_SECRET => $SECRET, GHL_API_BASE => $ghl->url, GHL_API_KEY => $ghl->token,
         GHL_LOCATION_ID => $ghl->location_id, GHL_PIPELINE_ID => 'fakePipelineAAAAAAAA', GHL_TAGS => 'shop', $woo->wiring }) };
-    while (sysread $next, my $byte, 1) {
-        my $i = ord $byte;
-        open my $file, '>', "$results/$i" or die "result: $!";
-        print {$file} $json->encode(examine($lane, @{ $jobs[$i] }));
-        close $file or die "result: $!";
+    while (my $job = $next->()) {
+        my ($store, $scenario) = @$job;
+        my $result = examine($lane, $store, $scenario);
+        is_deeply $result->{wrong}, [], "$store: $scenario->{name}: $result->{points}";
     }
     for my $driver (grep {$_} @$lane{qw(driver slow)}) {
         close $driver->{to};
         $driver->{process}->wait // die 'the driver did not end';
     }
     return;
-}
-
-pipe my $next, my $queue or die "pipe: $!";
-syswrite $queue, join '', map {chr} 0 .. $#jobs;
-close $queue;
-my @lanes;
-for (1 .. $LANES) {
-    my $pid = fork // die "fork: $!";
-    if (!$pid) { lane($next); exit 0 }
-    push @lanes, $pid;
-}
-for my $pid (@lanes) {
-    waitpid $pid, 0;
-    is $?, 0, 'a lane ended well';
-}
-for my $i (0 .. $#jobs) {
-    my ($store, $scenario) = @{ $jobs[$i] };
-    my $text = WooGHL::Server::_slurp("$results/$i");
-    my $result = $text ? $json->decode($text) : { points => "", wrong => ['the scenario did not end'] };
-    is_deeply $result->{wrong}, [], "$store: $scenario->{name}: $result->{points}";
-}
+});
 done_testing;

@@ -5,17 +5,19 @@ use strict;
 use warnings;
 use FindBin;
 use lib "$FindBin::Bin/lib";
+use FakeGHL;
 use FakeGHL::Client;
+use FakeWoo;
 use FakeWoo::Client;
 use JSON::PP ();
 use POSIX qw(strftime);
 use Test::More;
 use Time::HiRes qw(sleep time);
+use WooGHL::Lanes;
 use WooGHL::Server;
 
 my ($TEMPFAIL, $UNAVAILABLE, $CONFIG, $USAGE) = (75, 69, 78, 64);
-my ($ghl, $woo) = (FakeGHL::Client->start, FakeWoo::Client->start);
-my ($store, $redis);
+my ($ghl, $woo, $store, $redis);    # of the lane
 my $NOW;    # when the test that runs began
 
 sub new_server {
@@ -657,16 +659,18 @@ test 'a dead letter whose content was deleted' => sub {
     like $server->command('failed', 'retry', '--all')->{err}, qr/^woo_ghl failed: bad:[0-9a-f]+: its bytes were no order, so it cannot be read from the shop again: drop it$/m, 'those cannot be read again';
 };
 
-for my $one (qw(sqlite redis)) {
-    $store = $one;
-    $redis = $store eq 'redis' ? WooGHL::Server->redis : undef;
-    for my $test (@tests) {
-        my ($name, $code, $only) = @$test;
-        next if ($only && $only ne $store) || (defined $ENV{CASE} && $name !~ /$ENV{CASE}/);
-        my $began = time;
-        $NOW = int $began;
+my $CASE = $ENV{CASE} // '';
+my @jobs = map { my $one = $_; map { [$one, @$_] } grep { !$_->[2] || $_->[2] eq $one } @tests } qw(sqlite redis);
+WooGHL::Lanes->run(3, [grep { $_->[1] =~ /(?:$CASE)/ } @jobs], sub {
+    my ($next) = @_;
+    ($ghl, $woo) = (FakeGHL::Client->start, FakeWoo::Client->start);
+    my $own = WooGHL::Server->redis;
+    while (my $job = $next->()) {
+        ($store, my ($name, $code)) = @$job;
+        ($redis, $NOW) = ($store eq 'redis' ? $own : undef, int time);
         subtest "$store: $name" => $code;
-        note sprintf '%.1f s', time - $began;
     }
-}
+    undef $_ for $redis, $ghl, $woo;
+    return;
+});
 done_testing;

@@ -6,11 +6,13 @@ use warnings;
 use Digest::SHA qw(hmac_sha256_base64);
 use FindBin;
 use lib "$FindBin::Bin/lib";
+use FakeGHL;
 use FakeGHL::Client;
 use POSIX ();
 use Test::More;
 use Time::HiRes qw(sleep time);
 use WooGHL::Halfway;
+use WooGHL::Lanes;
 use WooGHL::Server;
 
 my $SECRET   = 'my_super_secret_woo_key';
@@ -91,10 +93,11 @@ my @AWAY = (
         away => sub { $_[1]->withhold(2) }, back => sub { $_[1]->withhold(0) } },
 );
 
+my @tests;
 for my $case (@AWAY) {
     for my $fresh (0, 1) {
         next if $fresh && $case->{name} !~ /^(?:refused|hung|LOADING)$/;
-        subtest "$case->{name}, " . ($fresh ? 'new workers' : 'workers that knew it') => sub {
+        push @tests, ["$case->{name}, " . ($fresh ? 'new workers' : 'workers that knew it'), sub {
             my $redis = WooGHL::Server->redis('enable-debug-command' => 'yes');
             my $halfway = $case->{halfway} ? WooGHL::Halfway->start($redis->socket) : undef;
             my $ghl = FakeGHL::Client->start;
@@ -152,12 +155,12 @@ for my $case (@AWAY) {
             is scalar(() = $ghl->opportunities), 9, 'still no second deal';
             $server->stop;
             $ghl->stop;
-        };
+        }];
     }
 }
 
 # What arrived first counts as first, whatever is moved when.
-subtest 'a state that was spooled is older than the one that the store took after it' => sub {
+push @tests, ['a state that was spooled is older than the one that the store took after it', sub {
     my $redis = WooGHL::Server->redis;
     my $ghl = FakeGHL::Client->start;
     my $server = WooGHL::Server->new(mode => 'nginx', workers => 4, settings => {
@@ -188,10 +191,10 @@ subtest 'a state that was spooled is older than the one that the store took afte
     is scalar(() = $ghl->opportunities), 1, 'on one card';
     $server->stop;
     $ghl->stop;
-};
+}];
 
 # The search does not show the card in all that time: only its id tells of it.
-subtest 'Redis hangs while a card is made' => sub {
+push @tests, ['Redis hangs while a card is made', sub {
     my $redis = WooGHL::Server->redis;
     my $ghl = FakeGHL::Client->start;
     my $server = WooGHL::Server->new(mode => 'cgi', settings => {
@@ -215,6 +218,7 @@ subtest 'Redis hangs while a card is made' => sub {
     is_deeply [glob $server->dir . '/data/spool/*'], [], 'and the spool is empty';
     $server->stop;
     $ghl->stop;
-};
+}];
 
+WooGHL::Lanes->subtests(4, @tests);
 done_testing;

@@ -298,7 +298,7 @@ sub _until_right {
     my ($self) = @_;
     my ($server, $ghl) = @$self{qw(server ghl)};
     my $deadline = time + $self->{limit};
-    my ($calm_since, $calls) = (time, -1);
+    my ($calm_since, $calls, $pause) = (time, -1, 0.2);
     while (1) {
         $server->command('drain');
         my $waiting = $self->_waiting;
@@ -308,7 +308,8 @@ sub _until_right {
         my $n = $ghl->limits->{total};
         if ($waiting || $n != $calls) { ($calm_since, $calls) = (time, $n) }
         return @wrong, $self->_last_words if time > $deadline || time > $calm_since + $self->{idle};
-        sleep 1;
+        sleep $pause;
+        $pause *= 1.5 if $pause < 4;    # what needs minutes is not asked for each second
     }
     return;
 }

@@ -102,6 +102,7 @@ sub alive { return !defined $_[0]->wait(0) }
 sub wait {
     my ($self, $seconds) = @_;
     my $deadline = time + ($seconds // $PATIENCE);
+    local $SIG{CHLD} = sub { };    # so that a child's end ends the sleep
     while (!defined $self->{status}) {
         local $?;
         my $got = waitpid $self->{pid}, WNOHANG;
