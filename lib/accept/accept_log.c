@@ -38,23 +38,22 @@ static bool is_noted(const struct accept_delivery *delivery, enum accepted resul
 void accept_journal(struct app *app, const struct accept_delivery *delivery, const struct acceptance *a,
                     const char *hash, const char *status, int64_t took_ms)
 {
-    struct tally_event e = {.at_ms = clock_wall_ms(), .took_ms = took_ms};
+    bool webhook = delivery->origin == ORIGIN_WEBHOOK;
 
-    if (delivery->origin == ORIGIN_WEBHOOK) {
+    if (webhook) {
         tally_count(&app->tally, "received", accepted_name(a->result));
         if (*a->key)
-            tally_add(&app->tally.counts, TALLY_LAST_ORDER, e.at_ms / 1000);
+            tally_add(&app->tally.counts, TALLY_LAST_ORDER, clock_wall_ms() / 1000);
     }
-    if (!is_noted(delivery, a->result))
-        return;
-    TALLY_WORD(e.kind, delivery->origin == ORIGIN_WEBHOOK ? "received" : "read");
-    TALLY_WORD(e.key, a->key);
-    TALLY_WORD(e.number, a->number);
-    TALLY_WORD(e.what, accepted_name(a->result));
-    TALLY_WORD(e.why, a->reason);
-    TALLY_WORD(e.id, hash);
-    TALLY_WORD(e.parts, status);
-    tally_note(&app->tally, &e);
+    if (is_noted(delivery, a->result))
+        tally_note(&app->tally, &(struct tally_told){.kind = webhook ? "received" : "read",
+                                                     .key = a->key,
+                                                     .number = a->number,
+                                                     .what = accepted_name(a->result),
+                                                     .why = a->reason,
+                                                     .id = hash,
+                                                     .parts = status,
+                                                     .took_ms = took_ms});
 }
 
 static struct log_about about_of(const struct acceptance *a)

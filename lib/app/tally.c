@@ -153,10 +153,24 @@ void tally_took(struct tally *tally, int64_t ms)
     tally_add(&tally->counts, TALLY_TOOK, ms);
 }
 
-void tally_note(struct tally *tally, const struct tally_event *e)
+void tally_note(struct tally *tally, const struct tally_told *e)
 {
-    (void)buf_addf(&tally->events, "%" PRId64 " %" PRId64 " %s %s %s %s %s %s %s\n", e->at_ms, e->took_ms,
-                   e->kind, e->key, e->number, e->what, e->why, e->id, e->parts);
+    const struct tally_event *sizes = NULL;
+    const struct {
+        const char *text;
+        size_t size;
+    } word[] = {{e->kind, sizeof sizes->kind},     {e->key, sizeof sizes->key},
+                {e->number, sizeof sizes->number}, {e->what, sizeof sizes->what},
+                {e->why, sizeof sizes->why},       {e->id, sizeof sizes->id},
+                {e->parts, sizeof sizes->parts}};
+    char kept[sizeof sizes->key];
+
+    (void)buf_addf(&tally->events, "%" PRId64 " %" PRId64, e->at_ms ? e->at_ms : clock_wall_ms(), e->took_ms);
+    for (size_t i = 0; i < sizeof word / sizeof *word; i++) {
+        tally_word(kept, word[i].size, word[i].text ? word[i].text : "");
+        (void)buf_addf(&tally->events, " %s", kept);
+    }
+    (void)buf_addc(&tally->events, '\n');
 }
 
 /* -- the file -- */

@@ -46,8 +46,7 @@ struct tally_event {
     char parts[64];
 };
 
-/* Into a word of the event; what no word may hold becomes "_". */
-#define TALLY_WORD(field, text) tally_word((field), sizeof(field), (text))
+/* The text as a word of an event; what no word may hold becomes "_", and "" becomes "-". */
 void tally_word(char *out, size_t size, const char *text);
 
 /* The event whose line begins at `line`; false if it is none. */
@@ -67,8 +66,13 @@ void tally_free(struct tally *tally);
 void tally_count(struct tally *tally, const char *family, const char *name);
 /* An answer took so long. */
 void tally_took(struct tally *tally, int64_t ms);
+/* An event as it is told: texts may be anything, and NULL = none. */
+struct tally_told {
+    const char *kind, *key, *number, *what, *why, *id, *parts;
+    int64_t at_ms, took_ms; /* at_ms 0 = now */
+};
 /* What does not fit any more is lost. */
-void tally_note(struct tally *tally, const struct tally_event *event);
+void tally_note(struct tally *tally, const struct tally_told *event);
 
 /* -- the file of this machine, DATA_DIR/journal.*: what its processes wrote down, and nobody folded yet -- */
 

@@ -350,15 +350,14 @@ static void tell_dead(const struct sync_work *w)
 }
 
 /* The parts that GHL holds otherwise than before, as far as known. */
-static void note_parts(char *out, size_t size, const struct order_link *was, const struct order_link *is)
+static void name_parts(const struct order_link *was, const struct order_link *is, char out[64])
 {
     static const char *const name[PLAN_PARTS] = {"contact", "tags", "opportunity", "note"};
-    char text[64] = "";
 
+    out[0] = '\0';
     for (int i = 0; i < PLAN_PARTS; i++)
         if (strcmp(was->part[i], is->part[i]) != 0)
-            snprintf(text + strlen(text), sizeof text - strlen(text), "%s%s", *text ? "," : "", name[i]);
-    tally_word(out, size, text);
+            snprintf(out + strlen(out), 64 - strlen(out), "%s%s", *out ? "," : "", name[i]);
 }
 
 /* Counts how the work ended, and notes it in the journal. */
@@ -366,18 +365,18 @@ static void journal(const struct sync_work *w, const struct order_link *was,
                     const struct sync_outcome *outcome, int64_t began_mono_ms)
 {
     static const char *const name[] = {"synced", "nothing", "queued", "dead_letter"};
-    struct tally *tally = &w->app->tally;
-    struct tally_event e = {.at_ms = clock_wall_ms(), .took_ms = clock_mono_ms() - began_mono_ms};
+    char parts[64];
 
-    tally_count(tally, "done", name[outcome->result]);
-    TALLY_WORD(e.kind, "sent");
-    TALLY_WORD(e.key, w->work->key);
-    TALLY_WORD(e.number, w->plan->number ? w->plan->number : "");
-    TALLY_WORD(e.what, name[outcome->result]);
-    TALLY_WORD(e.why, outcome->reason);
-    TALLY_WORD(e.id, outcome->ghl_id);
-    note_parts(e.parts, sizeof e.parts, was, &w->link);
-    tally_note(tally, &e);
+    name_parts(was, &w->link, parts);
+    tally_count(&w->app->tally, "done", name[outcome->result]);
+    tally_note(&w->app->tally, &(struct tally_told){.kind = "sent",
+                                                    .key = w->work->key,
+                                                    .number = w->plan->number,
+                                                    .what = name[outcome->result],
+                                                    .why = outcome->reason,
+                                                    .id = outcome->ghl_id,
+                                                    .parts = parts,
+                                                    .took_ms = clock_mono_ms() - began_mono_ms});
 }
 
 static struct sync_outcome sync_one(struct app *app, struct order_work *work, struct planned *planned,

@@ -87,18 +87,10 @@ static void log_in(struct admin *a, const char *password)
 
 static void note_act(struct admin *a, const char *key, const char *what)
 {
-    struct tally_event e = {.at_ms = clock_wall_ms()};
     struct log_about about = {.order = key, .client = a->request->remote_addr};
 
     tally_count(&a->app->tally, "owner", what);
-    TALLY_WORD(e.kind, "owner");
-    TALLY_WORD(e.key, key);
-    TALLY_WORD(e.number, "");
-    TALLY_WORD(e.what, what);
-    TALLY_WORD(e.why, "");
-    TALLY_WORD(e.id, "");
-    TALLY_WORD(e.parts, "");
-    tally_note(&a->app->tally, &e);
+    tally_note(&a->app->tally, &(struct tally_told){.kind = "owner", .key = key, .what = what});
     log_event(a->app->log, LOG_LEVEL_INFO, "admin", &about, "The owner chose on the page: %s", what);
 }
 

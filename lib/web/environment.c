@@ -33,7 +33,6 @@ static const struct {
     VARIABLE("HTTP_X_WC_WEBHOOK_TOPIC", request.topic),
     VARIABLE("HTTP_X_WC_WEBHOOK_RESOURCE", request.resource),
     VARIABLE("HTTP_X_WC_WEBHOOK_SOURCE", request.source),
-    VARIABLE("HTTP_ACCEPT", request.accept),
     VARIABLE("QUERY_STRING", request.query),
     VARIABLE("HTTP_COOKIE", request.cookie),
     VARIABLE("HTTP_AUTHORIZATION", request.authorization),

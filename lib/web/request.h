@@ -14,8 +14,7 @@ struct request {
     const char *content_type;
     const char *content_length, *transfer_encoding;    /* as sent, unparsed */
     const char *signature, *topic, *resource, *source; /* X-WC-Webhook-* */
-    const char *accept;
-    const char *query; /* of the URL, without "?" */
+    const char *query;                                 /* of the URL, without "?" */
     const char *cookie, *authorization;
     bool is_tls;               /* the web server says that the client's connection is encrypted */
     bool is_forwarded;         /* another server handed it on: remote_addr is that server's */

@@ -13,25 +13,25 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
-static struct tally_event an_event(int n, int64_t at_ms)
+static void note_one(struct app *app, int n, int64_t at_ms)
 {
-    struct tally_event e = {.at_ms = at_ms, .took_ms = n};
+    char key[32];
 
-    snprintf(e.key, sizeof e.key, "shop:%d", n);
-    TALLY_WORD(e.kind, "received");
-    TALLY_WORD(e.number, "");
-    TALLY_WORD(e.what, "queued");
-    TALLY_WORD(e.why, "a \"word\"\n<of> \xc3\xa4 blanks");
-    TALLY_WORD(e.id, "0123456789abcdef");
-    TALLY_WORD(e.parts, "processing");
-    return e;
+    snprintf(key, sizeof key, "shop:%d", n);
+    tally_note(&app->tally, &(struct tally_told){.at_ms = at_ms,
+                                                 .took_ms = n,
+                                                 .kind = "received",
+                                                 .key = key,
+                                                 .what = "queued",
+                                                 .why = "a \"word\"\n<of> \xc3\xa4 blanks",
+                                                 .id = "0123456789abcdef",
+                                                 .parts = "processing"});
 }
 
 static void note(struct app *app, int from, int to)
 {
     for (int n = from; n < to; n++) {
-        struct tally_event e = an_event(n, clock_wall_ms());
-        tally_note(&app->tally, &e);
+        note_one(app, n, 0);
         if (n % 100 == 99)
             journal_keep(app);
     }
@@ -132,8 +132,7 @@ static void events(struct app *app)
     is_int(seen.first, JOURNAL_EVENTS + 499, "the newest of them");
     is_int(seen.last, JOURNAL_EVENTS + 500 - seen.n, "and no gap");
 
-    struct tally_event old = an_event(1, clock_wall_ms() - (JOURNAL_DAYS * 24LL * 3600 + 1) * 1000);
-    tally_note(&app->tally, &old);
+    note_one(app, 1, clock_wall_ms() - (JOURNAL_DAYS * 24LL * 3600 + 1) * 1000);
     journal_keep(app);
     journal_fold(app);
     is_int(look(app, 0).n, 0, "nothing is shown from 30 days ago and before");
@@ -189,8 +188,7 @@ static void full(struct app *app)
 
     app->store = NULL;
     for (int i = 0; i < 20000; i++) {
-        struct tally_event e = an_event(i, clock_wall_ms());
-        tally_note(&app->tally, &e);
+        note_one(app, i, 0);
         if (i % 100 == 99 && (size = tally_keep(&app->tally, &app->config)) > most)
             most = size;
     }
@@ -214,8 +212,7 @@ static void work(const struct sandbox *sandbox)
     struct error e = ERROR_NONE;
     bool good = app_ready(&app, &e);
     for (int i = 0; good && i < EACH; i++) {
-        struct tally_event event = an_event(i, clock_wall_ms());
-        tally_note(&app.tally, &event);
+        note_one(&app, i, 0);
         tally_count(&app.tally, "received", "foreign");
         journal_keep(&app);
         journal_fold(&app);

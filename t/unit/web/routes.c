@@ -116,7 +116,6 @@ static void deliver(struct app *app, const struct sent *sent, struct response *r
                                     .topic = or_usual(sent->topic, "order.created"),
                                     .resource = or_usual(sent->resource, "order"),
                                     .source = "https://shop.example.com/",
-                                    .accept = "*/*",
                                     .query = "",
                                     .cookie = "",
                                     .authorization = "",
