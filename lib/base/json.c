@@ -54,6 +54,14 @@ json_t *json_decimal(const char *text)
     return json_real(strtod(text, NULL));
 }
 
+json_t *json_if(bool good, json_t *value)
+{
+    if (good)
+        return value;
+    json_decref(value);
+    return NULL;
+}
+
 json_t *json_from_text(const char *text)
 {
     json_t *string = json_string(text);

@@ -52,6 +52,9 @@ enum json_slice {
 };
 enum json_slice json_slice(struct json_slices *slices);
 
+/* The value, which the caller made, if it is good; otherwise it is freed, and NULL. */
+json_t *json_if(bool good, json_t *value);
+
 /* A JSON string of any bytes: if they are not UTF-8, "?" stands for each that is not ASCII. NULL when out of
  * memory. */
 json_t *json_from_text(const char *text);

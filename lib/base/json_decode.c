@@ -241,12 +241,7 @@ static bool read_list(struct reader *r, json_t *list, char close)
 
 static json_t *list_value(struct reader *r, json_t *list, char close)
 {
-    if (list && read_list(r, list, close))
-        return list;
-    if (!list)
-        (void)no_memory(r);
-    json_decref(list);
-    return NULL;
+    return json_if(list ? read_list(r, list, close) : no_memory(r), list);
 }
 
 static json_t *word_value(struct reader *r, const char *word, json_t *value)

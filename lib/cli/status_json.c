@@ -107,8 +107,5 @@ json_t *status_json(const struct status *s)
                json_object_set_new(all, "today", today_json(s)) == 0 &&
                json_object_set_new(all, "synced_s",
                                    s->synced_s < 0 ? json_null() : json_integer(s->synced_s)) == 0;
-    if (good)
-        return all;
-    json_decref(all);
-    return NULL;
+    return json_if(good, all);
 }

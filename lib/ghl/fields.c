@@ -56,10 +56,8 @@ static json_t *slim(const json_t *fields)
             json_pack("{ss ss ss ss ss}", "id", json_text(field, "id"), "name", json_text(field, "name"),
                       "fieldKey", json_text(field, "fieldKey"), "dataType", json_text(field, "dataType"),
                       "model", json_text(field, "model"));
-        if (json_array_append_new(list, less) != 0) {
-            json_decref(list);
-            return NULL;
-        }
+        if (json_array_append_new(list, less) != 0)
+            return json_if(false, list);
     }
     return list;
 }
@@ -148,10 +146,8 @@ static json_t *number_of(const char *text)
 static json_t *list_of(const json_t *values)
 {
     json_t *list = json_copy((json_t *)values);
-    if (list && json_array_remove(list, 0) == 0 && json_array_size(list) > 0)
-        return list;
-    json_decref(list);
-    return NULL;
+
+    return json_if(list && json_array_remove(list, 0) == 0 && json_array_size(list) > 0, list);
 }
 
 /* The day of "2026-11-25T00:43:19", or of the day itself. */

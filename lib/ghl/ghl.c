@@ -100,12 +100,12 @@ static bool is_empty(const json_t *value)
            (json_is_array(value) && json_array_size(value) == 0);
 }
 
-/* [{id, field_value}] -> [{id, fieldValue}], as Version v3 wants it. */
-static bool rename_field_values(json_t *fields)
+/* The body's custom fields, [{id, field_value}] -> [{id, fieldValue}], if the version wants it. */
+static bool adapt_fields(const struct ghl *ghl, const json_t *body)
 {
     size_t i;
     json_t *field;
-    json_array_foreach(fields, i, field)
+    json_array_foreach(ghl->camel_case ? json_object_get(body, "customFields") : NULL, i, field)
     {
         json_t *value = json_object_get(field, "field_value");
         if (value && (json_object_set(field, "fieldValue", value) || json_object_del(field, "field_value")))
@@ -130,16 +130,10 @@ static json_t *make_body(const struct ghl *ghl, const json_t *given, const char 
         for (size_t i = 0; except && except[i]; i++)
             unwanted = unwanted || strcmp(key, except[i]) == 0;
         if (unwanted && json_object_del(body, key) != 0)
-            goto failed;
+            return json_if(false, body);
     }
-    if (location && json_object_set_new(body, "locationId", json_string(location_of(ghl))) != 0)
-        goto failed;
-    if (ghl->camel_case && !rename_field_values(json_object_get(body, "customFields")))
-        goto failed;
-    return body;
-failed:
-    json_decref(body);
-    return NULL;
+    bool placed = !location || json_object_set_new(body, "locationId", json_string(location_of(ghl))) == 0;
+    return json_if(placed && adapt_fields(ghl, body), body);
 }
 
 /* -- requests -- */
@@ -258,11 +252,7 @@ enum ghl_result ghl_contact_empty(struct ghl *ghl, const struct ghl_call *call, 
     struct ghl_request request = {.kind = GHL_WRITE, .method = "PUT", .subject = "contact"};
     json_t *body = json_deep_copy(fields);
 
-    if (body && ghl->camel_case && !rename_field_values(json_object_get(body, "customFields"))) {
-        json_decref(body);
-        body = NULL;
-    }
-    return run(ghl, call, request, "/contacts/", id, "", body, answer);
+    return run(ghl, call, request, "/contacts/", id, "", json_if(adapt_fields(ghl, body), body), answer);
 }
 
 enum ghl_result ghl_contact_delete(struct ghl *ghl, const struct ghl_call *call, const char *id,

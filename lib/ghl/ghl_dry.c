@@ -56,11 +56,8 @@ static json_t *dry_custom_fields(const struct config *config)
     json_t *list = json_array();
     bool good = list && add_fields(list, &config->contact_fields, "contact") &&
                 add_fields(list, &config->opportunity_fields, "opportunity");
-    if (!good) {
-        json_decref(list);
-        return NULL;
-    }
-    return json_pack("{so}", "customFields", list);
+
+    return json_pack("{so}", "customFields", json_if(good, list));
 }
 
 static json_t *dry_body(const struct ghl *ghl, const struct ghl_request *request, const char *id)

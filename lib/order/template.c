@@ -207,10 +207,8 @@ static bool add_default(const struct piece *p, json_t *values)
 static json_t *values_of(const struct piece *p, const struct template_scope *scope)
 {
     json_t *values = json_array();
-    if (values && find_values(p, scope, values, NULL) && add_default(p, values))
-        return values;
-    json_decref(values);
-    return NULL;
+
+    return json_if(values && find_values(p, scope, values, NULL) && add_default(p, values), values);
 }
 
 /* -- rendering -- */
@@ -347,10 +345,7 @@ static json_t *rows_of(const struct piece *p, const struct template_scope *scope
     for (size_t i = 0; good && i < json_array_size(rows); i++)
         good = add_default(p, json_array_get(rows, i));
     json_decref(values);
-    if (good)
-        return rows;
-    json_decref(rows);
-    return NULL;
+    return json_if(good, rows);
 }
 
 /* The rows of each piece of an item, and how many there are: none where a piece has none. */
@@ -364,10 +359,8 @@ static json_t *item_columns(const char *item, const char *end, const struct temp
     while (columns && next_piece(item, &item, end, &p, NULL) == STEP_PIECE) {
         json_t *column = rows_of(&p, scope);
         size_t n = json_array_size(column);
-        if (!column || json_array_append_new(columns, column)) {
-            json_decref(columns);
-            return NULL;
-        }
+        if (!column || json_array_append_new(columns, column))
+            return json_if(false, columns);
         missing = missing || n == 0;
         if (n > *rows)
             *rows = n;
@@ -391,10 +384,8 @@ static json_t *row_cells(const json_t *columns, size_t row, size_t *values)
         missing = missing || n == 0;
         if (n > *values)
             *values = n;
-        if (n && json_array_append(cells, cell) != 0) {
-            json_decref(cells);
-            return NULL;
-        }
+        if (n && json_array_append(cells, cell) != 0)
+            return json_if(false, cells);
     }
     if (missing)
         *values = 0;

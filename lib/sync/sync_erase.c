@@ -62,10 +62,7 @@ static json_t *empty_fields(const struct sync_work *w)
     if (good && own)
         good = json_object_set(body, "customFields", own) == 0;
     json_decref(own);
-    if (good)
-        return body;
-    json_decref(body);
-    return NULL;
+    return json_if(good, body);
 }
 
 static enum step send_empty(struct sync_work *w, json_t *body)

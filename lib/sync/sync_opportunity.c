@@ -52,12 +52,9 @@ static json_t *update_body(const struct sync_work *w, const char *pipeline_id, c
         json_object_del(body, "status");
         return body;
     }
-    if (*stage_id && (json_object_set_new(body, "pipelineId", json_string(pipeline_id)) != 0 ||
-                      json_object_set_new(body, "pipelineStageId", json_string(stage_id)) != 0)) {
-        json_decref(body);
-        return NULL;
-    }
-    return body;
+    return json_if(!*stage_id || (json_object_set_new(body, "pipelineId", json_string(pipeline_id)) == 0 &&
+                                  json_object_set_new(body, "pipelineStageId", json_string(stage_id)) == 0),
+                   body);
 }
 
 /* For `status`. */
@@ -296,10 +293,7 @@ static json_t *create_body(const struct sync_work *w, const char *pipeline_id, c
                 json_object_set_new(body, "contactId", json_string(w->link.contact)) == 0 &&
                 (!*stage_id || json_object_set_new(body, "pipelineStageId", json_string(stage_id)) == 0) &&
                 (!*w->plan->source || json_object_set_new(body, "source", json_string(w->plan->source)) == 0);
-    if (good)
-        return body;
-    json_decref(body);
-    return NULL;
+    return json_if(good, body);
 }
 
 static enum step created(struct sync_work *w, const struct ghl_answer *answer)

@@ -29,10 +29,8 @@ static json_t *tags_to_add(const struct plan *plan)
     size_t i;
     json_array_foreach(plan->tags, i, tag)
     {
-        if (!has_tag(plan->tags_remove, json_string_value(tag)) && json_array_append(tags, tag) != 0) {
-            json_decref(tags);
-            return NULL;
-        }
+        if (!has_tag(plan->tags_remove, json_string_value(tag)) && json_array_append(tags, tag) != 0)
+            return json_if(false, tags);
     }
     return tags;
 }
