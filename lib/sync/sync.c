@@ -10,7 +10,6 @@
 #define GONE_RETRY_MS (5LL * 60 * 1000)
 #define LEASE_FRESH_MS 5000 /* a write's lease was confirmed since: the store's clock may jump */
 #define SEND_MARGIN_MS 5000 /* no write begins so shortly before the lease may run out */
-#define IN_FLIGHT_RETRY_MS 30000
 #define START_BEFORE_S (24 * 3600)
 
 int64_t sync_start_s(const struct app *app)
@@ -143,15 +142,24 @@ enum step sync_attempt(struct sync_work *w, enum attempt_kind kind, const json_t
     char *text = note ? json_written(note, JSON_COMPACT | JSON_SORT_KEYS) : NULL;
 
     if (!text)
-        return sync_stop_retry(w, RETRY_MS, true, "out_of_memory");
+        return sync_stop_memory(w);
     if ((before == ATTEMPT_CONTACT || before == ATTEMPT_OPPORTUNITY) && left_ms > 0) {
         free(text); /* its record is all that the create before is found by */
-        return sync_stop_retry(w, left_ms < IN_FLIGHT_RETRY_MS ? left_ms : IN_FLIGHT_RETRY_MS, false,
-                               "in_flight");
+        return sync_stop_in_flight(w, left_ms);
     }
     enum store_result result = orders_attempt(&w->app->orders, w->work, kind, text, sync_window_ms(w));
     free(text);
     return result == STORE_OK ? STEP_NEXT : sync_stop_store(w, result);
+}
+
+enum step sync_attempt_note(struct sync_work *w, json_t **note)
+{
+    char *text = NULL;
+    enum store_result result = orders_attempt_note(&w->app->orders, w->work, &text);
+
+    *note = text ? json_loads(text, 0, NULL) : NULL;
+    free(text);
+    return result == STORE_UNAVAILABLE ? sync_stop_store(w, result) : STEP_NEXT;
 }
 
 enum step sync_attempt_answered(struct sync_work *w, const struct ghl_answer *answer)

@@ -276,8 +276,7 @@ static enum step make_other(struct sync_work *w, char other[RECORD_ID_SIZE])
     const struct order_link mine = w->link;
     json_t *body = json_deep_copy(w->plan->contact);
     bool bare = false;
-    enum step step =
-        body ? first_contact(w, body, &bare) : sync_stop_retry(w, RETRY_MS, true, "out_of_memory");
+    enum step step = body ? first_contact(w, body, &bare) : sync_stop_memory(w);
     int64_t unsettled_ms = w->link.unsettled_ms;
 
     json_decref(body);
@@ -379,13 +378,12 @@ static enum step by_email_or_phone(struct sync_work *w)
     bool bare = false;
 
     if (!app_hash(w->app, "contact email", plan_email(w->plan), email_hash))
-        return sync_stop_retry(w, RETRY_MS, true, "out_of_memory");
+        return sync_stop_memory(w);
     if (sync_customer_lock(w, &customer) == STEP_STOP)
         return STEP_STOP;
     bool older = w->plan->created_s > 0 && customer.newest_s > w->plan->created_s;
     json_t *body = body_of(w, older);
-    enum step step = body ? write_contact(w, body, email_hash, &bare)
-                          : sync_stop_retry(w, RETRY_MS, true, "out_of_memory");
+    enum step step = body ? write_contact(w, body, email_hash, &bare) : sync_stop_memory(w);
     if (step == STEP_NEXT && !bare && !older)
         sync_customer_wrote(w, &customer);
     sync_customer_unlock(w, &customer);

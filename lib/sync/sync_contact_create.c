@@ -7,9 +7,7 @@
 #include <string.h>
 #include <strings.h>
 
-#define RETRY_MS 2000
 #define NAMESAKE_SLACK_S 600 /* between GHL's clock and ours; one of yesterday is another */
-#define IN_FLIGHT_RETRY_MS 30000
 
 static void full_name(const json_t *contact, char *out, size_t size)
 {
@@ -58,23 +56,17 @@ static enum step look_for_contact(struct sync_work *w, const char *name)
         sync_holds(w, PLAN_CONTACT);
         return sync_learn(w, id, "");
     }
-    if (step == STEP_NEXT && left_ms > 0)
-        step = sync_stop_retry(w, left_ms < IN_FLIGHT_RETRY_MS ? left_ms : IN_FLIGHT_RETRY_MS, false,
-                               "in_flight");
-    return step;
+    return step == STEP_NEXT && left_ms > 0 ? sync_stop_in_flight(w, left_ms) : step;
 }
 
 enum step sync_contact_settle(struct sync_work *w)
 {
-    char *text = NULL;
-    enum store_result result = orders_attempt_note(&w->app->orders, w->work, &text);
+    json_t *note;
 
-    if (result == STORE_UNAVAILABLE)
-        return sync_stop(w, SYNC_END_LEAVE, "store_unavailable");
-    json_t *note = text ? json_loads(text, 0, NULL) : NULL;
+    if (sync_attempt_note(w, &note) == STEP_STOP)
+        return STEP_STOP;
     enum step step = look_for_contact(w, json_text(note, "name"));
     json_decref(note);
-    free(text);
     return step;
 }
 
@@ -122,7 +114,7 @@ enum step sync_contact_create(struct sync_work *w)
     if (!contact ||
         (*w->plan->source && json_object_set_new(contact, "source", json_string(w->plan->source)) != 0)) {
         json_decref(contact);
-        return sync_stop_retry(w, RETRY_MS, true, "out_of_memory");
+        return sync_stop_memory(w);
     }
     for (bool again = true; again && step == STEP_NEXT;)
         step = send_create(w, contact, &again);

@@ -6,8 +6,10 @@
 
 #define BACKOFF_MIN_MS (30LL * 1000)
 #define BACKOFF_MAX_MS (4LL * 3600 * 1000)
-#define RELOAD_MS 1000  /* app_refresh has looked by then */
-#define REFUSED_TRIES 3 /* of a 401 or 403 that is one order's own */
+#define MEMORY_RETRY_MS 10000
+#define IN_FLIGHT_RETRY_MS 20000 /* how often an unknown outcome is looked for */
+#define RELOAD_MS 1000           /* app_refresh has looked by then */
+#define REFUSED_TRIES 3          /* of a 401 or 403 that is one order's own */
 
 enum step sync_stop(struct sync_work *w, enum sync_end end, const char *reason)
 {
@@ -28,6 +30,17 @@ enum step sync_stop_retry(struct sync_work *w, int64_t delay_ms, bool counted, c
 enum step sync_stop_store(struct sync_work *w, enum store_result result)
 {
     return sync_stop(w, SYNC_END_LEAVE, result == STORE_NONE ? "lease_lost" : "store_unavailable");
+}
+
+enum step sync_stop_memory(struct sync_work *w)
+{
+    return sync_stop_retry(w, MEMORY_RETRY_MS, true, "out_of_memory");
+}
+
+enum step sync_stop_in_flight(struct sync_work *w, int64_t left_ms)
+{
+    return sync_stop_retry(w, left_ms < IN_FLIGHT_RETRY_MS ? left_ms : IN_FLIGHT_RETRY_MS, false,
+                           "in_flight");
 }
 
 /* Exponential with full jitter: anything between 0 and the step's width, and never at once. */

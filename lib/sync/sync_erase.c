@@ -94,8 +94,7 @@ static enum step send_empty(struct sync_work *w, json_t *body)
 static enum step blank(struct sync_work *w)
 {
     json_t *body = empty_fields(w);
-    enum step step =
-        body ? sync_fields(w, FIELDS_CONTACT, body, NULL) : sync_stop_retry(w, 0, true, "out_of_memory");
+    enum step step = body ? sync_fields(w, FIELDS_CONTACT, body, NULL) : sync_stop_memory(w);
 
     if (step == STEP_NEXT)
         step = send_empty(w, body);

@@ -4,7 +4,6 @@
 #include <stdlib.h>
 #include <string.h>
 
-#define NOTE_RETRY_MS 10000
 #define MARK_SIZE 128
 #define MARK_HASH 12 /* hex digits */
 /* The link knows the last note alone. Two states of one second may come in turns, each redelivered. */
@@ -69,7 +68,7 @@ static enum step look(struct sync_work *w, const char *mark, bool *there)
         json_array_foreach(json_object_get(answer.json, "notes"), i, note) *there =
             *there || strstr(json_text(note, "body"), mark) != NULL;
         if (!*there && left_ms > 0)
-            step = sync_stop_retry(w, left_ms < NOTE_RETRY_MS ? left_ms : NOTE_RETRY_MS, false, "in_flight");
+            step = sync_stop_in_flight(w, left_ms);
     } else if (answer.result != GHL_GONE) {
         step = sync_stop_answer(w, "notes", &answer);
     }
@@ -93,22 +92,16 @@ static enum step create(struct sync_work *w, const char *mark)
 {
     struct ghl_answer answer;
     struct buf text;
-    enum step step = STEP_NEXT;
     struct ghl_call call = sync_call(w);
     int64_t until = clock_mono_ms() + WRITE_SEND_MS; /* from before it is recorded */
+    json_t *recorded = json_object();
 
     buf_init(&text, strlen(w->plan->note) + MARK_SIZE + 8);
-    if (!buf_addf(&text, "%s\n%s", w->plan->note, mark)) {
-        buf_wipe(&text);
-        return sync_stop_retry(w, NOTE_RETRY_MS, true, "out_of_memory");
-    }
-    json_t *recorded = json_object();
-    step = sync_attempt(w, ATTEMPT_NOTE, recorded);
+    enum step step = buf_addf(&text, "%s\n%s", w->plan->note, mark) ? sync_attempt(w, ATTEMPT_NOTE, recorded)
+                                                                    : sync_stop_memory(w);
     json_decref(recorded);
-    if (step == STEP_STOP) {
-        buf_wipe(&text);
-        return STEP_STOP;
-    }
+    if (step == STEP_STOP)
+        goto out;
     if (until < call.send_deadline_mono_ms)
         call.send_deadline_mono_ms = until;
     switch (ghl_note_create(w->app->ghl, &call, w->link.contact, text.data, &answer)) {
@@ -119,6 +112,7 @@ static enum step create(struct sync_work *w, const char *mark)
     default: step = sync_stop_answer(w, "note", &answer); break;
     }
     ghl_answer_free(&answer);
+out:
     buf_wipe(&text);
     return step;
 }
@@ -131,7 +125,7 @@ enum step sync_note(struct sync_work *w)
     if (!w->plan->note || !sync_differs(w, PLAN_NOTE) || !w->link.contact[0])
         return STEP_NEXT;
     if (!make_mark(w, mark))
-        return sync_stop_retry(w, NOTE_RETRY_MS, true, "out_of_memory");
+        return sync_stop_memory(w);
     if (w->work->record.attempt.kind == ATTEMPT_NOTE && look(w, mark, &there) == STEP_STOP)
         return STEP_STOP;
     if (there)

@@ -9,7 +9,6 @@
 
 #define CREATED_SLACK_MS 10000 /* the shop's clock may be so far ahead of the store's */
 #define DAY_MS (24LL * 3600 * 1000)
-#define IN_FLIGHT_RETRY_MS 20000 /* how often an unknown outcome is looked for */
 #define RETRY_MS 10000
 #define GONE_RETRY_MS                                                                                        \
     (5LL * 60 * 1000) /* so much later an opportunity that is not found is asked for again */
@@ -147,7 +146,7 @@ static enum step update_locked(struct sync_work *w)
     json_t *body = update_body(w, pipeline_id, stage_id);
     enum step step = STEP_NEXT;
     if (!body)
-        step = sync_stop_retry(w, RETRY_MS, true, "out_of_memory");
+        step = sync_stop_memory(w);
     else if (json_object_size(body))
         step = send_update(w, body);
     json_decref(body);
@@ -197,13 +196,10 @@ static enum step settle_attempt(struct sync_work *w, struct sync_found *found)
 {
     const struct order_attempt *attempt = &w->work->record.attempt;
     int64_t left_ms = sync_in_flight_ms(w), ago_s = (store_now_ms(w->app->store) - attempt->at_ms) / 1000;
-    char *text = NULL;
+    json_t *note;
 
-    enum store_result result = orders_attempt_note(&w->app->orders, w->work, &text);
-    if (result == STORE_UNAVAILABLE)
-        return sync_stop(w, SYNC_END_LEAVE, "store_unavailable");
-    json_t *note = text ? json_loads(text, 0, NULL) : NULL;
-    free(text);
+    if (sync_attempt_note(w, &note) == STEP_STOP)
+        return STEP_STOP;
     struct sync_wanted wanted = {.name = json_text(note, "name"),
                                  .field = json_text(note, "field"),
                                  .contact = json_text(note, "contact"),
@@ -211,10 +207,7 @@ static enum step settle_attempt(struct sync_work *w, struct sync_found *found)
     enum step step = !*wanted.name && !*wanted.field ? sync_stop(w, SYNC_END_REFUSE, "attempt_unreadable")
                                                      : sync_search(w, &wanted, found);
     json_decref(note);
-    if (step != STEP_NEXT || *found->id || left_ms == 0)
-        return step;
-    return sync_stop_retry(w, left_ms < IN_FLIGHT_RETRY_MS ? left_ms : IN_FLIGHT_RETRY_MS, false,
-                           "in_flight");
+    return step == STEP_NEXT && !*found->id && left_ms > 0 ? sync_stop_in_flight(w, left_ms) : step;
 }
 
 /* -- one opportunity per contact -- */
@@ -382,7 +375,7 @@ static enum step create(struct sync_work *w)
         return STEP_STOP;
     json_t *body = create_body(w, pipeline_id, stage_id);
     if (!body)
-        return sync_stop_retry(w, RETRY_MS, true, "out_of_memory");
+        return sync_stop_memory(w);
     while (again && step == STEP_NEXT) { /* each time with one optional field less */
         again = false;
         if (clock_left_ms(w->deadline_mono_ms) < GHL_CREATE_NEEDS_MS)
@@ -433,7 +426,7 @@ enum step sync_look(struct sync_work *w)
     else if (record->look)
         step = find(w, &found);
     if (step == STEP_NEXT && !*found.id && record->look && unseen_ms(w) > 0)
-        return sync_stop_retry(w, IN_FLIGHT_RETRY_MS, false, "in_flight");
+        return sync_stop_in_flight(w, unseen_ms(w));
     if (step != STEP_NEXT || !*found.id)
         return step;
     if (sync_own(w, found.id, OWNER_TAKE) == STORE_UNAVAILABLE)

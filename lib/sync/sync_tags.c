@@ -110,7 +110,7 @@ enum step sync_tags(struct sync_work *w)
         return STEP_NEXT;
     json_t *add = tags_to_add(w->plan);
     if (!add)
-        return sync_stop_retry(w, 1000, true, "out_of_memory");
+        return sync_stop_memory(w);
     bool adds = !w->tags_added && json_array_size(add) && (half_differs(w, 0) || took_some_off(w)),
          removes = !w->tags_removed && remove && half_differs(w, 1);
     if (adds || removes)

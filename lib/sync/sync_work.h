@@ -54,6 +54,10 @@ enum step sync_stop_retry(struct sync_work *w, int64_t delay_ms, bool counted, c
 enum step sync_stop_answer(struct sync_work *w, const char *what, const struct ghl_answer *answer);
 /* Stops for what the store answered. */
 enum step sync_stop_store(struct sync_work *w, enum store_result result);
+/* Stops for want of memory. */
+enum step sync_stop_memory(struct sync_work *w);
+/* Stops to look again in a moment: a create, or a write, may come true for left_ms more. */
+enum step sync_stop_in_flight(struct sync_work *w, int64_t left_ms);
 
 /* The terms of the next GHL call: inside the deadline, and never sent after the lease may have run out. */
 struct ghl_call sync_call(const struct sync_work *w);
@@ -77,6 +81,8 @@ enum step sync_learn(struct sync_work *w, const char *contact, const char *oppor
 
 /* Records that a create is about to be sent, and what to look for if nobody hears of it. */
 enum step sync_attempt(struct sync_work *w, enum attempt_kind kind, const json_t *note);
+/* What was recorded, the caller's; NULL = it is not readable. STEP_STOP: the store does not tell. */
+enum step sync_attempt_note(struct sync_work *w, json_t **note);
 /* Its answer, if it brought no id. */
 enum step sync_attempt_answered(struct sync_work *w, const struct ghl_answer *answer);
 /* How long after it began a create surely happened or not, and GHL's search shows it: longer if GHL is in trouble. */
