@@ -93,9 +93,9 @@ subtest 'a live GHL gets nothing without --live' => sub {
 subtest 'usage' => sub {
     my @cases = (
         [['--nonsense'],                      64, qr/unknown argument '--nonsense'/],
-        [['--id'],                            64, qr/--id: it needs a value/],
-        [['--id', '0'],                       64, qr/--id: an order's id is a whole number/],
-        [['--id', '1e3'],                     64, qr/--id: an order's id is a whole number/],
+        [['--id'],                            64, qr/--id takes a whole number from 1 to 9{18}$/],
+        [['--id', '0'],                       64, qr/--id takes a whole number from 1 to 9{18}$/],
+        [['--id', '1e3'],                     64, qr/--id takes a whole number from 1 to 9{18}$/],
         [['--total', 'much'],                 64, qr/--total: an amount is a decimal number/],
         [['--topic', 'order'],                64, qr/--topic: a topic is a resource and an event/],
         [['--scenarios', '--status', 'x'],    64, qr/--scenarios: /],

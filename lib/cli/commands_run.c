@@ -7,7 +7,7 @@
 #include "cli/options.h"
 #include "shop/reconcile.h"
 #include "worker/drain.h"
-#include "worker/drain_jobs.h"
+#include "worker/rekey.h"
 #include <stdio.h>
 #include <string.h>
 #include <sysexits.h>
@@ -161,6 +161,35 @@ int run_reconcile(int argc, char **argv, volatile int *stop)
     int code = options_read("reconcile", argc, argv, table, NULL);
 
     return code == EX_OK ? commands_in_app(stop, reconcile, &options) : code;
+}
+
+/* -- rekey -- */
+
+static int seal(struct app *app, void *context)
+{
+    struct rekey_counts counts;
+
+    (void)context;
+    if (!commands_ready(app, "rekey"))
+        return EX_TEMPFAIL;
+    bool good = rekey(app, &counts);
+
+    printf("sealed anew: %ld bodies and notes, %ld files of the spool\n", counts.blobs, counts.files);
+    if (!good || counts.locked)
+        fprintf(stderr, "woo_ghl rekey: %ld could not be opened; %s\n", counts.locked, counts.why.text);
+    if (counts.in_hand)
+        fprintf(stderr, "woo_ghl rekey: %ld are in hand just now; run it again in a minute\n",
+                counts.in_hand);
+    if (!good || counts.locked || counts.in_hand)
+        return EX_TEMPFAIL;
+    printf("Nothing here needs DATA_KEY_PREVIOUS or WOO_WEBHOOK_SECRET_PREVIOUS any more.\n");
+    return EX_OK;
+}
+
+int run_rekey(int argc, char **argv, volatile int *stop)
+{
+    (void)argc, (void)argv;
+    return commands_in_app(stop, seal, NULL);
 }
 
 /* -- version -- */

@@ -1,10 +1,39 @@
 #include "cli/options.h"
+#include "base/clock.h"
 #include "cli/commands_work.h"
-#include "cli/since.h"
 #include "config/unit.h"
 #include <stdio.h>
 #include <string.h>
 #include <sysexits.h>
+
+#define EXAMPLES "2026-11-25, 2026-11-25T08:00:00 (UTC) or 36h"
+
+/* A number without a unit is a mistyped date. */
+static bool parse_ago(const char *text, int64_t now_s, int64_t *out_s)
+{
+    int64_t ago_ms;
+
+    if (!text[strspn(text, "0123456789")] || !unit_read(text, unit_duration, &ago_ms))
+        return false;
+    *out_s = now_s - ago_ms / 1000;
+    return true;
+}
+
+bool options_parse_time(const char *option, const char *text, int64_t *out_s, struct error *e)
+{
+    int64_t now_s = clock_wall_ms() / 1000, time_s;
+
+    if ((clock_parse_iso(text, &time_s) || unit_read_day(text, &time_s) || parse_ago(text, now_s, &time_s)) &&
+        time_s > 0 && time_s <= now_s) {
+        *out_s = time_s;
+        return true;
+    }
+    if (!*text)
+        error_set(e, "%s needs a value; write for example " EXAMPLES, option);
+    else
+        error_set(e, "%s: '%s' is not a date in the past; write for example " EXAMPLES, option, text);
+    return false;
+}
 
 /* `value` is NULL behind the last argument. */
 static bool take_value(const struct option *o, const char *value, struct error *e)
@@ -12,7 +41,7 @@ static bool take_value(const struct option *o, const char *value, struct error *
     int64_t number;
 
     if (o->time_s)
-        return since_parse(o->name, value ? value : "", o->time_s, e);
+        return options_parse_time(o->name, value ? value : "", o->time_s, e);
     if (o->text) {
         *o->text = value;
         error_set(e, "%s: it needs a value", o->name);

@@ -11,6 +11,7 @@
 #include "base/files.h"
 #include "base/http_client.h"
 #include "base/json.h"
+#include "base/text.h"
 #include "cli/commands_work.h"
 #include "cli/options.h"
 #include "order/signature.h"
@@ -25,18 +26,17 @@
 
 #define USER_AGENT "WooCommerce/10.5.0 Hookshot (WordPress/6.9.1)"
 #define TIMEOUT_MS 60000 /* as long as WooCommerce waits */
-#define HEADERS_MAX 12
+#define HEADERS 9
 #define HEADER_SIZE 1024
 #define FILE_MAX (64L * 1024 * 1024)
-#define ID_DIGITS_MAX 18 /* so that it fits a signed 64-bit number */
+#define ID_MAX 999999999999999999 /* 18 digits */
 
 struct trigger {
     const struct config *config;
     struct http *http;
     char default_url[64];
-    const char *url, *order_file, *id_text, *status, *total,
-        *topic; /* from the arguments; NULL = not given */
-    json_int_t id;
+    const char *url, *order_file, *status, *total, *topic; /* from the arguments; NULL = not given */
+    long id;                                               /* 0 = not given */
     bool scenarios, live;
 };
 
@@ -55,17 +55,6 @@ static int wrong(const char *option, const char *what)
     return EX_USAGE;
 }
 
-static bool parse_id(const char *text, json_int_t *out)
-{
-    size_t len = strlen(text);
-    if (len == 0 || len > ID_DIGITS_MAX || strspn(text, "0123456789") != len)
-        return false;
-    *out = 0;
-    for (; *text; text++)
-        *out = *out * 10 + (*text - '0');
-    return *out > 0;
-}
-
 /* "order.created": a resource and an event. */
 static bool topic_is_legal(const char *topic)
 {
@@ -82,8 +71,6 @@ static int check(struct trigger *t)
         return wrong("--topic", "a topic is a resource and an event, such as order.updated");
     if (t->total && !decimal_parse(t->total, &amount))
         return wrong("--total", "an amount is a decimal number, such as 150.00");
-    if (t->id_text && !parse_id(t->id_text, &t->id))
-        return wrong("--id", "an order's id is a whole number from 1, with at most 18 digits");
     if (t->scenarios && (t->order_file || t->status || t->topic))
         return wrong("--scenarios", "the scenarios have their own order, status and topic; only --url, "
                                     "--id and --total go with them");
@@ -127,22 +114,9 @@ static bool read_file(const char *path, struct buf *out)
 /* -- one delivery -- */
 
 struct header_lines {
-    char text[HEADERS_MAX][HEADER_SIZE];
-    const char *line[HEADERS_MAX + 1];
-    size_t count;
+    char text[HEADERS][HEADER_SIZE];
+    const char *line[HEADERS + 1]; /* ends with NULL */
 };
-
-static bool add_header(struct header_lines *h, const char *name, const char *value)
-{
-    if (h->count == HEADERS_MAX)
-        return false;
-    int n = snprintf(h->text[h->count], HEADER_SIZE, "%s: %s", name, value);
-    if (n < 0 || n >= HEADER_SIZE)
-        return false;
-    h->line[h->count] = h->text[h->count];
-    h->line[++h->count] = NULL;
-    return true;
-}
 
 /* The headers of a real delivery, in their order. */
 static bool make_headers(const struct trigger *t, const struct delivery_to_send *d, struct header_lines *h)
@@ -159,11 +133,23 @@ static bool make_headers(const struct trigger *t, const struct delivery_to_send 
     if (len < 0 || (size_t)len >= sizeof source || !digest_token(id, sizeof id) ||
         !signature_make(d->secret, d->body, d->len, signature))
         return false;
-    return add_header(h, "Accept", "*/*") && add_header(h, "Content-Type", "application/json") &&
-           add_header(h, "X-WC-Webhook-Source", source) && add_header(h, "X-WC-Webhook-Topic", d->topic) &&
-           add_header(h, "X-WC-Webhook-Resource", resource) && add_header(h, "X-WC-Webhook-Event", dot + 1) &&
-           add_header(h, "X-WC-Webhook-Signature", signature) && add_header(h, "X-WC-Webhook-ID", "1") &&
-           add_header(h, "X-WC-Webhook-Delivery-ID", id);
+    const struct {
+        const char *name, *value;
+    } header[HEADERS] = {{"Accept", "*/*"},
+                         {"Content-Type", "application/json"},
+                         {"X-WC-Webhook-Source", source},
+                         {"X-WC-Webhook-Topic", d->topic},
+                         {"X-WC-Webhook-Resource", resource},
+                         {"X-WC-Webhook-Event", dot + 1},
+                         {"X-WC-Webhook-Signature", signature},
+                         {"X-WC-Webhook-ID", "1"},
+                         {"X-WC-Webhook-Delivery-ID", id}};
+    for (size_t i = 0; i < HEADERS; i++) {
+        h->line[i] = h->text[i];
+        if (!text_format(h->text[i], HEADER_SIZE, "%s: %s", header[i].name, header[i].value))
+            return false;
+    }
+    return true;
 }
 
 /* What another machine answered goes to a terminal: control characters become dots. */
@@ -179,7 +165,7 @@ static void print_text(const char *prefix, const char *text, size_t len)
 static bool send_delivery(const struct trigger *t, const struct delivery_to_send *d,
                           struct http_answer *answer)
 {
-    struct header_lines headers = {.count = 0};
+    struct header_lines headers = {.line = {NULL}};
 
     if (!make_headers(t, d, &headers)) {
         fprintf(stderr, "woo_ghl trigger: the headers cannot be made (out of memory, or a shop's name in "
@@ -187,7 +173,7 @@ static bool send_delivery(const struct trigger *t, const struct delivery_to_send
         return false;
     }
     printf("> POST %s\n", t->url);
-    for (size_t i = 0; i < headers.count; i++)
+    for (size_t i = 0; i < HEADERS; i++)
         printf("> %s\n", headers.line[i]);
     print_text("> ", d->body, d->len);
 
@@ -366,10 +352,15 @@ static int trigger(struct app *app, void *context)
 int run_trigger(int argc, char **argv, volatile int *stop)
 {
     struct trigger t = {.config = NULL};
-    const struct option table[] = {
-        {"--scenarios", .flag = &t.scenarios}, {"--live", .flag = &t.live},   {"--url", .text = &t.url},
-        {"--order", .text = &t.order_file},    {"--id", .text = &t.id_text},  {"--status", .text = &t.status},
-        {"--total", .text = &t.total},         {"--topic", .text = &t.topic}, {0}};
+    const struct option table[] = {{"--scenarios", .flag = &t.scenarios},
+                                   {"--live", .flag = &t.live},
+                                   {"--url", .text = &t.url},
+                                   {"--order", .text = &t.order_file},
+                                   {"--id", .number = &t.id, .least = 1, .most = ID_MAX},
+                                   {"--status", .text = &t.status},
+                                   {"--total", .text = &t.total},
+                                   {"--topic", .text = &t.topic},
+                                   {0}};
     int code = options_read("trigger", argc, argv, table, NULL);
 
     if (code == EX_OK)

@@ -5,7 +5,7 @@
 #include "base/text.h"
 #include "order/order.h"
 #include "shop/reconcile_work.h"
-#include "shop/webhooks_watch.h"
+#include "shop/webhooks.h"
 #include "worker/unspool.h"
 #include <inttypes.h>
 #include <stdio.h>

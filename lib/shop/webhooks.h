@@ -3,6 +3,7 @@
  */
 #pragma once
 
+#include "app/app.h"
 #include "base/finding.h"
 #include "order/order.h"
 #include "shop/woo.h"
@@ -30,3 +31,10 @@ void webhooks_look(const struct config *config, const json_t *list, struct findi
 /* The delivery URL of the shop's webhook for updated orders (else for created ones) that delivers to /woo-order; "" if
  * there is none. Borrowed from the list, which may be NULL. */
 const char *webhooks_url(const struct config *config, const json_t *list);
+
+/* The store's value: when they were looked at last, ms since 1970, a blank, and what is wrong ("" = nothing). */
+#define WEBHOOKS_SEEN "webhooks/seen"
+
+/* Looks at the shop's webhooks; logs and raises what is wrong. True if one was set active: what it missed is to be read.
+ * Each is set active at most once a day: one whose cause lasts is disabled again. */
+bool webhooks_watch(struct app *app, struct woo *woo);

@@ -4,7 +4,7 @@
 #include "base/version.h"
 #include "owner/facts.h"
 #include "owner/letter.h"
-#include "shop/webhooks_watch.h"
+#include "shop/webhooks.h"
 #include "web/admin_work.h"
 #include <stdlib.h>
 #include <string.h>

@@ -30,3 +30,11 @@ struct drain_counts {
 /* False if the store cannot be used (it was logged); but a drain that watches ends well if it is told to stop. Takes over
  * changed settings between two orders. */
 bool drain_run(struct app *app, const struct drain_options *options, struct drain_counts *counts);
+
+#define DRAIN_JOBS_MAX 16
+
+/* Runs `jobs` drains at once, each a process of its own with its own connections, and adds up their counts: GHL's answers
+ * take most of the time, and its limits hold for all of them together. A set *stop is passed on. False if a store could not
+ * be used, a process not be made, or one died. */
+bool drain_jobs(int jobs, const struct drain_options *options, volatile int *stop,
+                struct drain_counts *counts);

@@ -4,7 +4,6 @@
 #include "base/clock.h"
 #include "sandbox.h"
 #include "tap.h"
-#include "worker/drain_jobs.h"
 #include "worker/upkeep.h"
 #include <stdio.h>
 #include <stdlib.h>
