@@ -99,7 +99,8 @@ const struct setting settings[] = {
      .help = "What happens to a repeat buyer's order if the location allows one opportunity per contact: "
      "update gives the existing opportunity to the newest order, dead_letter keeps the order for you to decide (woo_ghl failed)."},
     {"GHL_ON_ERASE", WORD(on_erase, on_erase), .fallback = "keep",
-     .help = "What happens to a GHL contact after the shop has erased the customer from all of the contact's orders: keep it, blank its fields, or delete it."},
+     .help = "What happens to a GHL contact after the shop has erased the customer from all of the contact's orders: keep it, blank its fields, or delete it. "
+     "blank leaves the email and the country, which GHL does not take empty, and the company, the notes and the tags."},
     {"GHL_DRY_RUN", BOOL(dry_run), .fallback = "no",
      .help = "yes: do everything but call GHL. The log shows what would be sent."},
     {"GHL_API_BASE", URL(ghl_api_base), .fallback = "https://services.leadconnectorhq.com", .help = "The address of GHL's API."},

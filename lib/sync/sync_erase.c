@@ -7,9 +7,8 @@
 #define DONE "erased" /* instead of the contact part's hash: it is emptied */
 #define PREFIX_SIZE (sizeof ORDERS_OF_CONTACT + RECORD_ID_SIZE + 1)
 #define STAYS                                                                                                \
-    "its email and country, which GHL does not take empty, its company, notes and tags stay: a person must " \
-    "change "                                                                                                \
-    "them in GHL"
+    "its email and country, which GHL does not take empty, its company, notes and tags stay: "               \
+    "a person must change them in GHL"
 
 static struct log_about about(const struct sync_work *w)
 {
@@ -138,8 +137,7 @@ enum step sync_erase(struct sync_work *w)
     if (only == STORE_NONE)
         log_event(w->app->log, LOG_LEVEL_WARN, "erased", &of,
                   "The shop erased this order's person; GHL's contact stays, because it has, or may have, "
-                  "orders that "
-                  "are not erased");
+                  "orders that are not erased");
     else if (only != STORE_OK)
         return sync_stop_store(w, only);
     else

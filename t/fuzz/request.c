@@ -110,7 +110,6 @@ static void visit(struct app *app, const uint8_t *bytes, size_t len)
                                     .topic = word[TOPIC],
                                     .resource = word[RESOURCE],
                                     .source = "https://shop.example.com/",
-                                    .accept = "*/*",
                                     .query = "",
                                     .cookie = "",
                                     .authorization = "",

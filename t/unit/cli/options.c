@@ -15,7 +15,8 @@ int main(void)
     ok(options_parse_time("--since", "2026-11-25T08:00:00", &got, NULL) && got == 1795593600, "a moment");
     ok(options_parse_time("--since", "2026-11-25T08:00:00+01:00", &got, NULL) && got == 1795590000,
        "of another zone");
-    ok(options_parse_time("--since", "36h", &got, NULL) && got >= now_s - 36 * 3600 && got < now_s - 36 * 3600 + 200,
+    ok(options_parse_time("--since", "36h", &got, NULL) && got >= now_s - 36 * 3600 &&
+           got < now_s - 36 * 3600 + 200,
        "some hours");
     ok(options_parse_time("--since", "30d", &got, NULL) && got >= now_s - 30 * 86400 &&
            got < now_s - 30 * 86400 + 200,
