@@ -87,7 +87,7 @@ enum signature_form signature_verify(const struct signature_keys *keys, const ch
     /* Every key is tried, whichever fits: the time tells nothing about which. */
     for (size_t i = 0; i < keys->count; i++) {
         if (!digest_hmac(keys->key[i], keys->len[i], body, len, digest) || !write_text(digest, right))
-            return SIGNATURE_NONE;
+            return SIGNATURE_UNKNOWN;
         if (i == 0 && first)
             memcpy(first, digest, DIGEST_LEN);
         if (CRYPTO_memcmp(claimed, right, SIGNATURE_SIZE - 1) == 0)

@@ -10,7 +10,13 @@
 
 /* The forms of a secret. WooCommerce signs with what it has stored, HTML entities decoded; saving a webhook's
  * page stores what WordPress's sanitize_text_field leaves of it. */
-enum signature_form { SIGNATURE_NONE, SIGNATURE_RAW, SIGNATURE_DECODED, SIGNATURE_CLEANED };
+enum signature_form {
+    SIGNATURE_NONE,
+    SIGNATURE_RAW,
+    SIGNATURE_DECODED,
+    SIGNATURE_CLEANED,
+    SIGNATURE_UNKNOWN, /* libcrypto failed: it may be one */
+};
 
 #define SIGNATURE_KEYS_MAX 6 /* two secrets, each in three forms */
 
@@ -26,7 +32,7 @@ bool signature_keys_init(struct signature_keys *keys, const char *secret, const 
 void signature_keys_free(struct signature_keys *keys); /* wipes them */
 
 /* Under which form of a secret is header the body's signature? NONE: under no key, also if there is no key:
- * there is no open mode. If it is one, `first` (may be NULL) is the body's HMAC under the first key. */
+ * there is no open mode. UNKNOWN: there is no memory to look. If it is one, `first` (may be NULL) is the body's HMAC under the first key. */
 enum signature_form signature_verify(const struct signature_keys *keys, const char *header, const void *body,
                                      size_t len, unsigned char first[DIGEST_LEN]);
 

@@ -229,12 +229,13 @@ static void take_delivery(struct visit *v)
         return;
     }
     unsigned char hmac[DIGEST_LEN];
-    bool is_signed =
-        signature_verify(&app->keys, request->signature, v->body, v->body_len, hmac) != SIGNATURE_NONE;
+    enum signature_form form = signature_verify(&app->keys, request->signature, v->body, v->body_len, hmac);
+    bool is_signed = form != SIGNATURE_NONE;
     bool is_counted = app->config.rate_limit_per_day > 0;
     /* Signed requests are counted apart: what anybody can send must not hold up a shop behind the same address. */
     const char *label = is_signed ? "client signed" : "client";
-    if ((is_counted || !is_signed) && !client_hash(app, request->remote_addr, label, v->client)) {
+    if (form == SIGNATURE_UNKNOWN ||
+        ((is_counted || !is_signed) && !client_hash(app, request->remote_addr, label, v->client))) {
         response_unavailable(v->response);
         return;
     }

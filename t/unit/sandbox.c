@@ -46,7 +46,7 @@ static void set(const char *const settings[])
     }
 }
 
-bool sandbox_open(const struct sandbox *sandbox, const char *const settings[], struct app *app)
+void sandbox_settings(const struct sandbox *sandbox, const char *const settings[])
 {
     char data[128], log[128];
 
@@ -60,6 +60,11 @@ bool sandbox_open(const struct sandbox *sandbox, const char *const settings[], s
     setenv("DATA_DIR", data, 1);
     setenv("LOG", log, 1);
     set(settings);
+}
+
+bool sandbox_open(const struct sandbox *sandbox, const char *const settings[], struct app *app)
+{
+    sandbox_settings(sandbox, settings);
     return app_open(app, NULL);
 }
 

@@ -20,7 +20,9 @@ void sandbox_path(const struct sandbox *sandbox, const char *name, char out[128]
 /* Opens an app in it. Its settings replace the environment: the secret above, a dry run, location "location1", and then
  * these ("NAME=value", a NULL after the last; NULL = none), which win. What app_open says. */
 bool sandbox_open(const struct sandbox *sandbox, const char *const settings[], struct app *app);
-/* The same, and its store must answer. */
+/* The same in two steps: these settings, and app_open. */
+void sandbox_settings(const struct sandbox *sandbox, const char *const settings[]);
+/* As sandbox_open, and its store must answer. */
 bool sandbox_app(const struct sandbox *sandbox, const char *const settings[], struct app *app);
 
 /* Leases this order, whenever it was tried, as a worker would. */

@@ -61,12 +61,17 @@ static const struct scenario {
     {"a drain that moves the spool", DRAIN, false, true, "won", "10"},
 };
 
+struct fault {
+    enum fault_kind kind;
+    long at; /* 0 = none */
+    bool on; /* all that come after it fail, too */
+};
+static const struct fault no_fault;
+
 /* What a child of the test tells it, however it ends. */
 struct progress {
     long all[FAULT_KINDS];
-    int kind;
-    long at; /* what is tried now */
-    int on;
+    struct fault fault; /* what is tried now */
     long passed, tried, wrong;
     bool done;
 };
@@ -91,10 +96,8 @@ static const char paid[] = ORDER("processing", "10.00", "10", "Lee"),
                   more[] = ORDER("completed", "12.50", "11", "Leeson"),
                   last[] = ORDER("cancelled", "7.00", "13", "Lee");
 
-static void open_app(struct world *world, struct app *app, bool now)
+static void set_up(const struct world *world, bool now)
 {
-    const struct error none = ERROR_NONE;
-    struct error e = none;
     char url[256];
     const char *settings[] = {ghl_base(),
                               "GHL_API_KEY=pit-token",
@@ -110,10 +113,16 @@ static void open_app(struct world *world, struct app *app, bool now)
 
     snprintf(url, sizeof url, "REDIS_URL=%s%s", world->redis ? world->redis->redis_url : "",
              world->is_away ? ".nobody" : "");
-    bool good = sandbox_open(&world->sandbox, settings, app);
+    sandbox_settings(&world->sandbox, settings);
+}
+
+static bool open_app(const struct world *world, struct app *app)
+{
+    struct error e = ERROR_NONE;
+    bool good = app_open(app, NULL);
+
     app->shift_ms = world->shift_ms;
-    if (good) /* a store that is away is the spool's business */
-        (void)app_ready(app, &e);
+    return good && app_ready(app, &e);
 }
 
 static long read_body(void *context, char *into, size_t n)
@@ -127,17 +136,19 @@ static long read_body(void *context, char *into, size_t n)
     return (long)n;
 }
 
-/* The status of its answer. */
-static int deliver(struct world *world, const char *body, bool now)
+/* The status of its answer. The fault is for the program, not for what is set up for it. */
+static int deliver(struct world *world, const char *body, bool now, const struct fault *fault)
 {
     struct app app;
     struct response response;
     char signature[SIGNATURE_SIZE], length[24];
     const char *left = body;
 
-    open_app(world, &app, now);
+    set_up(world, now);
     snprintf(length, sizeof length, "%zu", strlen(body));
     bool is_signed = signature_make(SANDBOX_SECRET, body, strlen(body), signature);
+    faults_at(fault->kind, fault->at, fault->on);
+    (void)open_app(world, &app); /* a store that is away is the spool's business */
     const struct request request = {.method = "POST",
                                     .path = "/woo-order",
                                     .remote_addr = "127.0.0.1",
@@ -170,15 +181,15 @@ static bool is_kept(int status)
 }
 
 /* How many wait; -1 = it failed. */
-static long drain(struct world *world)
+static long drain(struct world *world, const struct fault *fault)
 {
     static const struct drain_options options = {.budget_ms = CLOCK_NEVER, .heartbeat = true};
     struct drain_counts counts = {0};
     struct app app;
-    struct error e = ERROR_NONE;
 
-    open_app(world, &app, true);
-    bool good = app.config_ok && app_ready(&app, &e) && drain_run(&app, &options, &counts);
+    set_up(world, true);
+    faults_at(fault->kind, fault->at, fault->on);
+    bool good = open_app(world, &app) && drain_run(&app, &options, &counts);
     app_close(&app);
     return good ? counts.left : -1;
 }
@@ -228,7 +239,7 @@ static const char *drain_all(struct world *world)
         return "the store does not come back";
     for (int i = 0; i < DRAINS; i++) {
         pass_time(world);
-        long left = drain(world);
+        long left = drain(world, &no_fault);
         if (left < 0)
             return "a drain failed";
         if (left == 0)
@@ -251,14 +262,14 @@ static const char *look(const struct world *world, const char *status, const cha
 }
 
 /* What comes before, then what meets the fault; its answer's status, of a drain 202. */
-static int begin(struct world *world, enum fault_kind kind, long at, bool on, long counts[FAULT_KINDS],
-                 const char **wrong)
+static int begin(struct world *world, const struct fault *fault, long counts[FAULT_KINDS], const char **wrong)
 {
     const struct scenario *scenario = world->scenario;
     int status = 202;
 
-    *wrong = scenario->away && (drain(world) != 0 || !put_away(world, true)) ? "the first drain" : NULL;
-    if (scenario->dies != PAID && !is_kept(deliver(world, paid, !scenario->waits)))
+    *wrong =
+        scenario->away && (drain(world, &no_fault) != 0 || !put_away(world, true)) ? "the first drain" : NULL;
+    if (scenario->dies != PAID && !is_kept(deliver(world, paid, !scenario->waits, &no_fault)))
         *wrong = "the first delivery";
     if (scenario->dies == DRAIN) {
         if (!put_away(world, false))
@@ -267,22 +278,21 @@ static int begin(struct world *world, enum fault_kind kind, long at, bool on, lo
     }
     if (*wrong)
         return 0;
-    faults_at(kind, at, on);
     if (scenario->dies == DRAIN)
-        (void)drain(world);
+        (void)drain(world, fault);
     else
-        status = deliver(world, scenario->dies == PAID ? paid : more, true);
+        status = deliver(world, scenario->dies == PAID ? paid : more, true, fault);
     for (int i = 0; i < FAULT_KINDS; i++)
         counts[i] = faults_stop((enum fault_kind)i);
     return status;
 }
 
 /* What is wrong in the end, or NULL. */
-static const char *live(struct world *world, enum fault_kind kind, long at, bool on, long counts[FAULT_KINDS])
+static const char *live(struct world *world, const struct fault *fault, long counts[FAULT_KINDS])
 {
     const struct scenario *scenario = world->scenario;
     const char *wrong;
-    int status = begin(world, kind, at, on, counts, &wrong);
+    int status = begin(world, fault, counts, &wrong);
 
     if (wrong)
         return wrong;
@@ -290,7 +300,8 @@ static const char *live(struct world *world, enum fault_kind kind, long at, bool
         if (status && status < 500)
             return "it was refused";
         pass_time(world);
-        if (!put_away(world, false) || !is_kept(deliver(world, scenario->dies == MORE ? more : paid, true)))
+        if (!put_away(world, false) ||
+            !is_kept(deliver(world, scenario->dies == MORE ? more : paid, true, &no_fault)))
             return "sent again, it was not taken";
     }
     wrong = drain_all(world);
@@ -299,7 +310,7 @@ static const char *live(struct world *world, enum fault_kind kind, long at, bool
     if (wrong)
         return wrong;
     pass_time(world);
-    status = deliver(world, last, true);
+    status = deliver(world, last, true, &no_fault);
     wrong = !is_kept(status) ? "the last version was not taken" : status == 202 ? drain_all(world) : NULL;
     return wrong ? wrong : look(world, "abandoned", "7");
 }
@@ -308,7 +319,8 @@ static const char *live(struct world *world, enum fault_kind kind, long at, bool
 
 static void name_fault(const struct progress *progress, char out[32])
 {
-    snprintf(out, 32, "%s#%ld%s", kind_names[progress->kind], progress->at, progress->on ? "+" : "");
+    snprintf(out, 32, "%s#%ld%s", kind_names[progress->fault.kind], progress->fault.at,
+             progress->fault.on ? "+" : "");
 }
 
 static void try_one(const struct scenario *scenario, const struct rig *redis, struct progress *progress,
@@ -324,7 +336,7 @@ static void try_one(const struct scenario *scenario, const struct rig *redis, st
         rig_ask(redis, "FLUSHALL", answer, sizeof answer);
     ghl_does(NULL, 0);
     ghl_keeps(&world.ghl);
-    const char *wrong = live(&world, (enum fault_kind)progress->kind, progress->at, progress->on, counts);
+    const char *wrong = live(&world, &progress->fault, counts);
     ghl_keeps(NULL);
     if (wrong) {
         name_fault(progress, name);
@@ -337,17 +349,19 @@ static void try_one(const struct scenario *scenario, const struct rig *redis, st
 /* Is it one of those that STARVED names? */
 static bool is_chosen(const struct progress *progress)
 {
-    long all = progress->all[progress->kind], tries = strtol(told, NULL, 10);
+    long all = progress->all[progress->fault.kind], tries = strtol(told, NULL, 10);
     char name[32];
 
     if (!strcmp(told, "all"))
-        return !progress->on || progress->kind != FAULT_MEMORY || progress->at % EACH_ON == 0;
+        return !progress->fault.on || progress->fault.kind != FAULT_MEMORY ||
+               progress->fault.at % EACH_ON == 0;
     if (strchr(told, '#')) {
         name_fault(progress, name);
         return !strcmp(told, name);
     }
     long step = all > tries && tries > 0 ? all / tries : 1;
-    return progress->at % step == step / 2 && progress->on == (progress->at / step + progress->kind) % 2;
+    return progress->fault.at % step == step / 2 &&
+           progress->fault.on == (progress->fault.at / step + progress->fault.kind) % 2;
 }
 
 /* Of the last ones. */
@@ -378,17 +392,19 @@ static void try_all(const struct scenario *scenario, const struct rig *redis, st
     for (int warm = 0; warm < 2; warm++) /* what libraries keep is there then */
         try_one(scenario, redis, progress, counts);
     memcpy(progress->all, counts, sizeof counts);
-    for (; progress->kind < FAULT_KINDS; progress->kind++)
-        for (progress->at = 1; progress->at <= progress->all[progress->kind]; progress->at++)
-            for (progress->on = 0; progress->on < 2; progress->on++) {
-                if (!is_chosen(progress) || ++i <= passed)
-                    continue;
-                progress->passed = i;
-                progress->tried++;
-                try_one(scenario, redis, progress, counts);
-                if (progress->tried % LOOK_EACH == 0)
-                    look_for_leaks(progress);
-            }
+    for (int n = 0; n < 2 * FAULT_KINDS; n++) {
+        struct fault *fault = &progress->fault;
+        *fault = (struct fault){.kind = (enum fault_kind)(n / 2), .on = n % 2};
+        while (++fault->at <= progress->all[fault->kind]) {
+            if (!is_chosen(progress) || ++i <= passed)
+                continue;
+            progress->passed = i;
+            progress->tried++;
+            try_one(scenario, redis, progress, counts);
+            if (progress->tried % LOOK_EACH == 0)
+                look_for_leaks(progress);
+        }
+    }
     look_for_leaks(progress);
     progress->done = true;
 }
@@ -437,6 +453,21 @@ static void starve_each(const struct rig *redis)
     }
 }
 
+/* What cannot be verified is not refused. */
+static void verify_starved(void)
+{
+    struct signature_keys keys;
+    char good[SIGNATURE_SIZE];
+    bool made =
+        signature_keys_init(&keys, SANDBOX_SECRET, NULL) && signature_make(SANDBOX_SECRET, "{}", 2, good);
+
+    faults_at(FAULT_MEMORY, 1, true);
+    enum signature_form form = made ? signature_verify(&keys, good, "{}", 2, NULL) : SIGNATURE_NONE;
+    (void)faults_stop(FAULT_MEMORY);
+    is_int(form, SIGNATURE_UNKNOWN, "without memory nobody knows whose signature it is");
+    signature_keys_free(&keys);
+}
+
 /* As the environment has it, which a sandbox clears. */
 static const char *keep_variable(const char *name, const char *otherwise, char copy[NAME_SIZE])
 {
@@ -455,12 +486,14 @@ int main(void)
 
     told = keep_variable("STARVED", getenv("COVERAGE") ? "20" : "1", copies[0]);
     only = keep_variable("CASE", "", copies[1]);
+    (void)setvbuf(stdout, NULL, _IOLBF, 0); /* a child that dies has told what it found */
     faults_install();
     signal(SIGPIPE, SIG_IGN); /* as the program does */
 #if !defined(__SANITIZE_ADDRESS__)
     if (!freopen("/dev/null", "w", stderr)) /* a log that cannot be opened is written there */
         return EXIT_FAILURE;
 #endif
+    verify_starved();
     ok(app_tells(&none, "an event", &count) && count == 1,
        "without memory for the settings each event is told");
     starve_each(NULL);
