@@ -12,7 +12,7 @@ use WooGHL::Server;
 
 my $NEW = 'another secret, which is long enough';
 
-sub order { my ($id) = @_; return qq({"id":$id,"status":"processing","total":"10.00","billing":{"first_name":"Ann","email":"ann$id\@example.com"}}) }
+sub order { my ($id, $status) = (@_, 'processing'); return qq({"id":$id,"order_key":"wc_order_KEY$id","status":"$status","total":"10.00","billing":{"first_name":"Ann","email":"ann$id\@example.com"}}) }
 
 for my $on (qw(sqlite redis)) {
     subtest $on => sub {
@@ -59,6 +59,8 @@ for my $on (qw(sqlite redis)) {
         # And the new one alone brings everything to GHL.
         $server->set(WOO_WEBHOOK_SECRET => $NEW);
         like $server->command('failed', 'show', $key)->{out}, qr/^\{"id":$/m, 'the new one does';
+        # An order is known by its order_key, whatever the secret.
+        $server->deliver(order(2, 'completed'));
         $server->drain_as_of($_) for 0, 600, 4000;
         like $server->command('status')->{out}, qr/^waiting 0, /m, 'and all orders go on' or diag $server->log;
         my %made;

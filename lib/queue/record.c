@@ -24,8 +24,9 @@
 
 /* What every record of a done order has is named by a letter or two: there are many of them. */
 static const struct field order_fields[] = {
-    TEXT(order_record, "k", order_key),
-    TEXT(order_record, "newest", newest),
+    TEXT(order_record, "ok",
+         order_key), /* "k" was one that depended on the secret: those count as not known */
+    TEXT(order_record, "later", newest),
     INT(order_record, "c", created_s),
     FLAG(order_record, "look", look),
     FLAG(order_record, "s", sold),
