@@ -159,7 +159,6 @@ static int deliver(struct world *world, const char *body, bool now, const struct
                                     .topic = "order.updated",
                                     .resource = "order",
                                     .source = "",
-                                    .accept = "*/*",
                                     .query = "",
                                     .cookie = "",
                                     .authorization = "",
