@@ -8,7 +8,7 @@
 #define BLANK " \t\r\n\v\f"
 
 /* The trimmed piece up to one of the separators outside {braces}; *text moves behind the separator. NULL at
- * the end, or when out of memory. malloc'ed. */
+ * the end, or when out of memory: *text is NULL then. malloc'ed. */
 static char *next_piece(const char **text, const char *separators)
 {
     const char *p = *text;
@@ -24,8 +24,9 @@ static char *next_piece(const char **text, const char *separators)
     const char *end = p;
     while (end > begin && isspace((unsigned char)end[-1]))
         end--;
-    *text = *p ? p + 1 : p;
-    return strndup(begin, (size_t)(end - begin));
+    char *piece = strndup(begin, (size_t)(end - begin));
+    *text = !piece ? NULL : *p ? p + 1 : p;
+    return piece;
 }
 
 /* One more element of size bytes behind *list; NULL when out of memory. */
@@ -176,6 +177,8 @@ static bool add_shop(char *piece, struct shop_list *list, struct error *e)
             return false;
         }
     }
+    if (!aliases)
+        return settings_out_of_memory(e);
     if (shop->alias_count == 0) {
         error_set(e, "'%s' has no address; write name=host[/path],alias", piece);
         return false;
@@ -192,7 +195,7 @@ static bool parse_list(const struct setting *s, const char *text, void *field, s
         good = shops ? add_shop(piece, field, e) : add_pair(s, piece, field, e);
         free(piece);
     }
-    return good;
+    return text ? good : settings_out_of_memory(e);
 }
 
 static bool print_shops(const struct setting *s, const void *field, struct buf *out)

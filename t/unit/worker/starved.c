@@ -467,6 +467,37 @@ static void verify_starved(void)
     signature_keys_free(&keys);
 }
 
+/* Settings that are not whole are refused. */
+static void load_starved(void)
+{
+    static const char *const settings[] = {"GHL_STATUS_MAP=processing:won,completed:won,cancelled:lost",
+                                           "GHL_TAGS_REMOVE=refunded:customer,failed:customer",
+                                           "WOO_SHOPS=one=one.example.com,1.example.com two=two.example.com",
+                                           NULL};
+    const struct sandbox nowhere = {"/tmp"};
+    struct config whole, part;
+    struct config_report report;
+    long n = 0, all = 1, wrong = 0;
+
+    sandbox_settings(&nowhere, settings);
+    for (bool good = false; n <= all; n++) {
+        faults_at(FAULT_MEMORY, n, false);
+        good = config_load(n ? &part : &whole, &report);
+        long made = faults_stop(FAULT_MEMORY);
+        all = n ? all : made;
+        if (n ? good && config_differ(&whole, &part, NULL) : !good) {
+            tap_note("memory#%ld: %s", n, n ? "what it loaded is not whole" : report.problem[0]);
+            wrong++;
+        }
+        config_report_free(&report);
+        if (n)
+            config_free(&part);
+    }
+    config_free(&whole);
+    ok(all > 100 && wrong == 0, "settings are loaded whole or refused, whichever of %ld allocations fails",
+       all);
+}
+
 /* As the environment has it, which a sandbox clears. */
 static const char *keep_variable(const char *name, const char *otherwise, char copy[NAME_SIZE])
 {
@@ -493,6 +524,7 @@ int main(void)
         return EXIT_FAILURE;
 #endif
     verify_starved();
+    load_starved();
     ok(app_tells(&none, "an event", &count) && count == 1,
        "without memory for the settings each event is told");
     starve_each(NULL);
