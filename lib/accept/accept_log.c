@@ -113,11 +113,10 @@ void accept_log_foreign(struct app *app, const struct accept_delivery *delivery,
     struct log_about about = about_of(a);
 
     log_event(app->log, level_of(delivery, LOG_LEVEL_WARN), "foreign", &about, "%s", why);
-    (void)alert_raise(
-        app, ALERT_FOREIGN,
-        "Orders of another shop arrive with this shop's secret; they are kept and change nothing in GHL "
-        "(woo_ghl failed): %s",
-        why);
+    (void)alert_raise(app, ALERT_FOREIGN,
+                      "Orders of another shop arrive with this shop's secret; they are kept and change "
+                      "nothing in GHL (woo_ghl failed): %s",
+                      why);
 }
 
 void accept_log_claimed(const struct app *app, const struct accept_delivery *delivery,
@@ -153,11 +152,10 @@ void accept_log_deleted_again(const struct app *app, const struct acceptance *a)
 {
     struct log_about about = about_of(a);
 
-    log_event(
-        app->log, LOG_LEVEL_WARN, "deleted_again", &about,
-        "A deletion came after this order was restored. If the order is not in the shop's bin, it is an old "
-        "deletion that came late: `woo_ghl reconcile --since` a day before the order's last change corrects "
-        "it");
+    log_event(app->log, LOG_LEVEL_WARN, "deleted_again", &about,
+              "A deletion came after this order was restored. If the order is not in the shop's bin, it is "
+              "an old deletion that came late: `woo_ghl reconcile --since` a day before the order's last "
+              "change corrects it");
 }
 
 void accept_log_worked(const struct app *app, const struct acceptance *a, const struct accept_about *of)
@@ -216,8 +214,7 @@ void accept_note_plan(struct app *app, const struct planned *planned)
                   "The shop erased this order's personal data: GHL gets none of the values that replaced it");
         (void)alert_raise(app, ALERT_ERASED,
                           "The shop erased the personal data of orders; GHL_ON_ERASE=%s says what becomes of "
-                          "their contacts in GHL. "
-                          "See `woo_ghl status` for how many",
+                          "their contacts in GHL. See `woo_ghl status` for how many",
                           app->config.on_erase == ON_ERASE_KEEP    ? "keep"
                           : app->config.on_erase == ON_ERASE_BLANK ? "blank"
                                                                    : "delete");
@@ -230,16 +227,14 @@ void accept_alert_unmapped(struct app *app, const struct planned *planned)
     char name[80];
     snprintf(name, sizeof name, "unmapped/%.32s", planned->order.status);
     app_count(app, name);
-    log_event(
-        app->log, LOG_LEVEL_WARN, "unmapped", &about,
-        "A paid order has the status \"%.32s\", which GHL_STATUS_MAP does not name: it makes no opportunity. "
-        "To count it, add %.32s:won to GHL_STATUS_MAP",
-        planned->order.status, planned->order.status);
-    (void)alert_raise_of(
-        app, ALERT_UNMAPPED, planned->order.status,
-        "Paid orders have the status \"%.32s\", which GHL_STATUS_MAP does not name: they make no "
-        "opportunity. To count them, add %.32s:won to GHL_STATUS_MAP",
-        planned->order.status, planned->order.status);
+    log_event(app->log, LOG_LEVEL_WARN, "unmapped", &about,
+              "A paid order has the status \"%.32s\", which GHL_STATUS_MAP does not name: it makes no "
+              "opportunity. To count it, add %.32s:won to GHL_STATUS_MAP",
+              planned->order.status, planned->order.status);
+    (void)alert_raise_of(app, ALERT_UNMAPPED, planned->order.status,
+                         "Paid orders have the status \"%.32s\", which GHL_STATUS_MAP does not name: they "
+                         "make no opportunity. To count them, add %.32s:won to GHL_STATUS_MAP",
+                         planned->order.status, planned->order.status);
 }
 
 void accept_alert_not_order(struct app *app, const struct order_verdict *verdict)
@@ -252,19 +247,15 @@ void accept_alert_not_order(struct app *app, const struct order_verdict *verdict
 
 void accept_alert_sub_order(struct app *app)
 {
-    (void)alert_raise(
-        app, ALERT_SUB_ORDER,
-        "The shop has sub-orders (parts of a parent order). They are left out, as their parent counts; to "
-        "count them, set SUB_ORDERS=count");
+    (void)alert_raise(app, ALERT_SUB_ORDER,
+                      "The shop has sub-orders (parts of a parent order). They are left out, as their parent "
+                      "counts; to count them, set SUB_ORDERS=count");
 }
 
 void accept_alert_api_v1(struct app *app)
 {
-    static const char text[] =
-        "The webhook has the API version 1: its orders tell no times in UTC, so which of two versions is "
-        "newer is a guess. "
-        "Choose WP REST API Integration v3 in WooCommerce > Settings > Advanced > Webhooks";
-
-    if (alert_raise(app, ALERT_WEBHOOK, "%s", text))
-        log_event(app->log, LOG_LEVEL_WARN, "webhooks", NULL, "%s", text);
+    alert_tell(app, ALERT_WEBHOOK, LOG_LEVEL_WARN, "webhooks",
+               "The webhook has the API version 1: its orders tell no times in UTC, so which of two versions "
+               "is newer is a guess. Choose WP REST API Integration v3 in WooCommerce > Settings > Advanced "
+               "> Webhooks");
 }

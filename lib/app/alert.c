@@ -230,42 +230,29 @@ static int64_t note_raised(struct app *app, enum alert_kind kind, bool told)
     return raised.since_ms;
 }
 
-static bool raise_of(struct app *app, enum alert_kind kind, const char *subject, const char *fmt,
-                     va_list args) PRINTF_LIKE(4, 0);
-static bool raise_of(struct app *app, enum alert_kind kind, const char *subject, const char *fmt,
-                     va_list args)
+bool alert_raise_of(struct app *app, enum alert_kind kind, const char *subject, const char *fmt, ...)
 {
     char said[TEXT_MAX], shown[TEXT_MAX];
+    va_list args;
 
     bool turn = take_turn(app, kind, subject);
     int64_t since_ms = is_wanted(app) ? note_raised(app, kind, turn) : 0;
     if (!turn || !is_wanted(app))
         return turn;
+    va_start(args, fmt);
     (void)text_vformat(said, sizeof said, fmt, args);
+    va_end(args);
     start(app, kinds[kind].name,
           make_alert(app, kinds[kind].name, log_printable(app->log, said, shown, sizeof shown), since_ms,
                      kinds[kind].costs, kinds[kind].mend));
     return true;
 }
 
-bool alert_raise(struct app *app, enum alert_kind kind, const char *fmt, ...)
+void alert_tell(struct app *app, enum alert_kind kind, enum log_level level, const char *event,
+                const char *text)
 {
-    va_list args;
-
-    va_start(args, fmt);
-    bool told = raise_of(app, kind, "", fmt, args);
-    va_end(args);
-    return told;
-}
-
-bool alert_raise_of(struct app *app, enum alert_kind kind, const char *subject, const char *fmt, ...)
-{
-    va_list args;
-
-    va_start(args, fmt);
-    bool told = raise_of(app, kind, subject, fmt, args);
-    va_end(args);
-    return told;
+    if (alert_raise(app, kind, "%s", text))
+        log_event(app->log, level, event, NULL, "%s", text);
 }
 
 void alert_over(struct app *app, enum alert_kind kind)

@@ -37,11 +37,14 @@ enum alert_kind {
  * this one does. */
 void alert_begin_apart(struct app *app);
 
-/* True when this kind was due: it was told, if the settings say how. Never waits. */
-bool alert_raise(struct app *app, enum alert_kind kind, const char *fmt, ...) PRINTF_LIKE(3, 4);
-/* The same for each subject of the kind by itself; for what does not last. */
+/* True when this kind was due: it was told, if the settings say how. Each subject has its own turn; that is for what does
+ * not last. Never waits. */
 bool alert_raise_of(struct app *app, enum alert_kind kind, const char *subject, const char *fmt, ...)
     PRINTF_LIKE(4, 5);
+#define alert_raise(app, kind, ...) alert_raise_of(app, kind, "", __VA_ARGS__)
+/* Raises it, and says it in the log, too, as often as it is told. */
+void alert_tell(struct app *app, enum alert_kind kind, enum log_level level, const char *event,
+                const char *text);
 /* It is not there now. If it was told, and stays away for 5 minutes, an all-clear follows, once. For what lasts. */
 void alert_over(struct app *app, enum alert_kind kind);
 

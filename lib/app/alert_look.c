@@ -10,13 +10,6 @@
 #define DELIVERED_EVERY_MS 60000
 #define EXPIRY_NOTICE_MS (3LL * 24 * 3600 * 1000)
 
-/* Says it in the log, too, as often as it is told. */
-static void tell(struct app *app, enum alert_kind kind, const char *event, const char *text)
-{
-    if (alert_raise(app, kind, "%s", text))
-        log_event(app->log, LOG_LEVEL_WARN, event, NULL, "%s", text);
-}
-
 static void look_at_pause(struct app *app, const struct location_record *location, int64_t now_ms)
 {
     char age[CLOCK_WORDS_SIZE];
@@ -59,19 +52,19 @@ static void look_for_silence(struct app *app, const struct location_record *loca
     }
     error_set(&text, "No signed order has come for %s: is the webhook still active in WooCommerce?",
               clock_in_words(now_ms - since_ms, age));
-    tell(app, ALERT_SILENT, "silent", text.text);
+    alert_tell(app, ALERT_SILENT, LOG_LEVEL_WARN, "silent", text.text);
 }
 
 static void look_at_spool(struct app *app)
 {
     struct spool_stats spool;
+    struct error text;
 
     if (!app->spool || !spool_stats(app->spool, &spool, NULL))
         return;
-    if (spool.locked && alert_raise(app, ALERT_SPOOL, "%ld files of the spool cannot be opened: %s",
-                                    spool.locked, spool.needs.text))
-        log_event(app->log, LOG_LEVEL_ERROR, "spool", NULL, "%ld files of the spool cannot be opened: %s",
-                  spool.locked, spool.needs.text);
+    error_set(&text, "%ld files of the spool cannot be opened: %s", spool.locked, spool.needs.text);
+    if (spool.locked)
+        alert_tell(app, ALERT_SPOOL, LOG_LEVEL_ERROR, "spool", text.text);
     char age[CLOCK_WORDS_SIZE];
     bool late = spool.damaged || spool.oldest_ms > SPOOL_OLD_MS;
     if (!late && !spool.locked)
@@ -100,7 +93,7 @@ static void look_for_expiry(struct app *app, int64_t now_ms)
               "%lld dead letters lose their content within 3 days (DEAD_LETTER_TTL): see `woo_ghl failed`",
               (long long)expiring);
     if (expiring > 0 && walk.result == STORE_OK)
-        tell(app, ALERT_EXPIRING, "expiring", text.text);
+        alert_tell(app, ALERT_EXPIRING, LOG_LEVEL_WARN, "expiring", text.text);
 }
 
 static void look_for_late(struct app *app, const struct store_sizes *sizes)
@@ -128,7 +121,7 @@ static void look_for_late(struct app *app, const struct store_sizes *sizes)
         clock_in_words(sizes->now_ms - first_ms, age), names.data);
     buf_free(&names);
     if (late)
-        tell(app, ALERT_LATE, "late", text.text);
+        alert_tell(app, ALERT_LATE, LOG_LEVEL_WARN, "late", text.text);
 }
 
 static void look_left_behind(struct app *app)
@@ -140,7 +133,7 @@ static void look_left_behind(struct app *app)
     if (!text.len)
         alert_over(app, ALERT_LEFT);
     else
-        tell(app, ALERT_LEFT, "left_behind", text.data);
+        alert_tell(app, ALERT_LEFT, LOG_LEVEL_WARN, "left_behind", text.data);
     buf_free(&text);
 }
 

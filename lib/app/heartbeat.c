@@ -163,9 +163,6 @@ bool drain_is_overdue(struct app *app, const struct store_sizes *sizes)
 
 bool drain_is_wanted(struct app *app)
 {
-    static const char text[] =
-        "Orders wait for more than 10 minutes and nothing drains: run `woo_ghl drain` from cron or "
-        "as a service, on every machine";
     int64_t now = clock_mono_ms();
     struct spool_stats spool;
     struct store_entry first;
@@ -184,9 +181,9 @@ bool drain_is_wanted(struct app *app)
     if (!app->store || store_list(app->store, INDEX_DUE, 0, "", 1, &first, &n) != STORE_OK)
         n = 0;
     bool due = n > 0 && first.at_ms <= store_now_ms(app->store);
-    if ((files || due) && is_overdue(app, due ? first.at_ms : 0, &spool)) {
-        if (alert_raise(app, ALERT_UNDRAINED, "%s", text))
-            log_event(app->log, LOG_LEVEL_WARN, "undrained", NULL, "%s", text);
-    }
+    if ((files || due) && is_overdue(app, due ? first.at_ms : 0, &spool))
+        alert_tell(app, ALERT_UNDRAINED, LOG_LEVEL_WARN, "undrained",
+                   "Orders wait for more than 10 minutes and nothing drains: run `woo_ghl drain` from cron "
+                   "or as a service, on every machine");
     return files || due;
 }

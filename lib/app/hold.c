@@ -92,11 +92,10 @@ static void tell_limiter(struct app *app, const struct http_answer *answer)
         log_event(app->log, LOG_LEVEL_WARN, "store", NULL,
                   "The store did not keep what GHL said of its limits: %s", store_trouble(app->store));
     if (heard.hold_ms > HOLD_RETRY_AFTER_MAX_MS || heard.daily_remaining == 0)
-        (void)alert_raise(
-            app, ALERT_LIMIT,
-            "GHL takes no calls for now (%s); orders are stored and wait. woo_ghl asks again every few "
-            "minutes",
-            heard.daily_remaining == 0 ? "no call is left of its day" : "it asks to wait");
+        (void)alert_raise(app, ALERT_LIMIT,
+                          "GHL takes no calls for now (%s); orders are stored and wait. woo_ghl asks again "
+                          "every few minutes",
+                          heard.daily_remaining == 0 ? "no call is left of its day" : "it asks to wait");
 }
 
 static void count(struct app *app, long status)

@@ -41,8 +41,7 @@ static void look_there(const struct app *app, const struct config *there, void *
         sizes.count[INDEX_DUE] + sizes.count[INDEX_DEAD] > 0 &&
         buf_addf(out,
                  "%lld orders and %lld dead letters are left behind in %s, REDIS_PREFIX=%s, location %s. To "
-                 "bring them "
-                 "to GHL, run `",
+                 "bring them to GHL, run `",
                  (long long)sizes.count[INDEX_DUE], (long long)sizes.count[INDEX_DEAD],
                  *there->redis_url ? "Redis" : "the embedded store", there->redis_prefix,
                  there->ghl_location_id)) {

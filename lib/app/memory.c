@@ -71,16 +71,13 @@ static void tell(struct app *app, enum memory memory)
 
     if (memory == MEMORY_LOST)
         text = "The store is not the one that this machine knows (a Redis that came back empty, a deleted "
-               "store.db, "
-               "another store): orders that waited in it may be lost. Run `woo_ghl reconcile`: it reads them "
-               "from the "
-               "shop. Opportunities that the store does not know are looked for in GHL before any is created";
+               "store.db, another store): orders that waited in it may be lost. Run `woo_ghl reconcile`: it "
+               "reads them from the shop. Opportunities that the store does not know are looked for in GHL "
+               "before any is created";
     if (memory == MEMORY_MOVED)
         text = "The store is on another server or in another file than before (a restart, a failover, a "
-               "restored "
-               "backup): what it took last may be lost. Run `woo_ghl reconcile`. Opportunities that the "
-               "store does not "
-               "know are looked for in GHL before any is created";
+               "restored backup): what it took last may be lost. Run `woo_ghl reconcile`. Opportunities that "
+               "the store does not know are looked for in GHL before any is created";
     if (!text)
         return;
     log_event(app->log, memory == MEMORY_LOST ? LOG_LEVEL_ERROR : LOG_LEVEL_WARN, "store", NULL, "%s", text);
@@ -106,8 +103,7 @@ static bool shops_are_known(const struct app *app, struct error *e)
         if (!is_configured(&app->config, shop)) {
             error_set(e,
                       "The store has orders of the shop \"%.64s\", which the settings do not name any more: "
-                      "name it again "
-                      "in %s. Until then what comes is kept in the spool",
+                      "name it again in %s. Until then what comes is kept in the spool",
                       shop, app->config.shops.count > 1 ? "WOO_SHOPS" : "SHOP");
             return false;
         }

@@ -24,8 +24,7 @@ static void check_secret(const struct config *config, struct findings *f)
         findings_add(
             f, FINDING_WARN, "short_secret", "Who guesses it can send orders that were never placed.",
             "Make a random one of 32 characters, set it in each webhook and in WOO_WEBHOOK_SECRET, and keep "
-            "the "
-            "old one in WOO_WEBHOOK_SECRET_PREVIOUS for a day.",
+            "the old one in WOO_WEBHOOK_SECRET_PREVIOUS for a day.",
             "WOO_WEBHOOK_SECRET has %zu characters; %d are the least that is hard to guess", n, SECRET_SHORT);
 }
 

@@ -110,18 +110,15 @@ static bool check_owner(const struct rest_error *error, bool orders_since, struc
 
     if (!error->owner || (orders_since && ago_ms > DAY_MS))
         return false;
-    findings_add(
-        f, orders_since ? FINDING_WARN : FINDING_FAIL, "webhook_owner",
-        orders_since ? "Orders of that webhook do not arrive, if it was not mended since."
-                     : "Orders do not arrive.",
-        "Open each webhook in WooCommerce > Settings > Advanced > Webhooks as an administrator and save it "
-        "again. If its owner's account is still there, give it the right to read orders back, or delete the "
-        "webhook and run woo_ghl "
-        "connect. Then run woo_ghl reconcile.",
-        "the shop delivered \"cannot view\" in an order's place %s ago%s: the webhook's owner lost the right "
-        "to "
-        "read orders, or was deleted",
-        clock_in_words(ago_ms, ago), orders_since ? "" : ", and no order since");
+    findings_add(f, orders_since ? FINDING_WARN : FINDING_FAIL, "webhook_owner",
+                 orders_since ? "Orders of that webhook do not arrive, if it was not mended since."
+                              : "Orders do not arrive.",
+                 "Open each webhook in WooCommerce > Settings > Advanced > Webhooks as an administrator and "
+                 "save it again. If its owner's account is still there, give it the right to read orders "
+                 "back, or delete the webhook and run woo_ghl connect. Then run woo_ghl reconcile.",
+                 "the shop delivered \"cannot view\" in an order's place %s ago%s: the webhook's owner lost "
+                 "the right to read orders, or was deleted",
+                 clock_in_words(ago_ms, ago), orders_since ? "" : ", and no order since");
     return true;
 }
 
@@ -142,8 +139,7 @@ void check_deliveries(struct app *app, struct findings *f)
     if (!since)
         findings_add(f, FINDING_WARN, "rest_error", "Orders do not arrive if it lasts.",
                      "See what the log says of it, and save the webhook in WooCommerce again as an "
-                     "administrator. Then run "
-                     "woo_ghl reconcile.",
+                     "administrator. Then run woo_ghl reconcile.",
                      "the shop delivered an error in an order's place %s ago, and no order since",
                      clock_in_words(clock_wall_ms() - error.at_ms, ago));
     else if (last_ms)

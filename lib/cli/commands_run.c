@@ -141,9 +141,8 @@ static int reconcile(struct app *app, void *context)
     struct error e = ERROR_NONE;
 
     if (!*app->config.woo_url) {
-        fprintf(stderr,
-                "woo_ghl reconcile: WOO_URL, WOO_CONSUMER_KEY and WOO_CONSUMER_SECRET are not set: they "
-                "say where the shop's orders are read\n");
+        fprintf(stderr, "woo_ghl reconcile: WOO_URL, WOO_CONSUMER_KEY and WOO_CONSUMER_SECRET are not set: "
+                        "they say where the shop's orders are read\n");
         return EX_CONFIG;
     }
     if (!commands_ready(app, "reconcile"))

@@ -72,12 +72,12 @@ static int check(struct trigger *t)
     if (t->total && !decimal_parse(t->total, &amount))
         return wrong("--total", "an amount is a decimal number, such as 150.00");
     if (t->scenarios && (t->order_file || t->status || t->topic))
-        return wrong("--scenarios", "the scenarios have their own order, status and topic; only --url, "
-                                    "--id and --total go with them");
+        return wrong("--scenarios", "the scenarios have their own order, status and topic; only --url, --id "
+                                    "and --total go with them");
     if (t->order_file && (t->status || t->total || t->id))
-        return wrong("--order",
-                     "it sends the file's bytes as they are, so --id, --status and --total cannot go "
-                     "with it");
+        return wrong(
+            "--order",
+            "it sends the file's bytes as they are, so --id, --status and --total cannot go with it");
     return EX_OK;
 }
 
@@ -302,8 +302,7 @@ static int probe(const struct trigger *t)
         findings_print(&findings, &out) && !findings.failed && !findings_count(&findings, FINDING_FAIL);
     fputs(out.data, stdout);
     printf("No order was sent: GHL is live. trigger --live sends one, and GHL gets it; with GHL_DRY_RUN=yes "
-           "nothing is sent to "
-           "GHL.\n");
+           "nothing is sent to GHL.\n");
     findings_free(&findings);
     buf_free(&out);
     return good ? EX_OK : EX_PROTOCOL;
@@ -341,9 +340,8 @@ static int trigger(struct app *app, void *context)
         return run(t);
     if (!t->scenarios && !t->order_file && !t->status && !t->total && !t->topic && !t->id)
         return probe(t);
-    fprintf(stderr,
-            "woo_ghl trigger: GHL is live, and would get this order: say --live if that is meant, or set "
-            "GHL_DRY_RUN=yes; without an order trigger only asks whether the program answers\n");
+    fprintf(stderr, "woo_ghl trigger: GHL is live, and would get this order: say --live if that is meant, or "
+                    "set GHL_DRY_RUN=yes; without an order trigger only asks whether the program answers\n");
     return EX_USAGE;
 }
 

@@ -179,11 +179,10 @@ static void check_redis(struct load *l)
         return;
     for (size_t i = 0; i < url.host_count && !url.tls && *url.login.password; i++)
         if (!is_here(url.host[i].name)) {
-            load_warning(
-                l,
-                "REDIS_URL: the password goes to %s unencrypted, and so does what the store holds; use "
-                "rediss://, or a tunnel that ends on this machine",
-                url.host[i].name);
+            load_warning(l,
+                         "REDIS_URL: the password goes to %s unencrypted, and so does what the store holds; "
+                         "use rediss://, or a tunnel that ends on this machine",
+                         url.host[i].name);
             break;
         }
     redis_url_free(&url);

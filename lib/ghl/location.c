@@ -43,8 +43,7 @@ static const char *policy_in_words(const struct config *config)
 }
 
 static const char remedy[] = "For one each, turn on Settings > Objects > Opportunities > \"Allow Multiple "
-                             "Opportunities per Contact\" in the "
-                             "sub-account";
+                             "Opportunities per Contact\" in the sub-account";
 
 /* -- for the log, and for `woo_ghl check` -- */
 

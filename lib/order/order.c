@@ -31,21 +31,18 @@ static bool is_known_form(const char *code)
 /* What WordPress answers in the place of an order, when the webhook's job asks its own REST API for it. */
 static struct order_verdict rest_error(const char *code)
 {
-    static const char owner[] =
-        "the webhook's owner may not read orders (deleted, or lost rights): open the webhook in "
-        "WooCommerce as an administrator and save it again";
+    static const char owner[] = "the webhook's owner may not read orders (deleted, or lost rights): open the "
+                                "webhook in WooCommerce as an administrator and save it again";
     static const struct {
         const char *part, *advice;
     } known[] = {
         {"cannot_view", owner},
         {"cannot_read", owner},
         {"invalid_id", "the order was deleted before its webhook ran: nothing is to be done"},
-        {"rest_no_route",
-         "the shop built the webhook inside another request, before its REST API was loaded: "
-         "deliver webhooks from the queue (WooCommerce's default)"},
-        {"authentication",
-         "the shop's REST API refuses its own webhook: open the webhook in WooCommerce as an "
-         "administrator and save it again"},
+        {"rest_no_route", "the shop built the webhook inside another request, before its REST API was "
+                          "loaded: deliver webhooks from the queue (WooCommerce's default)"},
+        {"authentication", "the shop's REST API refuses its own webhook: open the webhook in WooCommerce as "
+                           "an administrator and save it again"},
     };
     const char *advice = "save the webhook again in WooCommerce as an administrator", *part = NULL;
     for (size_t i = 0; i < sizeof known / sizeof *known; i++)
@@ -92,8 +89,8 @@ static bool names_other(const struct order_headers *headers, struct order_verdic
     if (present(headers->topic) && !strcasecmp(headers->topic, "action." ORDER_WEBHOOK_DISABLED)) {
         *verdict = not_order(
             "webhook_disabled",
-            "WooCommerce disabled a webhook after seven failures in a row: set it to Active in WooCommerce "
-            "> Settings > Advanced > Webhooks (or run `woo_ghl connect`), then run `woo_ghl reconcile`");
+            "WooCommerce disabled a webhook after seven failures in a row: set it to Active in WooCommerce > "
+            "Settings > Advanced > Webhooks (or run `woo_ghl connect`), then run `woo_ghl reconcile`");
         return true;
     }
     bool action = (present(headers->topic) && !strncasecmp(headers->topic, "action.", 7)) ||
@@ -133,20 +130,18 @@ static struct order_verdict other_body(const json_t *body)
         if (json_is_array(errors) || json_is_object(errors))
             return rest_error(json_text(json_array_get(errors, 0), "code"));
         if (is_text(body, "action"))
-            return not_order("action",
-                             "the webhook's topic is an action: choose \"Order created\" or \"Order "
-                             "updated\" in WooCommerce");
+            return not_order("action", "the webhook's topic is an action: choose \"Order created\" or "
+                                       "\"Order updated\" in WooCommerce");
         if (json_is_object(json_object_get(body, "order")))
-            return not_order("legacy_api",
-                             "the webhook speaks the legacy API: choose \"WP REST API Integration "
-                             "v3\" as its API version in WooCommerce");
+            return not_order("legacy_api", "the webhook speaks the legacy API: choose \"WP REST API "
+                                           "Integration v3\" as its API version in WooCommerce");
         return not_order("no_id", "the body has no id: it is no order of WooCommerce's REST API");
     }
     if (json_object_size(body) == 1)
         return not_order("other_resource", "a body of an id alone counts only with the topic order.deleted");
     return not_order("other_resource",
-                     "the body has an id but is no order (an order has a status and a total): "
-                     "choose \"Order created\" or \"Order updated\" in WooCommerce");
+                     "the body has an id but is no order (an order has a status and a total): choose \"Order "
+                     "created\" or \"Order updated\" in WooCommerce");
 }
 
 /* -- reading an order -- */
@@ -177,16 +172,15 @@ static struct order_verdict judge(struct order *order, const struct order_header
 
     if (!json_is_object(body))
         return not_order("not_an_object",
-                         "the body is JSON, but not an object: it is no order of WooCommerce's "
-                         "REST API");
+                         "the body is JSON, but not an object: it is no order of WooCommerce's REST API");
     if (names_other(headers, &verdict))
         return verdict;
     if (!deleted && !looks_like_order(body))
         return other_body(body);
     if (!order_read_id(body, "id", order->id))
-        return not_order("no_id",
-                         "the body's id is no order number: it should be a whole number above 0, of up "
-                         "to 19 digits");
+        return not_order(
+            "no_id",
+            "the body's id is no order number: it should be a whole number above 0, of up to 19 digits");
     if (!order_read(order) || !order_read_links(order))
         return out_of_memory();
     if (deleted) {

@@ -104,8 +104,7 @@ bool signature_first(const struct signature_keys *keys, const void *body, size_t
 
 const char *signature_tried(const struct signature_keys *keys)
 {
-    return keys->count
-               ? "as it is, with HTML entities decoded, and as WordPress cleans it when a webhook's page "
-                 "is saved"
-               : "no secret is set";
+    return keys->count ? "as it is, with HTML entities decoded, and as WordPress cleans it when a webhook's "
+                         "page is saved"
+                       : "no secret is set";
 }

@@ -142,11 +142,10 @@ bool template_check_paths(const char *text, struct error *e)
         memcpy(path, p.text, p.len);
         path[p.len] = '\0';
         if (!template_find_helper(path) && !order_may_have(path)) {
-            error_set(
-                e,
-                "{%.100s} is nothing that WooCommerce sends of an order; a field of a plugin is written "
-                "with a default, {%.100s|}, or read from the meta data, {meta.KEY}",
-                path, path);
+            error_set(e,
+                      "{%.100s} is nothing that WooCommerce sends of an order; a field of a plugin is "
+                      "written with a default, {%.100s|}, or read from the meta data, {meta.KEY}",
+                      path, path);
             return false;
         }
     }

@@ -293,10 +293,8 @@ static bool explain(const struct acceptance *acceptance, struct error *e)
     case ACCEPTED_IGNORED:
     case ACCEPTED_BAD_JSON:
     case ACCEPTED_UNREAD:
-        error_set(
-            e,
-            "what the shop holds of it now needs nothing in GHL (its status is not mapped, or it was never "
-            "sold): drop it");
+        error_set(e, "what the shop holds of it now needs nothing in GHL (its status is not mapped, or it "
+                     "was never sold): drop it");
         break;
     case ACCEPTED_FOREIGN:
     case ACCEPTED_OTHER:

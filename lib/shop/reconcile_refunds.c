@@ -37,8 +37,7 @@ static enum reconcile_result read_one(struct run *run, const char *name, int64_t
     else if (got == WOO_NONE)
         log_event(run->app->log, LOG_LEVEL_WARN, "refunds", &about,
                   "The shop has no such order any more: it was deleted for good, which no webhook tells. GHL "
-                  "keeps what "
-                  "it has");
+                  "keeps what it has");
     if (got == WOO_OK && !reconcile_take(run, &page, &page.item[0], key, &other))
         result = RECONCILE_STORE_AWAY;
     if (result == RECONCILE_DONE && !other && !note_read(run, name, noted_s, got == WOO_OK)) {

@@ -74,8 +74,7 @@ bool webhooks_are_well(const struct config *config, const json_t *list, struct e
             continue;
         error_set(e,
                   "The shop's webhook \"%.64s\" (%s) is %.32s: what it should deliver is missed. Set it to "
-                  "Active in "
-                  "WooCommerce > Settings > Advanced > Webhooks, then run `woo_ghl reconcile`",
+                  "Active in WooCommerce > Settings > Advanced > Webhooks, then run `woo_ghl reconcile`",
                   json_text(webhook, "name"), topics[i].topic, status);
         return false;
     }
@@ -100,11 +99,10 @@ static void look_at(const struct config *config, const json_t *webhook, const ch
                      !webhooks_same_url(to, config->public_url);
 
     if (strcmp(status, "active") != 0)
-        findings_add(
-            f, FINDING_FAIL, "inactive", "Orders do not arrive.",
-            "woo_ghl connect sets it active (or WooCommerce > Settings > Advanced > Webhooks); then run "
-            "woo_ghl reconcile.",
-            "the shop's webhook \"%.64s\" (%s) is %.32s", name, topic, status);
+        findings_add(f, FINDING_FAIL, "inactive", "Orders do not arrive.",
+                     "woo_ghl connect sets it active (or WooCommerce > Settings > Advanced > Webhooks); then "
+                     "run woo_ghl reconcile.",
+                     "the shop's webhook \"%.64s\" (%s) is %.32s", name, topic, status);
     if (elsewhere)
         findings_add(f, FINDING_WARN, "url", "Orders arrive there, if at all.",
                      "woo_ghl connect gives it the right one; or correct PUBLIC_URL.",

@@ -122,30 +122,26 @@ static enum woo_result refuse_key(const struct woo *woo, const struct http_answe
     bool plain = strncmp(woo->api, "https:", 6) != 0;
 
     if (!strcmp(code, " woocommerce_rest_authentication_error"))
-        error_set(
-            e,
-            "%s knows the key, but refuses it (%ld%s): WOO_CONSUMER_SECRET is not that key's secret, or the "
-            "key "
-            "lacks the permission to read (connect and WOO_REENABLE: to write). See WooCommerce > Settings > "
-            "Advanced > REST API",
-            woo->api, status, code);
-    else if (!*code && answer->asks_password)
         error_set(e,
-                  "%s is kept from us (%ld): the web server asks for a password of its own (HTTP basic "
-                  "auth), which takes "
-                  "the place of the key. Let /wp-json/wc/ and /woo-order through without it",
-                  woo->api, status);
-    else if (!*code)
+                  "%s knows the key, but refuses it (%ld%s): WOO_CONSUMER_SECRET is not that key's secret, "
+                  "or the key lacks the permission to read (connect and WOO_REENABLE: to write). See "
+                  "WooCommerce > Settings > Advanced > REST API",
+                  woo->api, status, code);
+    else if (!*code && answer->asks_password)
         error_set(
             e,
-            "%s is kept from us (%ld, and no answer of WooCommerce's): a firewall, a security plugin or a "
-            "password before the site must let this machine's requests through to /wp-json/wc/",
+            "%s is kept from us (%ld): the web server asks for a password of its own (HTTP basic auth), "
+            "which takes the place of the key. Let /wp-json/wc/ and /woo-order through without it",
             woo->api, status);
+    else if (!*code)
+        error_set(e,
+                  "%s is kept from us (%ld, and no answer of WooCommerce's): a firewall, a security plugin "
+                  "or a password before the site must let this machine's requests through to /wp-json/wc/",
+                  woo->api, status);
     else if (status == 401)
         error_set(e,
                   "%s does not know the key (%ld%s): WOO_CONSUMER_KEY is wrong or was revoked, or the shop's "
-                  "web server "
-                  "drops the Authorization header (Apache: CGIPassAuth On)%s",
+                  "web server drops the Authorization header (Apache: CGIPassAuth On)%s",
                   woo->api, status, code, plain ? "; WooCommerce takes a key over https alone" : "");
     else
         error_set(e,
@@ -203,11 +199,9 @@ static enum woo_result refuse(const struct woo *woo, const struct http_answer *a
     if (status == 404)
         error_set(e, "%s is not there (404%s): %s", woo->api, code,
                   *code ? "WordPress answers, but WooCommerce is not active there: is the shop in a "
-                          "subdirectory? Then "
-                          "WOO_URL names it, too: https://shop.example.com/shop"
+                          "subdirectory? Then WOO_URL names it, too: https://shop.example.com/shop"
                         : "WOO_URL must be the shop's address, with its subdirectory if it has one, and its "
-                          "permalinks must "
-                          "not be Plain (WordPress > Settings > Permalinks)");
+                          "permalinks must not be Plain (WordPress > Settings > Permalinks)");
     else if (status == 400 && strstr(code, "_invalid_delivery_url"))
         error_set(e,
                   "%s does not take the webhook's delivery URL (400%s): it must be a public https:// address",
@@ -231,17 +225,15 @@ static enum woo_result refuse_content(const struct woo *woo, const struct http_a
     if (*code)
         error_set(e, "%s answers an error instead of orders (%s)", woo->api, code + 1);
     else if (*text == '<')
-        error_set(
-            e,
-            "%s answers a web page, not JSON: a login, maintenance or firewall page, or a message that a "
-            "plugin prints before the orders; open that address in a browser, and mend what it shows",
-            woo->api);
+        error_set(e,
+                  "%s answers a web page, not JSON: a login, maintenance or firewall page, or a message that "
+                  "a plugin prints before the orders; open that address in a browser, and mend what it shows",
+                  woo->api);
     else
-        error_set(
-            e,
-            "%s answers %zu bytes that are no list of orders: is WOO_URL the shop's address, and is nothing "
-            "printed before or after the JSON?",
-            woo->api, answer->body.len);
+        error_set(e,
+                  "%s answers %zu bytes that are no list of orders: is WOO_URL the shop's address, and is "
+                  "nothing printed before or after the JSON?",
+                  woo->api, answer->body.len);
     return WOO_REFUSED;
 }
 
@@ -254,11 +246,10 @@ static enum woo_result no_answer(const struct woo *woo, enum http_result result,
         return WOO_STOPPED;
     }
     if (answer->untrusted)
-        error_set(
-            e,
-            "%s: its certificate is not trusted (%s): let the web server send the whole chain, or name the "
-            "file of a private CA in CA_FILE",
-            woo->api, answer->error);
+        error_set(e,
+                  "%s: its certificate is not trusted (%s): let the web server send the whole chain, or name "
+                  "the file of a private CA in CA_FILE",
+                  woo->api, answer->error);
     else if (answer->timed_out)
         error_set(e, "%s does not answer within %" PRId64 " ms (WOO_TIMEOUT)", woo->api,
                   woo->config->woo_timeout_ms);
@@ -382,11 +373,11 @@ static enum woo_result ask_orders(struct woo *woo, const struct woo_query *query
     after[strcspn(after, ".")] = '\0';
     if (query->offset)
         snprintf(offset, sizeof offset, "&offset=%zu", query->offset);
-    return call(
-        woo, "GET", NULL, page, e,
-        "/orders?status=%s&orderby=modified&order=asc&dates_are_gmt=true&modified_after=%s&per_page=%zu"
-        "%s%s%s",
-        query->status, after, query->per_page, offset, *query->exclude ? "&exclude=" : "", query->exclude);
+    return call(woo, "GET", NULL, page, e,
+                "/orders?status=%s&orderby=modified&order=asc&dates_are_gmt=true&modified_after=%s&per_page=%"
+                "zu%s%s%s",
+                query->status, after, query->per_page, offset, *query->exclude ? "&exclude=" : "",
+                query->exclude);
 }
 
 enum woo_result woo_orders(struct woo *woo, struct woo_query *query, struct woo_page *page, struct error *e)

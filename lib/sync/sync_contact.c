@@ -114,8 +114,7 @@ static void compare(const struct sync_work *w, json_t *sent, const json_t *has)
         if (shown && meant && !same)
             log_event(w->app->log, LOG_LEVEL_WARN, "differs", &about,
                       "GHL took this order's contact, but its %s is %s: GHL may not like it, or it belongs "
-                      "to another "
-                      "contact",
+                      "to another contact",
                       field, *is ? "another one" : "not there");
     }
 }
@@ -222,8 +221,7 @@ static enum step without_phone(struct sync_work *w, json_t *body, bool *bare)
     if (step == STEP_NEXT && !*bare) {
         log_event(w->app->log, LOG_LEVEL_WARN, "shared_phone", &about,
                   "Another contact in GHL, with another email, has this order's phone: it stays there, and a "
-                  "note on "
-                  "this order's contact says so");
+                  "note on this order's contact says so");
         if (buf_addf(&text, "The phone %s of order #%s belongs to another contact.", plan_phone(w->plan),
                      w->plan->number))
             tell_note(w, w->link.contact, text.data);
@@ -308,8 +306,7 @@ static enum step tell_both(struct sync_work *w, const char *known)
     buf_free(&text);
     log_event(w->app->log, LOG_LEVEL_WARN, "other_customer", &about,
               "The order has another customer's email now. GHL's API cannot move its opportunity: it stays "
-              "with the "
-              "contact that it has, and both contacts have a note");
+              "with the contact that it has, and both contacts have a note");
     app_count(w->app, "count/other_customer");
     sync_holds(w, PLAN_CONTACT);
     return STEP_NEXT;

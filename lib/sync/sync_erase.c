@@ -79,10 +79,9 @@ static enum step send_empty(struct sync_work *w, json_t *body)
     bool again = result != GHL_OK && sync_drop_refused(w, "contact", body, &answer);
     if (result == GHL_OK || result == GHL_GONE) {
         text_copy(w->link.part[PLAN_CONTACT], RECORD_SHORT_SIZE, DONE);
-        log_event(
-            w->app->log, LOG_LEVEL_WARN, "erased", &of,
-            "GHL_ON_ERASE=blank: the fields of the contact were emptied, but for those that GHL did not take "
-            "empty (\"left out\" above); " STAYS);
+        log_event(w->app->log, LOG_LEVEL_WARN, "erased", &of,
+                  "GHL_ON_ERASE=blank: the fields of the contact were emptied, but for those that GHL did "
+                  "not take empty (\"left out\" above); " STAYS);
     } else if (!again) {
         step = sync_stop_answer(w, "contact, to be emptied", &answer);
     }

@@ -159,8 +159,7 @@ static void log_unsigned(struct visit *v)
     else
         log_event(v->app->log, LOG_LEVEL_WARN, "refused", &about,
                   "The signature is missing or is not that of any configured secret (%s): is "
-                  "WOO_WEBHOOK_SECRET the "
-                  "webhook's secret?",
+                  "WOO_WEBHOOK_SECRET the webhook's secret?",
                   signature_tried(&v->app->keys));
 }
 

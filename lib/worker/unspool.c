@@ -32,9 +32,8 @@ static enum spool_fate move_delivery(struct app *app, struct spool_item *item)
             (struct accept_delivery){.origin = ORIGIN_SPOOL, .arrived_ago_ms = item->arrived_ago_ms},
             &acceptance)) {
         /* a form of another version would be refused again and again */
-        error_set(&item->why,
-                  "its content is no delivery as this version writes them: a version of woo_ghl that knows "
-                  "it can move it, if the file gets its old name");
+        error_set(&item->why, "its content is no delivery as this version writes them: a version of woo_ghl "
+                              "that knows it can move it, if the file gets its old name");
         return SPOOL_DAMAGED;
     }
     item->why = acceptance.trouble;

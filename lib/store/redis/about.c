@@ -21,10 +21,9 @@ static bool tell_durability(redisReply *const *reply, char *out, size_t size)
 
     redis_info(reply[ASK_PERSISTENCE], "\naof_enabled:", aof, sizeof aof);
     if (!*aof)
-        snprintf(
-            out, size,
-            "unknown: Redis refuses INFO, so woo_ghl learns neither what a crash loses, nor that Redis was "
-            "restarted or replaced by a server that lacks the last orders; allow INFO");
+        snprintf(out, size,
+                 "unknown: Redis refuses INFO, so woo_ghl learns neither what a crash loses, nor that Redis "
+                 "was restarted or replaced by a server that lacks the last orders; allow INFO");
     else if (!strcmp(aof, "0") && save && !*save)
         snprintf(out, size,
                  "none: appendonly is no and save is empty, so a restart of Redis loses every waiting order "
@@ -72,11 +71,10 @@ static void tell_problem(redisReply *const *reply, char *out, size_t size)
 
     redis_info(reply[ASK_MEMORY], "\nmaxmemory_policy:", policy, sizeof policy);
     if (*policy && strcmp(policy, "noeviction") != 0)
-        snprintf(
-            out, size,
-            "maxmemory-policy is %s: Redis may delete waiting orders and links when memory is short; set "
-            "maxmemory-policy noeviction",
-            policy);
+        snprintf(out, size,
+                 "maxmemory-policy is %s: Redis may delete waiting orders and links when memory is short; "
+                 "set maxmemory-policy noeviction",
+                 policy);
 }
 
 /* INFO and CONFIG are for operators, and may be refused. */

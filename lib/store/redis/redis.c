@@ -31,9 +31,8 @@ void *redis_open(const struct config *config, const char *space, struct log *log
 #ifndef HAVE_HIREDIS_SSL
     if (url.tls) {
         redis_url_free(&url);
-        error_set(
-            e, "REDIS_URL: rediss:// needs a build with hiredis_ssl; use redis:// or unix:// (a stunnel on "
-               "this machine can add the TLS)");
+        error_set(e, "REDIS_URL: rediss:// needs a build with hiredis_ssl; use redis:// or unix:// (a "
+                     "stunnel on this machine can add the TLS)");
         return NULL;
     }
 #endif
