@@ -5,6 +5,7 @@
 # is asserted: it fails only if GHL's limit was passed, or less than 96 % of it was used.
 #
 #   bench.pl SKELETON      SECONDS=3 a row and round, ROUNDS=3; woo_ghl from WOO_GHL_PROGRAM
+#   ROWS=REGEX             only the rows of this name; ROWS='^\$' none, but what comes after the table
 #   BENCH_NODE=DIR         where fastify and ioredis are installed (npm install fastify ioredis)
 use strict;
 use warnings;
@@ -16,6 +17,7 @@ use File::Copy qw(copy);
 use IO::Select;
 use IO::Socket::INET;
 use JSON::PP;
+use POSIX qw(strftime);
 use Time::HiRes qw(sleep time);
 use WooGHL::Process;
 use WooGHL::Server;
@@ -153,9 +155,9 @@ LUA
 
 # A burst over so many connections at once, each of which asks anew when it has its answer.
 sub burst {
-    my ($to, $connections, $total) = @_;
+    my ($to, $connections, @bodies) = @_;
     my ($port) = $to->{url} =~ /(\d+)$/;
-    my @todo = map { request_of(order($next_id++)) } 1 .. $total;
+    my @todo = map { request_of($_) } @bodies;
     my (%began, %count, @took, $bad);
     my $select = IO::Select->new;
     my %is = map { my $s = IO::Socket::INET->new(PeerAddr => '127.0.0.1', PeerPort => $port) or die "connect: $!"; ($s => $s) } 1 .. $connections;
@@ -173,7 +175,7 @@ sub burst {
     }
     @took = sort { $a <=> $b } @took;
     my @shares = sort { $a <=> $b } values %count;
-    return { rate => $total / (time - $began), p99_ms => $took[$#took * 0.99], bad => $bad // 0, slowest_share => $shares[0] / median(@shares) };
+    return { rate => @bodies / (time - $began), p99_ms => $took[$#took * 0.99], bad => $bad // 0, slowest_share => $shares[0] / median(@shares) };
 }
 
 my %why;
@@ -205,6 +207,7 @@ my @rows = (
     ['one-row commits alone, SQLite', sub { woo_ghl($skeleton, 0, BENCH => 'row') }, new => 1],
     ['woo_ghl, SQLite: new order, queued', sub { woo_ghl(undef, 0) }, new => 1],
 );
+@rows = grep { $_->[0] =~ /$ENV{ROWS}/ } @rows if defined $ENV{ROWS};
 my (%got, %result, %running);
 for my $row (@rows) { $running{ $row->[0] } = try(@$row[0, 1]) // next }
 for (values %running) {
@@ -245,11 +248,37 @@ for my $pair (['woo_ghl, Redis: redelivery', 'libfcgi + HMAC + a Redis call'], [
 
 print "\n";
 for my $store (qw(Redis SQLite)) {
-    my $b = burst($running{"woo_ghl, $store: new order, queued"}, 32, $BURST);
+    next if !$running{"woo_ghl, $store: new order, queued"};
+    my $b = burst($running{"woo_ghl, $store: new order, queued"}, 32, map { order($next_id++) } 1 .. $BURST);
     $result{"$store: burst"} = $b;
     printf "%-36s %8.0f %8.1f          %d not 2xx, slowest client %.2f of the median\n", "$store: $BURST new over 32 connections", @$b{qw(rate p99_ms bad slowest_share)};
 }
 $_->{stop}->() for values %running;
+
+# Work within the request: orders of as many customers, each of today, against a GHL that takes so long for a call and has no limit.
+for my $store (qw(Redis SQLite)) {
+    for my $delay (0, 200) {
+        my ($n, $today) = ($delay ? 40 : 400, strftime('%Y-%m-%dT%H:%M:%S', gmtime));
+        my $ghl = FakeGHL::Client->start(rate_count => 1e6, latency_ms => $delay);
+        my $to = woo_ghl(undef, 0, GHL_API_BASE => $ghl->url, GHL_API_KEY => $ghl->token, GHL_LOCATION_ID => $ghl->location_id,
+            SYNC_BUDGET => '50s', GHL_RATE => '100000/10s', $store eq 'Redis' ? (REDIS_URL => $redis->url, REDIS_PREFIX => "inline$delay") : ());
+        my @bodies = map {
+            my $id = $_;
+            order($id) =~ s/jane\@example\.com/b$id\@example.com/r =~ s/"phone":"[^"]*"/"phone":""/gr =~ s/"(date_(?:created|modified)_gmt)":"[^"]*"/"$1":"$today"/gr
+        } 1 .. $n + 4;
+        burst($to, 4, splice @bodies, 0, 4);    # pipelines and stages are looked up
+        my $before = () = $ghl->calls;
+        my $b = burst($to, 4, @bodies);
+        my $calls = ((() = $ghl->calls) - $before) / $n;
+        my $cards = () = $ghl->opportunities;
+        my $could = $delay ? $WORKERS / ($calls * $delay / 1000) : 0;
+        printf "%-36s %8.1f 1/s  %.2f calls an order%s, %d cards\n", "$store: inline, GHL takes $delay ms", $b->{rate}, $calls,
+            $could ? sprintf(', %.3f of workers / (calls x delay)', $b->{rate} / $could) : '', $cards;
+        $result{"$store: inline, $delay ms"} = { rate => $b->{rate}, calls => $calls, $could ? (used => $b->{rate} / $could) : () };
+        $to->{stop}->();
+        $ghl->stop;
+    }
+}
 
 my $failed = 0;
 for my $store (qw(redis sqlite)) {
