@@ -297,7 +297,8 @@ static void add_commands(struct redis *r, const struct backend_commit *c)
 
     if (is_body)
         add_blob(r, blob);
-    command(r, "PERSIST", c->type->name, c->key, 0);
+    if (!is_body || field_version(c->before)) /* what is not there never expires */
+        command(r, "PERSIST", c->type->name, c->key, 0);
     if (blob && !is_body)
         add_blob(r, blob);
     add_fields(r, c);
