@@ -117,7 +117,7 @@ enum store_result orders_claim(struct orders *orders, const struct orders_claim 
     *known = mark;
     *claimed = (struct orders_claimed){0};
     snprintf(claimed->key, sizeof claimed->key, "%s", claim->key);
-    if (!make_blob_id(orders, body_id) || !make_token(work->token))
+    if (!make_blob_id(orders, body_id) || (claim->work && !make_token(work->token)))
         return STORE_UNAVAILABLE;
     change.arrival.body_id = body_id;
     enum store_result result = STORE_OK;
