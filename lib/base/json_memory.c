@@ -41,7 +41,7 @@ static void give(void *piece)
 {
     uintptr_t at = (uintptr_t)piece, from = (uintptr_t)block.bytes;
 
-    if (at < from || at - from >= BLOCK) {
+    if (at < from || at >= from + BLOCK) {
         free(piece);
         return;
     }

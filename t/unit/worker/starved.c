@@ -9,6 +9,7 @@
  *
  *   STARVED=N           N faults of each kind in each scenario (default: 1; 20 in `make coverage`)
  *   STARVED=all         each fault alone; each call, and each tenth allocation, also with all that come after it
+ *   STARVED=memory      those of them; call, lost
  *   STARVED='memory#7'  this one
  *   CASE=TEXT           the scenarios in whose name this is: "sqlite", "redis: a drain"
  */
@@ -351,7 +352,7 @@ static bool is_chosen(const struct progress *progress)
     long all = progress->all[progress->fault.kind], tries = strtol(told, NULL, 10);
     char name[32];
 
-    if (!strcmp(told, "all"))
+    if (!strcmp(told, "all") || !strcmp(told, kind_names[progress->fault.kind]))
         return !progress->fault.on || progress->fault.kind != FAULT_MEMORY ||
                progress->fault.at % EACH_ON == 0;
     if (strchr(told, '#')) {
@@ -359,7 +360,7 @@ static bool is_chosen(const struct progress *progress)
         return !strcmp(told, name);
     }
     long step = all > tries && tries > 0 ? all / tries : 1;
-    return progress->fault.at % step == step / 2 &&
+    return tries > 0 && progress->fault.at % step == step / 2 &&
            progress->fault.on == (progress->fault.at / step + progress->fault.kind) % 2;
 }
 
