@@ -48,8 +48,8 @@ sub make_root {
     spew("$root/usr/sbin/policy-rc.d", "#!/bin/sh\nexit 101\n");
     chmod 0755, "$root/usr/sbin/policy-rc.d";
     system("cp /etc/apt/apt.conf.d/*prox* $root/etc/apt/apt.conf.d/ 2>/dev/null; cp -L --remove-destination /etc/resolv.conf $root/etc/; "
-        . "DEBIAN_FRONTEND=noninteractive chroot $root apt-get -qy --no-install-recommends install $MAILER{$name} >$dir/log 2>&1") == 0
-        or die "$MAILER{$name}: " . slurp("$dir/log");
+        . "DEBIAN_FRONTEND=noninteractive chroot $root apt-get -qy --no-install-recommends install $MAILER{$name} msmtp >$dir/log 2>&1") == 0
+        or die "$MAILER{$name}, msmtp: " . slurp("$dir/log");
     unlink "$root/usr/sbin/policy-rc.d";
     spew("$root/.made", '');
     return $root;
@@ -217,6 +217,14 @@ for my $name (@NAMES) {
             ok until_true(150, sub { slurp($box) =~ /^Subject: woo_ghl paused.*^woo_ghl paused: .*GHL_API_KEY/ms }), "the line of doc/operations.md brings the drain's alert, tried again"
                 or diag slurp($box), says('woo_ghl check | grep ^alerts');
             like slurp($box), qr/^shop:  .*^host:  .*^to do: /ms, '... whole';
+            ($command) = slurp("$FindBin::Bin/../doc/operations.md") =~ /^ALERT_COMMAND='(\{ .*\| msmtp .*)'$/m;
+            spew("/proc/$leader/root/etc/msmtprc", "account default\nhost localhost\nport 25\nfrom woo-ghl\@example.com\n");
+            set(ALERT_COMMAND => $command =~ s/you\@example\.com/owner\@localhost/r);
+            # With all that the unit forbids.
+            my ($may) = slurp("/proc/$leader/root/lib/systemd/system/woo_ghl-drain.service") =~ /^# What it may do.*?\n(.*?)^\[/ms;
+            my $as_unit = join ' ', map {"-p '$_'"} qw(User=woo-ghl Group=woo-ghl StateDirectory=woo-ghl LogsDirectory=woo-ghl), $may =~ /^(\w+=.*)$/mg;
+            works('msmtp, as the unit may run it', "systemd-run --pipe --wait -q $as_unit woo_ghl check --alert | tee /dev/stderr | grep 'ALERT_COMMAND was told'");
+            ok until_true(60, sub { slurp($box) =~ /^Subject: woo_ghl test.*This is a test/ms }), '... brings its mail' or diag slurp($box);
             set(GHL_API_KEY => $ghl->token);
         };
 
