@@ -86,6 +86,13 @@ bool heartbeat_beat(struct app *app)
     return tell(app, 0, &spool);
 }
 
+/* For a worker. An embedded store has no other machine to tell, and a put may wait for its writer. */
+static void tell_others(struct app *app, int64_t age_ms, const struct spool_stats *spool)
+{
+    if (*app->config.redis_url)
+        (void)tell(app, age_ms, spool); /* if it cannot, this machine is silent */
+}
+
 void heartbeat_tell_spool(struct app *app, bool moved)
 {
     int64_t now = clock_mono_ms();
@@ -96,7 +103,7 @@ void heartbeat_tell_spool(struct app *app, bool moved)
     app->drains_until_mono_ms = now + LOOK_MS;
     int64_t age_ms = heartbeat_age_ms(app);
     if ((moved || age_ms < 0 || age_ms >= FRESH_MS) && (look_at_spool(app, &spool) || moved))
-        (void)tell(app, age_ms, &spool); /* if it cannot, this machine is silent */
+        tell_others(app, age_ms, &spool);
 }
 
 enum store_result heartbeat_read(struct app *app, struct buf *all)
@@ -177,7 +184,7 @@ bool drain_is_wanted(struct app *app)
     }
     bool files = look_at_spool(app, &spool);
     if (files)
-        (void)tell(app, age_ms, &spool);
+        tell_others(app, age_ms, &spool);
     if (!app->store || store_list(app->store, INDEX_DUE, 0, "", 1, &first, &n) != STORE_OK)
         n = 0;
     bool due = n > 0 && first.at_ms <= store_now_ms(app->store);
