@@ -1,5 +1,6 @@
 #include "base/clock_date.h"
 #include "base/ascii.h"
+#include "base/text.h"
 #include <inttypes.h>
 #include <stdio.h>
 #include <string.h>
@@ -102,30 +103,14 @@ bool clock_parse_http_date(const char *text, int64_t *out_s)
 
 bool clock_parse_retry_after(const char *text, int64_t now_wall_ms, int64_t *out_ms)
 {
-    int64_t ms;
+    int64_t ms, at_s;
 
-    while (*text == ' ' || *text == '\t')
-        text++;
-    size_t len = strlen(text);
-    while (len && (text[len - 1] == ' ' || text[len - 1] == '\t'))
-        len--;
-
-    if (len && strspn(text, "0123456789") == len) {
-        int64_t seconds = 0;
-        for (size_t i = 0; i < len && seconds <= LONGEST_MS / 1000; i++)
-            seconds = seconds * 10 + (text[i] - '0');
-        ms = seconds * 1000;
-    } else {
-        char date[64];
-        int64_t at_s;
-        if (len >= sizeof date)
-            return false;
-        memcpy(date, text, len);
-        date[len] = '\0';
-        if (!clock_parse_http_date(date, &at_s))
-            return false;
+    if (*text && !text[strspn(text, "0123456789")])
+        ms = strlen(text) <= 9 ? text_number(text, NULL) * 1000 : LONGEST_MS;
+    else if (clock_parse_http_date(text, &at_s))
         ms = at_s * 1000 - now_wall_ms;
-    }
+    else
+        return false;
     *out_ms = ms < 0 ? 0 : ms > LONGEST_MS ? LONGEST_MS : ms;
     return true;
 }

@@ -174,15 +174,6 @@ static bool print_text(const struct app *app, const struct findings *findings)
     return good;
 }
 
-static bool print_json(const struct findings *findings)
-{
-    json_t *all = findings_json(findings);
-    bool good = all && json_dumpf(all, stdout, JSON_INDENT(1)) == 0 && putchar('\n') != EOF;
-
-    json_decref(all);
-    return good;
-}
-
 int check_print(struct app *app, bool settings_good, const struct check_options *options)
 {
     struct findings findings = {0};
@@ -196,7 +187,8 @@ int check_print(struct app *app, bool settings_good, const struct check_options 
     findings.area = "alerts";
     if (settings_good && options->alert && !findings.failed)
         check_test_alert(app, &findings);
-    bool good = options->json ? print_json(&findings) : print_text(app, &findings);
+    bool good = options->json ? commands_print_json(findings_json(&findings), JSON_INDENT(1))
+                              : print_text(app, &findings);
     good = good && !findings.failed && !findings_count(&findings, FINDING_FAIL);
     findings_free(&findings);
     return good ? EXIT_SUCCESS : EXIT_FAILURE;

@@ -43,6 +43,14 @@ bool commands_ready(struct app *app, const char *command)
     return ready;
 }
 
+bool commands_print_json(json_t *value, size_t flags)
+{
+    bool good = value && json_dumpf(value, stdout, flags) == 0 && putchar('\n') != EOF;
+
+    json_decref(value);
+    return good;
+}
+
 /* -- drain -- */
 
 #define BAR_WIDTH 40

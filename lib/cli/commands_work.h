@@ -5,6 +5,7 @@
 #pragma once
 
 #include "app/app.h"
+#include "base/json.h"
 #include <stdbool.h>
 
 /* The texts are also the man page's: `make docs`. */
@@ -38,6 +39,8 @@ void commands_words(const struct command *command, void (*call)(void *context, c
 /* Opens an application and works with it; says on standard error why that cannot be. An exit code. */
 typedef int command_work(struct app *app, void *context);
 int commands_in_app(volatile int *stop, command_work *work, void *context);
+/* On standard output, and used up. False: it is NULL, or could not be printed. */
+bool commands_print_json(json_t *value, size_t flags) MUST_CHECK;
 /* app_ready. False: why not stands on standard error. */
 bool commands_ready(struct app *app, const char *command) MUST_CHECK;
 

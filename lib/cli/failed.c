@@ -5,6 +5,7 @@
 #include "base/clock.h"
 #include "base/redact.h"
 #include "base/text.h"
+#include "cli/ask.h"
 #include "cli/commands_work.h"
 #include "cli/options.h"
 #include "order/delivery.h"
@@ -94,16 +95,6 @@ static int store_failed(const struct app *app)
 
 /* -- list -- */
 
-static void print_age(int64_t age_s)
-{
-    if (age_s >= 86400)
-        printf("%4lldd", (long long)(age_s / 86400));
-    else if (age_s >= 3600)
-        printf("%4lldh", (long long)(age_s / 3600));
-    else
-        printf("%4lldm", (long long)(age_s / 60));
-}
-
 /* What people call the order, and its customer's email, masked. */
 struct who {
     char number[ORDER_WORD_MAX + 1]; /* "" = its body is gone or is no order */
@@ -140,12 +131,12 @@ struct listing {
 
 static void print_line(struct app *app, const struct store_entry *entry, const struct letter *letter)
 {
-    char shown[RECORD_REASON_SIZE];
+    char shown[RECORD_REASON_SIZE], age[CLOCK_WORDS_SIZE];
     struct who who;
 
     find_who(letter, &who);
-    print_age((letter->reply.now_ms - entry->at_ms) / 1000);
-    printf("  %-24s ", log_printable(app->log, entry->key, shown, sizeof shown));
+    printf("%11s  ", clock_in_words(letter->reply.now_ms - entry->at_ms, age));
+    printf("%-24s ", log_printable(app->log, entry->key, shown, sizeof shown));
     printf("%-28s ", log_printable(app->log, who.email, shown, sizeof shown));
     printf("%s\n", log_printable(app->log, letter->reply.order.reason, shown, sizeof shown));
 }
@@ -199,8 +190,7 @@ static int list(struct app *app, const struct failed_options *given)
     bool good = letters_each(app, o.since_s * 1000, print_one, &l) && !l.failed;
     if (good && l.json) {
         json_t *all = json_pack("{sO sI}", "dead_letters", l.json, "count", (json_int_t)l.n);
-        good = all && json_dumpf(all, stdout, JSON_INDENT(1)) == 0 && putchar('\n') != EOF;
-        json_decref(all);
+        good = commands_print_json(all, JSON_INDENT(1));
     } else if (good) {
         printf("%ld dead letters\n", l.n);
         if (o.limit && l.n > o.skip + o.limit)
@@ -396,17 +386,14 @@ static void print_plan(const struct app *app, const struct change *change)
 /* A person is asked; a script that drops says --yes. EX_OK: go on; -1: no. */
 static int confirm(const struct failed_options *o)
 {
-    char answer[16] = "";
-
     if (o->yes || (o->action == FAILED_RETRY && !isatty(STDIN_FILENO)))
         return EX_OK;
     if (!isatty(STDIN_FILENO)) {
         fprintf(stderr, "woo_ghl failed: drop deletes them for good: say --yes if that is meant\n");
         return EX_USAGE;
     }
-    printf("Go on? [y/N] ");
-    (void)fflush(stdout);
-    return fgets(answer, sizeof answer, stdin) && (*answer == 'y' || *answer == 'Y') ? EX_OK : -1;
+    (void)fflush(stdout); /* the plan */
+    return ask_yes("Go on? (y/n)") ? EX_OK : -1;
 }
 
 static int change_many(struct app *app, struct change *change)

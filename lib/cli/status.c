@@ -379,21 +379,15 @@ int status_print(struct app *app, bool json)
 {
     static const int code[] = {[FACTS_WELL] = 0, [FACTS_ATTENTION] = 1, [FACTS_RISK] = 2};
     struct status s = {0};
-    json_t *all = NULL;
-    int result;
 
     look(app, &s);
-    result = code[s.state];
-    if (json) {
-        all = status_json(&s);
-        if (!all || json_dumpf(all, stdout, JSON_COMPACT) != 0 || putchar('\n') == EOF)
-            result = EX_IOERR;
-    } else {
+    int result = code[s.state];
+    if (!json)
         print_text(app, &s);
-    }
+    else if (!commands_print_json(status_json(&s), JSON_COMPACT))
+        result = EX_IOERR;
     if (!s.facts)
         fprintf(stderr, "woo_ghl status: %s\n", s.sentence.data);
-    json_decref(all);
     if (s.facts)
         facts_free(s.facts);
     free(s.facts);

@@ -199,17 +199,17 @@ static void print_row(struct admin *a, const char *name, const char *value)
 static void print_record(struct admin *a, const char *key, const struct store_reply *reply)
 {
     const struct order_record *r = &reply->order;
-    char age[ADMIN_AGE_SIZE];
+    char age[CLOCK_WORDS_SIZE];
 
     html(a->out, "<section><h2>Now</h2><dl>");
     if (r->dead_ms)
         html(a->out, "<dt>State</dt><dd>refused %s ago; it waits for you</dd>",
-             admin_age(reply->now_ms - r->dead_ms, age));
+             clock_in_words(reply->now_ms - r->dead_ms, age));
     else if (*r->lease && r->lease_ms > reply->now_ms)
         print_row(a, "State", "a worker brings it to GoHighLevel");
     else if (*r->current.id && r->due_ms > reply->now_ms)
         html(a->out, "<dt>State</dt><dd>waits; the next try is in %s</dd>",
-             admin_age(r->due_ms - reply->now_ms, age));
+             clock_in_words(r->due_ms - reply->now_ms, age));
     else if (*r->current.id)
         print_row(a, "State", "waits; it is due now");
     else if (r->link.gone_ms)
@@ -222,7 +222,8 @@ static void print_record(struct admin *a, const char *key, const struct store_re
     }
     print_row(a, "Status in the shop", r->status);
     if (r->arrived_ms)
-        html(a->out, "<dt>Last version</dt><dd>%s ago</dd>", admin_age(reply->now_ms - r->arrived_ms, age));
+        html(a->out, "<dt>Last version</dt><dd>%s ago</dd>",
+             clock_in_words(reply->now_ms - r->arrived_ms, age));
     print_row(a, "Opportunity", r->link.opportunity);
     print_row(a, "Contact", r->link.contact);
     if (r->erased)

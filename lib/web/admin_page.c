@@ -12,7 +12,6 @@
 #define LIST 20 /* orders that are listed */
 #define EVENTS 50
 #define DAYS 7
-#define DAY_MS (24LL * 3600 * 1000)
 #define TOKEN_OLD_DAYS 80 /* GHL advises to rotate after 90 */
 
 /* -- the frame -- */
@@ -73,21 +72,6 @@ void admin_buttons(struct admin *a, const char *key)
          a->session.csrf, key);
 }
 
-const char *admin_age(int64_t ms, char out[ADMIN_AGE_SIZE])
-{
-    static const struct {
-        int64_t ms;
-        const char *word;
-    } unit[] = {{DAY_MS, "d"}, {3600000, "h"}, {60000, "min"}, {1000, "s"}};
-    size_t i = 0;
-
-    while (i < 3 && ms < 2 * unit[i].ms)
-        i++;
-    (void)text_format(out, ADMIN_AGE_SIZE, "%lld %s", (long long)((ms > 0 ? ms : 0) / unit[i].ms),
-                      unit[i].word);
-    return out;
-}
-
 /* -- orders today and this week -- */
 
 static int64_t of_both(const struct tally_counts *counts, const char *const names[2])
@@ -129,7 +113,7 @@ static void print_counts(struct admin *a)
 static void print_waiting_one(struct admin *a, const struct store_entry *entry)
 {
     struct store_reply reply;
-    char age[ADMIN_AGE_SIZE], next[ADMIN_AGE_SIZE];
+    char age[CLOCK_WORDS_SIZE], next[CLOCK_WORDS_SIZE];
 
     if (store_read(a->app->store, entry->key, NULL, &reply) != STORE_OK || !reply.order.current.id[0])
         return; /* it is done meanwhile */
@@ -137,12 +121,12 @@ static void print_waiting_one(struct admin *a, const struct store_entry *entry)
     html(a->out, "<li><h3><a href=\"admin?order=%s\">%s</a></h3>", entry->key, entry->key);
     if (*r->reason)
         html(a->out, "<p>%s</p>", r->reason);
-    html(a->out, "<p class=dim>for %s, %lld %s; ", admin_age(reply.now_ms - entry->at_ms, age),
+    html(a->out, "<p class=dim>for %s, %lld %s; ", clock_in_words(reply.now_ms - entry->at_ms, age),
          (long long)r->attempts, r->attempts == 1 ? "try" : "tries");
     if (*r->lease && r->lease_ms > reply.now_ms)
         html(a->out, "a worker has it now</p></li>");
     else if (r->due_ms > reply.now_ms)
-        html(a->out, "next try in %s</p></li>", admin_age(r->due_ms - reply.now_ms, next));
+        html(a->out, "next try in %s</p></li>", clock_in_words(r->due_ms - reply.now_ms, next));
     else
         html(a->out, "due now</p></li>");
 }
@@ -151,14 +135,14 @@ static void print_waiting(struct admin *a, const struct facts *f)
 {
     struct store_entry list[LIST];
     size_t n = 0;
-    char age[ADMIN_AGE_SIZE];
+    char age[CLOCK_WORDS_SIZE];
     int64_t waiting = f->sizes.count[INDEX_DUE];
 
     html(a->out, "<section><h2>Waiting: %lld</h2>", (long long)waiting);
     if (!waiting)
         html(a->out, "<p class=dim>No order waits.</p>");
     else
-        html(a->out, "<p class=dim>The oldest for %s.</p>", admin_age(facts_oldest_s(f) * 1000, age));
+        html(a->out, "<p class=dim>The oldest for %s.</p>", clock_in_words(facts_oldest_s(f) * 1000, age));
     if (waiting && store_list(a->app->store, INDEX_AGE, 0, "", LIST, list, &n) == STORE_OK) {
         html(a->out, "<ol>");
         for (size_t i = 0; i < n; i++)
@@ -182,14 +166,14 @@ static bool print_letter(struct app *app, const struct store_entry *entry, void 
     struct listing *listing = context;
     struct admin *a = listing->admin;
     struct store_reply reply;
-    char age[ADMIN_AGE_SIZE];
+    char age[CLOCK_WORDS_SIZE];
 
     if (store_read(app->store, entry->key, NULL, &reply) != STORE_OK)
         return false;
     if (!reply.order.dead_ms)
         return true;
     html(a->out, "<li><h3><a href=\"admin?order=%s\">%s</a></h3><p>%s</p><p class=dim>for %s%s</p>",
-         entry->key, entry->key, reply.order.reason, admin_age(reply.now_ms - entry->at_ms, age),
+         entry->key, entry->key, reply.order.reason, clock_in_words(reply.now_ms - entry->at_ms, age),
          reply.order.current.id[0] ? "" : "; its content was deleted after DEAD_LETTER_TTL");
     admin_buttons(a, entry->key);
     html(a->out, "</li>");
@@ -241,27 +225,27 @@ static void print_ghl(struct admin *a, const struct facts *f)
 {
     const struct config *c = &a->app->config;
     int64_t open_ms = breaker_open_ms(&f->location, f->sizes.now_ms);
-    char age[ADMIN_AGE_SIZE];
+    char age[CLOCK_WORDS_SIZE];
 
     html(a->out, "<section class=third><h2>GoHighLevel</h2><dl>");
     if (c->dry_run)
         row(a, "State", "dry run: nothing is sent (GHL_DRY_RUN)");
     else if (f->location.paused_ms)
         html(a->out, "<dt>State</dt><dd>paused for %s: %s</dd>",
-             admin_age(f->sizes.now_ms - f->location.paused_ms, age), f->location.pause_reason);
+             clock_in_words(f->sizes.now_ms - f->location.paused_ms, age), f->location.pause_reason);
     else if (open_ms > 0)
         html(a->out, "<dt>State</dt><dd>does not answer; the next try is in %s</dd>",
-             admin_age(open_ms, age));
+             clock_in_words(open_ms, age));
     else
         row(a, "State", "answers");
     if (f->held_ms > 0)
-        html(a->out, "<dt>Limits</dt><dd>no calls for %s: %s</dd>", admin_age(f->held_ms, age),
+        html(a->out, "<dt>Limits</dt><dd>no calls for %s: %s</dd>", clock_in_words(f->held_ms, age),
              f->held_reason);
     else if (f->limiter.day_until_ms > f->sizes.now_ms)
         html(a->out, "<dt>Limits</dt><dd>%lld calls left of its day</dd>", (long long)f->limiter.day_left);
     else
         html(a->out, "<dt>Limits</dt><dd>%lld calls in %s</dd>", (long long)c->ghl_rate.count,
-             admin_age(c->ghl_rate.window_ms, age));
+             clock_in_words(c->ghl_rate.window_ms, age));
     print_token(a);
     html(a->out, "</dl></section>");
 }
@@ -269,13 +253,13 @@ static void print_ghl(struct admin *a, const struct facts *f)
 /* As the drain or reconcile saw them last. */
 static void print_webhooks(struct admin *a, const struct facts *f)
 {
-    char *seen = NULL, age[ADMIN_AGE_SIZE];
+    char *seen = NULL, age[CLOCK_WORDS_SIZE];
     const char *trouble;
 
     if (store_get(a->app->store, WEBHOOKS_SEEN, &seen) == STORE_OK) {
         int64_t at_ms = text_number(seen, &trouble);
         trouble += *trouble == ' ';
-        html(a->out, "<dt>Looked at</dt><dd>%s ago: %s</dd>", admin_age(f->sizes.now_ms - at_ms, age),
+        html(a->out, "<dt>Looked at</dt><dd>%s ago: %s</dd>", clock_in_words(f->sizes.now_ms - at_ms, age),
              *trouble ? trouble : "all are active");
     } else {
         row(a, "Looked at",
@@ -287,17 +271,18 @@ static void print_webhooks(struct admin *a, const struct facts *f)
 static void print_shop(struct admin *a, const struct facts *f)
 {
     struct tally_counts sums;
-    char age[ADMIN_AGE_SIZE];
+    char age[CLOCK_WORDS_SIZE];
     int64_t last_s = journal_sums(a->app, &sums) == STORE_OK ? tally_of(&sums, TALLY_LAST_ORDER) : 0;
 
     html(a->out, "<section class=third><h2>The shop's webhooks</h2><dl>");
     if (last_s)
-        html(a->out, "<dt>Last order</dt><dd>%s ago</dd>", admin_age(clock_wall_ms() - last_s * 1000, age));
+        html(a->out, "<dt>Last order</dt><dd>%s ago</dd>",
+             clock_in_words(clock_wall_ms() - last_s * 1000, age));
     else
         row(a, "Last order", "none yet");
     if (f->reconciled_s >= 0)
         html(a->out, "<dt>Compared</dt><dd>with the shop %s ago%s</dd>",
-             admin_age(f->reconciled_s * 1000, age), f->location.reconcile_ms ? "; wanted again" : "");
+             clock_in_words(f->reconciled_s * 1000, age), f->location.reconcile_ms ? "; wanted again" : "");
     else
         row(a, "Compared",
             *a->app->config.woo_url ? "never: run woo_ghl reconcile" : "never: WOO_URL is not set");

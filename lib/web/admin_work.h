@@ -24,9 +24,6 @@ void admin_end(struct admin *a);
 void admin_overview(struct admin *a);
 /* Buttons for a dead letter. */
 void admin_buttons(struct admin *a, const char *key);
-/* "3 min", "2 h": of so many ms, 0 or more. */
-#define ADMIN_AGE_SIZE 24
-const char *admin_age(int64_t ms, char out[ADMIN_AGE_SIZE]);
 
 /* -- admin_order.c -- */
 /* The page of the order that a person asked for by its number or key. */
