@@ -17,8 +17,13 @@ bool accept_packed(struct app *app, const char *packed, size_t len, struct accep
     how.packed = packed;
     how.packed_len = len;
     how.headers = delivery.headers;
-    if (good)
+    if (good) {
         accept_delivery(app, &how, acceptance);
+    } else if (delivery.no_memory) {
+        *acceptance = (struct acceptance){.result = ACCEPTED_REFUSED, .reason = "out_of_memory"};
+        error_set(&acceptance->trouble, "out of memory");
+        good = true;
+    }
     delivery_free(&delivery);
     return good;
 }

@@ -34,7 +34,8 @@ bool delivery_unpack(const char *packed, size_t len, struct delivery *out)
         p++;
     }
     out->text = malloc((size_t)(p - packed) + 1);
-    if (!out->text)
+    out->no_memory = !out->text;
+    if (out->no_memory)
         return false;
     memcpy(out->text, packed, (size_t)(p - packed));
     for (char *q = out->text; q < out->text + (p - packed); q++)

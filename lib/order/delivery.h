@@ -18,9 +18,10 @@ struct delivery {
     struct order_headers headers; /* point into `text` */
     const char *body;             /* borrowed from the packed bytes */
     size_t body_len;
-    char *text; /* owned */
+    char *text;     /* owned */
+    bool no_memory; /* not unpacked for want of it */
 };
 
-/* False when the bytes are no packed delivery. Free in every case; the packed bytes must outlive it. */
+/* False when the bytes are no packed delivery, or when out of memory. Free in every case; the packed bytes must outlive it. */
 bool delivery_unpack(const char *packed, size_t len, struct delivery *out) MUST_CHECK;
 void delivery_free(struct delivery *delivery);

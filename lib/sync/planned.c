@@ -32,8 +32,9 @@ enum planned_result planned_unpack(const struct app *app, const struct buf *pack
     *out = (struct planned){0};
     *verdict = (struct order_verdict){.kind = ORDER_NOT_ORDER, .reason = "unreadable_body"};
     if (!delivery_unpack(packed->data, packed->len, &delivery)) {
+        bool no_memory = delivery.no_memory;
         delivery_free(&delivery);
-        return PLANNED_NOT_ORDER;
+        return no_memory ? PLANNED_NO_MEMORY : PLANNED_NOT_ORDER;
     }
     enum planned_result result =
         planned_make(app, delivery.body, delivery.body_len, &delivery.headers, status, out, verdict, e);

@@ -14,9 +14,11 @@
  *   CASE=TEXT           the scenarios in whose name this is: "sqlite", "redis: a drain"
  */
 #include "../../torture/faults.h"
+#include "accept/accept.h"
 #include "app/ready.h"
 #include "base/clock.h"
 #include "store/rig_redis.h"
+#include "sync/planned.h"
 #include "sync/rig_ghl.h"
 #include "sync/shifted_clock.h"
 #include "tap.h"
@@ -468,6 +470,29 @@ static void verify_starved(void)
     signature_keys_free(&keys);
 }
 
+/* What cannot be read waits, and is not taken for something else. */
+static void unpack_starved(void)
+{
+    static const char packed[] = "woo_ghl delivery 1\norder.updated\norder\n\n{}";
+    struct buf bytes;
+    struct planned planned;
+    struct order_verdict verdict;
+    struct acceptance acceptance = {.result = ACCEPTED_QUEUED};
+    struct app none = {0};
+    struct error e = ERROR_NONE;
+
+    buf_init(&bytes, sizeof packed);
+    bool made = buf_adds(&bytes, packed);
+    faults_at(FAULT_MEMORY, 1, true);
+    enum planned_result result = planned_unpack(&none, &bytes, "", &planned, &verdict, &e);
+    bool good = accept_packed(&none, packed, sizeof packed - 1, (struct accept_delivery){0}, &acceptance);
+    (void)faults_stop(FAULT_MEMORY);
+    ok(made && result == PLANNED_NO_MEMORY, "without memory a kept delivery stays one");
+    ok(good && acceptance.result == ACCEPTED_REFUSED, "also in the spool: %s", acceptance.trouble.text);
+    planned_free(&planned);
+    buf_free(&bytes);
+}
+
 /* Settings that are not whole are refused. */
 static void load_starved(void)
 {
@@ -525,6 +550,7 @@ int main(void)
         return EXIT_FAILURE;
 #endif
     verify_starved();
+    unpack_starved();
     load_starved();
     ok(app_tells(&none, "an event", &count) && count == 1,
        "without memory for the settings each event is told");
