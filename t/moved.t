@@ -99,6 +99,32 @@ for my $case (
     };
 }
 
+subtest 'there and back' => sub {
+    my $server = given_orders({ REDIS_PREFIX => 'old' });
+    $server->deliver('no json at all');
+    $ghl->down;
+    for my $prefix ('new', 'old') {
+        $server->set(REDIS_PREFIX => $prefix);
+        $server->command('drain');
+        unlike $server->command('status')->{out}, qr/left behind/, "a drain brings all to REDIS_PREFIX=$prefix";
+    }
+    $ghl->up;
+    like $server->command('failed')->{out}, qr/^1 dead letters$/m, 'the dead letter came back';
+    $ghl->settings({ search_lag_ms => 3_600_000 });
+    $server->drain_as_of($_) for 300, 600, 900;
+    is names(), '1 2', 'and the orders, which are in GHL';
+    # What is made under one prefix is not known under the other, and a search does not see it for a while.
+    $server->set(REDIS_PREFIX => 'new');
+    deliver($server, 2, '30.00');
+    deliver($server, $_) for 3;
+    $server->command('drain', '--now');
+    is names(), '1 2', 'under another prefix, where they are not known, an order waits until GHL\'s search shows what there is';
+    $ghl->land;
+    $server->drain_as_of($_) for 300, 600;
+    is names(), '1 2 3', 'each has one opportunity';
+    $server->stop;
+};
+
 subtest 'dead letters and ids' => sub {
     my $server = given_orders({ REDIS_PREFIX => 'old' });
     $server->command('drain');

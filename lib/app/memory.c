@@ -75,9 +75,11 @@ static void tell(struct app *app, enum memory memory)
                "reads them from the shop. Opportunities that the store does not know are looked for in GHL "
                "before any is created";
     if (memory == MEMORY_MOVED)
-        text = "The store is on another server or in another file than before (a restart, a failover, a "
-               "restored backup): what it took last may be lost. Run `woo_ghl reconcile`. Opportunities that "
-               "the store does not know are looked for in GHL before any is created";
+        text =
+            "The store is on another server or in another file than before (a restart, a failover, a "
+            "restored backup, another REDIS_PREFIX meanwhile): what it took last may be lost. Run `woo_ghl "
+            "reconcile`. Opportunities that the store does not know are looked for in GHL before any is "
+            "created";
     if (!text)
         return;
     log_event(app->log, memory == MEMORY_LOST ? LOG_LEVEL_ERROR : LOG_LEVEL_WARN, "store", NULL, "%s", text);
@@ -110,20 +112,57 @@ static bool shops_are_known(const struct app *app, struct error *e)
     return true;
 }
 
+/* -- the prefix in use -- */
+
+/* A file, one for a location, with the REDIS_PREFIX under which this machine worked last. What it sent to GHL under another
+ * one, this store does not know. */
+struct last {
+    char name[PLACE_NAME_SIZE];
+    bool known, other;
+};
+
+static bool read_last(const struct app *app, int dir, struct last *last, struct error *e)
+{
+    struct config any = app->config; /* borrows everything */
+    char none[1] = "";
+    struct buf text;
+
+    any.redis_prefix = none;
+    if (!place_name(&any, "store-used", last->name))
+        return false;
+    buf_init(&text, COPY_MAX);
+    enum files_result result = files_read(dir, last->name, &text, e);
+    last->known = result == FILES_OK;
+    last->other = last->known && strcmp(text.data ? text.data : "", app->config.redis_prefix) != 0;
+    buf_free(&text);
+    return result != FILES_FAILED;
+}
+
+static bool write_last(const struct app *app, int dir, const struct last *last, struct error *e)
+{
+    const char *prefix = app->config.redis_prefix;
+
+    return (last->known && !last->other) ||
+           files_write(dir, last->name, prefix, strlen(prefix), false, e) == FILES_OK;
+}
+
 static bool check(struct app *app, int dir, const char *server, struct error *e)
 {
     char name[PLACE_NAME_SIZE], new_id[RECORD_TOKEN_SIZE];
+    struct last last;
     struct copy copy;
 
     if (!place_name(&app->config, MEMORY_FILE, name) || !digest_token(new_id, sizeof new_id)) {
         error_set(e, "Out of memory or random bytes");
         return false;
     }
-    if (!read_copy(dir, name, &copy, e))
+    if (!read_copy(dir, name, &copy, e) || !read_last(app, dir, &last, e))
         return false;
     struct check c = {.copy = &copy,
                       .server = server,
-                      .elsewhere_ms = strcmp(server, app->server) != 0 ? app->orders.committed_ms : 0,
+                      .elsewhere_ms = last.other                         ? store_now_ms(app->store)
+                                      : strcmp(server, app->server) != 0 ? app->orders.committed_ms
+                                                                         : 0,
                       .new_id = new_id};
     if (orders_location(&app->orders, check_rule, &c) != STORE_OK) {
         error_set(e, "%s", store_trouble(app->store));
@@ -133,7 +172,8 @@ static bool check(struct app *app, int dir, const char *server, struct error *e)
     if (!shops_are_known(app, e))
         return false;
     store_trust(app->store, server);
-    return !strcmp(copy.id, app->orders.location.store_id) || write_copy(app, dir, name, e);
+    return (!strcmp(copy.id, app->orders.location.store_id) || write_copy(app, dir, name, e)) &&
+           write_last(app, dir, &last, e);
 }
 
 bool memory_is_checked(struct app *app, const char *server, struct error *e)

@@ -107,7 +107,7 @@ enum memory memory_check(struct location_record *l, const char *known_id, int64_
         SET(l->server, server);
         return MEMORY_LOST;
     }
-    if (is_new) {
+    if (is_new && !elsewhere_ms) {
         SET(l->server, server);
         return MEMORY_FIRST;
     }

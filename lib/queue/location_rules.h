@@ -38,8 +38,8 @@ enum memory {
     MEMORY_MOVED, /* the same store on another server or file: a failover, or a restored backup */
 };
 /* Compares the store with what this machine remembers (known_id: its copy of the store's id, "" = none; its
- * first_use_ms, 0 = unknown) and what this process did (elsewhere_ms: when it last changed an order on another server,
- * 0 = never: one that was cut off takes orders for a while after its replica took over). Changes the record for all but
+ * first_use_ms, 0 = unknown) and what was done elsewhere (elsewhere_ms: when an order was last changed on another server or
+ * under another prefix, 0 = never: one that was cut off takes orders for a while after its replica took over). Changes the record for all but
  * SAME; new_id is taken if the store has none. */
 enum memory memory_check(struct location_record *location, const char *known_id, int64_t known_first_use_ms,
                          const char *server, int64_t elsewhere_ms, const char *new_id, int64_t now_ms);

@@ -347,8 +347,9 @@ enum end order_refuse(struct order_record *r, const char *token, const struct or
 bool order_keep_bytes(struct order_record *r, const char *body_id, const char *reason,
                       const struct queue_terms *terms)
 {
-    if (r->version)
+    if (r->version && (r->current.id[0] || !r->look)) /* but one that left comes back */
         return false;
+    r->look = false;
     SET(r->current.id, body_id);
     r->current.accepted_ms = r->dead_ms = terms->now_ms;
     SET(r->reason, reason);
@@ -384,6 +385,13 @@ bool order_drop(struct order_record *r, const struct queue_terms *terms)
     done(r, terms);
     r->sold = r->ended = false; /* neither an end nor a late sale brings it back */
     return true;
+}
+
+void order_left(struct order_record *r)
+{
+    r->fingerprint[0] = r->bytes[0] = '\0';
+    r->look = true;
+    rules_forget_parts(r);
 }
 
 bool order_delete_body(struct order_record *r)

@@ -196,6 +196,8 @@ enum requeue {
 enum requeue order_requeue(struct order_record *record, const struct queue_terms *terms);
 /* Forgets it for good; version and link stay. False: it is none. */
 bool order_drop(struct order_record *record, const struct queue_terms *terms);
+/* Another store has it now, and may write to GHL what is not known here: if it comes back it is news, and is looked for. */
+void order_left(struct order_record *record);
 /* The bytes of this blob lie under another id now: they were sealed anew. False: the record has it no more, or a worker
  * has the order in hand. */
 bool order_move_blob(struct order_record *record, const char *from, const char *to,

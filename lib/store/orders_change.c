@@ -81,7 +81,11 @@ static bool apply(const struct orders *orders, struct change *c, struct order_re
     case RULE_ATTEMPT_ENDS: return order_attempt_ends(r, c->token, c->attempt_end, c->window_ms);
     case RULE_LEARN: return learn(c, r, terms);
     case RULE_LOSE_CONTACT: return order_lose_contact(r, c->token);
-    case RULE_FINISH: c->end = order_finish(r, c->token, c->link, c->next, terms); return true;
+    case RULE_FINISH:
+        c->end = order_finish(r, c->token, c->link, c->next, terms);
+        if (orders->leaves && c->end != END_LOST)
+            order_left(r);
+        return true;
     case RULE_RETRY:
         c->end = order_retry(r, c->token, c->link, c->delay_ms, c->counted, c->hold, c->reason, terms);
         return c->end != END_LOST;
@@ -89,7 +93,11 @@ static bool apply(const struct orders *orders, struct change *c, struct order_re
         c->end = order_refuse(r, c->token, c->link, c->reason, terms);
         return c->end != END_LOST;
     case RULE_REQUEUE: return (c->requeue = order_requeue(r, terms)) != REQUEUE_NONE;
-    case RULE_DROP: return c->done = order_drop(r, terms);
+    case RULE_DROP:
+        c->done = order_drop(r, terms);
+        if (orders->leaves && c->done)
+            order_left(r);
+        return c->done;
     case RULE_DELETE_BODY: return c->done = order_delete_body(r);
     case RULE_MOVE_BLOB: return c->done = order_move_blob(r, c->from_blob, c->blob.id, terms);
     }

@@ -151,6 +151,7 @@ static void bring_from(const struct app *app, const struct config *there, void *
     if (store && store_server(store, server) == STORE_OK) {
         store_trust(store, server); /* nothing is decided by what it knows */
         orders_init(&o.orders, store, there, o.app->log);
+        o.orders.leaves = true;
         bring_all(&o, INDEX_DUE, bring_waiting);
         bring_all(&o, INDEX_DEAD, bring_dead);
     }
