@@ -63,10 +63,10 @@ use FakeGHL::API;
 use FakeGHL::Faults;
 use Mojo::IOLoop;
 use Mojo::JSON qw(decode_json encode_json true false);
-use Mojo::Server::Daemon;
 use Mojo::Util qw(decode);
 use Socket qw(SOL_SOCKET SO_LINGER);
 use Time::HiRes qw(time);
+use WooGHL::Daemon;
 
 my @HEADERS = qw(authorization version content-type accept user-agent host);
 
@@ -101,16 +101,14 @@ sub reset {
 
 sub run {
     my ($self, %option) = @_;
-    my $daemon = $self->{daemon} = Mojo::Server::Daemon->new(
+    my $daemon = $self->{daemon} = WooGHL::Daemon->new(
         listen             => ["http://127.0.0.1" . ($option{port} ? ":$option{port}" : '')],
-        silent             => 1,
         max_clients        => 4000,
         max_requests       => 1_000_000,
         backlog            => 1024,
-        inactivity_timeout => 0,
         keep_alive_timeout => 300,
     );
-    $daemon->unsubscribe('request')->on(request => sub { $self->_request($_[1]) });
+    $daemon->on(request => sub { $self->_request($_[1]) });
     $daemon->start;
     $self->{port} = $daemon->ports->[0];
     $daemon->listen(["http://127.0.0.1:$self->{port}"]);

@@ -32,9 +32,9 @@ use warnings;
 use MIME::Base64 qw(decode_base64);
 use Mojo::IOLoop;
 use Mojo::JSON qw(decode_json encode_json true false);
-use Mojo::Server::Daemon;
 use POSIX qw(ceil strftime);
 use Time::Local qw(timegm);
+use WooGHL::Daemon;
 
 my $API = '/wp-json/wc/v3';
 
@@ -51,8 +51,8 @@ sub reset {
 
 sub run {
     my ($self, %option) = @_;
-    my $daemon = Mojo::Server::Daemon->new(listen => ['http://127.0.0.1'], silent => 1, inactivity_timeout => 0);
-    $daemon->unsubscribe('request')->on(request => sub { $self->_request($_[1]) });
+    my $daemon = WooGHL::Daemon->new(listen => ['http://127.0.0.1']);
+    $daemon->on(request => sub { $self->_request($_[1]) });
     $daemon->start;
     $self->{url} = 'http://127.0.0.1:' . $daemon->ports->[0];
     open my $out, '>', "$option{port_file}.new" or die "$option{port_file}.new: $!";

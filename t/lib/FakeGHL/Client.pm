@@ -52,11 +52,14 @@ use WooGHL::Process;
 # Tests ask much and often: many times as fast, if it is installed.
 my $JSON = (eval { require Cpanel::JSON::XS } ? 'Cpanel::JSON::XS' : 'JSON::PP')->new->utf8->canonical->allow_nonref;
 
+my $starts = 0;
+
 sub start {
     my ($class, %settings) = @_;
     my $dir = File::Temp->newdir('fake-ghl-XXXXXX', TMPDIR => 1);
     my $self = bless { owner => $$, dir => $dir, port_file => "$dir/port" }, $class;
     my $program = File::Spec->rel2abs(File::Spec->catfile(dirname(__FILE__), '..', '..', 'fake_ghl.pl'));
+    require FakeGHL if $starts++;    # sooner than another one starts anew
     my $pid = fork;
     croak "cannot fork: $!" unless defined $pid;
     if (!$pid) {
@@ -64,6 +67,7 @@ sub start {
         open STDOUT, '>&', \*STDERR;
         # A test that starts many has loaded the fake API itself.
         if (FakeGHL->can('new')) {
+            POSIX::close($_) for 3 .. 255;
             srand;
             eval { FakeGHL->new(\%settings)->run(port_file => "$dir/port", with_parent => 1); 1 } or warn $@;
             POSIX::_exit(0);
