@@ -61,6 +61,7 @@ use strict;
 use warnings;
 use FakeGHL::API;
 use FakeGHL::Faults;
+use IO::Socket::INET;
 use Mojo::IOLoop;
 use Mojo::JSON qw(decode_json encode_json true false);
 use Mojo::Util qw(decode);
@@ -101,8 +102,11 @@ sub reset {
 
 sub run {
     my ($self, %option) = @_;
+    # It has the port also while nobody listens.
+    my $held = IO::Socket::INET->new(LocalAddr => '127.0.0.1', LocalPort => $option{port} || 0, Proto => 'tcp', ReusePort => 1) or die "port: $@";
+    $self->{port} = $held->sockport;
     my $daemon = $self->{daemon} = WooGHL::Daemon->new(
-        listen             => ["http://127.0.0.1" . ($option{port} ? ":$option{port}" : '')],
+        listen             => ["http://127.0.0.1:$self->{port}?reuse=1"],
         max_clients        => 4000,
         max_requests       => 1_000_000,
         backlog            => 1024,
@@ -110,8 +114,6 @@ sub run {
     );
     $daemon->on(request => sub { $self->_request($_[1]) });
     $daemon->start;
-    $self->{port} = $daemon->ports->[0];
-    $daemon->listen(["http://127.0.0.1:$self->{port}"]);
     if (my $file = $option{port_file}) {
         open my $out, '>', "$file.new" or die "$file.new: $!";
         print $out "$self->{port}\n";
