@@ -34,7 +34,7 @@
 #   WERROR=        empty: warnings do not stop the build
 #   CRASH=1                a test build that can die at named steps (lib/crash.h), in build/crash
 #   JOBS=2         how many jobs at once         V=1            show the whole commands
-#   AT_ONCE=4      how many tests at once: most of them wait most of the time
+#   AT_ONCE=6      how many tests at once: most of them wait most of the time
 
 CC      ?= cc
 BUILD   ?= $(if $(CRASH),build/crash,build)
@@ -42,7 +42,7 @@ PREFIX  ?= /usr/local
 CFLAGS  ?= -O2 -g
 WERROR  ?= -Werror
 JOBS    ?= 2
-AT_ONCE ?= 4
+AT_ONCE ?= 6
 PROGRAM ?= $(if $(CRASH),$(BUILD)/woo_ghl,woo_ghl)
 Q       := $(if $(V),,@)
 PKG      = libcrypto libcurl jansson hiredis sqlite3
@@ -93,7 +93,7 @@ UNIT_AID = t/unit/tap.c t/unit/sandbox.c $(wildcard t/unit/*/rig*.c)
 UNIT     = $(patsubst %.c,$(BUILD)/%,$(filter-out $(UNIT_AID),$(sort $(shell find t/unit -name '*.c'))))
 UNIT_SRC = $(UNIT:$(BUILD)/%=%.c)
 DRIVERS  = $(patsubst t/driver/%.c,$(BUILD)/t/driver/%,$(wildcard t/driver/*.c))
-LONG     = $(wildcard t/cases.t t/corpus-cgi.t t/corpus-nginx-redis.t t/crash-points.t t/reconcile.t t/store-gone.t t/crash.t t/latency.t \
+LONG     = $(wildcard t/cases.t t/crash-points.t t/corpus-cgi.t t/corpus-nginx-redis.t t/reconcile.t t/store-gone.t t/crash.t t/latency.t \
            t/hostile.t t/alert.t t/drain-now.t)
 LONG_UNIT = $(patsubst %,t/unit/%.c,store/redis_peers queue/model store/redis_cluster store/redis spool/spool)
 TESTS    = $(LONG) $(filter-out $(LONG),$(wildcard t/*.t))
