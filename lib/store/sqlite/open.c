@@ -201,7 +201,7 @@ static void name_file(struct db *db, int dir)
 
 static bool connect_in(struct db *db, int dir, struct error *e)
 {
-    if (!writer_lock_open(&db->lock, dir, e) || !make_file(db, dir, e))
+    if (!writer_lock_open(&db->lock, db->dir, dir, e) || !make_file(db, dir, e))
         return false;
     if (open_sqlite(db, dir) && !is_ready(db) && !db->failed) {
         if (!writer_lock_take(&db->lock, DB_WAIT_MS, e))

@@ -14,12 +14,12 @@
 
 #define NUDGE_MS 20 /* how often the wait looks at its deadline */
 
-bool writer_lock_open(struct writer_lock *lock, int dir, struct error *e)
+bool writer_lock_open(struct writer_lock *lock, const char *path, int dir, struct error *e)
 {
+    lock->path = path;
     lock->queue_fd = openat(dir, "store.queue", O_RDWR | O_CREAT | O_CLOEXEC | O_NOFOLLOW, 0600);
     lock->lock_fd = openat(dir, "store.lock", O_RDWR | O_CREAT | O_CLOEXEC | O_NOFOLLOW, 0600);
-    lock->dir_fd = fcntl(dir, F_DUPFD_CLOEXEC, 0);
-    if (lock->queue_fd >= 0 && lock->lock_fd >= 0 && lock->dir_fd >= 0)
+    if (lock->queue_fd >= 0 && lock->lock_fd >= 0 && fstat(dir, &lock->dir) == 0)
         return true;
     error_set(e, "store.lock and store.queue in DATA_DIR: cannot be opened for writing: %s", strerror(errno));
     writer_lock_close(lock);
@@ -32,9 +32,7 @@ void writer_lock_close(struct writer_lock *lock)
         close(lock->queue_fd);
     if (lock->lock_fd >= 0)
         close(lock->lock_fd);
-    if (lock->dir_fd >= 0)
-        close(lock->dir_fd);
-    lock->queue_fd = lock->lock_fd = lock->dir_fd = -1;
+    lock->queue_fd = lock->lock_fd = -1;
 }
 
 /* -- a blocking flock with a deadline: the kernel keeps the waiters in order, a timer's signal ends the wait -- */
@@ -148,11 +146,28 @@ static void remove_smaller(void *context, int dir, const char *name)
         unlinkat(dir, name, 0);
 }
 
+/* Opened each time: a host may allow 12 descriptors. -1: it cannot be opened, or another took its place. */
+static int open_dir(const struct writer_lock *lock)
+{
+    struct stat st;
+    int dir = open(lock->path, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+
+    if (dir >= 0 && fstat(dir, &st) == 0 && st.st_dev == lock->dir.st_dev && st.st_ino == lock->dir.st_ino)
+        return dir;
+    if (dir >= 0)
+        close(dir);
+    return -1;
+}
+
 int64_t writer_lock_noted(const struct writer_lock *lock)
 {
     int64_t greatest = number_in_lock(lock);
+    int dir = open_dir(lock);
 
-    (void)files_each(lock->dir_fd, take_greatest, &greatest); /* unreadable: what store.lock says */
+    if (dir >= 0) {
+        (void)files_each(dir, take_greatest, &greatest); /* unreadable: what store.lock says */
+        close(dir);
+    }
     return greatest;
 }
 
@@ -170,11 +185,14 @@ static void make_name(int dir, const char *name, int64_t number)
 void writer_lock_note(const struct writer_lock *lock, int64_t number)
 {
     char before[WRITTEN_SIZE], now[WRITTEN_SIZE];
+    int dir = open_dir(lock);
 
     name_of(number_in_lock(lock), before);
     name_of(number, now);
-    if (renameat(lock->dir_fd, before, lock->dir_fd, now) != 0)
-        make_name(lock->dir_fd, now, number);
+    if (dir >= 0 && renameat(dir, before, dir, now) != 0)
+        make_name(dir, now, number);
+    if (dir >= 0)
+        close(dir);
     ssize_t written = pwrite(lock->lock_fd, &number, sizeof number, 0);
     (void)written;
 }

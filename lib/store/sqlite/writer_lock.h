@@ -10,19 +10,22 @@
 #include "base/error.h"
 #include <stdbool.h>
 #include <stdint.h>
+#include <sys/stat.h>
 
 struct writer_lock {
-    int queue_fd, lock_fd, dir_fd; /* -1 = not open */
+    int queue_fd, lock_fd; /* -1 = not open */
+    const char *path;      /* of the directory; borrowed */
+    struct stat dir;       /* which one it was when they were opened */
     bool polls; /* on a network file system, where a wait that a signal ends may leave the lock taken */
 };
 
 #define WRITER_LOCK_CLOSED                                                                                   \
     {                                                                                                        \
-        -1, -1, -1, false                                                                                    \
+        .queue_fd = -1, .lock_fd = -1                                                                        \
     }
 
-/* Opens (and makes, 0600) store.queue and store.lock in this directory. They are never deleted. */
-bool writer_lock_open(struct writer_lock *lock, int dir, struct error *e) MUST_CHECK;
+/* Opens (and makes, 0600) store.queue and store.lock in this directory, open as `dir`. They are never deleted. */
+bool writer_lock_open(struct writer_lock *lock, const char *path, int dir, struct error *e) MUST_CHECK;
 /* After a fork the child must close and open anew: the descriptors share their locks with the parent's. */
 void writer_lock_close(struct writer_lock *lock);
 
