@@ -291,22 +291,30 @@ enum store_result app_put_number(struct app *app, const char *name, int64_t numb
     return store_put(app->store, name, text, ttl_ms);
 }
 
-static void tell_lost(const struct app *app, const char *name)
+void app_lost(const struct app *app, const char *what)
 {
-    log_event(app->log, LOG_LEVEL_WARN, "store", NULL, "The store did not keep %s: %s", name,
+    log_event(app->log, LOG_LEVEL_WARN, "store", NULL, "The store did not keep %s: %s", what,
               store_trouble(app->store));
 }
 
 void app_keep(struct app *app, const char *name, const char *value, int64_t ttl_ms)
 {
     if (app->store && store_put(app->store, name, value, ttl_ms) != STORE_OK)
-        tell_lost(app, name);
+        app_lost(app, name);
 }
 
 void app_count(struct app *app, const char *name)
 {
     if (store_count(app->store, name) != STORE_OK)
-        tell_lost(app, name);
+        app_lost(app, name);
+}
+
+void app_unlock(struct app *app, const char *name, const char *token)
+{
+    if (store_unlock(app->store, name, token) == STORE_UNAVAILABLE)
+        log_event(app->log, LOG_LEVEL_WARN, "store", NULL,
+                  "The store did not take back the lock %s, which ends by itself: %s", name,
+                  store_trouble(app->store));
 }
 
 static char *cache_get(void *context, const char *name)

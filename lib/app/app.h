@@ -77,6 +77,10 @@ enum store_result app_put_number(struct app *app, const char *name, int64_t numb
 /* What nothing depends on: puts the store's value (NULL: it goes), or adds 1 to its counter. The log tells a loss. */
 void app_keep(struct app *app, const char *name, const char *value, int64_t ttl_ms);
 void app_count(struct app *app, const char *name);
+/* Tells that the store did not keep something. */
+void app_lost(const struct app *app, const char *what);
+/* store_unlock; the log tells if the lock stays until its end. */
+void app_unlock(struct app *app, const char *name, const char *token);
 
 /* The store's key/values, as GHL's lookups use them. The app must outlive it. */
 struct ghl_cache app_cache(struct app *app);

@@ -89,8 +89,7 @@ static void tell_limiter(struct app *app, const struct http_answer *answer)
     if (!nearly && answer->status != 429 && heard.daily_remaining != 0 && !new_day)
         return;
     if (orders_limits_heard(&app->orders, &heard) != STORE_OK)
-        log_event(app->log, LOG_LEVEL_WARN, "store", NULL,
-                  "The store did not keep what GHL said of its limits: %s", store_trouble(app->store));
+        app_lost(app, "what GHL said of its limits");
     if (heard.hold_ms > HOLD_RETRY_AFTER_MAX_MS || heard.daily_remaining == 0)
         (void)alert_raise(app, ALERT_LIMIT,
                           "GHL takes no calls for now (%s); orders are stored and wait. woo_ghl asks again "

@@ -179,8 +179,7 @@ static void fold_lines(struct app *app, struct buf *lines)
     if (result == STORE_OK)
         result = add_counts(app, SUMS, &counts, 0);
     if (result != STORE_OK)
-        log_event(app->log, LOG_LEVEL_WARN, "store", NULL, "The store did not keep all of the journal: %s",
-                  store_trouble(app->store));
+        app_lost(app, "all of the journal");
     buf_free(&events);
 }
 
@@ -197,9 +196,7 @@ void journal_fold(struct app *app)
     if (tally_take(&app->config, &lines))
         fold_lines(app, &lines);
     buf_free(&lines);
-    if (store_unlock(app->store, "journal", token) == STORE_UNAVAILABLE)
-        log_event(app->log, LOG_LEVEL_DEBUG, "store", NULL, "The journal's lock ends by itself: %s",
-                  store_trouble(app->store));
+    app_unlock(app, "journal", token);
 }
 
 /* -- reading -- */

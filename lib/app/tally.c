@@ -131,14 +131,10 @@ void tally_free(struct tally *tally)
 
 void tally_count(struct tally *tally, const char *family, const char *name)
 {
-    const size_t n = strlen(family);
+    char whole[32];
 
-    for (size_t i = 0; i < TALLY_COUNTERS; i++)
-        if (!strncmp(tally_names[i], family, n) && tally_names[i][n] == '/' &&
-            !strcmp(tally_names[i] + n + 1, name)) {
-            tally->counts.n[i]++;
-            break;
-        }
+    if (text_format(whole, sizeof whole, "%s/%s", family, name))
+        tally_add(&tally->counts, whole, 1);
     tally->counted = true;
 }
 

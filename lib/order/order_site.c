@@ -8,11 +8,6 @@
 
 #define SITE_MAX 255 /* bytes of host and path: longer ones are none */
 
-static char lower(char c)
-{
-    return (char)(c >= 'A' && c <= 'Z' ? c + ('a' - 'A') : c);
-}
-
 /* Where a REST API begins that a plugin gave another name ("/api/wc/v3/orders/43"); `n`: nowhere. */
 static size_t renamed_api(const char *path, size_t n)
 {
@@ -66,7 +61,7 @@ char *order_site(const char *url)
     if (!site)
         return NULL;
     for (size_t i = 0; i < host_len; i++)
-        site[i] = lower(host[i]);
+        site[i] = to_small(host[i]);
     memcpy(site + host_len, path, path_len);
     site[host_len + path_len] = '\0';
     return site;

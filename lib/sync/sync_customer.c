@@ -1,4 +1,5 @@
 /* The lock of a customer, and which order wrote it last. */
+#include "base/ascii.h"
 #include "base/clock.h"
 #include "sync/sync_work.h"
 #include <inttypes.h>
@@ -22,8 +23,7 @@ static bool hash_customer(const struct sync_work *w, struct sync_customer *c)
         if (len == 0 || len >= sizeof lower)
             continue;
         for (size_t j = 0; j <= len; j++)
-            lower[j] =
-                (char)(value[i][j] >= 'A' && value[i][j] <= 'Z' ? value[i][j] + ('a' - 'A') : value[i][j]);
+            lower[j] = to_small(value[i][j]);
         if (!app_hash(w->app, label[i], lower, c->hash[c->n]))
             return false;
         c->n++;
@@ -50,10 +50,7 @@ static void unlock(struct sync_work *w, const struct sync_customer *c, size_t n)
 
     for (size_t i = 0; i < n; i++) {
         lock_name(c, i, name);
-        if (store_unlock(w->app->store, name, w->work->token) == STORE_UNAVAILABLE)
-            log_event(w->app->log, LOG_LEVEL_WARN, "store", NULL,
-                      "The store did not take back a customer's lock; it ends by itself: %s",
-                      store_trouble(w->app->store));
+        app_unlock(w->app, name, w->work->token);
     }
 }
 

@@ -171,9 +171,7 @@ static enum step update(struct sync_work *w)
     if (lock(w, name) == STEP_STOP)
         return STEP_STOP;
     enum step step = update_locked(w);
-    if (store_unlock(w->app->store, name, w->work->token) == STORE_UNAVAILABLE)
-        log_event(w->app->log, LOG_LEVEL_WARN, "store", &about,
-                  "The store did not take back the lock of this opportunity; it ends by itself");
+    app_unlock(w->app, name, w->work->token);
     return step;
 }
 
