@@ -5,8 +5,6 @@
 #include "ghl/location.h"
 #include <stdlib.h>
 
-#define DAY_S (24LL * 3600)
-#define TOKEN_OLD_DAYS 80 /* GHL advises a new token every 90 days */
 #define CLOCK_OFF_S 30
 #define TOKEN_PAGE "the sub-account's Settings > Private Integrations"
 #define WAIT "All orders wait; none is lost."
@@ -70,11 +68,11 @@ static void tell_refused(const struct ghl_answer *answer, struct findings *f)
 
 static void check_age(const struct config *config, struct findings *f)
 {
-    int64_t days = (clock_wall_ms() / 1000 - config->ghl_api_key_since_s) / DAY_S;
+    int64_t days = ghl_token_days(config);
 
-    if (!config->ghl_api_key_since_s)
+    if (days < 0)
         FINDINGS_OK(f, "token_age", "how old the token is is not known: set GHL_API_KEY_SINCE");
-    else if (days <= TOKEN_OLD_DAYS)
+    else if (days <= GHL_TOKEN_OLD_DAYS)
         FINDINGS_OK(f, "token_age", "the token is %lld days old", (long long)days);
     else
         findings_add(

@@ -11,6 +11,7 @@
 #define PAGE_SIZE 100     /* the vendor's maximum */
 #define PAGES_MAX 100
 #define PATH_MAX_LEN 2048
+#define DAY_S (24LL * 3600)
 
 /* -- life cycle -- */
 
@@ -47,6 +48,12 @@ bool ghl_renew(struct ghl *ghl)
 bool ghl_uses_next(const struct ghl *ghl)
 {
     return ghl->next;
+}
+
+int64_t ghl_token_days(const struct config *config)
+{
+    int64_t since_s = config->ghl_api_key_since_s;
+    return since_s ? (clock_wall_ms() / 1000 - since_s) / DAY_S : -1;
 }
 
 struct ghl *ghl_new(const struct config *config, struct log *log, struct error *e)

@@ -114,6 +114,9 @@ void ghl_free(struct ghl *ghl);
 bool ghl_renew(struct ghl *ghl) MUST_CHECK;
 /* Did GHL refuse GHL_API_KEY, so that GHL_API_KEY_NEXT is used? */
 bool ghl_uses_next(const struct ghl *ghl);
+/* How many days old the token is; -1: GHL_API_KEY_SINCE is not set. GHL advises a new one every 90 days. */
+#define GHL_TOKEN_OLD_DAYS 80
+int64_t ghl_token_days(const struct config *config);
 
 /* Each fills *answer (freed by the caller in every case) and returns its result. Bodies are borrowed, without
  * locationId: it is added. */

@@ -193,7 +193,7 @@ static void print_links(struct admin *a, const char *key, const struct order_rec
 static void print_row(struct admin *a, const char *name, const char *value)
 {
     if (*value)
-        html(a->out, "<dt>%s</dt><dd>%s</dd>", name, value);
+        admin_row(a, name, "%s", value);
 }
 
 static void print_record(struct admin *a, const char *key, const struct store_reply *reply)
@@ -203,13 +203,12 @@ static void print_record(struct admin *a, const char *key, const struct store_re
 
     html(a->out, "<section><h2>Now</h2><dl>");
     if (r->dead_ms)
-        html(a->out, "<dt>State</dt><dd>refused %s ago; it waits for you</dd>",
-             clock_in_words(reply->now_ms - r->dead_ms, age));
+        admin_row(a, "State", "refused %s ago; it waits for you",
+                  clock_in_words(reply->now_ms - r->dead_ms, age));
     else if (*r->lease && r->lease_ms > reply->now_ms)
         print_row(a, "State", "a worker brings it to GoHighLevel");
     else if (*r->current.id && r->due_ms > reply->now_ms)
-        html(a->out, "<dt>State</dt><dd>waits; the next try is in %s</dd>",
-             clock_in_words(r->due_ms - reply->now_ms, age));
+        admin_row(a, "State", "waits; the next try is in %s", clock_in_words(r->due_ms - reply->now_ms, age));
     else if (*r->current.id)
         print_row(a, "State", "waits; it is due now");
     else if (r->link.gone_ms)
@@ -218,12 +217,11 @@ static void print_record(struct admin *a, const char *key, const struct store_re
         print_row(a, "State", *r->link.opportunity ? "in GoHighLevel" : "needs nothing in GoHighLevel");
     if (*r->current.id || r->dead_ms) {
         print_row(a, "Why", r->reason);
-        html(a->out, "<dt>Tries</dt><dd>%lld</dd>", (long long)r->attempts);
+        admin_row(a, "Tries", "%lld", (long long)r->attempts);
     }
     print_row(a, "Status in the shop", r->status);
     if (r->arrived_ms)
-        html(a->out, "<dt>Last version</dt><dd>%s ago</dd>",
-             clock_in_words(reply->now_ms - r->arrived_ms, age));
+        admin_row(a, "Last version", "%s ago", clock_in_words(reply->now_ms - r->arrived_ms, age));
     print_row(a, "Opportunity", r->link.opportunity);
     print_row(a, "Contact", r->link.contact);
     if (r->erased)

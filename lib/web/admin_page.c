@@ -12,7 +12,6 @@
 #define LIST 20 /* orders that are listed */
 #define EVENTS 50
 #define DAYS 7
-#define TOKEN_OLD_DAYS 80 /* GHL advises to rotate after 90 */
 
 /* -- the frame -- */
 
@@ -204,21 +203,15 @@ static void print_letters(struct admin *a, const struct facts *f)
 
 /* -- both sides -- */
 
-static void row(struct admin *a, const char *name, const char *value)
-{
-    html(a->out, "<dt>%s</dt><dd>%s</dd>", name, value);
-}
-
 static void print_token(struct admin *a)
 {
-    int64_t since_s = a->app->config.ghl_api_key_since_s,
-            days = since_s ? (clock_wall_ms() / 1000 - since_s) / 86400 : -1;
+    int64_t days = ghl_token_days(&a->app->config);
 
     if (days < 0)
-        row(a, "Token", "age unknown: set GHL_API_KEY_SINCE");
+        admin_row(a, "Token", "age unknown: set GHL_API_KEY_SINCE");
     else
-        html(a->out, "<dt>Token</dt><dd>%lld days old%s</dd>", (long long)days,
-             days >= TOKEN_OLD_DAYS ? ": make a new one, GoHighLevel advises it every 90 days" : "");
+        admin_row(a, "Token", "%lld days old%s", (long long)days,
+                  days > GHL_TOKEN_OLD_DAYS ? ": make a new one, GoHighLevel advises it every 90 days" : "");
 }
 
 static void print_ghl(struct admin *a, const struct facts *f)
@@ -229,23 +222,21 @@ static void print_ghl(struct admin *a, const struct facts *f)
 
     html(a->out, "<section class=third><h2>GoHighLevel</h2><dl>");
     if (c->dry_run)
-        row(a, "State", "dry run: nothing is sent (GHL_DRY_RUN)");
+        admin_row(a, "State", "dry run: nothing is sent (GHL_DRY_RUN)");
     else if (f->location.paused_ms)
-        html(a->out, "<dt>State</dt><dd>paused for %s: %s</dd>",
-             clock_in_words(f->sizes.now_ms - f->location.paused_ms, age), f->location.pause_reason);
+        admin_row(a, "State", "paused for %s: %s",
+                  clock_in_words(f->sizes.now_ms - f->location.paused_ms, age), f->location.pause_reason);
     else if (open_ms > 0)
-        html(a->out, "<dt>State</dt><dd>does not answer; the next try is in %s</dd>",
-             clock_in_words(open_ms, age));
+        admin_row(a, "State", "does not answer; the next try is in %s", clock_in_words(open_ms, age));
     else
-        row(a, "State", "answers");
+        admin_row(a, "State", "answers");
     if (f->held_ms > 0)
-        html(a->out, "<dt>Limits</dt><dd>no calls for %s: %s</dd>", clock_in_words(f->held_ms, age),
-             f->held_reason);
+        admin_row(a, "Limits", "no calls for %s: %s", clock_in_words(f->held_ms, age), f->held_reason);
     else if (f->limiter.day_until_ms > f->sizes.now_ms)
-        html(a->out, "<dt>Limits</dt><dd>%lld calls left of its day</dd>", (long long)f->limiter.day_left);
+        admin_row(a, "Limits", "%lld calls left of its day", (long long)f->limiter.day_left);
     else
-        html(a->out, "<dt>Limits</dt><dd>%lld calls in %s</dd>", (long long)c->ghl_rate.count,
-             clock_in_words(c->ghl_rate.window_ms, age));
+        admin_row(a, "Limits", "%lld calls in %s", (long long)c->ghl_rate.count,
+                  clock_in_words(c->ghl_rate.window_ms, age));
     print_token(a);
     html(a->out, "</dl></section>");
 }
@@ -259,11 +250,11 @@ static void print_webhooks(struct admin *a, const struct facts *f)
     if (store_get(a->app->store, WEBHOOKS_SEEN, &seen) == STORE_OK) {
         int64_t at_ms = text_number(seen, &trouble);
         trouble += *trouble == ' ';
-        html(a->out, "<dt>Looked at</dt><dd>%s ago: %s</dd>", clock_in_words(f->sizes.now_ms - at_ms, age),
-             *trouble ? trouble : "all are active");
+        admin_row(a, "Looked at", "%s ago: %s", clock_in_words(f->sizes.now_ms - at_ms, age),
+                  *trouble ? trouble : "all are active");
     } else {
-        row(a, "Looked at",
-            *a->app->config.woo_url ? "not yet: woo_ghl reconcile does" : "never: WOO_URL is not set");
+        admin_row(a, "Looked at", "%s",
+                  *a->app->config.woo_url ? "not yet: woo_ghl reconcile does" : "never: WOO_URL is not set");
     }
     free(seen);
 }
@@ -276,16 +267,15 @@ static void print_shop(struct admin *a, const struct facts *f)
 
     html(a->out, "<section class=third><h2>The shop's webhooks</h2><dl>");
     if (last_s)
-        html(a->out, "<dt>Last order</dt><dd>%s ago</dd>",
-             clock_in_words(clock_wall_ms() - last_s * 1000, age));
+        admin_row(a, "Last order", "%s ago", clock_in_words(clock_wall_ms() - last_s * 1000, age));
     else
-        row(a, "Last order", "none yet");
+        admin_row(a, "Last order", "none yet");
     if (f->reconciled_s >= 0)
-        html(a->out, "<dt>Compared</dt><dd>with the shop %s ago%s</dd>",
-             clock_in_words(f->reconciled_s * 1000, age), f->location.reconcile_ms ? "; wanted again" : "");
+        admin_row(a, "Compared", "with the shop %s ago%s", clock_in_words(f->reconciled_s * 1000, age),
+                  f->location.reconcile_ms ? "; wanted again" : "");
     else
-        row(a, "Compared",
-            *a->app->config.woo_url ? "never: run woo_ghl reconcile" : "never: WOO_URL is not set");
+        admin_row(a, "Compared", "%s",
+                  *a->app->config.woo_url ? "never: run woo_ghl reconcile" : "never: WOO_URL is not set");
     print_webhooks(a, f);
     html(a->out, "</dl></section>");
 }
@@ -303,20 +293,20 @@ static void print_machines(struct admin *a, const struct facts *f)
     while (heartbeat_next(&f->machines, &at, &beat)) {
         buf_reset(&says);
         facts_say_machine(f, &beat, &says);
-        row(a, beat.machine, says.data);
+        admin_row(a, beat.machine, "%s", says.data);
     }
     buf_free(&says);
     if (!f->machines.len)
-        row(a, "Drain", "none has run: use cron or the service");
+        admin_row(a, "Drain", "none has run: use cron or the service");
     if (!a->app->spool || !spool_stats(a->app->spool, &spool, &e))
-        row(a, "Spool", *e.text ? e.text : "it is not open");
+        admin_row(a, "Spool", "%s", *e.text ? e.text : "it is not open");
     else
-        html(a->out, "<dt>Spool</dt><dd>%lld files here%s</dd>",
-             (long long)spool.deliveries + spool.ids + spool.locked + spool.damaged,
-             spool.locked + spool.damaged ? "; some cannot be opened, see woo_ghl status" : "");
-    html(a->out, "<dt>Store</dt><dd>%s</dd>", store_kind(a->app->store));
-    row(a, "Version", WOO_GHL_VERSION);
-    row(a, "GHL's API", a->app->config.ghl_api_version);
+        admin_row(a, "Spool", "%lld files here%s",
+                  (long long)spool.deliveries + spool.ids + spool.locked + spool.damaged,
+                  spool.locked + spool.damaged ? "; some cannot be opened, see woo_ghl status" : "");
+    admin_row(a, "Store", "%s", store_kind(a->app->store));
+    admin_row(a, "Version", "%s", WOO_GHL_VERSION);
+    admin_row(a, "GHL's API", "%s", a->app->config.ghl_api_version);
     html(a->out, "</dl></section>");
 }
 

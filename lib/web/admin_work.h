@@ -22,6 +22,9 @@ extern const char admin_style[]; /* admin_style.c */
 void admin_begin(struct admin *a, int status, const char *title);
 void admin_end(struct admin *a);
 void admin_overview(struct admin *a);
+/* A line of a list: its name, and its value as markup. */
+#define admin_row(a, name, ...)                                                                              \
+    (html((a)->out, "<dt>%s</dt><dd>", name), html((a)->out, __VA_ARGS__), html((a)->out, "</dd>"))
 /* Buttons for a dead letter. */
 void admin_buttons(struct admin *a, const char *key);
 
