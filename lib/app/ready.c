@@ -7,16 +7,17 @@ static void open_spool(struct app *app)
 {
     struct error e = ERROR_NONE;
 
-    if (app->spool && !spool_is_there(app->spool)) {
-        log_event(app->log, LOG_LEVEL_ERROR, "spool", NULL, "DATA_DIR/spool was deleted while it was in use");
-        spool_close(app->spool);
-        app->spool = NULL;
+    if (app->spool && spool_is_there(app->spool))
+        return;
+    struct spool *fresh = spool_open(&app->config, app->crypt, &e);
+    if (!fresh) { /* who is at work with the old one has it still */
+        log_event(app->log, LOG_LEVEL_ERROR, "spool", NULL, "%s", e.text);
+        return;
     }
     if (app->spool)
-        return;
-    app->spool = spool_open(&app->config, app->crypt, &e);
-    if (!app->spool)
-        log_event(app->log, LOG_LEVEL_ERROR, "spool", NULL, "%s", e.text);
+        log_event(app->log, LOG_LEVEL_ERROR, "spool", NULL, "DATA_DIR/spool was deleted while it was in use");
+    spool_close(app->spool);
+    app->spool = fresh;
 }
 
 bool app_open_store(struct app *app, struct error *e)

@@ -24,6 +24,7 @@
 #include "tap.h"
 #include "web/routes.h"
 #include "worker/drain.h"
+#include "worker/unspool.h"
 #include <dirent.h>
 #include <signal.h>
 #include <stdio.h>
@@ -470,6 +471,23 @@ static void verify_starved(void)
     signature_keys_free(&keys);
 }
 
+/* A spool that cannot be looked at is not closed under the hands of who moves it. */
+static void move_starved(void)
+{
+    struct sandbox sandbox;
+    struct app app;
+    struct error e = ERROR_NONE;
+    bool good = sandbox_begin(&sandbox) && sandbox_app(&sandbox, NULL, &app);
+
+    faults_at(FAULT_CALL, 1, true);
+    (void)app_ready(&app, &e);
+    long moved = unspool(&app);
+    (void)faults_stop(FAULT_CALL);
+    ok(good && app.spool && moved <= 0, "if no call works, nothing is moved");
+    app_close(&app);
+    sandbox_end(&sandbox);
+}
+
 /* What cannot be read waits, and is not taken for something else. */
 static void unpack_starved(void)
 {
@@ -551,6 +569,7 @@ int main(void)
 #endif
     verify_starved();
     unpack_starved();
+    move_starved();
     load_starved();
     ok(app_tells(&none, "an event", &count) && count == 1,
        "without memory for the settings each event is told");
