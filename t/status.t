@@ -80,7 +80,7 @@ subtest 'two machines' => sub {
     like $out, qr/\ADeliveries wait in the spool of web2: run `woo_ghl drain` there\.\n/, 'what is old is the first sentence';
     is $code, 1, '... and somebody should look';
     my ($found) = grep { $_->{id} eq 'spool' } @{ decode_json($on->(web1 => sub { $one->command('check', '--json') })->{out})->{findings} };
-    like "$found->{level} $found->{what}", qr/^warn web2: its spool holds 1 files, the oldest of 20 minutes ago$/, 'check finds it, too';
+    like "$found->{level} $found->{what}", qr/^warn web2: its spool holds 1 file, the oldest of 20 minutes ago$/, 'check finds it, too';
     my $metrics = $one->request(GET => '/woo-order/metrics')->{body};
     like $metrics, qr/^woo_ghl_spool_files\{machine="web2"\} 1$/m, 'the metrics tell it';
     like $metrics, qr/^woo_ghl_spool_oldest_seconds\{machine="web2"\} 12\d\d$/m, '... and its age';

@@ -138,8 +138,8 @@ static void check_other(const struct heartbeat *other, int64_t now_ms, struct fi
     if (other->files && other->oldest_ms && oldest_ms > HEARTBEAT_OVERDUE_MS)
         findings_add(f, FINDING_WARN, "spool", "These deliveries do not reach GHL.",
                      "Start the drain there, or run woo_ghl status there: it says why they cannot be moved.",
-                     "%s: its spool holds %lld files, the oldest of %lld minutes ago", other->machine,
-                     (long long)other->files, (long long)(oldest_ms / 60000));
+                     "%s: its spool holds %lld file%s, the oldest of %lld minutes ago", other->machine,
+                     (long long)other->files, other->files == 1 ? "" : "s", (long long)(oldest_ms / 60000));
     if (!other->drained_ms)
         findings_add(f, FINDING_WARN, "machine", "What lies in that machine's spool waits.",
                      "Start the drain there.", "%s: no drain ever ran", other->machine);
