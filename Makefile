@@ -9,8 +9,8 @@
 #   make cluster   the long way of t/cluster.t, ROUNDS=4; WOO_GHL_REDIS=valkey-server tests another server
 #   make coverage  lines and branches of lib/ that the tests run   make analyze       gcc -fanalyzer
 #   make valgrind  C tests and the corpus as CGI                   make reproducible  two builds, the same bytes
-#   make torture   each allocation and each call of an order's ways fails
-#   make fuzz      each fuzzer of t/fuzz for SECONDS=10 (clang)
+#   make torture   each allocation and each call of an order's ways fails; 20 minutes
+#   make fuzz      each fuzzer of t/fuzz for SECONDS=10 (clang); 13 of them
 #   make portable  build/portable/woo_ghl: one static file for any Linux on x86-64; ARCH=arm64: build/portable-arm64/woo_ghl
 #   make release   it with what shared hosting needs, as .tar.gz and .zip    make deb   a package of it
 #   make sbom      a bill of materials (CycloneDX)
@@ -222,7 +222,8 @@ cluster: $(PROGRAM) $(DRIVERS)
 	@BUILD=$(BUILD) WOO_GHL_PROGRAM=$(abspath $(PROGRAM)) CLUSTER_ROUNDS=$(ROUNDS) prove -v t/cluster.t
 
 # What the program asks the machine for fails, under the sanitizers: first TORTURE faults of each kind in each scenario of
-# t/torture.t, then each single one in those of t/unit/worker/starved.c, which are the marked part.
+# t/torture.t (840, 0.1 s of CPU each), then each single one in those of t/unit/worker/starved.c, which are the marked part
+# (42,000, 10 to 26 ms of CPU each): some 20 minutes of CPU, two processes at once.
 TORTURE ?= 20
 TORTURED = BUILD=build/torture SANITIZE=address,undefined CFLAGS='-O1 -g'
 torture:
@@ -260,7 +261,8 @@ analyze:
 build/analyze/lib/config/%.o: private ALL_CFLAGS += -Wno-analyzer-malloc-leak
 
 # Under valgrind: the C tests; then the program itself, in the cases of the corpus that are marked `everywhere` and in
-# t/commands.t. There only what valgrind reports is judged: on a slow machine answers come too late. WHOLE=1: all cases.
+# t/commands.t. There only what valgrind reports is judged: on a slow machine answers come too late. The marked cases take 4
+# minutes of CPU. WHOLE=1: all cases, 6 s of CPU each, half an hour.
 VALGRIND = valgrind --quiet --error-exitcode=99 --leak-check=full --show-leak-kinds=definite,indirect \
            --errors-for-leak-kinds=definite,indirect --run-libc-freeres=no --vgdb=no --child-silent-after-fork=yes
 REPORTS  = $(abspath $(BUILD))/valgrind
