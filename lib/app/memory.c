@@ -138,12 +138,16 @@ static bool read_last(const struct app *app, int dir, struct last *last, struct 
     return result != FILES_FAILED;
 }
 
-static bool write_last(const struct app *app, int dir, const struct last *last, struct error *e)
+/* Without it the next change of the prefix is not noticed: no reason to take no orders. */
+static void write_last(const struct app *app, int dir, const struct last *last)
 {
     const char *prefix = app->config.redis_prefix;
+    struct error e = ERROR_NONE;
 
-    return (last->known && !last->other) ||
-           files_write(dir, last->name, prefix, strlen(prefix), false, e) == FILES_OK;
+    if ((!last->known || last->other) &&
+        files_write(dir, last->name, prefix, strlen(prefix), false, &e) != FILES_OK)
+        log_event(app->log, LOG_LEVEL_WARN, "store", NULL, "REDIS_PREFIX is not noted in DATA_DIR: %s",
+                  e.text);
 }
 
 static bool check(struct app *app, int dir, const char *server, struct error *e)
@@ -172,8 +176,8 @@ static bool check(struct app *app, int dir, const char *server, struct error *e)
     if (!shops_are_known(app, e))
         return false;
     store_trust(app->store, server);
-    return (!strcmp(copy.id, app->orders.location.store_id) || write_copy(app, dir, name, e)) &&
-           write_last(app, dir, &last, e);
+    write_last(app, dir, &last);
+    return !strcmp(copy.id, app->orders.location.store_id) || write_copy(app, dir, name, e);
 }
 
 bool memory_is_checked(struct app *app, const char *server, struct error *e)
