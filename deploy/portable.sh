@@ -2,7 +2,8 @@
 # What `make portable` does: build/portable/woo_ghl, one static file for any Linux on x86-64, with musl as its C library. Every
 # library is built from Debian's source package; apt verifies what it fetches. What is built once stays in build/portable.
 # With ARCH=arm64: build/portable-arm64/woo_ghl, by Debian's cross compiler; dpkg must know that architecture
-# (dpkg --add-architecture arm64, apt-get update). It exits with 75 if a package cannot be fetched.
+# (dpkg --add-architecture arm64, apt-get update). It exits with 75 if a library cannot be fetched or
+# built: the program is not at fault then.
 set -eu
 
 cd "$(dirname "$0")/.."
@@ -181,7 +182,7 @@ build() { # NAME
     ((status == 0)) || {
         tail -n 30 "$log.$name" >&2
         echo "make portable: $name cannot be built; see $log.$name" >&2
-        exit 1
+        exit 75
     }
     rm -f "$prefix/$name".*
     touch "$prefix/$name.$(recipe "$name")"

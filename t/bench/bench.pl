@@ -6,6 +6,7 @@
 #
 #   bench.pl SKELETON      SECONDS=3 a row and round, ROUNDS=3; woo_ghl from WOO_GHL_PROGRAM
 #   ROWS=REGEX             only the rows of this name; ROWS='^\$' none, but what comes after the table
+#   BACKLOG=150            how many orders a drain works off
 #   BENCH_NODE=DIR         where fastify and ioredis are installed (npm install fastify ioredis)
 use strict;
 use warnings;
@@ -26,7 +27,7 @@ my ($skeleton) = @ARGV;
 die "usage: bench.pl SKELETON\n" unless $skeleton && -x $skeleton;
 my ($seconds, $rounds) = ($ENV{SECONDS} || 3, $ENV{ROUNDS} || 3);
 my $SECRET = 'my_super_secret_woo_key';    # skeleton.c, baseline.*
-my ($WORKERS, $CLIENTS, $NEW, $BURST, $BACKLOG) = (4, 4, 3000, 10000, 150);
+my ($WORKERS, $CLIENTS, $NEW, $BURST, $BACKLOG) = (4, 4, 3000, 10000, $ENV{BACKLOG} || 150);
 my $ORDER = do { open my $in, '<:raw', "$FindBin::Bin/../fixtures/order.created-simple.json" or die "fixture: $!"; local $/; <$in> };
 my $redis = WooGHL::Server->redis;
 my ($redis_socket) = $redis->url =~ m{^unix://(.*)};
