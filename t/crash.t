@@ -126,9 +126,10 @@ for my $store (qw(sqlite redis)) {
         $ghl->fault({ match => $CREATE, do => { reset => 'after' } });
         is deliver($server, order(12, 'kim'))->{body}, '{"status":"queued","reason":"in_flight"}', 'unknown outcome';
         my $record = "{p$prefix:" . $ghl->location_id . '}:order:shop:12';
-        like $redis->cli('HGET', $record, 'attempt'), qr/^2/, 'a create, as the store has it';
-        $redis->cli('HINCRBY', $record, 'att_at', -3_600_000);
-        $redis->cli('HSET', $record, 'att_watch', 'another-machine=1000');
+        my $kept = $redis->record($record);
+        is $kept->{attempt}, "\2", 'a create, as the store has it';
+        my $at = unpack 'Q>', substr "\0" x 8 . $kept->{att_at}, -8;
+        $redis->change($record, att_at => $at - 3_600_000, att_watch => 'another-machine=1000');
         is $server->command('drain', '--now')->{code}, 0, 'a drain at once';
         ok $server->drain_as_of(100), 'and one that is still within the search lag';
         is_deeply names($ghl), ['Order #12'], 'make no second opportunity';
@@ -147,7 +148,7 @@ for my $store (qw(sqlite redis)) {
         $ghl->fault({ match => { method => 'PUT', path => '^/contacts/' }, do => { waits => 1 } });
         my $answers = deliver_all($server, order(13, 'lou', 'refunded') =~ s/Ann/Anna/r);
         $ghl->wait_calls(1, method => 'PUT');
-        $redis->cli('HSET', "{p$prefix:" . $ghl->location_id . '}:order:shop:13', 'lease', 'another-workers', 'v', 99);
+        $redis->change("{p$prefix:" . $ghl->location_id . '}:order:shop:13', lease => 'another-workers', v => 99);
         sleep 6;    # a call that took less is none that took long
         $ghl->answer;
         is_deeply { $answers->() }, { 13 => 202 }, 'whose worker then knows that another has it';

@@ -120,8 +120,8 @@ subtest 'what a terminal would obey' => sub {
     my ($key) = grep { /order:bad:/ } split /\n/, $redis->cli('KEYS', '*');
     my ($location) = grep { /:location$/ } split /\n/, $redis->cli('KEYS', '*');
     ok $key && $location, 'the store has a dead letter';
-    $redis->cli('HSET', $key, 'reason', "no order $escape");
-    $redis->cli('HSET', $location, 'paused', 1, 'pause_reason', "why $escape");
+    $redis->change($key, reason => "no order $escape");
+    $redis->change($location, paused => 1, pause_reason => "why $escape");
     my $counter = $location =~ s/location$/val:count\//r;
     $redis->cli('SET', "$counter$escape", 1);
     for my $command (['failed'], ['failed', 'show', $key =~ s/.*order://r], ['fields'], ['pipelines'], ['status'], ['check']) {

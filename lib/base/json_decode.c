@@ -4,6 +4,9 @@
 #include "base/text.h"
 #include "base/utf8.h"
 #include <errno.h>
+#ifdef __GLIBC__
+#include <malloc.h>
+#endif
 #include <string.h>
 
 #define BOM "\xEF\xBB\xBF"
@@ -323,6 +326,10 @@ json_t *json_decode_exact(const char *bytes, size_t len, struct error *e)
     buf_wipe(&r.text);
     if (!value)
         explain(&r, bytes, len, e);
+#ifdef __GLIBC__
+    if (!value && r.values > VALUES_MIN) /* what they took goes back before the body is sealed and sent */
+        (void)malloc_trim(0);
+#endif
     return value;
 }
 

@@ -9,10 +9,7 @@
  * Jansson has one allocator for the whole process and hands it no context: so the block is a static of json_memory.c. It is
  * not used under a sanitizer, which looks at each allocation, nor while a test has set another allocator.
  */
-#ifndef WOO_GHL_BASE_JSON_MEMORY_H
-#define WOO_GHL_BASE_JSON_MEMORY_H
+#pragma once
 
 void json_memory_begin(void);
 void json_memory_end(void);
-
-#endif

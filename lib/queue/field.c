@@ -1,4 +1,5 @@
 #include "queue/field.h"
+#include "base/ascii.h"
 #include "base/digest.h"
 #include "base/text.h"
 #include <errno.h>
@@ -149,4 +150,120 @@ bool field_unpack(const struct field *field, void *record, const char *bytes, si
     memcpy(text, bytes, len);
     text[len] = '\0';
     return field_set(field, record, text + plain);
+}
+
+/* -- a record as bytes -- */
+
+#define LAST 0x80 /* of a name's last character, and of the first of two bytes of a length */
+
+/* A number's bytes, the highest first; how many. */
+static size_t pack_number(int64_t number, char *out)
+{
+    uint64_t left = (uint64_t)number;
+    size_t len = 0;
+
+    for (int shift = 56; shift >= 0; shift -= 8)
+        if (len > 0 || left >> shift)
+            out[len++] = (char)(left >> shift);
+    return len;
+}
+
+static int64_t unpack_number(const char *bytes, size_t len)
+{
+    uint64_t number = 0;
+
+    for (size_t i = 0; i < len; i++)
+        number = number << 8 | (unsigned char)bytes[i];
+    return (int64_t)number;
+}
+
+bool record_pack(const struct record_type *type, const void *record, int64_t version, struct buf *out)
+{
+    char value[FIELD_VALUE_SIZE];
+
+    (void)buf_addf(out, "%" PRId64 "\n", version);
+    for (size_t i = 0; i < type->count; i++) {
+        const struct field *field = &type->fields[i];
+        if (field_is_default(field, record))
+            continue;
+        size_t name = strlen(field->name), len = field->type == FIELD_TEXT
+                                                     ? field_pack(field, record, value)
+                                                     : pack_number(field_number(field, record), value);
+        (void)buf_add(out, field->name, name - 1);
+        (void)buf_addc(out, (char)(field->name[name - 1] | LAST));
+        if (len >= LAST)
+            (void)buf_addc(out, (char)(LAST | len >> 8));
+        (void)buf_addc(out, (char)len);
+        (void)buf_add(out, value, len);
+    }
+    return !out->failed;
+}
+
+/* The field of this name; NULL = there is none. They are written in their order: it is mostly the next one. */
+static const struct field *find_field(const struct record_type *type, const char *name, size_t len,
+                                      size_t *next)
+{
+    for (size_t i = 0; i < type->count; i++) {
+        size_t at = (*next + i) % type->count;
+        const char *known = type->fields[at].name;
+        if (strlen(known) == len && !memcmp(known, name, len - 1) &&
+            (unsigned char)(known[len - 1] | LAST) == (unsigned char)name[len - 1]) {
+            *next = at + 1;
+            return &type->fields[at];
+        }
+    }
+    return NULL;
+}
+
+static bool unpack_version(void *record, const char *bytes, size_t len, size_t *at)
+{
+    int64_t version = 0;
+
+    for (; *at < len && is_digit(bytes[*at]) && version <= TEXT_NUMBER_MAX; ++*at)
+        version = version * 10 + (bytes[*at] - '0');
+    if (*at == len || bytes[*at] != '\n' || version <= 0 || version > TEXT_NUMBER_MAX)
+        return false;
+    ++*at;
+    memcpy(record, &version, sizeof version);
+    return true;
+}
+
+static bool unpack_value(const struct field *field, void *record, const char *bytes, size_t len)
+{
+    if (field->type == FIELD_TEXT)
+        return field_unpack(field, record, bytes, len);
+    return len <= sizeof(int64_t) && field_set_number(field, record, unpack_number(bytes, len));
+}
+
+bool record_unpack(const struct record_type *type, void *record, const char *bytes, size_t len,
+                   const char **wrong)
+{
+    size_t at = 0, next = 0;
+
+    memset(record, 0, type->size);
+    *wrong = "version";
+    if (!unpack_version(record, bytes, len, &at))
+        return false;
+    while (at < len) {
+        const size_t name = at;
+        *wrong = "";
+        while (at < len && !(bytes[at] & LAST))
+            at++;
+        if (len - at < 2)
+            return false;
+        const struct field *field = find_field(type, bytes + name, ++at - name, &next);
+        size_t size = (unsigned char)bytes[at++];
+        if (size & LAST) {
+            if (at == len)
+                return false;
+            size = (size & ~(size_t)LAST) << 8 | (unsigned char)bytes[at++];
+        }
+        if (size > len - at)
+            return false;
+        *wrong = field ? field->name : "";
+        if (field && !unpack_value(field, record, bytes + at, size))
+            return false;
+        at += size;
+    }
+    return true;
 }

@@ -1,12 +1,12 @@
 /*
  * field: a record as named fields, so that each store can keep it without knowing what it means.
  *
- * One table describes a record's struct. Redis keeps each field under its name in a hash; SQLite keeps it in the
- * column of that name. A field at its default (0, "") is not kept. Pure.
+ * One table describes a record's struct. Redis keeps the fields behind their names in one value; SQLite keeps each in the
+ * column of its name. A field at its default (0, "") is not kept. Pure.
  */
 #pragma once
 
-#include "base/error.h"
+#include "base/buf.h"
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
@@ -52,3 +52,14 @@ bool field_is_default(const struct field *field, const void *record);
 int64_t field_number(const struct field *field, const void *record);
 bool field_set_number(const struct field *field, void *record, int64_t number) MUST_CHECK;
 bool field_same(const struct field *field, const void *a, const void *b);
+
+/* -- a record as bytes: its version in digits, a newline; then of each field that is not at its default the name, whose
+ *    last character has the highest bit set, how many bytes follow (one byte, or two, the first of which has that bit),
+ *    and these: a number's, the highest first; a text's as field_pack makes them -- */
+
+/* With this version in the place of its own. False if the buffer has failed. */
+bool record_pack(const struct record_type *type, const void *record, int64_t version,
+                 struct buf *out) MUST_CHECK;
+/* False if the bytes are no record of the type; *wrong is what of them then, "" = unknown. Fields of other names are left out. */
+bool record_unpack(const struct record_type *type, void *record, const char *bytes, size_t len,
+                   const char **wrong) MUST_CHECK;

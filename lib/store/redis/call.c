@@ -304,7 +304,14 @@ enum store_result redis_expect(struct redis *r, const redisReply *reply, int typ
         (void)redis_trouble(r, "Redis has no memory left (maxmemory): %s", reply->str);
         return STORE_FULL;
     }
-    (void)redis_fail(r, "%s", reply->str);
+    if (strstr(reply->str, "WRONGTYPE"))
+        (void)redis_fail(
+            r,
+            "another version of woo_ghl wrote there: let that one work off its orders, then name another "
+            "REDIS_PREFIX: %s",
+            reply->str);
+    else
+        (void)redis_fail(r, "%s", reply->str);
     return STORE_UNAVAILABLE;
 }
 

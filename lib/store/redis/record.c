@@ -1,12 +1,8 @@
 #include "base/text.h"
 #include "store/redis/redis.h"
-#include <errno.h>
 #include <stdio.h>
-#include <stdlib.h>
 #include <string.h>
 
-#define SMALL                                                                                                \
-    64 /* bytes: a hash none of whose values is longer needs little memory (hash-max-listpack-value) */
 #define DAY_MS ((int64_t)24 * 60 * 60 * 1000)
 #define EVER_MS (1LL << 52) /* as exact in Lua as here */
 #define BUCKETS 4096 /* of a day's clients: however many they are, their counters need no more memory */
@@ -15,60 +11,23 @@
 const char *const redis_index_kind[INDEXES] = {
     [INDEX_DUE] = "due", [INDEX_DEAD] = "dead", [INDEX_AGE] = "age"};
 
-/* -- fields -- */
-
-static const struct field *find_field(const struct record_type *type, const char *name, size_t *hint)
-{
-    /* Redis lists the fields of a small hash in the order in which they were set first. */
-    for (size_t i = 0; i < type->count; i++) {
-        size_t at = (*hint + i) % type->count;
-        if (!strcmp(type->fields[at].name, name)) {
-            *hint = at + 1;
-            return &type->fields[at];
-        }
-    }
-    return NULL;
-}
-
-static bool set_version(void *record, const char *text)
-{
-    char *end;
-
-    errno = 0;
-    long long number = strtoll(text, &end, 10);
-    if (errno || *end || number <= 0 || number > TEXT_NUMBER_MAX)
-        return false;
-    memcpy(record, &(int64_t){number}, sizeof(int64_t));
-    return true;
-}
-
 /* -- records -- */
 
-/* The record of HGETALL's reply. OK, UNAVAILABLE. */
+/* The record of GET's reply. OK, UNAVAILABLE. */
 static enum store_result read_record(struct redis *r, const struct record_type *type, const redisReply *reply,
                                      void *record)
 {
-    enum store_result result = redis_expect(r, reply, REDIS_REPLY_ARRAY);
-    size_t hint = 0;
+    const char *wrong;
 
     memset(record, 0, type->size);
-    for (size_t i = 0; result == STORE_OK && i + 1 < reply->elements; i += 2) {
-        const redisReply *name = reply->element[i], *value = reply->element[i + 1];
-        if (name->type != REDIS_REPLY_STRING || value->type != REDIS_REPLY_STRING)
-            return redis_nonsense(r);
-        const struct field *field = find_field(type, name->str, &hint);
-        bool good = true;
-        if (field)
-            good = field_unpack(field, record, value->str, value->len);
-        else if (!strcmp(name->str, "v"))
-            good = set_version(record, value->str);
-        if (!good)
-            result = redis_trouble(r, "Redis: the record '%s' is damaged: its field %s holds no value of it",
-                                   type->name, name->str);
-    }
-    if (result == STORE_OK && reply->elements > 0 && field_version(record) == 0)
-        result = redis_trouble(r, "Redis: the record '%s' is damaged: it has no version", type->name);
-    return result;
+    if (reply->type == REDIS_REPLY_NIL)
+        return STORE_OK;
+    enum store_result result = redis_expect(r, reply, REDIS_REPLY_STRING);
+    if (result != STORE_OK || record_unpack(type, record, reply->str, reply->len, &wrong))
+        return result;
+    memset(record, 0, type->size);
+    return redis_trouble(r, "Redis: the record '%s' is damaged: %s cannot be read", type->name,
+                         *wrong ? wrong : "it");
 }
 
 /* Two commands; the first one's reply is the count. client NULL: none. Returns how many. Clients whose requests are signed,
@@ -130,10 +89,10 @@ enum store_result redis_read(void *state, const struct record_type *type, const 
 
     redis_begin(r);
     size_t at = add_client(r, client), n = at + 2 + (location != NULL);
-    redis_add(r, "HGETALL %k", type->name, key);
+    redis_add(r, "GET %k", type->name, key);
     redis_add(r, "TIME");
     if (location)
-        redis_add(r, "HGETALL %k", location_record_type.name, "");
+        redis_add(r, "GET %k", location_record_type.name, "");
     enum store_result result = redis_run(r, reply);
     if (result == STORE_OK)
         result = redis_expect_time(r, reply[at + 1], now_ms);
@@ -146,16 +105,6 @@ enum store_result redis_read(void *state, const struct record_type *type, const 
 }
 
 /* -- what a commit is made of -- */
-
-static bool has_large_value(const struct record_type *type, const void *record)
-{
-    char value[FIELD_VALUE_SIZE];
-
-    for (size_t i = 0; i < type->count; i++)
-        if (field_pack(&type->fields[i], record, value) > SMALL)
-            return true;
-    return false;
-}
 
 static bool differs(const struct field *field, const struct backend_commit *c)
 {
@@ -183,38 +132,14 @@ static void command(struct redis *r, const char *verb, const char *kind, const c
     redis_word_number(&r->args, (int64_t)words);
 }
 
-/* HSET and HDEL of the fields that differ. A hash that had a large value stays large when that is gone: the record is
- * written as a new one. */
-static void add_fields(struct redis *r, const struct backend_commit *c)
+static void add_record(struct redis *r, const struct backend_commit *c)
 {
-    const struct record_type *type = c->type;
-    int64_t version = field_version(c->before);
-    char value[FIELD_VALUE_SIZE];
-    bool anew = version && has_large_value(type, c->before) && !has_large_value(type, c->after);
-    size_t set = 0;
-
-    if (anew)
-        command(r, "DEL", type->name, c->key, 0);
-    for (size_t i = 0; i < type->count; i++) {
-        const struct field *field = &type->fields[i];
-        if (!field_is_default(field, c->after)) {
-            set += anew || differs(field, c);
-        } else if (!anew && differs(field, c)) {
-            command(r, "HDEL", type->name, c->key, 1);
-            redis_word(&r->args, field->name);
-        }
-    }
-    command(r, "HSET", type->name, c->key, 2 * set + 2);
-    for (size_t i = 0; set && i < type->count; i++) {
-        const struct field *field = &type->fields[i];
-        size_t len = anew || differs(field, c) ? field_pack(field, c->after, value) : 0;
-        if (len > 0) {
-            redis_word(&r->args, field->name);
-            redis_word_bytes(&r->args, value, len);
-        }
-    }
-    redis_word(&r->args, "v");
-    redis_word_number(&r->args, version + 1);
+    buf_reset(&r->record);
+    command(r, "SET", c->type->name, c->key, 1);
+    if (record_pack(c->type, c->after, field_version(c->before) + 1, &r->record))
+        redis_word_bytes(&r->args, r->record.data, r->record.len);
+    else
+        r->args.text.failed = true;
 }
 
 static void add_blob(struct redis *r, const struct store_blob *blob)
@@ -301,7 +226,7 @@ static void add_commands(struct redis *r, const struct backend_commit *c)
         command(r, "PERSIST", c->type->name, c->key, 0);
     if (blob && !is_body)
         add_blob(r, blob);
-    add_fields(r, c);
+    add_record(r, c);
     if (c->order) {
         add_indexes(r, c);
         add_values(r, c);
@@ -344,7 +269,7 @@ enum store_result redis_commit(void *state, const struct backend_commit *c, void
         add_commands(r, c);
     redis_add_script(r, SCRIPT_COMMIT);
     if (location)
-        redis_add(r, "HGETALL %k", location_record_type.name, "");
+        redis_add(r, "GET %k", location_record_type.name, "");
     enum store_result result = redis_run(r, reply);
     if (result != STORE_OK)
         return result;

@@ -59,6 +59,7 @@ void *redis_open(const struct config *config, const char *space, struct log *log
     buf_init(&r->keys.text, WORDS_MAX);
     buf_init(&r->args.text, WORDS_MAX);
     buf_init(&r->after.text, WORDS_MAX);
+    buf_init(&r->record, WORDS_MAX);
     return r;
 }
 
@@ -75,6 +76,7 @@ static void redis_close(void *state)
     buf_free(&r->keys.text);
     buf_free(&r->args.text);
     buf_free(&r->after.text);
+    buf_free(&r->record);
     free(r->base);
     free(r);
 }

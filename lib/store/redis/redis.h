@@ -5,11 +5,11 @@
  * A call is built, run in one round trip, and its replies are read:
  *
  *     redis_begin(r);
- *     redis_add(r, "HGETALL %k", "order", key);
+ *     redis_add(r, "GET %k", "order", key);
  *     redis_add(r, "TIME");
  *     enum store_result result = redis_run(r, reply, 2);
  *     if (result == STORE_OK)
- *         result = redis_expect(r, reply[0], REDIS_REPLY_ARRAY);
+ *         result = redis_expect(r, reply[0], REDIS_REPLY_STRING);
  *     redis_free(reply, 2);
  *
  * Formats: single spaces separate words; %s = a text, %d = an int64_t, %k = a key (kind and name, two texts; a
@@ -84,6 +84,7 @@ struct redis {
     enum redis_script script;      /* the one in it, if any: */
     struct redis_words keys, args; /* its own */
     struct redis_words after;      /* the commands behind it */
+    struct buf record;             /* the record that is committed, as bytes */
 };
 
 /* -- connection.c -- */

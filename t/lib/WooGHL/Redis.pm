@@ -5,6 +5,8 @@ package WooGHL::Redis;
 #   my $redis = WooGHL::Redis->start(appendonly => 'yes');     # any option of redis-server
 #   $redis->url;                      # for REDIS_URL
 #   $redis->cli('DBSIZE');            # redis-cli's output
+#   $redis->record($key);             # { field => the bytes of its value } of a record (lib/queue/field.h); v is its version
+#   $redis->change($key, attempt => 2, reason => 'x');    # writes it back with other values: digits alone are a number
 #   $redis->stop; $redis->restart;    # the directory and its data stay
 #   $redis->wipe;                     # once it is stopped or killed: the data do not stay
 #   $redis->signal('STOP');           # hangs; signal('CONT')
@@ -69,6 +71,46 @@ sub cli {
     my $out = <$pipe>;
     close $pipe;
     return $out // '';
+}
+
+# A command whose words may hold any bytes; the text that is answered.
+sub _ask {
+    my ($self, @words) = @_;
+    my $socket = IO::Socket::UNIX->new(Peer => $self->socket) or croak "no Redis: $!";
+    binmode $socket;
+    print {$socket} '*' . @words . "\r\n", map { '$' . length($_) . "\r\n$_\r\n" } @words;
+    $socket->flush;
+    my ($kind, $rest) = readline($socket) =~ /^(.)(.*)\r\n/ or croak 'no answer';
+    return $kind eq '+' ? $rest : undef if $kind ne '$' || $rest < 0;
+    read($socket, my $text, $rest);
+    return $text;
+}
+
+sub record {
+    my ($self, $key) = @_;
+    my ($version, $bytes) = ($self->_ask('GET', $key) // return) =~ /\A(\d+)\n(.*)\z/s or croak "no record: $key";
+    my %record = (v => $version);
+    while ($bytes =~ s/\A([\x00-\x7f]*)([\x80-\xff])//) {
+        my $name = $1 . chr(ord($2) & 0x7f);
+        my $len = ord substr $bytes, 0, 1, '';
+        $len = ($len & 0x7f) << 8 | ord substr $bytes, 0, 1, '' if $len & 0x80;
+        $record{$name} = substr $bytes, 0, $len, '';
+    }
+    return \%record;
+}
+
+sub change {
+    my ($self, $key, %to) = @_;
+    my %record = %{ $self->record($key) };
+    $to{$_} =~ /\A\d+\z/ && $_ ne 'v' and $to{$_} = pack('Q>', $to{$_}) =~ s/\A\0+//r for keys %to;
+    %record = (%record, %to);
+    my $bytes = delete($record{v}) . "\n";
+    for my $name (sort keys %record) {
+        my ($begin, $last, $len) = (substr($name, 0, -1), substr($name, -1), length $record{$name});
+        $bytes .= $begin . chr(ord($last) | 0x80) . ($len < 0x80 ? chr $len : chr(0x80 | $len >> 8) . chr($len & 0xff)) . $record{$name};
+    }
+    $self->_ask('SET', $key, $bytes, 'KEEPTTL') eq 'OK' or croak "$key was not set";
+    return;
 }
 
 sub age {

@@ -130,10 +130,52 @@ static void test_type(const struct record_type *type)
     ok(longest < sizeof(int64_t), "%s: every member is a field", type->name);
 }
 
+/* A whole record: there and back; and cut anywhere it is none, or one of fewer fields. */
+static void records_go_round(const struct record_type *type)
+{
+    union any_record record = {0}, again;
+    struct buf bytes;
+    const char *wrong;
+    size_t refused_count = 0;
+    bool same;
+
+    buf_init(&bytes, 100000);
+    for (size_t i = 0; i < type->count; i++) {
+        const struct field *field = &type->fields[i];
+        char text[FIELD_VALUE_SIZE] = "";
+        if (field->type == FIELD_TEXT)
+            memset(text, i % 2 ? 'x' : 'a',
+                   field->size - 1 < sizeof text - 1 ? field->size - 1 : sizeof text - 1);
+        ok(field->type == FIELD_TEXT
+               ? field_set(field, &record, text)
+               : field_set_number(field, &record,
+                                  field->type == FIELD_INT ? (i % 2 ? -5 : 1796006605801) : 1),
+           "%s: %s is set", type->name, field->name);
+    }
+    ok(record_pack(type, &record, 7, &bytes) && record_unpack(type, &again, bytes.data, bytes.len, &wrong),
+       "%s: %zu bytes", type->name, bytes.len);
+    same = field_version(&again) == 7;
+    for (size_t i = 0; i < type->count; i++)
+        same = same && field_same(&type->fields[i], &record, &again);
+    ok(same, "%s: as it was", type->name);
+    for (size_t len = 0; len < bytes.len; len++) {
+        char *part = malloc(len ? len : 1);
+        memcpy(part, bytes.data, len);
+        refused_count += !record_unpack(type, &again, part, len, &wrong);
+        free(part);
+    }
+    is_int(refused_count, bytes.len - type->count, "%s: a part of it is refused, but for whole fields",
+           type->name);
+    buf_free(&bytes);
+}
+
 int main(void)
 {
     test_type(&order_record_type);
     test_type(&location_record_type);
     test_type(&limiter_record_type);
+    records_go_round(&order_record_type);
+    records_go_round(&location_record_type);
+    records_go_round(&limiter_record_type);
     return tap_done();
 }

@@ -89,20 +89,24 @@ static void peers_that_talk_nonsense(struct rig *rig)
         {"announces a list that no memory holds", GREETING, "*1795000080\r\n", 0, "cannot be understood"},
         {"answers with numbers", GREETING, ":1\r\n:2\r\n", 0, "what no Redis does"},
         {"answers with a list in a list", GREETING, "*2\r\n$1\r\nv\r\n*0\r\n" TIME, 0, "what no Redis does"},
-        {"has a damaged version", GREETING, "*2\r\n$1\r\nv\r\n$2\r\n1x\r\n" TIME, 0, "damaged"},
-        {"has a negative version", GREETING, "*2\r\n$1\r\nv\r\n$2\r\n-1\r\n" TIME, 0, "damaged"},
-        {"has no version", GREETING, "*2\r\n$3\r\ndue\r\n$1\r\n1\r\n" TIME, 0, "no version"},
-        {"has a version of another kind", GREETING,
-         "*4\r\n$1\r\nv\r\n$1\r\n1\r\n$7\r\nattempt\r\n$2\r\n99\r\n" TIME, 0, "its field attempt"},
-        {"has a number that is too large", GREETING,
-         "*4\r\n$1\r\nv\r\n$1\r\n1\r\n$3\r\ndue\r\n$20\r\n99999999999999999999\r\n" TIME, 0, "its field due"},
-        {"has a time of nonsense", GREETING, "*0\r\n*2\r\n$2\r\n-1\r\n$1\r\n0\r\n", 0, "what no Redis does"},
+        {"has a damaged version", GREETING, "$3\r\n1x\n\r\n" TIME, 0, "damaged: version"},
+        {"has a negative version", GREETING, "$3\r\n-1\n\r\n" TIME, 0, "damaged: version"},
+        {"has no version", GREETING, "$5\r\ndu\xe5\1\1\r\n" TIME, 0, "damaged: version"},
+        {"has a version alone", GREETING, "$1\r\n1\r\n" TIME, 0, "damaged: version"},
+        {"has a name without an end", GREETING, "$4\r\n1\ndu\r\n" TIME, 0, "damaged: it"},
+        {"has a name without a value", GREETING, "$5\r\n1\ndu\xe5\r\n" TIME, 0, "damaged: it"},
+        {"has a length without an end", GREETING, "$6\r\n1\ndu\xe5\x81\r\n" TIME, 0, "damaged: it"},
+        {"has a value that is cut", GREETING, "$7\r\n1\ndu\xe5\2\1\r\n" TIME, 0, "damaged: it"},
+        {"has a value of another kind", GREETING, "$11\r\n1\nattemp\xf4\1c\r\n" TIME, 0, "damaged: attempt"},
+        {"has a number that is too large", GREETING, "$15\r\n1\ndu\xe5\t123456789\r\n" TIME, 0,
+         "damaged: due"},
+        {"has a time of nonsense", GREETING, "$-1\r\n*2\r\n$2\r\n-1\r\n$1\r\n0\r\n", 0, "what no Redis does"},
         {"tells a time that no arithmetic bears", "$-1\r\n*2\r\n$16\r\n4611686018427387\r\n$1\r\n0\r\n" INFO,
          "", 0, "TIME tells no time"},
-        {"has a version that cannot grow", GREETING, "*2\r\n$1\r\nv\r\n$19\r\n9223372036854775807\r\n" TIME,
-         0, "damaged"},
+        {"has a version that cannot grow", GREETING, "$20\r\n9223372036854775807\n\r\n" TIME, 0,
+         "damaged: version"},
         {"has a time that no arithmetic bears", GREETING,
-         "*4\r\n$1\r\nv\r\n$1\r\n1\r\n$3\r\ndue\r\n$19\r\n9223372036854775807\r\n" TIME, 0, "its field due"},
+         "$14\r\n1\ndu\xe5\b\x7f\xff\xff\xff\xff\xff\xff\xff\r\n" TIME, 0, "damaged: due"},
         {"refuses", GREETING, "-NOPERM this user has no permissions\r\n" TIME, 0, "NOPERM"},
     };
     struct order_record order;
@@ -154,7 +158,7 @@ static void a_replica_without_its_primary(struct rig *rig)
 {
     static const char *const says[] = {
         "-MASTERDOWN Link with MASTER is down and replica-serve-stale-data is set to 'no'.\r\n" TIME,
-        "*0\r\n" TIME};
+        "$-1\r\n" TIME};
     struct order_record order;
     struct peer peer;
     char bytes[4096];
