@@ -7,7 +7,7 @@ package WooGHL::Personal;
 #   my @found = WooGHL::Personal->found_in_stored($bytes, @terms);
 use strict;
 use warnings;
-use JSON::PP ();
+use Mojo::JSON qw(decode_json);
 
 my @FIELDS = qw(first_name last_name company address_1 address_2 city email phone);
 
@@ -17,7 +17,7 @@ sub terms {
         next if $file =~ m{/index\.json$};
         open my $in, '<:raw', $file or die "$file: $!";
         local $/;
-        my $order = eval { JSON::PP->new->utf8->decode(scalar <$in>) };
+        my $order = eval { decode_json(scalar <$in>) };
         push @orders, $order if ref $order eq 'HASH';
     }
     my %term;
