@@ -262,7 +262,7 @@ build/analyze/lib/config/%.o: private ALL_CFLAGS += -Wno-analyzer-malloc-leak
 
 # Under valgrind: the C tests; then the program itself, in the cases of the corpus that are marked `everywhere` and in
 # t/commands.t. There only what valgrind reports is judged: on a slow machine answers come too late. The marked cases take 4
-# minutes of CPU. WHOLE=1: all cases, 6 s of CPU each, half an hour.
+# minutes of CPU, the commands 1.5. WHOLE=1: all cases, 6 s of CPU each, half an hour.
 VALGRIND = valgrind --quiet --error-exitcode=99 --leak-check=full --show-leak-kinds=definite,indirect \
            --errors-for-leak-kinds=definite,indirect --run-libc-freeres=no --vgdb=no --child-silent-after-fork=yes
 REPORTS  = $(abspath $(BUILD))/valgrind
