@@ -67,7 +67,8 @@ sub start {
         open STDOUT, '>&', \*STDERR;
         # A test that starts many has loaded the fake API itself.
         if (FakeGHL->can('new')) {
-            POSIX::close($_) for 3 .. 255;
+            # What the test has open is not held. The numbers stay taken: Perl counts how many handles use each, and would not close a socket.
+            POSIX::dup2(0, $_) for grep { $_ > 2 } map { m{(\d+)$} } glob '/proc/self/fd/*';
             srand;
             eval { FakeGHL->new(\%settings)->run(port_file => "$dir/port", with_parent => 1); 1 } or warn $@;
             POSIX::_exit(0);
