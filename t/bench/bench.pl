@@ -42,7 +42,7 @@ sub median { my @sorted = sort { $a <=> $b } @_; return $sorted[$#sorted / 2] }
 sub woo_ghl {
     my ($program, $keep, %settings) = @_;
     local $ENV{WOO_GHL_PROGRAM} = $program if $program;
-    my $server = WooGHL::Server->new(mode => 'nginx', workers => $WORKERS, keep => $keep, settings => { WOO_WEBHOOK_SECRET => $SECRET,
+    my $server = WooGHL::Server->new(mode => 'nginx', workers => $WORKERS, keep => $keep, command_s => 120 + $BACKLOG, settings => { WOO_WEBHOOK_SECRET => $SECRET,
         SYNC_BUDGET => '0', RATE_LIMIT_PER_DAY => 0, LOG_LEVEL => 'info', GHL_PIPELINE_ID => 'fakePipelineAAAAAAAA', %settings })->start;
     return { url => $server->url, server => $server, own => !$program, dir => $server->dir, workers => [$server->worker_pids],
         store => $settings{REDIS_URL} ? [$redis->pid] : [], web => [family($server->{web}->pid)], stop => sub { $server->stop } };
