@@ -23,7 +23,7 @@ struct orders {
     struct location_record
         location;                  /* as last heard; version 0: the store's memory is to be checked (anew) */
     struct limiter_record limiter; /* as last heard */
-    bool leaves; /* what ends or is dropped here goes on in another store (order_left) */
+    bool leaves;                   /* what ends or is dropped here goes on in another store (order_left) */
     int64_t committed_ms;          /* when an order was last changed here, by the store's clock; 0 = never */
     char boot[CLOCK_BOOT_ID_SIZE];
     uint32_t met[ORDERS_MET]; /* hashes of keys that were claimed here: only a hint */
