@@ -1,11 +1,10 @@
 #include "base/clients.h"
+#include "base/files.h"
 #include <errno.h>
 #include <fcntl.h>
 #include <stdio.h>
 #include <string.h>
 #include <sys/mman.h>
-#include <sys/stat.h>
-#include <unistd.h>
 
 #define SLOTS 65536
 #define NEIGHBOURS 8
@@ -47,41 +46,16 @@ void clients_close(struct clients *clients)
     clients->words = NULL;
 }
 
-/* Gives the file all of its blocks now: a write into a hole of a full disk is a fatal signal. An error number, or 0. */
-static int fill(int fd, off_t size)
-{
-    static const char zeros[4096];
-    int error = size < (off_t)SIZE ? posix_fallocate(fd, 0, (off_t)SIZE) : 0;
-
-    if (error != EOPNOTSUPP)
-        return error;
-    /* NFS before 4.2, and musl, which does not stand in for it. */
-    for (; size < (off_t)SIZE; size += (off_t)sizeof zeros)
-        if (pwrite(fd, zeros, sizeof zeros, size) != (ssize_t)sizeof zeros)
-            return ENOSPC;
-    return 0;
-}
-
 static bool map(struct clients *clients, const char *dir, const char *name, struct error *e)
 {
     char path[4096];
-    struct stat st;
-    void *words = MAP_FAILED;
     bool fits = snprintf(path, sizeof path, "%s/%s", dir, name) < (int)sizeof path;
-    int fd = fits ? open(path, O_RDWR | O_CREAT | O_CLOEXEC | O_NOFOLLOW, 0600) : -1;
 
-    if (fd >= 0 && fstat(fd, &st) == 0) {
-        errno = fill(fd, st.st_size);
-        if (!errno)
-            words = mmap(NULL, SIZE, PROT_READ | PROT_WRITE, MAP_SHARED, fd, 0);
-    }
-    if (words == MAP_FAILED)
+    errno = ENAMETOOLONG;
+    clients->words = fits ? files_map(AT_FDCWD, path, SIZE) : NULL;
+    if (!clients->words)
         error_set(e, "%s: cannot be mapped: %s", path, strerror(errno));
-    else
-        clients->words = words;
-    if (fd >= 0)
-        close(fd);
-    return words != MAP_FAILED;
+    return clients->words != NULL;
 }
 
 /* -- counting -- */

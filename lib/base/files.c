@@ -7,6 +7,7 @@
 #include <stdio.h>
 #include <string.h>
 #include <sys/file.h>
+#include <sys/mman.h>
 #include <sys/stat.h>
 #include <sys/syscall.h>
 #include <sys/sysmacros.h>
@@ -247,6 +248,37 @@ bool files_lock(const char *directory, const char *name, int *fd)
     close(*fd);
     *fd = -1;
     return !taken;
+}
+
+/* Gives the file all of its blocks now: a write into a hole of a full disk is a fatal signal. An error number, or 0. */
+static int fill(int fd, off_t have, off_t size)
+{
+    static const char zeros[4096];
+    int error = have < size ? posix_fallocate(fd, 0, size) : 0;
+
+    if (error != EOPNOTSUPP)
+        return error;
+    /* NFS before 4.2, and musl, which does not stand in for it. */
+    for (; have < size; have += (off_t)sizeof zeros)
+        if (pwrite(fd, zeros, sizeof zeros, have) != (ssize_t)sizeof zeros)
+            return ENOSPC;
+    return 0;
+}
+
+void *files_map(int dir, const char *name, size_t size)
+{
+    struct stat st;
+    void *mapped = MAP_FAILED;
+    int fd = openat(dir, name, O_RDWR | O_CREAT | O_CLOEXEC | O_NOFOLLOW, 0600), kept;
+
+    if (fd < 0)
+        return NULL;
+    if (fstat(fd, &st) == 0 && (errno = fill(fd, st.st_size, (off_t)size)) == 0)
+        mapped = mmap(NULL, size, PROT_READ | PROT_WRITE, MAP_SHARED, fd, 0);
+    kept = errno;
+    close(fd);
+    errno = kept;
+    return mapped == MAP_FAILED ? NULL : mapped;
 }
 
 bool files_each(int dir, void (*visit)(void *context, int dir, const char *name), void *context)

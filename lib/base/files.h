@@ -45,6 +45,10 @@ bool files_identify(int dir, const char *name, struct files_identity *out) MUST_
  * in a child, too; -1 = it cannot be locked, so nobody is kept out. */
 bool files_lock(const char *directory, const char *name, int *fd);
 
+/* Maps the first `size` bytes (whole pages) of a file that processes share; it is made, and filled with zeros, if it is
+ * missing. The mapping lives on in a child; munmap ends it. NULL with errno set. */
+void *files_map(int dir, const char *name, size_t size) MUST_CHECK;
+
 /* Calls for the name of each entry of the directory, in no order. False with errno if it cannot be read. */
 bool files_each(int dir, void (*visit)(void *context, int dir, const char *name), void *context);
 

@@ -6,15 +6,19 @@
 
 /* -- failures -- */
 
+static bool means_full(int code)
+{
+    return code == ENOSPC || code == EDQUOT || code == EFBIG;
+}
+
 /* Disk full in all its forms: SQLite knows ENOSPC of a write, the rest shows in the system's error. If SQLite has
  * not kept that (the log of WAL), errno still holds it: it was 0 before the step. */
 static bool is_full(const struct db *db)
 {
     if (sqlite3_errcode(db->sqlite) == SQLITE_FULL)
         return true;
-    int kept = sqlite3_system_errno(db->sqlite), code = kept ? kept : errno;
-    return (sqlite3_errcode(db->sqlite) & 0xff) == SQLITE_IOERR &&
-           (code == ENOSPC || code == EDQUOT || code == EFBIG);
+    int kept = sqlite3_system_errno(db->sqlite);
+    return (sqlite3_errcode(db->sqlite) & 0xff) == SQLITE_IOERR && means_full(kept ? kept : errno);
 }
 
 const char *db_advice(int code)
@@ -192,19 +196,6 @@ static void look_at_file(struct db *db)
     db_disconnect(db);
 }
 
-/* Only between transactions. With NORMAL the log of WAL is written at a commit, but synced at a checkpoint only; it
- * is read up to its last whole commit, so that none is lost before one that was synced. */
-static void sync_as(struct db *db, bool lazy)
-{
-    if (db->network || db->lazy == lazy)
-        return;
-    if (sqlite3_exec(db->sqlite, lazy ? "PRAGMA synchronous=NORMAL" : "PRAGMA synchronous=FULL", NULL, NULL,
-                     NULL) == SQLITE_OK)
-        db->lazy = lazy;
-    else
-        db_sqlite_failed(db);
-}
-
 static int64_t wait_ms(const struct db *db, int64_t deadline_ms)
 {
     int64_t left = deadline_ms ? deadline_ms - store_clock_now(&db->clock) : DB_WAIT_MS;
@@ -214,7 +205,7 @@ static int64_t wait_ms(const struct db *db, int64_t deadline_ms)
 
 bool db_ready(struct db *db)
 {
-    db->writing = db->failed = db->full = false;
+    db->writing = db->saw = db->failed = db->full = false;
     look_at_file(db);
     return db->sqlite || db_connect(db, &db->trouble);
 }
@@ -228,17 +219,13 @@ bool db_begin(struct db *db, enum db_purpose purpose, int64_t deadline_ms)
     if (writing && !writer_lock_take(&db->lock, wait_ms(db, deadline_ms), &db->trouble))
         return false;
     db->writing = writing;
-    if (writing)
-        sync_as(db, purpose == DB_WRITE_LAZY);
+    db->durable = purpose == DB_WRITE || (writing && db->network);
     if (writing)
         db_run(db, "BEGIN IMMEDIATE", "");
     else
         db_run(db, "BEGIN", "");
     db->now_ms = store_clock_now(&db->clock);
-    if (!db->failed)
-        return true;
-    db_rollback(db);
-    return false;
+    return !db->failed || db_rollback(db) == STORE_OK;
 }
 
 /* So that no later boot takes an earlier time, and a backup that lacks any commit that was synced is known for one. */
@@ -246,38 +233,55 @@ static void note_time(struct db *db)
 {
     int64_t now_ms = db->now_ms - db->clock.shift_ms;
 
-    if (now_ms - db->clock.noted_ms < (db->lazy ? STORE_CLOCK_NOTE_MS : 1))
+    if (now_ms - db->clock.noted_ms < (db->durable ? 1 : STORE_CLOCK_NOTE_MS))
         return;
     db_run(db, "UPDATE clock SET last = ?1 WHERE last < ?1", "i", now_ms);
     db->clock.noted_ms = now_ms;
 }
 
-enum store_result db_end(struct db *db)
+/* After COMMIT or ROLLBACK: the writers' lock is free before the wait for the disk. A connection that failed is closed. */
+static enum store_result finish(struct db *db, bool mine)
 {
-    if (db->writing)
-        note_time(db);
-    db_run(db, "COMMIT", "");
-    if (db->failed) {
-        db_rollback(db);
-        return db_failure(db);
-    }
-    if (db->writing && !db->lazy && db->lock_noted_ms != db->clock.noted_ms) {
-        writer_lock_note(&db->lock, db->clock.noted_ms);
-        db->lock_noted_ms = db->clock.noted_ms;
-    }
-    if (db->writing)
+    uint64_t number = shared_sync_seen(&db->sync);
+
+    if (db->writing && !db->failed)
         writer_lock_release(&db->lock);
-    db->trouble.text[0] = '\0';
-    return STORE_OK;
+    if (!db->failed && (mine || db->saw) &&
+        !shared_sync_until(&db->sync, &db->lock, number, db->sqlite, &db->trouble)) {
+        db->failed = true;
+        db->full = means_full(errno);
+    }
+    if (!db->failed)
+        return STORE_OK;
+    db_disconnect(db); /* and its locks */
+    return db_failure(db);
 }
 
-void db_rollback(struct db *db)
+enum store_result db_end(struct db *db)
+{
+    bool mine = db->writing && db->durable;
+
+    if (db->writing)
+        note_time(db);
+    if (mine)
+        shared_sync_begin(&db->sync);
+    db_run(db, "COMMIT", "");
+    if (mine)
+        shared_sync_written(&db->sync, db->failed ? 0 : db->clock.noted_ms);
+    if (db->failed)
+        return db_rollback(db);
+    if (mine && db->network)
+        writer_lock_note(&db->lock, db->clock.noted_ms);
+    enum store_result result = finish(db, mine);
+    if (result == STORE_OK)
+        db->trouble.text[0] = '\0';
+    return result;
+}
+
+enum store_result db_rollback(struct db *db)
 {
     if (!sqlite3_get_autocommit(db->sqlite) &&
         sqlite3_exec(db->sqlite, "ROLLBACK", NULL, NULL, NULL) != SQLITE_OK)
         db_sqlite_failed(db); /* the connection goes, and the transaction with it */
-    if (db->failed)
-        db_disconnect(db);
-    else if (db->writing)
-        writer_lock_release(&db->lock);
+    return finish(db, false);
 }

@@ -9,9 +9,8 @@
 
 #include "base/clock.h"
 #include "config/config.h"
-#include "store/sqlite/writer_lock.h"
+#include "store/sqlite/shared_sync.h"
 #include "store/store.h"
-#include <sqlite3.h>
 
 #define DB_STATEMENTS 64 /* more than there are */
 #define DB_WAIT_MS 3000  /* for other writers */
@@ -36,20 +35,20 @@ struct db {
     char *namespace_name;    /* the namespace */
     int64_t namespace_id;    /* its row */
     struct writer_lock lock; /* held while a transaction writes */
+    struct shared_sync sync;
     struct store_clock clock;
     sqlite3 *sqlite;           /* NULL = not open */
     char file[RECORD_ID_SIZE]; /* which file it is: device, inode, birth, and how often it came back older */
     int64_t lost;              /* how often it came back older than it was */
     bool network;              /* on a network file system: no WAL */
-    bool lazy;                 /* commits are not synced just now */
-    int64_t lock_noted_ms;     /* what this process noted beside store.db */
     struct {
         const char *sql; /* its address is the key */
         sqlite3_stmt *statement;
     } cache[DB_STATEMENTS];
 
     /* of the transaction */
-    bool writing;
+    bool writing, durable;
+    bool saw;             /* it read what others may be told: an order, a value */
     bool failed, full;    /* full: for want of disk space */
     int64_t now_ms;       /* the store's time, since it began */
     struct error trouble; /* what was last wrong; "" after a transaction that worked */
@@ -71,8 +70,8 @@ bool db_ready(struct db *db) MUST_CHECK;
 /* -- transactions: begin, statements, end or roll back -- */
 
 enum db_purpose {
-    DB_READ,       /* waits for nobody */
-    DB_WRITE,      /* synced when db_end returns */
+    DB_READ,       /* waits for no writer */
+    DB_WRITE,      /* on disk when db_end returns */
     DB_WRITE_LAZY, /* not synced: it survives the death of every process, but not surely that of the machine.
                       What was synced before stays. On a network file system as DB_WRITE */
 };
@@ -81,10 +80,11 @@ enum db_purpose {
 /* False with db->trouble set: nothing was begun. A writer waits for others until deadline_ms (the store's time;
  * 0 = none, DB_AT_ONCE: not at all), and DB_WAIT_MS at most. */
 bool db_begin(struct db *db, enum db_purpose purpose, int64_t deadline_ms) MUST_CHECK;
-/* Commits. Unless OK (FULL, UNAVAILABLE) nothing of it was done. */
+/* Commits. OK: what was written is on disk, unless it is lazy, and so is what was read if `saw` was set. FULL,
+ * UNAVAILABLE: it may or may not have been done. */
 enum store_result db_end(struct db *db) MUST_CHECK;
-/* Ends it without doing it. */
-void db_rollback(struct db *db);
+/* Ends it without doing it. OK: the same of what was read. */
+enum store_result db_rollback(struct db *db);
 /* Why db_begin failed, or the transaction: FULL or UNAVAILABLE. */
 enum store_result db_failure(const struct db *db);
 

@@ -13,6 +13,8 @@
 
 #define APPLICATION_ID 0x776f6f67 /* "woog" */
 #define SQL_MAX 16384
+/* What was written to the log is synced by shared_sync.h, and before each checkpoint by SQLite. */
+#define SYNCED_LATER "PRAGMA synchronous=NORMAL"
 #define DB_SETTINGS "PRAGMA secure_delete=ON; PRAGMA trusted_schema=OFF; PRAGMA temp_store=MEMORY;"
 
 /* -- the file -- */
@@ -71,6 +73,12 @@ static void clock_begin(struct store_clock *clock, int64_t last_ms)
 
     clock->noted_ms = wall_ms > least_ms ? wall_ms : least_ms;
     clock->offset_ms = clock->noted_ms - clock_mono_ms();
+}
+
+static void pragma(struct db *db, const char *sql)
+{
+    if (!db->failed && sqlite3_exec(db->sqlite, sql, NULL, NULL, NULL) != SQLITE_OK)
+        db_sqlite_failed(db);
 }
 
 static bool find_namespace(struct db *db)
@@ -146,9 +154,8 @@ static void make(struct db *db)
 {
     int64_t last_ms = 0;
 
-    if (sqlite3_exec(db->sqlite, db->network ? "PRAGMA journal_mode=DELETE" : "PRAGMA journal_mode=WAL", NULL,
-                     NULL, NULL) != SQLITE_OK)
-        db_sqlite_failed(db);
+    pragma(db,
+           db->network ? "PRAGMA journal_mode=DELETE" : "PRAGMA journal_mode=WAL; PRAGMA synchronous=FULL");
     db_run(db, "BEGIN IMMEDIATE", "");
     make_tables(db);
     if (!db->failed && !find_namespace(db)) {
@@ -161,6 +168,7 @@ static void make(struct db *db)
                db->clock.boot, db->clock.offset_ms, db->clock.noted_ms, db->lost);
     }
     db_run(db, "COMMIT", "");
+    pragma(db, db->network ? "" : SYNCED_LATER);
 }
 
 /* -- opening -- */
@@ -177,12 +185,8 @@ static bool open_sqlite(struct db *db, int dir)
     }
     sqlite3_extended_result_codes(db->sqlite, 1);
     sqlite3_busy_timeout(db->sqlite, DB_WAIT_MS); /* others than this program's writers, such as a backup */
-    /* Without WAL the directory must be synced, too, when the journal goes, which only EXTRA does. */
-    if (sqlite3_exec(db->sqlite,
-                     db->network ? DB_SETTINGS "PRAGMA synchronous=EXTRA"
-                                 : DB_SETTINGS "PRAGMA synchronous=FULL",
-                     NULL, NULL, NULL) != SQLITE_OK)
-        db_sqlite_failed(db);
+    /* Without a log the directory must be synced, too, when the journal goes, which only EXTRA does. */
+    pragma(db, db->network ? DB_SETTINGS "PRAGMA synchronous=EXTRA" : DB_SETTINGS SYNCED_LATER);
     return !db->failed;
 }
 
@@ -203,7 +207,9 @@ static bool connect_in(struct db *db, int dir, struct error *e)
 {
     if (!writer_lock_open(&db->lock, db->dir, dir, e) || !make_file(db, dir, e))
         return false;
-    if (open_sqlite(db, dir) && !is_ready(db) && !db->failed) {
+    if (!open_sqlite(db, dir) || (!db->network && !shared_sync_open(&db->sync, dir, &db->trouble)))
+        db->failed = true;
+    if (!db->failed && !is_ready(db) && !db->failed) {
         if (!writer_lock_take(&db->lock, DB_WAIT_MS, e))
             return false;
         make(db);
@@ -220,7 +226,7 @@ bool db_connect(struct db *db, struct error *e)
 {
     int dir = files_open_dir(db->dir, e);
 
-    db->failed = db->full = db->lazy = false;
+    db->failed = db->full = false;
     if (dir < 0) {
         error_prefix(e, "DATA_DIR");
         return false;
@@ -241,6 +247,7 @@ void db_disconnect(struct db *db)
         log_event(db->log, LOG_LEVEL_ERROR, "store", NULL, "%s: cannot be closed: %s", db->path,
                   sqlite3_errmsg(db->sqlite));
     db->sqlite = NULL;
+    shared_sync_close(&db->sync);
     writer_lock_close(&db->lock);
 }
 

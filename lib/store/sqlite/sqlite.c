@@ -89,6 +89,7 @@ static bool get(struct db *db, const char *name, char **out)
     *out = NULL;
     if (!found)
         return false;
+    db->saw = true;
     *out = strdup((const char *)sqlite3_column_text(row, 0));
     if (!*out)
         db_fail(db, "out of memory");
@@ -301,8 +302,8 @@ static enum store_result sqlite_commit(void *state, const struct backend_commit 
         db_fail(db, "another file is in its place now");
     *now_ms = db->now_ms;
     if (db->failed || is_too_late(db, c)) {
-        db_rollback(db);
-        return db->failed ? STORE_UNAVAILABLE : STORE_TOO_LATE;
+        result = db_rollback(db);
+        return result == STORE_OK ? STORE_TOO_LATE : result;
     }
     bool done = table_write(db, &self->tables, c);
     if (done && c->order)
@@ -312,8 +313,8 @@ static enum store_result sqlite_commit(void *state, const struct backend_commit 
     if (location)
         read_record(self, &location_record_type, NULL, location);
     if (!done && !db->failed) {
-        db_rollback(db);
-        return STORE_CHANGED;
+        result = db_rollback(db);
+        return result == STORE_OK ? STORE_CHANGED : result;
     }
     *version = field_version(c->before) + 1;
     return db_end(db);
@@ -329,7 +330,7 @@ static enum store_result sqlite_blob(void *state, const char *id, struct buf *se
     sqlite3_stmt *row = db_query(db, "SELECT bytes FROM blobs WHERE number=? AND namespace=? AND id=?", "iit",
                                  table_blob_number(id), db->namespace_id, id);
     if (db_next(db, row)) {
-        found = true;
+        found = db->saw = true;
         if (!buf_add(sealed, sqlite3_column_blob(row, 0), (size_t)sqlite3_column_bytes(row, 0)))
             db_fail(db, "the blob %s needs more than %zu bytes", id, sealed->max);
         db_done(row);
@@ -364,6 +365,7 @@ static enum store_result sqlite_list(void *state, enum order_index index, int64_
     while (db_next(db, row)) {
         db_text(row, 0, list[*n].key, sizeof list[*n].key);
         list[(*n)++].at_ms = sqlite3_column_int64(row, 1);
+        db->saw = true;
     }
     return db_end(db);
 }

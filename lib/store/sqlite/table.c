@@ -181,6 +181,7 @@ void table_read(struct db *db, struct tables *tables, const struct record_type *
     int64_t version = sqlite3_column_int64(row, 0), until = sqlite3_column_int64(row, 1);
     if (!until || until > db->now_ms || expired) {
         memcpy(record, &version, sizeof version);
+        db->saw = db->saw || type == &order_record_type;
         for (size_t i = 0; i < type->count; i++)
             if (!read_field(row, 2 + INDEXES + (int)i, &type->fields[i], record))
                 db_fail(db, "the %s \"%s\" is damaged: its %s is no value of it", type->name, key,

@@ -35,19 +35,27 @@ void writer_lock_close(struct writer_lock *lock)
     lock->queue_fd = lock->lock_fd = -1;
 }
 
-/* -- a blocking flock with a deadline: the kernel keeps the waiters in order, a timer's signal ends the wait -- */
+/* -- a blocking lock with a deadline: the kernel keeps the waiters in order, a timer's signal ends the wait -- */
 
 static void wake(int number)
 {
-    (void)number; /* only there to interrupt flock() */
+    (void)number; /* only there to interrupt the wait */
+}
+
+static int flock_file(int fd, bool wait)
+{
+    return flock(fd, wait ? LOCK_EX : LOCK_EX | LOCK_NB);
+}
+
+static int lock_bytes(int fd, bool wait)
+{
+    return fcntl(fd, wait ? F_SETLKW : F_SETLK, &(struct flock){.l_type = F_WRLCK, .l_whence = SEEK_SET});
 }
 
 /* until_ms 0 = without waiting */
-static bool lock_file(const struct writer_lock *lock, int fd, int64_t until_ms)
+static bool lock_by(int (*how)(int fd, bool wait), const struct writer_lock *lock, int fd, int64_t until_ms)
 {
-    int how = until_ms && !lock->polls ? LOCK_EX : LOCK_EX | LOCK_NB;
-
-    while (flock(fd, how) != 0) {
+    while (how(fd, until_ms && !lock->polls) != 0) {
         if (!until_ms || (errno != EINTR && errno != EWOULDBLOCK) || clock_left_ms(until_ms) == 0)
             return false;
         if (errno == EWOULDBLOCK)
@@ -56,19 +64,25 @@ static bool lock_file(const struct writer_lock *lock, int fd, int64_t until_ms)
     return true;
 }
 
-static bool pass(struct writer_lock *lock, int64_t until_ms)
+static bool pass(const struct writer_lock *lock, int64_t until_ms)
 {
-    if (!lock_file(lock, lock->queue_fd, until_ms))
+    if (!lock_by(flock_file, lock, lock->queue_fd, until_ms))
         return false;
-    bool taken = lock_file(lock, lock->lock_fd, until_ms);
+    bool taken = lock_by(flock_file, lock, lock->lock_fd, until_ms);
     int kept = errno;
     flock(lock->queue_fd, LOCK_UN);
     errno = kept;
     return taken;
 }
 
-/* The timer repeats: a signal that comes just before flock() begins to wait is followed by another. */
-static bool wait_and_pass(struct writer_lock *lock, int64_t wait_ms)
+static bool pass_to_sync(const struct writer_lock *lock, int64_t until_ms)
+{
+    return lock_by(lock_bytes, lock, lock->lock_fd, until_ms);
+}
+
+/* The timer repeats: a signal that comes just before the wait begins is followed by another. */
+static bool wait_for(bool (*pass_one)(const struct writer_lock *, int64_t until_ms),
+                     const struct writer_lock *lock, int64_t wait_ms)
 {
     const struct itimerval often = {{0, NUDGE_MS * 1000}, {0, NUDGE_MS * 1000}}, never = {0};
     struct sigaction action = {.sa_handler = wake}, action_before; /* without SA_RESTART */
@@ -80,7 +94,7 @@ static bool wait_and_pass(struct writer_lock *lock, int64_t wait_ms)
     if (sigaction(SIGALRM, &action, &action_before) != 0 ||
         sigprocmask(SIG_UNBLOCK, &alarm_only, &mask_before) != 0)
         return false;
-    bool taken = setitimer(ITIMER_REAL, &often, NULL) == 0 && pass(lock, clock_mono_ms() + wait_ms);
+    bool taken = setitimer(ITIMER_REAL, &often, NULL) == 0 && pass_one(lock, clock_mono_ms() + wait_ms);
     int kept = errno;
     setitimer(ITIMER_REAL, &never, NULL);
     sigprocmask(SIG_SETMASK, &mask_before, NULL);
@@ -89,9 +103,10 @@ static bool wait_and_pass(struct writer_lock *lock, int64_t wait_ms)
     return taken;
 }
 
-bool writer_lock_take(struct writer_lock *lock, int64_t wait_ms, struct error *e)
+static bool take(bool (*pass_one)(const struct writer_lock *, int64_t until_ms),
+                 const struct writer_lock *lock, int64_t wait_ms, struct error *e)
 {
-    if (pass(lock, 0) || (errno == EWOULDBLOCK && wait_ms > 0 && wait_and_pass(lock, wait_ms)))
+    if (pass_one(lock, 0) || (errno == EWOULDBLOCK && wait_ms > 0 && wait_for(pass_one, lock, wait_ms)))
         return true;
     if (errno == EINTR || errno == EWOULDBLOCK)
         error_set(e, "store.lock in DATA_DIR: another process has held it for %lld ms; `fuser` names it",
@@ -101,9 +116,24 @@ bool writer_lock_take(struct writer_lock *lock, int64_t wait_ms, struct error *e
     return false;
 }
 
+bool writer_lock_take(struct writer_lock *lock, int64_t wait_ms, struct error *e)
+{
+    return take(pass, lock, wait_ms, e);
+}
+
 void writer_lock_release(struct writer_lock *lock)
 {
     flock(lock->lock_fd, LOCK_UN);
+}
+
+bool writer_lock_take_sync(struct writer_lock *lock, int64_t wait_ms, struct error *e)
+{
+    return take(pass_to_sync, lock, wait_ms, e);
+}
+
+void writer_lock_release_sync(struct writer_lock *lock)
+{
+    (void)fcntl(lock->lock_fd, F_SETLK, &(struct flock){.l_type = F_UNLCK, .l_whence = SEEK_SET});
 }
 
 /* -- the number -- */
@@ -185,9 +215,12 @@ static void make_name(int dir, const char *name, int64_t number)
 void writer_lock_note(const struct writer_lock *lock, int64_t number)
 {
     char before[WRITTEN_SIZE], now[WRITTEN_SIZE];
-    int dir = open_dir(lock);
+    int64_t noted = number_in_lock(lock);
 
-    name_of(number_in_lock(lock), before);
+    if (noted == number)
+        return;
+    int dir = open_dir(lock);
+    name_of(noted, before);
     name_of(number, now);
     if (dir >= 0 && renameat(dir, before, dir, now) != 0)
         make_name(dir, now, number);

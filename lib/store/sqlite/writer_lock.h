@@ -33,8 +33,13 @@ void writer_lock_close(struct writer_lock *lock);
 bool writer_lock_take(struct writer_lock *lock, int64_t wait_ms, struct error *e) MUST_CHECK;
 void writer_lock_release(struct writer_lock *lock);
 
+/* The lock of the one process that syncs what was written (shared_sync.h): a lock of store.lock's bytes, so it needs no
+ * descriptor of its own. Not for network file systems, where flock() would be the same lock. */
+bool writer_lock_take_sync(struct writer_lock *lock, int64_t wait_ms, struct error *e) MUST_CHECK;
+void writer_lock_release_sync(struct writer_lock *lock);
+
 /* A number beside store.db that only grows, 0 = none yet: store.lock holds it, and the name of an empty file,
  * store.written-NUMBER. A backup that is copied over all the files of the directory leaves that name, because the
- * backup has another. Noted under the lock; lost if it can't be written. */
+ * backup has another. Noted under one of the locks; lost if it can't be written. */
 int64_t writer_lock_noted(const struct writer_lock *lock);
 void writer_lock_note(const struct writer_lock *lock, int64_t number);
