@@ -234,22 +234,19 @@ static bool ready(struct http *http)
     return http->curl != NULL;
 }
 
-static bool add_headers(const struct http_request *request, struct curl_slist **list)
+/* Without "Expect:" libcurl may wait a second for a "100 Continue". */
+static CURLcode add_headers(const struct http_request *request, struct curl_slist **list)
 {
-    /* Without "Expect:" libcurl may wait a second for a "100 Continue". */
-    struct curl_slist *all = curl_slist_append(NULL, "Expect:");
-    bool good = all != NULL;
+    struct curl_slist *longer = *list = curl_slist_append(NULL, "Expect:");
 
-    for (size_t i = 0; good && request->headers && request->headers[i]; i++) {
-        struct curl_slist *longer = NULL;
-        if (!strpbrk(request->headers[i], "\r\n"))
-            longer = curl_slist_append(all, request->headers[i]);
-        good = longer != NULL;
+    for (size_t i = 0; longer && request->headers && request->headers[i]; i++) {
+        if (strpbrk(request->headers[i], "\r\n"))
+            return CURLE_BAD_FUNCTION_ARGUMENT;
+        longer = curl_slist_append(*list, request->headers[i]);
         if (longer)
-            all = longer;
+            *list = longer;
     }
-    *list = all;
-    return good;
+    return longer ? CURLE_OK : CURLE_OUT_OF_MEMORY;
 }
 
 #define SET(option, value)                                                                                   \
@@ -391,16 +388,16 @@ static enum http_result judge(CURLcode code, const struct transfer *transfer)
         return HTTP_TOO_LATE;
     switch (code) {
     case CURLE_URL_MALFORMAT:
-    case CURLE_UNSUPPORTED_PROTOCOL:
-    case CURLE_OUT_OF_MEMORY: return HTTP_UNUSABLE;
+    case CURLE_UNSUPPORTED_PROTOCOL: return HTTP_UNUSABLE;
     default: return HTTP_NOT_SENT;
     }
 }
 
-static enum http_result unusable(struct http_answer *answer, const char *why)
+/* Before anything was tried. Memory may be there the next time. */
+static enum http_result unusable(struct http_answer *answer, CURLcode code, const char *why)
 {
-    (void)text_copy(answer->error, sizeof answer->error, why);
-    return HTTP_UNUSABLE;
+    (void)text_copy(answer->error, sizeof answer->error, why ? why : curl_easy_strerror(code));
+    return code == CURLE_OUT_OF_MEMORY ? HTTP_NOT_SENT : HTTP_UNUSABLE;
 }
 
 enum http_result http_call(struct http *http, const struct http_request *request, struct http_answer *answer)
@@ -415,18 +412,16 @@ enum http_result http_call(struct http *http, const struct http_request *request
     if (request->answer_max)
         answer->body.max = request->answer_max;
     if (!check_url(request->url, false, request->plain_anywhere, &plain, &e))
-        return unusable(answer, e.text);
+        return unusable(answer, CURLE_URL_MALFORMAT, e.text);
     if (!ready(http))
-        return unusable(answer, "libcurl does not start");
+        return unusable(answer, CURLE_OUT_OF_MEMORY, "libcurl does not start");
 
     CURL *curl = http->curl;
     struct transfer transfer = {.request = request, .body = &answer->body};
-    if (!add_headers(request, &headers)) {
-        result = unusable(answer, "a header holds a line break, or out of memory");
-        goto out;
-    }
     curl_easy_reset(curl); /* keeps connections and TLS sessions */
-    CURLcode code = set_request(curl, request);
+    CURLcode code = add_headers(request, &headers);
+    if (code == CURLE_OK)
+        code = set_request(curl, request);
     if (code == CURLE_OK)
         code = set_transport(curl, plain, request->timeout_ms, http->ca_file);
     if (code == CURLE_OK)
@@ -434,7 +429,8 @@ enum http_result http_call(struct http *http, const struct http_request *request
     SET(CURLOPT_USERAGENT, http->user_agent);
     SET(CURLOPT_HTTPHEADER, headers);
     if (code != CURLE_OK) {
-        result = unusable(answer, curl_easy_strerror(code));
+        result = unusable(answer, code,
+                          code == CURLE_BAD_FUNCTION_ARGUMENT ? "a header holds a line break" : NULL);
         goto out;
     }
     transfer.reserve = eventfd(0, EFD_CLOEXEC);

@@ -17,8 +17,7 @@ enum http_result {
     HTTP_NOT_SENT, /* failed before the first byte of the request could go out: nothing happened there */
     HTTP_UNKNOWN,  /* failed after that: the peer may have acted */
     HTTP_TOO_LATE, /* the send deadline had passed: aborted before the first byte */
-    HTTP_UNUSABLE, /* the request itself is impossible (bad URL, plain http to a public address, out of
-                      memory) */
+    HTTP_UNUSABLE, /* the request itself is impossible (bad URL, plain http to a public address) */
 };
 
 struct http_request {

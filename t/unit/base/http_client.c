@@ -2,6 +2,7 @@
 #include "base/clock.h"
 #include "tap.h"
 #include <arpa/inet.h>
+#include <curl/curl.h>
 #include <errno.h>
 #include <netinet/tcp.h>
 #include <poll.h>
@@ -361,6 +362,23 @@ static void test_nobody(void)
     http_free(http);
 }
 
+/* Instead of libcurl's: NULL if there is no memory. */
+static bool out_of_memory;
+
+struct curl_slist *curl_slist_append(struct curl_slist *list, const char *text)
+{
+    struct curl_slist *last = list, *item = out_of_memory ? NULL : malloc(sizeof *item);
+
+    if (!item)
+        return NULL;
+    *item = (struct curl_slist){.data = strdup(text)};
+    while (last && last->next)
+        last = last->next;
+    if (last)
+        last->next = item;
+    return list ? list : item;
+}
+
 static void test_unusable(void)
 {
     static const char *const urls[] = {"http://192.0.2.1/", "ftp://127.0.0.1/", "", "no url"};
@@ -375,6 +393,10 @@ static void test_unusable(void)
     request.headers = split;
     is_int(http_call(http, &request, &a), HTTP_UNUSABLE, "a header with a line break");
     request.headers = NULL;
+    out_of_memory = true;
+    is_int(http_call(http, &request, &a), HTTP_NOT_SENT, "without memory it is no fault of the request");
+    is_str(a.error, "Out of memory", "and says so");
+    out_of_memory = false;
     for (size_t i = 0; i < sizeof urls / sizeof *urls; i++) {
         request.url = urls[i];
         is_int(http_call(http, &request, &a), HTTP_UNUSABLE, "the URL \"%s\"", urls[i]);
