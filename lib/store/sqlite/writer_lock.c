@@ -217,7 +217,7 @@ void writer_lock_note(const struct writer_lock *lock, int64_t number)
     char before[WRITTEN_SIZE], now[WRITTEN_SIZE];
     int64_t noted = number_in_lock(lock);
 
-    if (noted == number)
+    if (number <= noted)
         return;
     int dir = open_dir(lock);
     name_of(noted, before);

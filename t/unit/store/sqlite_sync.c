@@ -4,6 +4,7 @@
 #include "store/sqlite/shared_sync.h"
 #include <errno.h>
 #include <fcntl.h>
+#include <glob.h>
 #include <signal.h>
 #include <stdio.h>
 #include <string.h>
@@ -219,9 +220,21 @@ out:
     end(&stage);
 }
 
+static void noted(const struct stage *stage, char name[3 * RIG_PATH_SIZE])
+{
+    char pattern[2 * RIG_PATH_SIZE];
+    glob_t found = {0};
+
+    snprintf(pattern, sizeof pattern, "%s/store.written-*", stage->rig.data_dir);
+    bool one = glob(pattern, 0, NULL, &found) == 0 && found.gl_pathc == 1;
+    snprintf(name, 3 * (size_t)RIG_PATH_SIZE, "%s", one ? found.gl_pathv[0] : "none, or several");
+    globfree(&found);
+}
+
 static void counters_of_different_moments(void)
 {
     struct stage stage;
+    char before[3 * RIG_PATH_SIZE], after[3 * RIG_PATH_SIZE];
 
     if (!begin(&stage))
         goto out;
@@ -242,6 +255,12 @@ static void counters_of_different_moments(void)
         is_int(atomic_load(&disk->syncs), 1, "is synced");
         is_int(atomic_load(&stage.sync.counters->synced), 91, "by its number");
     }
+    noted(&stage, before);
+    atomic_store(&stage.sync.counters->begun, 92);
+    atomic_store(&stage.sync.counters->written_ms, 0);
+    is_int(rig_read(&stage.rig, "shop:2").version, 1, "if the time was never there, and an order is read");
+    noted(&stage, after);
+    is_str(after, before, "what is noted stays");
 out:
     end(&stage);
 }
