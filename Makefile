@@ -152,7 +152,7 @@ $(BUILD)/t/driver/%: $(BUILD)/t/driver/%.o $(BUILD)/libwoo_ghl.a
 
 # What t/torture/faults.c makes fail; see t/torture.t.
 FAULTY   = malloc calloc realloc strdup strndup asprintf vasprintf fsync write renameat linkat unlinkat mkdir flock read \
-           pread64 pwrite64 fstat64 socket connect open64 openat64 curl_easy_perform redisBufferWrite redisBufferRead \
+           pread64 pwrite64 fstat64 socket connect open64 openat64 mmap64 fcntl64 curl_easy_perform redisBufferWrite redisBufferRead \
            buf_add buf_adds buf_addc buf_addf
 STARVED  = $(filter %/starved,$(UNIT))
 $(STARVED): $(BUILD)/t/torture/faults.o

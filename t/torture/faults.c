@@ -12,8 +12,10 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/mman.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
+#include <sys/syscall.h>
 #include <unistd.h>
 
 #define HANG_S 60
@@ -188,6 +190,32 @@ UNSURE(int, connect, ECONNREFUSED, (int fd, const struct sockaddr *to, socklen_t
 OPENS(open64, (path, flags, mode), const char *path, int flags)
 OPENS(openat64, (dir, path, flags, mode), int dir, const char *path, int flags)
 
+void *__real_mmap64(void *at, size_t n, int access, int flags, int fd, off_t from);
+void *__wrap_mmap64(void *at, size_t n, int access, int flags, int fd, off_t from);
+void *__wrap_mmap64(void *at, size_t n, int access, int flags, int fd, off_t from)
+{
+    if (fails(FAULT_CALL)) {
+        errno = ENOMEM;
+        return MAP_FAILED;
+    }
+    return __real_mmap64(at, n, access, flags, fd, from);
+}
+
+int __real_fcntl64(int fd, int command, ...);
+int __wrap_fcntl64(int fd, int command, ...);
+int __wrap_fcntl64(int fd, int command, ...)
+{
+    va_list args;
+    va_start(args, command);
+    void *argument = va_arg(args, void *);
+    va_end(args);
+    if (fails(FAULT_CALL)) {
+        errno = ENOLCK;
+        return -1;
+    }
+    return __real_fcntl64(fd, command, argument);
+}
+
 /* The answer of a call that failed, or whose answer was lost. */
 #define ANSWERED(type, name, before, after, params, args)                                                    \
     type __real_##name params;                                                                               \
@@ -247,6 +275,20 @@ static int sqlite_opens(const char *path, int flags, int mode)
         return -1;
     }
     return ((call *)sqlite_open)(path, flags, mode);
+}
+
+/* Instead of the C library's: this one SQLite calls by its name. */
+int fdatasync(int fd)
+{
+    if (fails(FAULT_CALL)) {
+        errno = EIO;
+        return -1;
+    }
+    bool lost = fails(FAULT_LOST);
+    int result = (int)syscall(SYS_fdatasync, fd);
+    if (lost)
+        errno = EIO;
+    return lost ? -1 : result;
 }
 
 static bool take(sqlite3_vfs *vfs, const char *name, sqlite3_syscall_ptr *own, sqlite3_syscall_ptr ours)
