@@ -64,6 +64,18 @@ subtest 'several at once' => sub {
     is_deeply keys_of(), [], 'nothing is left';
 };
 
+subtest 'of a clock that was set back since' => sub {
+    $ghl->down;
+    like $server->deliver('{"id":5,"status":"processing","total":"10.00","billing":{"first_name":"Ann","email":"ann@example.com"}}')->{body}, qr/queued/, 'given an order that waits';
+    $ghl->up;
+    $ghl->fault({ times => 0, match => { path => '^/opportunities/$' }, do => { status => 422, body => { message => ['name must be good'] } } });
+    ok $server->drain_as_of(3600), 'and a drain whose clock is an hour ahead';
+    $ghl->clear_faults;
+    is_deeply keys_of(), ['shop:5'], 'the dead letter is listed';
+    like $server->command('failed', 'retry', '--all')->{out}, qr/^1 are due again$/m, 'and retried';
+    like $server->command('failed')->{out}, qr/^0 dead letters$/m, 'and is none any more';
+};
+
 subtest 'arguments come before settings' => sub {
     my $other = WooGHL::Server->new(mode => 'cgi', settings => { GHL_TIMEOUT => 'soon' });
     for my $arguments (['--nonsense'], ['show'], ['list', '--yes'], ['retry'], ['retry', '1', '--all'], ['drop', '--reason'], ['--skip', 'x']) {

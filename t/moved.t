@@ -12,10 +12,16 @@ use WooGHL::Server;
 
 my $ghl = FakeGHL::Client->start;
 
+my $began = time;
+
+# It changed so many seconds after the test's first order.
 sub deliver {
-    my ($server, $id, $total) = (@_, '10.00');
-    my $modified = strftime('%Y-%m-%dT%H:%M:%S', gmtime(time - 100 + $total));
-    my $body = qq({"id":$id,"status":"processing","total":"$total","date_modified_gmt":"$modified","billing":{"first_name":"Ann","email":"c$id\@example.com"}});
+    my ($server, $id, $total, $status, $after) = @_;
+    $total //= '10.00';
+    $status //= 'processing';
+    return $server->deliver(qq({"id":$id}), 'order.deleted')->{body} if $status eq 'trash';
+    my $modified = strftime('%Y-%m-%dT%H:%M:%S', gmtime($began - 100 + ($after // $total)));
+    my $body = qq({"id":$id,"status":"$status","total":"$total","date_modified_gmt":"$modified","billing":{"first_name":"Ann","email":"c$id\@example.com"}});
     return $server->deliver($body)->{body};
 }
 sub names { return join ' ', sort map { $_->{name} =~ /#(\d+)/ } $ghl->opportunities }
@@ -139,6 +145,54 @@ subtest 'dead letters and ids' => sub {
     is scalar @{ $ghl->calls(path => '/opportunities/search') }, 0, 'nothing was looked for';
     like $server->command('failed')->{out}, qr/^1 dead letters$/m, 'and the dead letter';
     unlike $server->command('status')->{out}, qr/left behind/, 'nothing is left behind';
+    $server->stop;
+};
+# What is delivered to the old store, then to the new one, and what GHL has in the end.
+my @WAITED = (
+    ['a dead letter whose status is not mapped', 'processing packing', '',          'won'],
+    ['a status that is not mapped',              'processing packing', '',          'won'],
+    ['a sale that came after its end',           'refunded processing', '',         'lost'],
+    ['a deletion',                               'processing trash',   '',          'abandoned'],
+    ['a deletion, and what came after it',       'processing trash',   'completed', 'won'],
+    ['an end that the new store has, too',       'processing refunded', 'refunded', 'lost'],
+);
+my %AFTER = (processing => 1, packing => 2, refunded => 3, trash => 4, completed => 5);    # s
+
+subtest 'as it waited' => sub {
+    my $server = given_orders({ REDIS_PREFIX => 'old' });
+    my %say = map { my $n = $_; $n => sub {
+        my ($id) = @_;
+        deliver($server, $id, undef, $_, $AFTER{$_}) for split ' ', $WAITED[$id - 11][$n];
+    } } 1, 2;
+    $ghl->fault({ times => 0, match => { method => 'POST', path => '^/opportunities/$' },
+        do => { status => 422, body => { message => ['status must be good'] } } });
+    $say{1}->(11);
+    $server->command('drain', '--now');
+    like $server->command('failed')->{out}, qr/shop:11 /, 'given a dead letter';
+    $ghl->clear_faults->down;
+    $say{1}->($_) for 12 .. 10 + @WAITED;
+    $server->set(REDIS_PREFIX => 'new');
+    $say{2}->($_) for 11 .. 10 + @WAITED;
+    $server->command('drain');
+    unlike $server->command('status')->{out}, qr/left behind/, 'nothing is left behind';
+    $ghl->up;
+    $server->drain_as_of($_) for 600, 3000;
+    my %has = map { $_->{name} =~ /#(\d+)/ ? ($1 => $_->{status}) : () } $ghl->opportunities;
+    is $has{ $_ + 11 }, $WAITED[$_][3], $WAITED[$_][0] for 0 .. $#WAITED;
+    $server->stop;
+};
+
+subtest 'what one store does not know of the other' => sub {
+    my $server = given_orders({ REDIS_PREFIX => 'old' });
+    $server->command('drain');
+    $server->set(REDIS_PREFIX => 'new');
+    deliver($server, 1, undef, 'cancelled', 20);
+    $server->drain_as_of(300);
+    is join(' ', sort map { $_->{status} } $ghl->opportunities), 'abandoned won', 'given an end under another prefix';
+    $server->set(REDIS_PREFIX => 'old');
+    deliver($server, 1, undef, 'processing', 30);
+    $server->drain_as_of($_) for 600;
+    is join(' ', sort map { $_->{status} } $ghl->opportunities), 'won won', 'a version that is as the last one here is news';
     $server->stop;
 };
 $ghl->stop;

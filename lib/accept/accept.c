@@ -313,7 +313,8 @@ static void claim(struct visit *v)
                     .fingerprint = v->planned.fingerprint,
                     .hash_id = v->app->hash_id,
                     .bytes = v->bytes,
-                    .status = v->planned.order.status},
+                    .status = v->planned.order.status,
+                    .other_status = v->delivery->status != NULL},
         .arrived_ago_ms = v->delivery->arrived_ago_ms,
         .body = v->packed,
         .body_len = v->packed_len,
@@ -446,8 +447,8 @@ static void read_delivery(struct visit *v)
     struct order_verdict verdict;
     struct error e = ERROR_NONE;
 
-    switch (planned_make(v->app, delivery->bytes, delivery->len, &delivery->headers, "", &v->planned,
-                         &verdict, &e)) {
+    switch (planned_make(v->app, delivery->bytes, delivery->len, &delivery->headers, delivery->status,
+                         &v->planned, &verdict, &e)) {
     case PLANNED_OK: accept_order(v); break;
     case PLANNED_NO_MEMORY: spool(v, "out of memory"); break;
     case PLANNED_BAD_JSON:

@@ -21,12 +21,13 @@ struct accept_delivery {
     size_t packed_len;
     struct order_headers headers;
     enum origin origin;
-    int64_t arrived_ago_ms;     /* 0 = now */
-    const char *client;         /* hash of the client's address; NULL = do not count */
-    const char *only_key;       /* the order must be this one; NULL = any */
-    bool sold;                  /* RECOVERED: the order was sold, whatever this body says */
-    bool moved;                 /* RECOVERED: it stood under another key before */
-    bool past_too;              /* a person asked for orders of before the start, too */
+    int64_t arrived_ago_ms; /* 0 = now */
+    const char *client;     /* hash of the client's address; NULL = do not count */
+    const char *only_key;   /* the order must be this one; NULL = any */
+    const char *status;     /* counts instead of the body's own (order_other_status); NULL = its own */
+    bool sold;              /* SPOOL, RECOVERED: the order was sold, whatever this body says */
+    bool moved;             /* SPOOL, RECOVERED: it stood under another key, or in another store, before */
+    bool past_too;          /* a person asked for orders of before the start, too */
     int64_t work_until_mono_ms; /* work on it now, until then; 0 = only keep it */
 };
 

@@ -35,6 +35,7 @@ static bool accept_again(struct app *app, struct order_work *work, int64_t ago_m
 
     if (!accept_packed(app, work->body.data, work->body.len,
                        (struct accept_delivery){.origin = ORIGIN_RECOVERED,
+                                                .status = order_other_status(&work->record.current),
                                                 .sold = work->record.sold,
                                                 .moved = moved,
                                                 .arrived_ago_ms = ago_ms},

@@ -31,15 +31,13 @@ bool letters_each(struct app *app, int64_t since_ms, letter_visit *take, void *c
 {
     struct store_walk walk;
     const struct store_entry *entry;
-    int64_t until_ms = 0;
+    struct store_sizes sizes;
 
+    if (store_sizes(app->store, &sizes) != STORE_OK)
+        return false;
     store_walk_begin(&walk, app->store, INDEX_DEAD, since_ms);
-    while ((entry = store_walk_next(&walk))) {
-        if (!until_ms)
-            until_ms = store_now_ms(app->store);
-        if (entry->at_ms > until_ms || !take(app, entry, context))
-            break;
-    }
+    while (sizes.count[INDEX_DEAD]-- > 0 && (entry = store_walk_next(&walk)) && take(app, entry, context))
+        continue;
     return walk.result == STORE_OK;
 }
 

@@ -21,8 +21,8 @@ void letter_free(struct letter *letter);
 /* Called for each dead letter, the oldest first. False = stop. */
 typedef bool letter_visit(struct app *app, const struct store_entry *entry, void *context);
 
-/* Those since since_ms. What becomes a dead letter meanwhile is left out, so that a retry that fails comes to an end.
- * False: the store failed. */
+/* Those since since_ms, also if a clock that was ahead says that they are of later. At most as many as there are at the
+ * start, so that a retry that fails comes to an end. False: the store failed. */
 bool letters_each(struct app *app, int64_t since_ms, letter_visit *take, void *context) MUST_CHECK;
 
 /* What changes of several letters share. Zero-initialised; letter_change_free. */

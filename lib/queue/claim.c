@@ -134,7 +134,7 @@ static void put_body(struct order_body *body, const struct order_record *r, cons
     memset(body, 0, sizeof *body);
     SET(body->id, a->body_id);
     SET(body->fingerprint, a->fingerprint);
-    if (a->kind == ARRIVAL_FOLLOWS)
+    if (a->kind == ARRIVAL_FOLLOWS || a->other_status)
         SET(body->status, r->status);
     body->follows = a->kind == ARRIVAL_FOLLOWS && !pending;
     body->accepted_ms = now_ms;
@@ -164,6 +164,9 @@ static bool is_latest(const struct order_record *r, const struct arrival *a, con
     if (a->kind == ARRIVAL_SELLS && r->ended &&
         !r->sold) /* it was of before the start, and is asked for now */
         return false;
+    if (r->arrived_ms < a->up_ms && !t->same_second &&
+        !r->current.id[0]) /* what the store forgot may stand between them */
+        return false;
     if (strcmp(r->hash_id, a->hash_id) != 0) /* of one second and status: the same, as far as can be told */
         return t->same_second && a->modified_s && !a->status_only && !strcmp(r->status, a->status);
     return !strcmp(r->fingerprint, a->fingerprint);
@@ -174,18 +177,18 @@ static bool is_replay(const struct order_record *r, const struct arrival *a, con
 {
     const char *space = strrchr(r->bytes, ' '), *last = space ? space + 1 : r->bytes;
 
-    if (a->origin == ORIGIN_FETCHED)
+    if (a->origin == ORIGIN_FETCHED || a->other_status)
         return false;
     if (!r->fingerprint[0] && rules_has_word(last, a->bytes, bytes_len(a->bytes)))
         return false;
     return t->same_second && a->modified_s && !a->status_only && has_bytes(r, a->bytes);
 }
 
-/* An older version says that the order was sold after all. */
+/* A version that is no news says that the order was sold after all. */
 static enum claim sold_late(struct order_record *r, const struct arrival *a, const struct queue_terms *terms,
                             bool *changed)
 {
-    if (a->kind != ARRIVAL_SELLS || r->sold)
+    if ((a->kind != ARRIVAL_SELLS && !a->sold) || r->sold)
         return CLAIM_STALE;
     if (r->current.id[0]) {
         /* The end that waits must make its opportunity. Whoever has it does not know: it is looked at once more. */
@@ -271,7 +274,8 @@ enum claim order_claim(struct order_record *r, const struct arrival *a, const st
             take_time(r, a, &t);
             *changed = true;
         }
-        return CLAIM_DUPLICATE;
+        return a->sold && sold_late(r, a, terms, changed) == CLAIM_QUEUED ? queue(r, a, terms)
+                                                                          : CLAIM_DUPLICATE;
     }
     /* A deletion of an unknown order has no time: a sale that comes later must not look older than it. */
     if ((a->status_only || a->part) && !r->arrived_ms && is_nothing(r, a))
@@ -290,6 +294,8 @@ enum claim order_claim(struct order_record *r, const struct arrival *a, const st
         return late == CLAIM_STALE ? late : queue(r, a, terms);
     }
     *changed = true;
+    if (r->arrived_ms < a->up_ms)
+        rules_doubt_parts(r);
     take_version(r, a, &t);
     r->sold = r->sold || a->kind == ARRIVAL_SELLS || a->sold;
     bool leased = rules_is_leased(r, terms->now_ms);

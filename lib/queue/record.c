@@ -117,6 +117,11 @@ int64_t order_index_ms(const struct order_record *record, enum order_index index
     return -1;
 }
 
+const char *order_other_status(const struct order_body *body)
+{
+    return body->status[0] && !body->follows ? body->status : NULL;
+}
+
 bool order_needs_nothing(const struct order_record *record)
 {
     return !record->sold && !record->link.opportunity[0] && !record->current.id[0] && !record->dead_ms;

@@ -138,6 +138,9 @@ enum order_index { INDEX_DUE, INDEX_DEAD, INDEX_AGE, INDEXES };
  * ends). DEAD: since when it is a dead letter. AGE: when what waits was accepted. */
 int64_t order_index_ms(const struct order_record *record, enum order_index index);
 
+/* The status that counts instead of the body's own, wherever the body goes; NULL = the body's own. */
+const char *order_other_status(const struct order_body *body);
+
 /* Nothing of it is in GHL, and nothing waits to get there. */
 bool order_needs_nothing(const struct order_record *record);
 

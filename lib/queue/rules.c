@@ -37,7 +37,7 @@ void rules_look_after_loss(struct order_record *r, int64_t up_ms)
 }
 
 /* A late write may be carried out over what is known. But a note is never written twice. */
-static void doubt_parts(struct order_record *r)
+void rules_doubt_parts(struct order_record *r)
 {
     memset(r->link.part, 0, sizeof r->link.part - sizeof r->link.part[PART_NOTE]);
 }
@@ -83,7 +83,7 @@ void rules_take_over(struct order_record *r, const struct queue_terms *terms)
 
     if (!r->lease[0])
         return;
-    doubt_parts(r);
+    rules_doubt_parts(r);
     if ((r->link.contact[0] || r->link.opportunity[0] || r->attempt.kind == ATTEMPT_CONTACT) &&
         until_ms > r->link.unsettled_ms)
         r->link.unsettled_ms = until_ms;
@@ -276,7 +276,7 @@ static void take_link(struct order_record *r, const struct order_link *link)
     if (r->erased)
         r->link.email[0] = '\0';
     if (r->link.unsettled_ms)
-        doubt_parts(r);
+        rules_doubt_parts(r);
     if ((r->attempt.kind == ATTEMPT_OPPORTUNITY && r->link.opportunity[0]) ||
         (r->attempt.kind == ATTEMPT_CONTACT && r->link.contact[0]))
         clear_attempt(r);

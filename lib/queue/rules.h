@@ -50,8 +50,8 @@ struct arrival {
     bool status_only; /* order.deleted: nothing but an id; what is known of the order's content stays */
     bool erased;      /* the shop erased the order's person */
     bool part;  /* a sub-order that does not count: nothing of it is kept or looked for if it is not known */
-    bool moved; /* it stood under another key before: it may have an opportunity */
-    bool sold;  /* RECOVERED: the order was sold, whatever this body says */
+    bool moved; /* it stood under another key, or in another store, before: it may have an opportunity */
+    bool sold;  /* the order was sold, whatever this body says */
     const char *order_key;   /* hash; "" = the body has none: the newest order of that id is meant */
     int64_t created_s;       /* 0 = the body does not say: now */
     int64_t modified_s;      /* 0 = it does not say: as it arrived */
@@ -60,6 +60,7 @@ struct arrival {
     const char *hash_id;     /* of the key that it was hashed with */
     const char *bytes;       /* hash of the exact body */
     const char *status;      /* WooCommerce's */
+    bool other_status;       /* it counts instead of the body's own: another delivery brought it */
     const char *body_id;     /* a new blob's id */
     const char *token;       /* lease it to this token; NULL = only queue it */
     int64_t up_ms;           /* location_record's: since then the store forgot nothing */

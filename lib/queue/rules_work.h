@@ -19,5 +19,7 @@ void rules_make_due(struct order_record *record, int64_t due_ms);
 void rules_take_over(struct order_record *record, const struct queue_terms *terms);
 /* The store forgot something since the record's version came: it may have forgotten its opportunity. */
 void rules_look_after_loss(struct order_record *record, int64_t up_ms);
+/* Something else may have been written to GHL since; but no note is written twice. */
+void rules_doubt_parts(struct order_record *record);
 /* What GHL holds is unknown. */
 void rules_forget_parts(struct order_record *record);

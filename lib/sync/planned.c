@@ -12,7 +12,7 @@ enum planned_result planned_make(const struct app *app, const char *bytes, size_
         return !strcmp(verdict->reason, "out_of_memory") ? PLANNED_NO_MEMORY : PLANNED_BAD_JSON;
     if (verdict->kind == ORDER_NOT_ORDER)
         return PLANNED_NOT_ORDER;
-    if (*status)
+    if (status && *status)
         out->order.status = status;
     switch (plan_make(&out->order, headers->source, &app->config, app->hash_key, &out->plan, e)) {
     case PLAN_OK: break;

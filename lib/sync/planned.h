@@ -25,7 +25,7 @@ enum planned_result {
     PLANNED_FAILED,    /* no plan can be made: `e` says why */
 };
 
-/* Parses and plans. `status` counts instead of the body's own; "" = the body's own. The bytes and headers must outlive
+/* Parses and plans. `status` counts instead of the body's own; "" or NULL = the body's own. The bytes and headers must outlive
  * it. planned_free in every case. */
 enum planned_result planned_make(const struct app *app, const char *bytes, size_t len,
                                  const struct order_headers *headers, const char *status, struct planned *out,

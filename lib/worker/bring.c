@@ -1,7 +1,6 @@
 #include "worker/bring.h"
 #include "accept/accept.h"
 #include "app/left_behind.h"
-#include <stdio.h>
 #include <string.h>
 
 #define WHENEVER (INT64_MAX / 2) /* when it was tried last says nothing */
@@ -19,40 +18,20 @@ static bool is_kept(const struct acceptance *acceptance)
     return acceptance->result != ACCEPTED_AWAY && acceptance->result != ACCEPTED_REFUSED;
 }
 
-static bool deliver_packed(struct other *o, const struct buf *packed, bool sold, int64_t accepted_ms)
+/* As it waited there. */
+static bool deliver_kept(struct other *o, const struct buf *packed, const struct order_record *record)
 {
     struct acceptance acceptance;
-    int64_t ago_ms = store_now_ms(o->orders.store) - accepted_ms;
+    int64_t ago_ms = store_now_ms(o->orders.store) - record->current.accepted_ms;
 
     return accept_packed(o->app, packed->data, packed->len,
                          (struct accept_delivery){.origin = ORIGIN_SPOOL,
                                                   .arrived_ago_ms = ago_ms > 0 ? ago_ms : 0,
-                                                  .sold = sold,
+                                                  .status = order_other_status(&record->current),
+                                                  .sold = record->sold,
                                                   .moved = true},
                          &acceptance) &&
            is_kept(&acceptance);
-}
-
-/* A status that counts instead of the body's own: a deletion can be said again; of another end the shop knows the whole. */
-static bool deliver_status(struct other *o, const struct order_work *work)
-{
-    const struct order_body *body = &work->record.current;
-    const char *colon = strrchr(work->key, ':'), *id = colon ? colon + 1 : "";
-    struct acceptance acceptance;
-    char bytes[64];
-
-    if (!body->status[0] || body->follows)
-        return true;
-    if (strcmp(body->status, "trash") != 0)
-        return orders_want_reconcile(&o->app->orders) == STORE_OK;
-    snprintf(bytes, sizeof bytes, "{\"id\":%.*s}", (int)strspn(id, "0123456789"), id);
-    accept_delivery(o->app,
-                    &(struct accept_delivery){.bytes = bytes,
-                                              .len = strlen(bytes),
-                                              .headers = {.topic = "order.deleted", .resource = "order"},
-                                              .origin = ORIGIN_SPOOL},
-                    &acceptance);
-    return is_kept(&acceptance);
 }
 
 /* What the old store knows of GHL. An order whose id was given out again is looked for instead. */
@@ -90,9 +69,7 @@ static bool bring_waiting(struct other *o, const char *key)
         link = work.record.link;
         link.unsettled_ms = 0; /* this store knows of no part what GHL holds */
         bool waits = is_under_way(o, &work);
-        good = !waits && bring_ids(o, &work) &&
-               deliver_packed(o, &work.body, work.record.sold, work.record.current.accepted_ms) &&
-               deliver_status(o, &work);
+        good = !waits && bring_ids(o, &work) && deliver_kept(o, &work.body, &work.record);
         if (good) {
             good = orders_finish(&o->orders, &work, &link, true, &end) == STORE_OK;
             o->moved += good;
@@ -116,8 +93,7 @@ static bool bring_dead(struct other *o, const char *key)
     buf_init(&body, STORE_BLOB_MAX);
     if (store_read(o->orders.store, key, NULL, &reply) == STORE_OK && reply.order.current.id[0] &&
         store_blob(o->orders.store, key, reply.order.current.id, &body) == STORE_OK) {
-        good = deliver_packed(o, &body, reply.order.sold, reply.order.current.accepted_ms) &&
-               orders_drop(&o->orders, key) == STORE_OK;
+        good = deliver_kept(o, &body, &reply.order) && orders_drop(&o->orders, key) == STORE_OK;
         o->moved += good;
     }
     buf_wipe(&body);
@@ -149,6 +125,7 @@ static void bring_from(const struct app *app, const struct config *there, void *
         return;
     struct store *store = store_open(there, o.app->crypt, o.app->log, &e);
     if (store && store_server(store, server) == STORE_OK) {
+        store_shift_clock(store, o.app->shift_ms);
         store_trust(store, server); /* nothing is decided by what it knows */
         orders_init(&o.orders, store, there, o.app->log);
         o.orders.leaves = true;

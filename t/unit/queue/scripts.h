@@ -170,6 +170,17 @@ static const struct script scripts[] = {
      "ends A 100 > ignored; +300; ends B 110 up=400 > ignored; is look=0"},
     {"queued before the store lost something: look before it is created",
      "sells A 100 > queued; +300; sells B 110 up=100 > queued; is look=1"},
+    {"as the last one that is known, but something may have come between",
+     "sells A 100 to=T > leased; knows part=P; finish T > done; +300; sells A 110 up=100 > queued; is "
+     "part=-"},
+    {"known as an end, and told to be sold",
+     "ends A 100 > ignored; ends A 100 spool sold > queued; is current=A sold=1"},
+    {"waits as an end, and is told to be sold",
+     "ends A 100 created=900 > queued; ends A 100 spool sold > duplicate; is current=A sold=1"},
+    {"a worker has the end, and it is told to be sold",
+     "ends A 100 created=900 to=T > leased; ends A 100 spool sold > duplicate; is sold=1 waiting=A"},
+    {"dropped, and told to be sold", "sells A 100 > queued; lease T > taken; refuse T > dead; drop; "
+                                     "sells A 100 spool sold > duplicate; is current=-"},
     {"the same, said again", "sells A 100 > queued; +300; sells A 110 up=100 > duplicate; is look=1"},
     {"with its opportunity: nothing to look for",
      "sells A 100 to=T > leased; learn T C O; finish T; +300; sells B 110 up=100 > queued; is look=0"},
