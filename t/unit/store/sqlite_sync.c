@@ -245,7 +245,7 @@ static void counters_of_different_moments(void)
     is_int(atomic_load(&stage.sync.counters->written_ms), written_ms,
            "a commit that failed changes nothing of it");
     for (int i = 0; i < 2; i++) {
-        char key[16];
+        char key[24];
         atomic_store(&stage.sync.counters->begun, 5);
         atomic_store(&stage.sync.counters->written, i ? 5 : 90);
         atomic_store(&stage.sync.counters->synced, i ? 90 : 5);
