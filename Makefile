@@ -232,8 +232,7 @@ torture:
 	@$(MAKE) --no-print-directory $(TORTURED) tortured
 tortured: export UBSAN_OPTIONS=halt_on_error=1:abort_on_error=1
 tortured:
-	@$(IN_MEMORY) LSAN_OPTIONS=suppressions=$(CURDIR)/t/torture/leaks.supp:print_suppressions=0 BUILD=$(BUILD) \
-	  WOO_GHL_PROGRAM=$(abspath $(PROGRAM)) TORTURE='$(TORTURE)' SEED=$(SEED) prove -v t/torture.t
+	@$(IN_MEMORY) BUILD=$(BUILD) WOO_GHL_PROGRAM=$(abspath $(PROGRAM)) TORTURE='$(TORTURE)' SEED=$(SEED) prove -v t/torture.t
 	@$(IN_MEMORY) printf '%s\n' sqlite redis | xargs -P $(JOBS) -I STORE env CASE=STORE STARVED=all $(BUILD)/t/unit/worker/starved
 
 # -- long ones --

@@ -11,4 +11,5 @@ use warnings;
 use FindBin;
 
 $ENV{TORTURE} ||= $ENV{COVERAGE} ? 20 : 1;
+$ENV{LSAN_OPTIONS} //= "suppressions=$FindBin::Bin/torture/leaks.supp:print_suppressions=0";
 exec $^X, "$FindBin::Bin/crash-points.t" or die "crash-points.t: $!";
