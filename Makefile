@@ -2,14 +2,16 @@
 #
 #   make deps      installs what building needs (Debian, Ubuntu); `make run` and `make check` install what they need, too
 #   make lint      compilers' and checkers' findings
-#   make unit      the C tests alone                           make asan     all tests under the sanitizers
-#   make install   program, man page, examples                 make format   clang-format, in place
+#   make unit      the C tests alone                           make format   clang-format, in place
+#   make asan      all tests under the sanitizers; 11 minutes of CPU
+#   make install   program, man page, examples
 #   make uninstall takes them away; settings and data stay
-#   make chaos     long runs of t/chaos.t and t/property.t; SEED=N repeats one
+#   make chaos     long runs of t/chaos.t, CHAOS_SECONDS=60 for each of four stores, and t/property.t; SEED=N repeats one
 #   make cluster   the long way of t/cluster.t, ROUNDS=4; WOO_GHL_REDIS=valkey-server tests another server
-#   make coverage  lines and branches of lib/ that the tests run   make analyze       gcc -fanalyzer
-#   make valgrind  C tests and the corpus as CGI                   make reproducible  two builds, the same bytes
-#   make torture   each allocation and each call of an order's ways fails; 20 minutes
+#   make coverage  lines and branches of lib/ that the tests run; 9 minutes of CPU
+#   make analyze   gcc -fanalyzer; a minute of CPU       make reproducible  two builds, the same bytes; a minute of CPU
+#   make valgrind  C tests and the corpus as CGI; 10 minutes of CPU
+#   make torture   each allocation and each call of an order's ways fails; 20 minutes of CPU
 #   make fuzz      each fuzzer of t/fuzz for SECONDS=10 (clang); 13 of them
 #   make portable  build/portable/woo_ghl: one static file for any Linux on x86-64; ARCH=arm64: build/portable-arm64/woo_ghl
 #   make release   it with what shared hosting needs, as .tar.gz and .zip    make deb   a package of it
