@@ -13,11 +13,12 @@
 #   make valgrind  C tests and the corpus as CGI; 10 minutes of CPU
 #   make torture   each allocation and each call of an order's ways fails; 20 minutes of CPU
 #   make fuzz      each fuzzer of t/fuzz for SECONDS=10 (clang); 13 of them
-#   make portable  build/portable/woo_ghl: one static file for any Linux on x86-64; ARCH=arm64: build/portable-arm64/woo_ghl
+#   make portable  build/portable/woo_ghl: one static file for any Linux on x86-64; ARCH=arm64: build/portable-arm64/woo_ghl;
+#                  the first time 3.5 minutes of CPU
 #   make release   it with what shared hosting needs, as .tar.gz and .zip    make deb   a package of it
 #   make sbom      a bill of materials (CycloneDX)
 #   make docs      .env.sample and parts of the man page, from the program
-#   make bench     how fast it is                              make bench-cluster  200 locations on a Redis Cluster
+#   make bench     how fast it is; 3.5 minutes                 make bench-cluster  200 locations on a Redis Cluster
 #   make browser   the owner's page in Chromium (Debian's, with npm's puppeteer-core and axe-core); screenshots in build/browser
 #
 # Some tests only (V=1 shows each assertion); it is an error if nothing matches:
