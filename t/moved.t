@@ -195,5 +195,31 @@ subtest 'what one store does not know of the other' => sub {
     is join(' ', sort map { $_->{status} } $ghl->opportunities), 'won won', 'a version that is as the last one here is news';
     $server->stop;
 };
+
+subtest 'there and back while a worker slept' => sub {
+    $ghl->reset;
+    my $server = WooGHL::Server->for_ghl($ghl, mode => 'nginx', workers => 1, settings => { REDIS_PREFIX => 'old' })->start;
+    $ghl->settings({ search_lag_ms => 3_600_000 });
+    my $now = strftime('%Y-%m-%dT%H:%M:%S', gmtime);
+    my $say = sub {
+        my ($id, $total) = @_;
+        return $server->deliver(qq({"id":$id,"status":"processing","total":"$total","date_created_gmt":"$now","billing":{"first_name":"Ann"}}))->{body};
+    };
+    like $say->(1, '10.00'), qr/synced/, 'given a worker of the old prefix';
+    $server->set(REDIS_PREFIX => 'new');
+    {
+        local $server->{mode} = 'cgi';
+        like $say->(2, '10.00'), qr/in_flight/, 'and an order that came to a process of the new one';
+    }
+    ok $server->drain_as_of(300), 'which a drain of that brought to GHL';
+    is names(), '1 2', '... now';
+    $server->set(REDIS_PREFIX => 'old');
+    select undef, undef, undef, 1.1;    # the worker looks for new settings once a second
+    like $say->(2, '20.00'), qr/in_flight/, 'the worker does not take it for a fresh one';
+    $ghl->land;
+    ok $server->drain_as_of($_), 'a drain' for 600, 900;
+    is names(), '1 2', 'it has one opportunity';
+    $server->stop;
+};
 $ghl->stop;
 done_testing;

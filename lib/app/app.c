@@ -195,7 +195,7 @@ bool app_refresh(struct app *app)
                   "workers anew");
         good = false;
     }
-    if (good && (!app->config_ok || config_differ(&app->config, &fresh, NULL))) {
+    if (good) { /* also if they are as before: meanwhile they may have named another store, that others worked with */
         take_over(app, &fresh, &report);
         log_report(app, &app->report);
         return true;

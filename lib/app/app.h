@@ -47,7 +47,7 @@ void app_close(struct app *app);
 
 /* Takes over settings that were changed since: looks at the file at most once a second. If the new ones are refused,
  * the last good ones stay. Settings that were refused at the start are read again, too. Not while work is in hand.
- * True if settings changed. */
+ * True if the file was read anew. */
 bool app_refresh(struct app *app);
 
 /* The same at once, if the settings may just have been mended. */
