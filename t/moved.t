@@ -182,6 +182,20 @@ subtest 'as it waited' => sub {
     $server->stop;
 };
 
+subtest 'an end before its sale' => sub {
+    my $server = given_orders({ REDIS_PREFIX => 'old' });
+    deliver($server, 21, undef, $_, $AFTER{$_}) for 'refunded', 'processing';
+    $ghl->down;
+    for my $prefix ('new', 'old') {
+        $server->set(REDIS_PREFIX => $prefix);
+        $server->command('drain');
+    }
+    $ghl->up;
+    $server->drain_as_of($_) for 600, 3000;
+    is join(' ', map { $_->{name} eq 'Order #21' ? $_->{status} : () } $ghl->opportunities), 'lost', 'goes there and back with it';
+    $server->stop;
+};
+
 subtest 'what one store does not know of the other' => sub {
     my $server = given_orders({ REDIS_PREFIX => 'old' });
     $server->command('drain');

@@ -27,6 +27,7 @@ static bool deliver_kept(struct other *o, const struct buf *packed, const struct
     return accept_packed(o->app, packed->data, packed->len,
                          (struct accept_delivery){.origin = ORIGIN_SPOOL,
                                                   .arrived_ago_ms = ago_ms > 0 ? ago_ms : 0,
+                                                  .modified_s = record->modified_s,
                                                   .status = order_other_status(&record->current),
                                                   .sold = record->sold,
                                                   .moved = true},
