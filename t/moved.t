@@ -196,6 +196,23 @@ subtest 'an end before its sale' => sub {
     $server->stop;
 };
 
+subtest 'a deletion where the order does not wait' => sub {
+    my $server = given_orders({ REDIS_PREFIX => 'old' });
+    $ghl->down;
+    deliver($server, 23, undef, 'processing', $AFTER{processing});
+    $server->set(REDIS_PREFIX => 'new');
+    $server->command('drain');
+    deliver($server, 23, undef, 'completed', $AFTER{completed});
+    $server->set(REDIS_PREFIX => 'old');
+    deliver($server, 23, undef, 'trash');
+    $server->set(REDIS_PREFIX => 'new');
+    $server->command('drain');
+    $ghl->up;
+    $server->drain_as_of($_) for 600, 3000;
+    is join(' ', map { $_->{name} eq 'Order #23' ? $_->{status} : () } $ghl->opportunities), 'abandoned', 'is said of what waits elsewhere';
+    $server->stop;
+};
+
 subtest 'what one store does not know of the other' => sub {
     my $server = given_orders({ REDIS_PREFIX => 'old' });
     $server->command('drain');

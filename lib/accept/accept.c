@@ -309,7 +309,8 @@ static void claim(struct visit *v)
                     .part = plan->sub_order,
                     .order_key = order_key,
                     .created_s = plan->created_s,
-                    .modified_s = v->delivery->modified_s ? v->delivery->modified_s : plan->modified_s,
+                    .modified_s = v->delivery->modified_s && !plan->status_only ? v->delivery->modified_s
+                                                                                : plan->modified_s,
                     .fingerprint = v->planned.fingerprint,
                     .hash_id = v->app->hash_id,
                     .bytes = v->bytes,

@@ -24,7 +24,7 @@ struct accept_delivery {
     int64_t arrived_ago_ms; /* 0 = now */
     const char *client;     /* hash of the client's address; NULL = do not count */
     const char *only_key;   /* the order must be this one; NULL = any */
-    int64_t modified_s;     /* counts instead of the body's own; 0 = its own */
+    int64_t modified_s;     /* counts instead of the body's own (a deletion has none); 0 = its own */
     const char *status;     /* counts instead of the body's own (order_other_status); NULL = its own */
     bool sold;              /* SPOOL, RECOVERED: the order was sold, whatever this body says */
     bool moved;             /* SPOOL, RECOVERED: it stood under another key, or in another store, before */
