@@ -7,7 +7,7 @@
 #   make install   program, man page, examples
 #   make uninstall takes them away; settings and data stay
 #   make chaos     long runs of t/chaos.t, CHAOS_SECONDS=60 for each of four stores, and t/property.t; SEED=N repeats one
-#   make cluster   the long way of t/cluster.t, ROUNDS=4; WOO_GHL_REDIS=valkey-server tests another server
+#   make cluster   the long way of t/cluster.t, ROUNDS=4, 2 minutes of CPU; WOO_GHL_REDIS=valkey-server tests another server
 #   make coverage  lines and branches of lib/ that the tests run; 9 minutes of CPU
 #   make analyze   gcc -fanalyzer; a minute of CPU       make reproducible  two builds, the same bytes; a minute of CPU
 #   make valgrind  C tests and the corpus as CGI; 10 minutes of CPU
