@@ -18,7 +18,7 @@
 #   make release   it with what shared hosting needs, as .tar.gz and .zip    make deb   a package of it
 #   make sbom      a bill of materials (CycloneDX)
 #   make docs      .env.sample and parts of the man page, from the program
-#   make bench     how fast it is; 3.5 minutes                 make bench-cluster  200 locations on a Redis Cluster
+#   make bench     how fast it is; 3.5 minutes                 make bench-cluster  200 locations on a Redis Cluster; 40 s
 #   make browser   the owner's page in Chromium (Debian's, with npm's puppeteer-core and axe-core); screenshots in build/browser
 #
 # Some tests only (V=1 shows each assertion); it is an error if nothing matches:
